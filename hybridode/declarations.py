@@ -1,0 +1,241 @@
+"""`Declarations`: what a file says, checked, and nothing else.
+
+Names are resolved, functions inlined, shapes known, numbers evaluated; every expression is a tuple of scalar
+`Expr` (one entry per element, row-major; a scalar has one). Nothing here says how the model is solved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hybridode.errors import Diagnostic, Source, Span
+from hybridode.expr import Expr
+
+Shape = tuple[int, ...]
+
+
+def size(shape: Shape) -> int:
+    """Number of entries of a shape."""
+    n = 1
+    for d in shape:
+        n *= d
+    return n
+
+
+def entry_names(name: str, shape: Shape) -> tuple[str, ...]:
+    """User's names of all entries: `x`, or `x[1]`, `x[2]`, …, or `w[1, 1]`, …"""
+    if not shape:
+        return (name,)
+    labels = [""]
+    for d in shape:
+        labels = [f"{label}, {i}" if label else str(i) for label in labels for i in range(1, d + 1)]
+    return tuple(f"{name}[{label}]" for label in labels)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A learnable number or vector: a `param`, or the learnt start of a state (`name` is then `x(0)`).
+
+    `lower`/`upper` are open bounds or None; `scale` is "linear", "log" or "logit"; `fixed` keeps it out of a fit.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    shape: Shape = ()
+    unit: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    scale: str = "linear"
+    fixed: bool = False
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False)
+    start_of: str = ""  # the state whose start this is
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number that is never learnt. Expressions read it as a symbol of kind "constant"; passes may fold it."""
+
+    name: str
+    values: tuple[float, ...]
+    shape: Shape = ()
+    unit: str = ""
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class State:
+    """A state with its dynamics and its start.
+
+    `start` may read parameters, constants, start_input symbols, time (the start), nets, definitions and other
+    states (their starts; the checker excludes circles). `rate` is the right side of x' = … . `velocity_of` names the
+    position when this state was made by `x''` (this one is then called `x'`).
+    """
+
+    name: str
+    start: tuple[Expr, ...]
+    rate: tuple[Expr, ...]
+    shape: Shape = ()
+    unit: str = ""
+    doc: str = ""
+    velocity_of: str = ""
+    span: Span | None = field(default=None, compare=False)  # of the declaration
+    rate_spans: tuple[Span, ...] = field(default=(), compare=False)  # of the equation(s), one per entry or one for all
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An intermediate `y = expr`, retrievable by name. `boolean` ones hold conditions."""
+
+    name: str
+    elements: tuple[Expr, ...]
+    shape: Shape = ()
+    boolean: bool = False
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A learnable term. See language.md "Networks" for the meaning of the options.
+
+    `scale`, `shift` (one per input) and `out_scale` (one number) are None until given in the text or taken from data.
+    `equation` is the state (or definition) in whose equation an inline net stands: its size sets the outputs' scale.
+    """
+
+    name: str
+    inputs: int
+    outputs: Shape  # () for one scalar output, (2,), (8, 3), …
+    hidden: tuple[int, ...] = (16, 16)
+    act: str = "tanh"  # tanh softplus swish gelu relu rbf sin sigmoid
+    final: str = "linear"  # linear or an activation
+    init: str = "small"  # small zero glorot
+    symmetry: str = ""  # odd even
+    monotone: tuple[str, ...] = ()  # per input: up down none
+    positive: bool = False
+    reg_l1: float = 0.0
+    reg_l2: float = 0.0
+    freeze: bool = False
+    seed: int | None = None
+    weights: str = ""  # a safetensors file, relative to the model
+    scale: tuple[float, ...] | None = None
+    shift: tuple[float, ...] | None = None
+    out_scale: float | None = None
+    inline: bool = False
+    equation: str = ""
+    argument_texts: tuple[str, ...] = ()  # as written, for reports
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class InputSignal:
+    """An exogenous signal. `columns` has one (source, column) per entry; source "data" is the fitted file,
+    `"file.csv"` (quoted in the text) a file beside the model, any other name a `--source NAME=FILE`."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    shape: Shape = ()
+    unit: str = ""
+    interpolation: str = "linear"  # previous next linear cubic hermite akima rectilinear
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A lookup table of one or two arguments. 1-D: `axes` = (x,), `values` along x. 2-D: row-major over axes[0] x axes[1].
+    Held constant outside. interpolation: linear, previous, next, cubic (natural spline), akima."""
+
+    name: str
+    arguments: tuple[str, ...]
+    axes: tuple[tuple[float, ...], ...]
+    values: tuple[float, ...]
+    interpolation: str = "linear"
+    unit: str = ""
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`state[entry] := value` at a known time; `value` reads what was before."""
+
+    state: str
+    entry: int  # flat, 0-based; -1 for a scalar
+    value: Expr
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class AtEvent:
+    """`at time every period until last { … }`. Expressions of parameters and constants only."""
+
+    time: Expr
+    assignments: tuple[Assignment, ...]
+    every: Expr | None = None
+    until: Expr | None = None
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One column of data and its distribution. `arguments` maps the canonical argument names of the distribution
+    (normal: mean, sd; lognormal: median, sd; student: df, loc, scale; poisson: mean; negbinomial: mean, k;
+    bernoulli: p or logit) to scalar expressions. A vector observation is one of these per entry (`y[1]`, …)."""
+
+    column: str
+    distribution: str
+    arguments: tuple[tuple[str, Expr], ...]
+    at: str = ""  # "", "end", "start"
+    censored_below: Expr | None = None
+    censored_above: Expr | None = None
+    unit: str = ""
+    doc: str = ""
+    inferred: bool = False  # written by us because the file has no `observe`
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """`prior k ~ …`: `parameter` names a Parameter, `entry` its flat entry or -1 for all; arguments are expressions of constants.
+    Distributions: those of observe, and uniform(lower, upper), beta(a, b), gamma(shape, rate), halfnormal(sd), exponential(rate), laplace(loc, b)."""
+
+    parameter: str
+    entry: int
+    distribution: str
+    arguments: tuple[tuple[str, Expr], ...]
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """A checked model. Tuples are in file order (learnt starts after the params, made velocities after their positions)."""
+
+    source: Source
+    name: str
+    doc: str = ""
+    time: str = "t"
+    time_unit: str = ""
+    time_origin: Expr | None = None
+    units: str = ""  # warn | off | "" (no unit was given)
+    parameters: tuple[Parameter, ...] = ()
+    constants: tuple[Constant, ...] = ()
+    states: tuple[State, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    networks: tuple[Network, ...] = ()
+    inputs: tuple[InputSignal, ...] = ()
+    tables: tuple[Table, ...] = ()
+    at_events: tuple[AtEvent, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    priors: tuple[Prior, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+    def unit_of(self, name: str) -> str:
+        """The declared unit of a param, const, state or input, "" if none."""
+        for group in (self.parameters, self.constants, self.states, self.inputs):
+            for item in group:
+                if item.name == name:
+                    return item.unit
+        return ""
