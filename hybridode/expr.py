@@ -7,6 +7,8 @@ shape back into vector instructions). A node is `Expr(op, args, data)`:
     const  data = float                      sym   data = Symbol
     net    args = inputs, data = network     out   args = (net,), data = output number (0-based)
     table  args = arguments, data = table    every other op: a row of OPS, data = None
+    net_jacobian  args = inputs, data = network; `out` number k*inputs + j of it is d output k / d input j
+    table_slope   args = arguments, data = (table, j): derivative of the table with respect to argument j
 
 `add` and `mul` take two or more arguments and are evaluated from left to right; `a - b` is `add(a, neg(b))`
 (the same number in IEEE arithmetic). Comparisons, `and`, `or`, `not` are boolean, `where(c, a, b)` is `if c then a else b`.
@@ -50,7 +52,7 @@ OPS: dict[str, tuple[int, int]] = {  # op -> (fewest, most) arguments; most = -1
     **{op: (2, 2) for op in BINARY},
     **{op: (3, 3) for op in TERNARY},
     **{op: (2, -1) for op in NARY},
-    "const": (0, 0), "sym": (0, 0), "net": (1, -1), "out": (1, 1), "table": (1, -1),
+    "const": (0, 0), "sym": (0, 0), "net": (1, -1), "net_jacobian": (1, -1), "out": (1, 1), "table": (1, -1), "table_slope": (1, -1),
 }  # fmt: skip
 BOOLEAN = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
 
@@ -261,5 +263,5 @@ def _show_node(e: Expr, at: Callable[[Expr, int], str], name: Callable[[Symbol],
         return f"if {at(args[0], _OR)} then {at(args[1], _OR)} else {at(args[2], 0)}", 0
     if op == "out":
         return (at(args[0], _ATOM) if e.data == 0 else f"{at(args[0], _ATOM)}[{e.data + 1}]"), _ATOM
-    function = e.data if op in ("net", "table") else op
+    function = {"net": e.data, "table": e.data, "net_jacobian": f"D{e.data}", "table_slope": f"D{e.data}"}.get(op, op)
     return f"{function}({', '.join(at(a, 0) for a in args)})", _ATOM

@@ -1,0 +1,96 @@
+"""`EquationSystem`: the model in canonical form, y' = f(t, y, p, u), every vector laid out as scalars.
+
+The passes take one of these and return another. Nothing here knows how the equations are evaluated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hybridode.declarations import Declarations
+from hybridode.errors import Span
+from hybridode.expr import Expr, Symbol
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A change that a pass made to what the user wrote, and why (shown by `hybridode show`)."""
+
+    place: str  # the name of the equation: "m'", "alpha_m", "x(0)"
+    before: str
+    after: str
+    reason: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class ScalarDefinition:
+    """One entry of an intermediate; `expr` reads states, parameters, inputs, time and earlier definitions."""
+
+    symbol: Symbol
+    expr: Expr
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class ScalarObservation:
+    """One observed column: its distribution's canonical arguments in order, with the censoring limits, as scalars."""
+
+    column: str
+    distribution: str
+    names: tuple[str, ...]
+    exprs: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class ScalarAssignment:
+    """At a known time `states[state]` becomes `expr`, all at once within one event."""
+
+    state: int
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class ScalarAtEvent:
+    """Times are expressions of parameters (and constants) only."""
+
+    time: Expr
+    assignments: tuple[ScalarAssignment, ...]
+    every: Expr | None = None
+    until: Expr | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class JacobianEntry:
+    """d rates[row] / d states[column], an expression that is not identically zero."""
+
+    row: int
+    column: int
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class EquationSystem:
+    """Scalars in a fixed order.
+
+    states/parameters/inputs are the entries of the vectors y, p, u (parameters: all Parameters in file order with the
+    fixed ones, then constants that were promoted because data or `--set` give them a value; all other constants are
+    folded into numbers). `definitions` are in an order in which each reads only earlier ones. `starts[i]` reads only parameters, the start values of inputs, time
+    and nets. `blocks` are the strongly connected components of the state incidence graph in dependency order.
+    """
+
+    declarations: Declarations
+    states: tuple[Symbol, ...]
+    parameters: tuple[Symbol, ...]
+    inputs: tuple[Symbol, ...]
+    definitions: tuple[ScalarDefinition, ...]
+    rates: tuple[Expr, ...]
+    starts: tuple[Expr, ...]
+    observations: tuple[ScalarObservation, ...] = ()
+    at_events: tuple[ScalarAtEvent, ...] = ()
+    rate_spans: tuple[Span | None, ...] = ()
+    jacobian: tuple[JacobianEntry, ...] | None = None  # None before the pass ran
+    incidence: tuple[tuple[int, ...], ...] = ()  # per rate: the states it reads, directly or through definitions
+    blocks: tuple[tuple[int, ...], ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
