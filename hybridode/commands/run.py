@@ -1,0 +1,66 @@
+"""From a command's exception to its exit code. No error of a user ever shows a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from hybridode.commands.output import Output
+from hybridode.errors import Diagnostic, HybridodeError
+
+# Typer before 0.20 takes these from click, later ones bring their own; both derive BadParameter from them.
+_TyperUsageError, _TyperError = typer.BadParameter.__mro__[1:3]
+
+INTERRUPTED = 130  # 128 + SIGINT
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as other programs end
+OUR_BUG = 70  # sysexits.h EX_SOFTWARE
+
+
+def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Runs `hybridode ARGUMENTS` and returns the exit code; every exception ends here."""
+    output = Output(json="--json" in arguments)
+    try:
+        code = app(args=list(arguments), standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except HybridodeError as error:
+        _report(error.diagnostics, output)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`| head`); nobody is left to tell, and Python's own flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except Exception as error:  # the last stop: told as a bug of ours, with its own exit code
+        return _report_other(error, output, verbose="-v" in arguments or "--verbose" in arguments)
+
+
+def _report(diagnostics: Sequence[Diagnostic], output: Output) -> None:
+    output.data({"ok": False, "diagnostics": [d.as_dict() for d in diagnostics]})
+    output.diagnostics(diagnostics)
+
+
+def _report_other(error: Exception, output: Output, verbose: bool) -> int:
+    if isinstance(error, _TyperError):
+        context = getattr(error, "ctx", None)
+        message = error.format_message()  # pyright: ignore[reportAttributeAccessIssue]
+        command = context.command_path if context is not None else "hybridode"
+        _report([Diagnostic("E0801", message.rstrip("."), hint=f"`{command} --help` shows what it takes")], output)
+        return 2
+    if verbose:
+        traceback.print_exception(error)
+    name = type(error).__name__
+    text = str(error).strip().partition("\n")[0]
+    print(f"hybridode failed inside ({name}: {text}).", file=sys.stderr)
+    print(
+        "This is a bug of ours, not of your model. Please report it with the output of the same command and -v.", file=sys.stderr
+    )
+    return OUR_BUG
