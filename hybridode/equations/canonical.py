@@ -1,0 +1,163 @@
+"""Declarations -> EquationSystem: vectors laid out as scalars, definitions in order, starts made explicit.
+
+Nothing is simplified here: numbers that were constants stand where the user wrote their names, and `x'` on a
+right side stands for the state's rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hybridode.declarations import Declarations, Shape, State, size
+from hybridode.equations.order import dependencies_first
+from hybridode.equations.system import EquationSystem, ScalarAssignment, ScalarAtEvent, ScalarDefinition, ScalarObservation
+from hybridode.errors import Span
+from hybridode.expr import Expr, Symbol, const, node, substitute, symbols
+
+
+def entries(kind: str, name: str, shape: Shape) -> list[Symbol]:
+    """The symbols of all entries of a declared quantity, row-major."""
+    return [Symbol(kind, name)] if not shape else [Symbol(kind, name, i) for i in range(size(shape))]
+
+
+def leaf(symbol: Symbol) -> Expr:
+    """The expression that reads a symbol."""
+    return node("sym", (), symbol)
+
+
+def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()) -> EquationSystem:
+    """The equation system of a checked model.
+
+    `promoted` names constants that become parameters because data or `--set` give them a value; the others turn into numbers.
+    """
+    d = declarations
+    unknown = promoted - {c.name for c in d.constants}
+    assert not unknown, f"only constants are promoted: {sorted(unknown)}"
+    states = [s for state in d.states for s in entries("state", state.name, state.shape)]
+    parameters = [p for q in d.parameters for p in entries("parameter", q.name, q.shape)]
+    parameters += [Symbol("parameter", s.name, s.index) for s in _promoted(d, promoted)]
+    known = _constants(d, promoted)
+    known = _derivatives(d, known)
+
+    rates = substitute([e for state in d.states for e in state.rate], known)
+    defined = [s for item in d.definitions for s in entries("definition", item.name, item.shape)]
+    bodies = dict(zip(defined, substitute([e for item in d.definitions for e in item.elements], known), strict=True))
+    spans = {s: item.span for item in d.definitions for s in entries("definition", item.name, item.shape)}
+    order = dependencies_first(defined, lambda s: _of_kind(bodies[s], "definition"))
+
+    starts = substitute([e for state in d.states for e in state.start], known)
+    return EquationSystem(
+        declarations=d,
+        states=tuple(states),
+        parameters=tuple(parameters),
+        inputs=tuple(s for item in d.inputs for s in entries("input", item.name, item.shape)),
+        definitions=tuple(ScalarDefinition(s, bodies[s], spans[s]) for s in order),
+        rates=rates,
+        starts=_at_start(states, dict(zip(states, starts, strict=True)), bodies),
+        observations=_observations(d, known),
+        at_events=_at_events(d, known, {s: i for i, s in enumerate(states)}, order, bodies),
+        rate_spans=tuple(span for state in d.states for span in _spans(state)),
+    )
+
+
+def _of_kind(e: Expr, *kinds: str) -> list[Symbol]:
+    return [s for s in symbols(e) if s.kind in kinds]
+
+
+def _promoted(d: Declarations, promoted: frozenset[str]) -> list[Symbol]:
+    return [s for c in d.constants if c.name in promoted for s in entries("constant", c.name, c.shape)]
+
+
+def _constants(d: Declarations, promoted: frozenset[str]) -> dict[Symbol, Expr]:
+    """What every constant is read as: its number, or a parameter if it was promoted."""
+    known = {
+        symbol: const(value)
+        for c in d.constants
+        if c.name not in promoted
+        for symbol, value in zip(entries("constant", c.name, c.shape), c.values, strict=True)
+    }
+    return known | {s: leaf(Symbol("parameter", s.name, s.index)) for s in _promoted(d, promoted)}
+
+
+def _derivatives(d: Declarations, known: dict[Symbol, Expr]) -> dict[Symbol, Expr]:
+    """What is known, and `x'` -> the rate of x, itself free of such symbols."""
+    written = {
+        symbol: rate for state in d.states for symbol, rate in zip(entries("derivative", state.name, state.shape), state.rate, strict=True)
+    }
+    read = [s for s in dict.fromkeys(x for e in _all_expressions(d) for x in _of_kind(e, "derivative"))]
+    solved = dict(known)
+    for symbol in dependencies_first(read, lambda s: _of_kind(written[s], "derivative")):
+        (solved[symbol],) = substitute((written[symbol],), solved)
+    return solved
+
+
+def _all_expressions(d: Declarations) -> Iterable[Expr]:
+    for state in d.states:
+        yield from state.rate
+        yield from state.start
+    for definition in d.definitions:
+        yield from definition.elements
+    for o in d.observations:
+        yield from (e for _, e in o.arguments)
+        yield from (e for e in (o.censored_below, o.censored_above) if e is not None)
+    for event in d.at_events:
+        yield from (a.value for a in event.assignments)
+
+
+def _spans(state: State) -> list[Span | None]:
+    """One span per entry of a state."""
+    n = size(state.shape)
+    if len(state.rate_spans) == n:
+        return list(state.rate_spans)
+    return [state.rate_spans[0] if state.rate_spans else state.span] * n
+
+
+def _at_start(states: list[Symbol], written: Mapping[Symbol, Expr], bodies: Mapping[Symbol, Expr]) -> tuple[Expr, ...]:
+    """The starts as expressions of parameters, start values of inputs, time (the start), input rates and nets.
+
+    A start may read definitions and other states: they are taken at the start.
+    """
+    values: dict[Symbol, Expr] = {}
+    for symbol in dependencies_first(states, lambda s: _of_kind((written if s.kind == "state" else bodies)[s], "state", "definition")):
+        body = (written if symbol.kind == "state" else bodies)[symbol]
+        here = {s: values[s] for s in _of_kind(body, "state", "definition")}
+        here |= {s: leaf(Symbol("start_input", s.name, s.index)) for s in _of_kind(body, "input")}
+        (values[symbol],) = substitute((body,), here)
+    return tuple(values[s] for s in states)
+
+
+def _observations(d: Declarations, known: Mapping[Symbol, Expr]) -> tuple[ScalarObservation, ...]:
+    out = []
+    for o in d.observations:
+        limits = (("censored_below", o.censored_below), ("censored_above", o.censored_above))
+        named = [*o.arguments, *((name, e) for name, e in limits if e is not None)]
+        exprs = substitute([e for _, e in named], known)
+        out.append(ScalarObservation(o.column, o.distribution, tuple(name for name, _ in named), exprs))
+    return tuple(out)
+
+
+def _at_events(
+    d: Declarations, known: Mapping[Symbol, Expr], index: Mapping[Symbol, int], order: list[Symbol], bodies: Mapping[Symbol, Expr]
+) -> tuple[ScalarAtEvent, ...]:
+    """Events with their times spelled out: a definition read in a time (of parameters only) is put in its place."""
+    if not d.at_events:
+        return ()
+    inlined: dict[Symbol, Expr] = {}
+    for symbol in order:
+        (inlined[symbol],) = substitute((bodies[symbol],), inlined)
+
+    def of_parameters(e: Expr) -> Expr:
+        return substitute(substitute((e,), known), inlined)[0]
+
+    return tuple(
+        ScalarAtEvent(
+            time=of_parameters(event.time),
+            assignments=tuple(
+                ScalarAssignment(index[Symbol("state", a.state, a.entry)], substitute((a.value,), known)[0]) for a in event.assignments
+            ),
+            every=None if event.every is None else of_parameters(event.every),
+            until=None if event.until is None else of_parameters(event.until),
+            span=event.span,
+        )
+        for event in d.at_events
+    )

@@ -1,0 +1,81 @@
+"""The symbolic Jacobian of the rates by the states, with its sparsity.
+
+Each right side is differentiated by its leaves (symbols, outputs of networks, values of tables); the chain rule through definitions,
+network arguments and table arguments is sparse forward accumulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from hybridode.equations.derivative_rules import gradient, total
+from hybridode.equations.system import EquationSystem, JacobianEntry
+from hybridode.expr import ONE, Expr, Symbol, mul, node, postorder
+
+Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
+Gradient = Callable[[Expr], Mapping[Expr, Expr]]
+MOST_ENTRIES = 2_000_000  # beyond (a mean field over thousands of states) the Jacobian is left to the tape's derivatives
+
+
+def jacobian(system: EquationSystem, gradient_of: Gradient = gradient) -> EquationSystem:
+    """Fills `jacobian`, sorted by row and column; leaves it None if the incidence says that it has more than MOST_ENTRIES."""
+    if sum(map(len, system.incidence)) > MOST_ENTRIES:
+        return system
+    chain = _Chain({s: i for i, s in enumerate(system.states)}, gradient_of)
+    for definition in system.definitions:
+        chain.known[definition.symbol] = chain.row(definition.expr)
+    entries = [
+        JacobianEntry(i, column, value) for i, rate in enumerate(system.rates) for column, value in sorted(chain.row(rate).items())
+    ]
+    return replace(system, jacobian=tuple(entries))
+
+
+class _Chain:
+    """Rows of derivatives by the states, remembered for definitions and for what stands inside networks and tables."""
+
+    def __init__(self, column: Mapping[Symbol, int], gradient_of: Gradient) -> None:
+        self.column = column
+        self.gradient_of = gradient_of
+        self.known: dict[Symbol, Row] = {}
+        self._leaves: dict[Expr, Row] = {}
+
+    def row(self, e: Expr) -> Row:
+        """d e / d states. Networks may stand in arguments of networks to any depth, so these are met innermost first."""
+        for inner in postorder((e,)):
+            if inner.op in ("out", "table") and inner not in self._leaves:
+                self._leaves[inner] = self._through(inner)
+        return self._chain(e)
+
+    def _chain(self, e: Expr) -> Row:
+        parts: dict[int, list[Expr]] = {}
+        for leaf, slope in self.gradient_of(e).items():
+            for column, inner in self._leaf(leaf).items():
+                parts.setdefault(column, []).append(mul(slope, inner))
+        sums = {column: total(terms) for column, terms in parts.items()}
+        return {column: value for column, value in sums.items() if value.value != 0.0}
+
+    def _leaf(self, leaf: Expr) -> Row:
+        if leaf.op != "sym":
+            return self._leaves[leaf]
+        symbol: Symbol = leaf.data
+        if symbol in self.column:
+            return {self.column[symbol]: ONE}
+        return self.known.get(symbol, {})
+
+    def _through(self, leaf: Expr) -> Row:
+        """Chain rule into the arguments of a network output or a table value."""
+        arguments = (leaf.args[0] if leaf.op == "out" else leaf).args
+        parts: dict[int, list[Expr]] = {}
+        for j, argument in enumerate(arguments):
+            for column, inner in self._chain(argument).items():
+                parts.setdefault(column, []).append(mul(_slope(leaf, j), inner))
+        return {column: total(terms) for column, terms in parts.items()}
+
+
+def _slope(leaf: Expr, j: int) -> Expr:
+    """Derivative of a network output or a table value by its argument j."""
+    if leaf.op == "table":
+        return node("table_slope", leaf.args, (leaf.data, j))
+    net = leaf.args[0]
+    return node("out", (node("net_jacobian", net.args, net.data),), leaf.data * len(net.args) + j)

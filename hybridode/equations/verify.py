@@ -1,0 +1,118 @@
+"""Invariants of an EquationSystem, checked after every pass. A violation is our mistake: AssertionError with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hybridode.declarations import Network, size
+from hybridode.equations.system import EquationSystem
+from hybridode.expr import BOOLEAN, Expr, Symbol, postorder
+
+_READ_AT_START = frozenset({"time", "parameter", "start_input", "input_rate"})
+
+
+def verify(system: EquationSystem, after: str) -> None:
+    """Raises AssertionError, naming the pass, if the system is not in canonical form."""
+    n = len(system.states)
+    assert len(system.rates) == len(system.starts) == n, f"after {after}: {n} states, {len(system.rates)} rates, {len(system.starts)} starts"
+    assert not system.rate_spans or len(system.rate_spans) == n, f"after {after}: {len(system.rate_spans)} spans for {n} rates"
+    for what, names in (("states", system.states), ("parameters", system.parameters), ("inputs", system.inputs)):
+        assert len(set(names)) == len(names), f"after {after}: repeated {what}"
+    _verify_symbols(system, after)
+    _verify_nodes(system, after)
+    for event in system.at_events:
+        assert all(0 <= a.state < n for a in event.assignments), f"after {after}: an event assigns to a state that does not exist"
+    _verify_jacobian(system, after)
+
+
+def _verify_symbols(system: EquationSystem, after: str) -> None:
+    inputs = {Symbol(kind, s.name, s.index) for s in system.inputs for kind in ("input", "input_rate", "start_input")}
+    outside = {*system.states, *system.parameters, *inputs}
+    defined: set[Symbol] = set()
+
+    def check(place: str, e: Expr, allowed: set[Symbol] | None = None, kinds: frozenset[str] | None = None) -> None:
+        for found in postorder((e,)):
+            if found.op != "sym":
+                continue
+            s: Symbol = found.data
+            known = s.kind == "time" or s in outside or (allowed is not None and s in allowed)
+            assert known, f"after {after}: {place} reads {s.kind} {s}, which is not defined (yet)"
+            assert kinds is None or s.kind in kinds, f"after {after}: {place} reads {s.kind} {s}"
+
+    for definition in system.definitions:
+        assert definition.symbol not in defined, f"after {after}: {definition.symbol} is defined twice"
+        check(str(definition.symbol), definition.expr, defined)
+        defined.add(definition.symbol)
+    for state, rate, start in zip(system.states, system.rates, system.starts, strict=True):
+        check(f"{state}'", rate, defined)
+        check(f"{state} at the start", start, None, _READ_AT_START)
+    for o in system.observations:
+        for e in o.exprs:
+            check(f"the observation {o.column}", e, defined)
+    for event in system.at_events:
+        for e in (event.time, event.every, event.until):
+            if e is not None:
+                check("the time of an event", e, None, frozenset({"parameter"}))
+        for a in event.assignments:
+            check("an assignment of an event", a.expr, defined)
+
+
+def expressions(system: EquationSystem) -> Iterable[Expr]:
+    """Every expression of a system, definitions first."""
+    yield from (d.expr for d in system.definitions)
+    yield from system.rates
+    yield from system.starts
+    yield from (e for o in system.observations for e in o.exprs)
+    for event in system.at_events:
+        yield from (e for e in (event.time, event.every, event.until) if e is not None)
+        yield from (a.expr for a in event.assignments)
+    yield from (entry.expr for entry in system.jacobian or ())
+
+
+def _verify_nodes(system: EquationSystem, after: str) -> None:
+    """Conditions are boolean and numbers are not; networks and tables are called as they were declared."""
+    networks = {net.name: net for net in system.declarations.networks}
+    tables = {table.name: table for table in system.declarations.tables}
+    for e in postorder(expressions(system)):
+        if e.op in ("net", "net_jacobian"):
+            _verify_call(e, networks, after)
+        elif e.op == "out":
+            assert e.args[0].op in ("net", "net_jacobian"), f"after {after}: an output of {e.args[0].op}"
+            net = networks[e.args[0].data]
+            count = size(net.outputs) * (net.inputs if e.args[0].op == "net_jacobian" else 1)
+            assert 0 <= e.data < count, f"after {after}: output {e.data} of {net.name}"
+        elif e.op in ("table", "table_slope"):
+            name = e.data if e.op == "table" else e.data[0]
+            assert name in tables and len(e.args) == len(tables[name].axes), f"after {after}: table {name} with {len(e.args)} arguments"
+        elif e.op not in ("sym", "const"):
+            wanted = _boolean_arguments(e)
+            for i, a in enumerate(e.args):
+                assert a.op == "sym" or (a.op in BOOLEAN or _boolean_where(a)) == wanted(i), f"after {after}: argument {i + 1} of {e.op} is {a.op}"
+
+
+def _verify_call(e: Expr, networks: Mapping[str, Network], after: str) -> None:
+    assert e.data in networks, f"after {after}: network {e.data} is not declared"
+    assert len(e.args) == networks[e.data].inputs, f"after {after}: network {e.data} with {len(e.args)} inputs"
+
+
+def _boolean_where(e: Expr) -> bool:
+    while e.op == "where":
+        e = e.args[1]
+    return e.op in BOOLEAN
+
+
+def _boolean_arguments(e: Expr):
+    if e.op in ("and", "or", "not"):
+        return lambda i: True
+    if e.op == "where":
+        return lambda i: i == 0 or _boolean_where(e)
+    return lambda i: False
+
+
+def _verify_jacobian(system: EquationSystem, after: str) -> None:
+    if system.jacobian is None:
+        return
+    places = [(entry.row, entry.column) for entry in system.jacobian]
+    assert places == sorted(set(places)), f"after {after}: entries of the Jacobian are not sorted or repeat"
+    reads = [set(row) for row in system.incidence]
+    assert all(column in reads[row] for row, column in places), f"after {after}: an entry of the Jacobian outside the incidence"

@@ -1,0 +1,99 @@
+"""The symbolic Jacobian against central differences of the right side, at random points."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from hybridode.declarations import Declarations, Definition, Parameter, State
+from hybridode.equations.pipeline import equations_of
+from hybridode.equations.system import EquationSystem
+from hybridode.errors import Source
+from hybridode.expr import Expr, Symbol, const, node, sym
+from tests.equations import models
+from tests.equations.evaluator import Net, evaluate
+
+NETS = {"U": Net(2, 2, 1), "NN_y": Net(2, 1, 2)}
+
+
+def point(system: EquationSystem, rng: np.random.Generator, low: float = 0.1, high: float = 2.0) -> dict[Symbol, float]:
+    names = [*system.states, *system.parameters, *system.inputs, Symbol("time", "t")]
+    return dict(zip(names, rng.uniform(low, high, len(names)), strict=True))
+
+
+def with_definitions(system: EquationSystem, values: dict[Symbol, float]) -> dict[Symbol, float]:
+    values = dict(values)
+    for d in system.definitions:
+        (values[d.symbol],) = evaluate([d.expr], values, NETS)
+    return values
+
+
+def rates(system: EquationSystem, values: dict[Symbol, float]) -> np.ndarray:
+    return np.array(evaluate(system.rates, with_definitions(system, values), NETS), dtype=float)
+
+
+def dense(system: EquationSystem, values: dict[Symbol, float]) -> np.ndarray:
+    out = np.zeros((len(system.states), len(system.states)))
+    entries = system.jacobian or ()
+    for entry, value in zip(entries, evaluate([e.expr for e in entries], with_definitions(system, values), NETS), strict=True):
+        out[entry.row, entry.column] = value
+    return out
+
+
+def differences(system: EquationSystem, values: dict[Symbol, float]) -> np.ndarray:
+    columns = []
+    for s in system.states:
+        h = 1e-5 * max(1.0, abs(values[s]))
+        columns.append((rates(system, {**values, s: values[s] + h}) - rates(system, {**values, s: values[s] - h})) / (2 * h))
+    return np.array(columns).T
+
+
+@pytest.mark.parametrize("model", [models.lotka_volterra, models.hodgkin_huxley, models.pollu])
+def test_jacobian_equals_differences(model) -> None:
+    system = equations_of(model())
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        values = point(system, rng)
+        j = dense(system, values)
+        assert np.isfinite(j).all()
+        np.testing.assert_allclose(j, differences(system, values), rtol=2e-7, atol=1e-7 * np.abs(j).max())
+
+
+def test_sparsity_of_pollu() -> None:
+    system = equations_of(models.pollu())
+    places = {(e.row, e.column) for e in system.jacobian or ()}
+    expected = {(i, j - 1) for i, row in enumerate(models.POLLU_SUMS) for r in row for j in models.POLLU_READS[abs(r) - 1]}
+    assert places == expected == {(i, j) for i, row in enumerate(system.incidence) for j in row}
+
+
+def test_a_chain_of_ten_thousand_equations_takes_seconds() -> None:
+    n = 10_000
+    x = [sym("state", f"x{i}") for i in range(n)]
+    k = sym("parameter", "k")
+    states = []
+    for i in range(n):
+        terms = [node("neg", (node("mul", (const(2.0), x[i])),)), *(x[j] for j in (i - 1, i + 1) if 0 <= j < n)]
+        states.append(State(f"x{i}", (const(0.0),), (node("mul", (k, node("add", terms))),)))
+    began = time.perf_counter()
+    system = equations_of(Declarations(Source("chain.ode", ""), "chain", parameters=(Parameter("k", (1.0,)),), states=tuple(states)))
+    assert time.perf_counter() - began < 20
+    assert len(system.jacobian or ()) == 3 * n - 2
+    assert system.blocks == (tuple(range(n)),)
+
+
+def test_a_sum_of_twenty_thousand_terms() -> None:
+    n = 20_000
+    x = [sym("state", "x", i) for i in range(n)]
+    total: Expr = node("add", [node("mul", (const(i + 1.0), s, s)) for i, s in enumerate(x)])
+    declarations = Declarations(
+        Source("sum.ode", ""),
+        "sum",
+        states=(State("x", (const(0.0),) * n, (const(0.0),) * n, (n,)), State("y", (const(0.0),), (node("tanh", (sym("definition", "s"),)),))),
+        definitions=(Definition("s", (total,)),),
+    )
+    began = time.perf_counter()
+    system = equations_of(declarations)
+    assert time.perf_counter() - began < 20
+    assert [(e.row, e.column) for e in system.jacobian or ()] == [(n, i) for i in range(n)]
