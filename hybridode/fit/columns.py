@@ -1,0 +1,299 @@
+"""Which column of a data file plays which part in a model: time, series, observed, covariate, input, or none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from hybridode.declarations import Declarations, Observation, Parameter, entry_names
+from hybridode.errors import DataError, Diagnostic
+from hybridode.expr import Symbol, sym
+from hybridode.fit import cells
+from hybridode.fit.table import Table, data_error
+
+SERIES_COLUMNS = ("experiment", "id")
+
+
+@dataclass(frozen=True)
+class LongForm:
+    """`observable, time, value`: the places of the two columns that replace one column per observable."""
+
+    observable: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Places (in `table.headers`) of the columns that the model uses; `observed` pairs them with observation numbers.
+
+    `covariates`: (place, name of the param or const, flat entry). `inputs`: (place, input, flat entry).
+    """
+
+    time: int
+    series: tuple[int, ...]
+    observed: tuple[tuple[int, int], ...]
+    long: LongForm | None
+    covariates: tuple[tuple[int, str, int], ...]
+    inputs: tuple[tuple[int, str, int], ...]
+    unmatched: tuple[int, ...]
+
+
+def names_of_time(declarations: Declarations) -> tuple[str, ...]:
+    """Names under which the time column is looked for, best first (compared without case)."""
+    return tuple(dict.fromkeys((declarations.time, "time", "t")))
+
+
+def rename(table: Table, declarations: Declarations, columns: Mapping[str, str]) -> tuple[Table, dict[str, str]]:
+    """Applies `--column model=File`; returns the table and, for long tables, the labels to rename (file -> model)."""
+    known = [
+        *names_of_time(declarations),
+        *(o.column for o in declarations.observations),
+        *_numbered(declarations),
+        *(n for s in declarations.states for n in entry_names(s.name, s.shape)),
+        *SERIES_COLUMNS,
+        "observable",
+        "value",
+        *(c for i in declarations.inputs for s, c in i.columns if s == "data"),
+    ]
+    new: dict[int, str] = {}
+    labels: dict[str, str] = {}
+    long = find_long(table, declarations)
+    present = set(table.column(long.observable)) if long else set()
+    for ours, theirs in columns.items():
+        if ours not in known:
+            raise data_error(
+                "E0634",
+                f"--column {ours}={theirs}: the model reads no column `{ours}`",
+                near_names(ours, known) or f"it can read {listed(dict.fromkeys(known))}",
+            )
+        if theirs in table.names:
+            new[table.names.index(theirs)] = ours
+        elif theirs in present:
+            labels[theirs] = ours
+        else:
+            raise data_error(
+                "E0634",
+                f"--column {ours}={theirs}: {table.name} has no column `{theirs}`",
+                near_names(theirs, table.names) or f"its columns are {listed(table.names)}",
+            )
+    hidden = {
+        j: f"{h.name} (replaced by --column)" for j, h in enumerate(table.headers) if h.name in new.values() and j not in new
+    }
+    return table.renamed({**hidden, **new}), labels
+
+
+def _numbered(declarations: Declarations) -> dict[str, tuple[str, int]]:
+    """Column name -> (param or const, flat entry) for everything that a column can set per series."""
+    found = {}
+    for item in (*declarations.parameters, *declarations.constants):
+        for i, name in enumerate(entry_names(item.name, item.shape)):
+            found[name] = (item.name, i)
+    return found
+
+
+def entry_of(declarations: Declarations, name: str, entry: int) -> str:
+    """The name of one entry of a param or const: `k`, `k[2]`, `x(0)`."""
+    item = next(i for i in (*declarations.parameters, *declarations.constants) if i.name == name)
+    return entry_names(item.name, item.shape)[entry]
+
+
+def find_long(table: Table, declarations: Declarations) -> LongForm | None:
+    lower = [n.lower() for n in table.names]
+    own = {o.column for o in declarations.observations} | {s.name for s in declarations.states}
+    if lower.count("observable") == 1 and lower.count("value") == 1 and not {"observable", "value"} & own:
+        return LongForm(lower.index("observable"), lower.index("value"))
+    return None
+
+
+def assign(table: Table, declarations: Declarations) -> Roles:
+    """The part of each column. Raises DataError for no time column, doubled or wrongly united columns, nothing observed."""
+    time = _time_column(table, declarations)
+    long = find_long(table, declarations)
+    observed = {} if long else {o.column: k for k, o in enumerate(declarations.observations)}
+    numbered = _numbered(declarations)
+    inputs: dict[str, list[tuple[str, int]]] = {}
+    for signal in declarations.inputs:
+        for entry, (source, column) in enumerate(signal.columns):
+            if source == "data":
+                inputs.setdefault(column, []).append((signal.name, entry))
+    used: dict[str, list[int]] = {}
+    roles = Roles(time, (), (), long, (), (), ())
+    for j, name in enumerate(table.names):
+        special = j == time or (long is not None and j in (long.observable, long.value))
+        is_series = name.lower() in SERIES_COLUMNS and name not in observed and name not in numbered
+        if special:
+            used.setdefault(name, []).append(j)
+            continue
+        if is_series:
+            roles = replace(roles, series=(*roles.series, j))
+        if name in observed:
+            roles = replace(roles, observed=(*roles.observed, (j, observed[name])))
+        elif name in numbered:
+            roles = replace(roles, covariates=(*roles.covariates, (j, *numbered[name])))
+        for signal, entry in inputs.get(name, ()):
+            roles = replace(roles, inputs=(*roles.inputs, (j, signal, entry)))
+        if is_series or name in observed or name in numbered or name in inputs:
+            used.setdefault(name, []).append(j)
+        else:
+            roles = replace(roles, unmatched=(*roles.unmatched, j))
+    _refuse_doubled(table, used)
+    _check_units(table, declarations, roles)
+    missing = [c for c in inputs if c not in used]
+    if missing:
+        raise data_error(
+            "E0632",
+            f"{table.name} has no column `{missing[0]}`, which the input `{inputs[missing[0]][0][0]}` reads",
+            near_names(missing[0], table.names) or f"its columns are {listed(table.names)}",
+        )
+    return roles
+
+
+def _time_column(table: Table, declarations: Declarations) -> int:
+    taken = {o.column for o in declarations.observations} | {s.name for s in declarations.states} | set(_numbered(declarations))
+    for wanted in names_of_time(declarations):
+        exact = [j for j, n in enumerate(table.names) if n == wanted and (n not in taken or n == declarations.time)]
+        loose = [j for j, n in enumerate(table.names) if n.lower() == wanted.lower() and n not in taken]
+        for found in (exact, loose):
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise data_error("E0624", f"{table.name} has {len(found)} columns `{table.names[found[0]]}`", "keep one of them")
+    guess = _increasing(table)
+    remedy = (
+        f"if it is `{guess}`, say `--column {declarations.time}={guess}`"
+        if guess
+        else (f"name it `{declarations.time}`, or say `--column {declarations.time}=NAME`; the columns are {listed(table.names)}")
+    )
+    raise data_error("E0625", f"{table.name} has no time column (`{'`, `'.join(names_of_time(declarations))}`)", remedy)
+
+
+def _increasing(table: Table) -> str:
+    """The first column of numbers that never fall, with something that rises: probably the time."""
+    for j, name in enumerate(table.names):
+        values = [cells.read_cell(t, table.decimal) for t in table.column(j)]
+        numbers = [c.value for c in values]
+        if (
+            name
+            and not any(c.problem or c.censored for c in values)
+            and all(a <= b for a, b in pairwise(numbers))
+        ):
+            if numbers[0] < numbers[-1]:
+                return name
+    return ""
+
+
+def _refuse_doubled(table: Table, used: Mapping[str, Sequence[int]]) -> None:
+    found = [
+        Diagnostic(
+            "E0624",
+            f"{table.name} has {len(places)} columns `{name}`",
+            None,
+            f"rename or remove all but one (they are columns {listed([str(table.headers[j].position + 1) for j in places], '')})",
+        )
+        for name, places in used.items()
+        if len(places) > 1
+    ]
+    if found:
+        raise DataError(found)
+
+
+def _check_units(table: Table, declarations: Declarations, roles: Roles) -> None:
+    expected = [(roles.time, declarations.time, declarations.time_unit)]
+    expected += [(j, declarations.observations[k].column, _unit_of_observation(declarations, k)) for j, k in roles.observed]
+    expected += [(j, name, declarations.unit_of(name)) for j, name, _ in (*roles.covariates, *roles.inputs)]
+    found = []
+    for j, name, declared in expected:
+        given = table.headers[j].unit
+        if given and declared and _plain(given) != _plain(declared):
+            found.append(
+                Diagnostic(
+                    "E0630",
+                    f"{table.name}: column `{table.names[j]}` is in `{given}`, the model's `{name}` in `{declared}`",
+                    None,
+                    f"convert the column to `{declared}` and write the header `{table.names[j]} [{declared}]`",
+                )
+            )
+    if found:
+        raise DataError(found)
+
+
+def _unit_of_observation(declarations: Declarations, k: int) -> str:
+    observation = declarations.observations[k]
+    if observation.unit or not observation.inferred:
+        return observation.unit
+    return declarations.unit_of(observation.column.split("[")[0])
+
+
+def _plain(unit: str) -> str:
+    return unit.replace(" ", "").replace("·", "*").replace("**", "^").replace("\u00b5", "\u03bc")
+
+
+def infer_observations(
+    table: Table, declarations: Declarations, spread: Mapping[str, float], labels: Sequence[str] = ()
+) -> Declarations:
+    """With no `observe`: columns (or `labels` of a long table) named as states get normal noise; its `sd_x` is estimated.
+
+    `spread` maps column names to the standard deviation of their values, which sets where the estimate starts.
+    """
+    taken = (
+        {p.name for p in declarations.parameters}
+        | {c.name for c in declarations.constants}
+        | {s.name for s in declarations.states}
+    )
+    taken |= (
+        {d.name for d in declarations.definitions}
+        | {n.name for n in declarations.networks}
+        | {i.name for i in declarations.inputs}
+    )
+    entries = {n: (s, i if s.shape else -1) for s in declarations.states for i, n in enumerate(entry_names(s.name, s.shape))}
+    observations, parameters = [], []
+    for name in dict.fromkeys(labels or table.names):
+        if name not in entries:
+            continue
+        state, i = entries[name]
+        sd = "sd_" + "".join(c if c.isalnum() else "_" for c in name.replace("'", "_rate")).strip("_")
+        while sd in taken:
+            sd += "_"
+        taken.add(sd)
+        size = spread.get(name, 0.0)
+        parameters.append(
+            Parameter(
+                sd,
+                (0.1 * size if size > 0 else 1.0,),
+                unit=state.unit,
+                lower=0.0,
+                scale="log",
+                doc=f"standard deviation of the noise of {name}",
+            )
+        )
+        mean = sym("state", state.name, i)
+        observations.append(
+            Observation(name, "normal", (("mean", mean), ("sd", sym("parameter", sd))), unit=state.unit, inferred=True)
+        )
+    if not observations:
+        raise data_error(
+            "E0629",
+            f"the model has no `observe`, and no column of {table.name} is named like a state",
+            f"the states are {listed(entries)}; map a column with `--column {next(iter(entries), 'x')}=NAME`, "
+            "or write `observe NAME ~ normal(x, sd)`",
+        )
+    return replace(declarations, parameters=(*declarations.parameters, *parameters), observations=tuple(observations))
+
+
+def symbols_of_constants(declarations: Declarations) -> dict[Symbol, float]:
+    """Every constant's entries as symbols with their declared numbers."""
+    return {Symbol("constant", c.name, i if c.shape else -1): v for c in declarations.constants for i, v in enumerate(c.values)}
+
+
+def near_names(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+    near = near or [k for k in known if k.lower() == name.lower()]
+    return "did you mean " + " or ".join(f"`{n}`" for n in near) + "?" if near else ""
+
+
+def listed(names: Mapping[str, object] | Sequence[str], quote: str = "`") -> str:
+    shown = list(names)[:12]
+    more = len(list(names)) - len(shown)
+    return ", ".join(f"{quote}{n}{quote}" if n else "(unnamed)" for n in shown) + (f" and {more} more" if more > 0 else "")

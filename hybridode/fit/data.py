@@ -1,0 +1,300 @@
+"""From a data file to experiments: series with their own start, records, inputs and numbers.
+
+read_table(path)  ──►  Table of texts  ──columns.assign──►  roles  ──experiments──►  Dataset of Series
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hybridode.declarations import Declarations
+from hybridode.errors import DataError, Diagnostic
+from hybridode.fit import columns
+from hybridode.fit.columns import Roles
+from hybridode.fit.constants import constant_value
+from hybridode.fit.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
+from hybridode.fit.sources import Knots, own_inputs, source_inputs
+from hybridode.fit.table import Table, data_error, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Dataset", "Series", "experiments", "read_table"]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One experiment: one solve. Records are sorted by time; `inputs` has knots for every input entry of the model,
+    `numbers` the natural values that columns set (entry name as in `entry_names` -> value)."""
+
+    name: str
+    start: float
+    records: Records
+    inputs: Mapping[str, Knots] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def times(self) -> np.ndarray:
+        """Distinct times of the records, ascending."""
+        return np.unique(self.records.time)
+
+    @property
+    def end(self) -> float:
+        return float(self.records.time[-1]) if len(self.records.time) else self.start
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What a fit sees. `declarations` are the model's with inferred observations added; `promoted` are the constants
+    that a column sets; `given` the entries of parameters that columns set (they are not learnt); `notes` say in words
+    what was inferred, `warnings` what deserves a look (also in `notes`)."""
+
+    name: str
+    declarations: Declarations
+    series: tuple[Series, ...]
+    promoted: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
+    unmatched: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the observed columns, in the order of the observations."""
+        return tuple(o.column for o in self.declarations.observations)
+
+    @property
+    def n_records(self) -> int:
+        return sum(len(s.records.time) for s in self.series)
+
+
+def experiments(
+    declarations: Declarations,
+    data: Table | str | Path | pd.DataFrame,
+    columns_map: Mapping[str, str] | None = None,
+    sources: Mapping[str, str | Path | pd.DataFrame] | None = None,
+    folder: Path | None = None,
+) -> Dataset:
+    """The series of a data file as the model reads them.
+
+    `columns_map` maps names of the model to columns of the file (`--column prey=Hare`), `sources` names to files
+    (`--source protocol=FILE`), `folder` is where the model lies (files named in it are found there).
+    Raises DataError (E062x, E063x) with the file, line, column, cell and remedy of all that can be found in one go.
+    """
+    table = data if isinstance(data, Table) else read_table(data)
+    table, labels = columns.rename(table, declarations, columns_map or {})
+    warnings: list[Diagnostic] = []
+    declarations = _with_observations(table, declarations, labels, warnings)
+    roles = columns.assign(table, declarations)
+    times = time_of_rows(table, roles)
+    groups = _groups(table, roles)
+    if roles.long:
+        records, unknown = long_records(table, declarations, roles, times, labels)
+    else:
+        records, unknown = wide_records(table, declarations, roles, times), ()
+    warnings += _about_columns(table, declarations, roles, records, unknown)
+    files = source_inputs(declarations, sources or {}, folder)
+    series: list[Series] = []
+    unsorted = 0
+    for name, rows in groups.items():
+        order = rows[np.argsort(times[rows], kind="stable")]
+        unsorted += bool(np.any(order != rows))
+        one = _series(table, declarations, roles, name, order, times, records)
+        series.append(
+            replace(one, inputs={**own_inputs(table, declarations, roles, order, times, name), **files.of_series(name)})
+        )
+    if unsorted:
+        warnings.append(_warning("W0622", f"the times of {table.name} do not rise; its rows were sorted by time"))
+    series = _with_observed(table, series, warnings)
+    given = {columns.entry_of(declarations, n, i) for _, n, i in roles.covariates}
+    constants = {c.name for c in declarations.constants}
+    notes = _notes(table, declarations, roles, series, constants)
+    return Dataset(
+        table.name,
+        declarations,
+        tuple(series),
+        promoted=frozenset(n for _, n, _ in roles.covariates if n in constants),
+        given=frozenset(given),
+        unmatched=tuple([table.names[j] or f"(unnamed column {j + 1})" for j in roles.unmatched] + list(unknown)),
+        notes=(*notes, *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
+        warnings=tuple(warnings),
+    )
+
+
+def _warning(code: str, message: str, hint: str = "") -> Diagnostic:
+    return Diagnostic(code, message, None, hint, "warning")
+
+
+def _with_observations(
+    table: Table, declarations: Declarations, labels: Mapping[str, str], warnings: list[Diagnostic]
+) -> Declarations:
+    if declarations.observations:
+        return declarations
+    long = columns.find_long(table, declarations)
+    names = [labels.get(x, x) for x in table.column(long.observable)] if long else []
+    inferred = columns.infer_observations(table, declarations, spread_of_columns(table, long, labels), names)
+    observed = ", ".join(f"`{o.column}`" for o in inferred.observations)
+    warnings.append(
+        _warning(
+            "W0624",
+            f"the model has no `observe`: {observed} {'is' if len(inferred.observations) == 1 else 'are'} observed with "
+            "normal noise of unknown standard deviation",
+            "write `observe` lines to choose another noise",
+        )
+    )
+    return inferred
+
+
+def _groups(table: Table, roles: Roles) -> dict[str, np.ndarray]:
+    """Rows of each series in the order of first appearance; a series' name joins its labels with `/`."""
+    found: dict[str, list[int]] = {}
+    for i, row in enumerate(table.rows):
+        labels = [row[j] for j in roles.series]
+        if not all(labels):
+            j = roles.series[labels.index("")]
+            raise data_error(
+                "E0635",
+                f"{table.where(table.lines[i], table.names[j])}: the cell is empty, so the row belongs to no series",
+                "give each row its series",
+                table.place(table.lines[i], table.headers[j].position),
+            )
+        found.setdefault("/".join(labels), []).append(i)
+    return {name: np.array(rows) for name, rows in found.items()}
+
+
+def _series(
+    table: Table, declarations: Declarations, roles: Roles, name: str, order: np.ndarray, times: np.ndarray, records: Records
+) -> Series:
+    start = float(times[order[0]])
+    if declarations.time_origin is not None:
+        origin = constant_value(declarations.time_origin, columns.symbols_of_constants(declarations))
+        if origin is None:
+            raise data_error("E0628", "the start of the time is no number before the fit", "write a number after `from`")
+        if start < origin:
+            line = table.lines[order[0]]
+            raise data_error(
+                "E0628",
+                f"{table.where(line, table.names[roles.time])}: time {start:g} is before the start of the model, {origin:g}",
+                "remove the row, or change `from` in the model",
+                table.place(line, table.headers[roles.time].position),
+            )
+        start = origin
+    mine = records.of_rows(order)
+    mine = mine.kept(_at_marked_times(declarations, mine, float(times[order[-1]]), float(times[order[0]])))
+    return Series(name, start, mine, numbers=_numbers(table, declarations, roles, name, order))
+
+
+def _at_marked_times(declarations: Declarations, records: Records, last: float, first: float) -> np.ndarray:
+    """Which records count: all, but of an `at end` observation only those of the last time (`at start`: the first)."""
+    keep = np.ones(len(records.time), bool)
+    for k, observation in enumerate(declarations.observations):
+        if observation.at:
+            keep &= (records.column != k) | (records.time == (last if observation.at == "end" else first))
+    return keep
+
+
+def _numbers(table: Table, declarations: Declarations, roles: Roles, name: str, order: np.ndarray) -> dict[str, float]:
+    """What the columns named like params and consts say for one series; they must not change within it."""
+    out = {}
+    for j, owner, entry in roles.covariates:
+        values = numeric_column(table, j, order)
+        known = np.flatnonzero(~np.isnan(values))
+        which = f"series `{name}`" if name else "the series"
+        if not len(known):
+            raise data_error(
+                "E0631",
+                f"{table.name}: column `{table.names[j]}` sets `{owner}`, but {which} has no value in it",
+                "fill it in on at least one row of each series",
+            )
+        changed = [i for i in known if values[i] != values[known[0]]]
+        if changed:
+            line = table.lines[order[changed[0]]]
+            raise data_error(
+                "E0631",
+                f"{table.where(line, table.names[j])}: {values[changed[0]]:g} after {values[known[0]]:g}, "
+                f"but `{owner}` is one number for all of {which}",
+                "write an `input` for what changes in time, or rename the column",
+                table.place(line, table.headers[j].position),
+            )
+        out[columns.entry_of(declarations, owner, entry)] = float(values[known[0]])
+    return out
+
+
+def _with_observed(table: Table, series: list[Series], warnings: list[Diagnostic]) -> list[Series]:
+    empty = [s.name for s in series if not len(s.records.time)]
+    if len(empty) == len(series):
+        raise data_error(
+            "E0629",
+            f"{table.name} has no observed value: every cell of the observed columns is empty",
+            "give it at least one number",
+        )
+    if empty:
+        warnings.append(_warning("W0625", f"series without an observed value were left out: {columns.listed(empty)}"))
+    return [s for s in series if len(s.records.time)]
+
+
+def _about_columns(
+    table: Table, declarations: Declarations, roles: Roles, records: Records, unknown: tuple[str, ...]
+) -> list[Diagnostic]:
+    """Columns that nothing reads, observed columns that are not there (an error if none is, or if it looks misspelt)."""
+    unmatched = [table.names[j] for j in roles.unmatched if table.names[j]] + list(unknown)
+    present = {k for _, k in roles.observed} if not roles.long else set(np.unique(records.column).tolist())
+    missing = [o.column for k, o in enumerate(declarations.observations) if k not in present]
+    found = []
+    for name in missing:
+        near = columns.near_names(name, unmatched)
+        if near or not present:
+            hint = near or f"the columns are {columns.listed(table.names)}"
+            found.append(
+                Diagnostic(
+                    "E0629",
+                    f"{table.name} has no column `{name}`, which the model observes",
+                    None,
+                    f"{hint}; map it with `--column {name}=NAME`",
+                )
+            )
+    if found:
+        raise DataError(found)
+    out = []
+    if missing:
+        out.append(
+            _warning("W0623", f"{table.name} has no column {columns.listed(missing)}: what the model says about it is not fitted")
+        )
+    if roles.unmatched or unknown:
+        names = [table.names[j] or f"(unnamed column {j + 1})" for j in roles.unmatched] + list(unknown)
+        out.append(
+            _warning("W0621", f"not used by the model: {columns.listed(names)}", "map a column with `--column NAME=COLUMN`")
+        )
+    return out
+
+
+def _notes(table: Table, declarations: Declarations, roles: Roles, series: list[Series], constants: set[str]) -> list[str]:
+    notes = [f"{table.name}: {len(table.rows)} rows, time in `{table.names[roles.time]}`, {len(series)} series"]
+    if roles.long:
+        notes.append("long form: one observable per row")
+    if table.decimal == ",":
+        notes.append("numbers have decimal commas")
+    starts = sorted({s.start for s in series})
+    notes.append(
+        f"starts at {starts[0]:g}"
+        if len(starts) == 1
+        else f"starts at the first record of each series, {starts[0]:g} to {starts[-1]:g}"
+    )
+    for _, owner, _ in roles.covariates:
+        kind = "constant" if owner in constants else "parameter"
+        notes.append(f"{kind} `{owner}` is set by a column, per series" + ("" if kind == "constant" else "; it is not learnt"))
+    for j, name in [(roles.time, declarations.time), *((j, declarations.observations[k].column) for j, k in roles.observed)]:
+        if table.headers[j].unit and not _declared_unit(declarations, name, j == roles.time):
+            notes.append(f"column `{table.names[j]}` is in `{table.headers[j].unit}`; the model gives no unit to compare with")
+    return notes
+
+
+def _declared_unit(declarations: Declarations, name: str, is_time: bool) -> str:
+    if is_time:
+        return declarations.time_unit
+    return next((o.unit for o in declarations.observations if o.column == name), "")

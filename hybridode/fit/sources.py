@@ -1,0 +1,136 @@
+"""Where input signals come from: columns of the fitted file, files beside the model, and `--source NAME=FILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hybridode.declarations import Declarations, entry_names
+from hybridode.fit import columns
+from hybridode.fit.columns import Roles
+from hybridode.fit.records import numeric_column, time_of_rows
+from hybridode.fit.table import Table, data_error, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Knots = tuple[np.ndarray, np.ndarray]  # times (strictly rising) and values
+
+
+@dataclass(frozen=True, eq=False)
+class SourceInputs:
+    """Signals from files other than the data: shared by all series, or by series where the file has a series column."""
+
+    shared: Mapping[str, Knots]
+    by_series: Mapping[str, Mapping[str, Knots]]  # input entry -> series -> knots
+
+    def of_series(self, name: str) -> dict[str, Knots]:
+        out = dict(self.shared)
+        for entry, groups in self.by_series.items():
+            if name not in groups:
+                raise data_error(
+                    "E0632",
+                    f"the source of input `{entry}` has no rows for series `{name}`",
+                    f"it has {columns.listed(list(groups))}; add the rows, or remove its series column to share it",
+                )
+            out[entry] = groups[name]
+        return out
+
+
+def own_inputs(
+    table: Table, declarations: Declarations, roles: Roles, order: np.ndarray, times: np.ndarray, series: str
+) -> dict[str, Knots]:
+    """Signals that stand as columns in the data, for the rows of one series in order of time."""
+    out = {}
+    for j, name, entry in roles.inputs:
+        out[_entry_name(declarations, name, entry)] = _knots(table, j, order, times, series)
+    return out
+
+
+def _entry_name(declarations: Declarations, name: str, entry: int) -> str:
+    signal = next(i for i in declarations.inputs if i.name == name)
+    return entry_names(signal.name, signal.shape)[entry]
+
+
+def _knots(table: Table, j: int, order: np.ndarray, times: np.ndarray, series: str) -> Knots:
+    values = numeric_column(table, j, order)
+    known = ~np.isnan(values)
+    t, v, rows = times[order][known], values[known], order[known]
+    if not len(t):
+        which = f" in series `{series}`" if series else ""
+        raise data_error(
+            "E0632",
+            f"{table.name}: column `{table.names[j]}` has no value{which}, but an input reads it",
+            "fill it in on at least one row",
+        )
+    again = np.flatnonzero((t[1:] == t[:-1]) & (v[1:] != v[:-1]))
+    if len(again):
+        line = table.lines[rows[again[0] + 1]]
+        raise data_error(
+            "E0632",
+            f"{table.where(line, table.names[j])}: the input has two values at time {t[again[0]]:g}: "
+            f"{v[again[0]]:g} and {v[again[0] + 1]:g}",
+            "keep one of them",
+            table.place(line, table.headers[j].position),
+        )
+    first = np.concatenate([[True], t[1:] != t[:-1]])
+    return t[first], v[first]
+
+
+def source_inputs(
+    declarations: Declarations, sources: Mapping[str, str | Path | pd.DataFrame], folder: Path | None
+) -> SourceInputs:
+    """Signals from `--source NAME=FILE` and from files named in the model. Raises DataError E0632 for what is missing."""
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for signal in declarations.inputs:
+        for entry, (source, column) in zip(entry_names(signal.name, signal.shape), signal.columns, strict=True):
+            if source != "data":
+                wanted.setdefault(source, []).append((entry, column))
+    unknown = [name for name in sources if name not in wanted]
+    if unknown:
+        raise data_error(
+            "E0632",
+            f"--source {unknown[0]}=…: no input of the model reads from `{unknown[0]}`",
+            columns.near_names(unknown[0], list(wanted)) or f"its sources are {columns.listed(wanted) or '(none)'}",
+        )
+    shared: dict[str, Knots] = {}
+    by_series: dict[str, dict[str, Knots]] = {}
+    for source, entries in wanted.items():
+        table = _open(source, sources, folder)
+        roles = replace(
+            columns.assign(table, replace(declarations, inputs=(), observations=(), parameters=(), constants=())), long=None
+        )
+        times = time_of_rows(table, roles)
+        groups: dict[str, list[int]] = {}
+        for i, row in enumerate(table.rows):
+            groups.setdefault("/".join(row[j] for j in roles.series), []).append(i)
+        for entry, column in entries:
+            if column not in table.names:
+                raise data_error(
+                    "E0632",
+                    f"{table.name} has no column `{column}`, which the input `{entry}` reads",
+                    columns.near_names(column, table.names) or f"its columns are {columns.listed(table.names)}",
+                )
+            j = table.names.index(column)
+            found = {}
+            for name, rows in groups.items():
+                order = np.array(rows)[np.argsort(times[rows], kind="stable")]
+                found[name] = _knots(table, j, order, times, name)
+            if roles.series:
+                by_series[entry] = found
+            else:
+                shared[entry] = found[""]
+    return SourceInputs(shared, by_series)
+
+
+def _open(source: str, sources: Mapping[str, str | Path | pd.DataFrame], folder: Path | None) -> Table:
+    if source in sources:
+        return read_table(sources[source], name=f"source {source}" if not isinstance(sources[source], str | Path) else "")
+    bare = source.strip('"')
+    if bare != source or "." in bare or "/" in bare:
+        return read_table((folder or Path()) / bare)
+    raise data_error("E0632", f"the model reads inputs from `{source}`, which is not given", f"say `--source {source}=FILE`")
