@@ -1,0 +1,1 @@
+"""Numerical methods as data (tableaux) and as functions Tape → step Tape."""

@@ -71,7 +71,9 @@ class _Writer:
     def expression(self, depth: int) -> tuple[str, Oracle]:
         if depth == 0:
             return self.leaf()
-        kind = self.rng.choice(["sum", "difference", "product", "quotient", "power", "minus", "call", "call", "if", "hill", "extreme", "pair"])
+        kind = self.rng.choice(
+            ["sum", "difference", "product", "quotient", "power", "minus", "call", "call", "if", "hill", "extreme", "pair"]
+        )
         a, fa = self.expression(depth - 1)
         b, fb = self.expression(self.rng.randrange(depth))
         return getattr(self, f"_{kind}")(a, fa, b, fb)
@@ -102,7 +104,10 @@ class _Writer:
         return f"{name}({around.format(a)})", lambda v: function(tame(fa(v)))
 
     def _if(self, a: str, fa: Oracle, b: str, fb: Oracle) -> tuple[str, Oracle]:
-        return f"(if {a} < {b} and not ({b} > 5) then {a} else sin({b}))", lambda v: fa(v) if fa(v) < fb(v) and not fb(v) > 5 else math.sin(fb(v))
+        return (
+            f"(if {a} < {b} and not ({b} > 5) then {a} else sin({b}))",
+            lambda v: fa(v) if fa(v) < fb(v) and not fb(v) > 5 else math.sin(fb(v)),
+        )
 
     def _hill(self, a: str, fa: Oracle, b: str, fb: Oracle) -> tuple[str, Oracle]:
         def value(v: Values) -> float:

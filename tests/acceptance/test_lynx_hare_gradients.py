@@ -32,7 +32,9 @@ def test_gradients_of_the_three_modes_agree() -> None:
                 return sum(jnp.sum(x) for x in logs)
 
             params = model.parameters()
-            assert int(solve(params, start=float(times[0])).result) == 0, "the solve must succeed before its gradient means anything"
+            assert int(solve(params, start=float(times[0])).result) == 0, (
+                "the solve must succeed before its gradient means anything"
+            )
             gradients[mode] = (jax.jacfwd if mode == "forward" else jax.grad)(loss)(params)
     for name, reference in gradients["reverse"].items():
         for mode in ("forward", "adjoint"):

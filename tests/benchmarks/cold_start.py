@@ -1,7 +1,7 @@
 """Cold starts, as whole processes: `python tests/benchmarks/cold_start.py [--runs 5]`.
 
 Prints the median of several fresh processes for: an empty interpreter (the floor), `hybridode check` of a small model and of
-1,000 equations, and from an empty interpreter to the first gradient of the lynx–hare likelihood. No absolute timing here fails a test.
+1,000 equations, and from an empty interpreter to the first gradient of the lynx–hare likelihood.
 """
 
 from __future__ import annotations
