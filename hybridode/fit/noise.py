@@ -1,0 +1,311 @@
+"""Noise models and priors: one row per distribution.
+
+Arguments follow rules F3: normal(mean, sd), lognormal(median, sd of the log), student(df, loc, scale), laplace(loc, b),
+poisson(mean), negbinomial(mean, k) with variance mean + mean^2/k, bernoulli(p) or bernoulli(logit). Densities are complete,
+constants included. Fisher information: Lehmann & Casella, Theory of Point Estimation, ch. 2 (location-scale families);
+Student: Lange, Little, Taylor, JASA 84 (1989) 881, appendix B; negative binomial: Lawless, Can. J. Stat. 15 (1987) 209.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import betaln, gammaln, log_ndtr, polygamma, xlog1py, xlogy
+
+from hybridode.fit import distributions as ds
+from hybridode.types import Array
+
+_HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """One distribution of observations. Functions take the value(s) first, then the arguments in order; they broadcast.
+
+    log_below(v, …) is log P(X < v), log_above(v, …) log P(X > v). information(…) is the Fisher information of the
+    arguments, (…, k, k). `neutral` are arguments at which everything is finite (used in the place of impossible ones),
+    `valid` says whether arguments are possible (rules F6), `requirement` says the same in words. `frozen` gives SciPy's
+    distribution, for quantiles outside JAX.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    log_density: Callable[..., Array]
+    log_below: Callable[..., Array]
+    log_above: Callable[..., Array]
+    information: Callable[..., Array]
+    location: Callable[..., Any]
+    residual: Callable[..., Any]
+    valid: Callable[..., Array]
+    neutral: tuple[float, ...]
+    requirement: str
+    frozen: Callable[..., Any]
+
+    def interval(self, *arguments: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+        """Quantiles that hold `level` of the values in the middle (NumPy)."""
+        distribution = self.frozen(*arguments)
+        return distribution.ppf((1 - level) / 2), distribution.ppf((1 + level) / 2)
+
+
+def _diagonal(*entries: Array) -> Array:
+    """Diagonal matrices from their entries, (…, k, k)."""
+    return jnp.stack(jnp.broadcast_arrays(*entries), axis=-1)[..., None] * jnp.eye(len(entries))
+
+
+def _finite(*values: Array) -> Array:
+    ok = jnp.isfinite(values[0])
+    for v in values[1:]:
+        ok = ok & jnp.isfinite(v)
+    return ok
+
+
+def _normal_log_density(x: Array, mean: Array, sd: Array) -> Array:
+    return -0.5 * ((x - mean) / sd) ** 2 - jnp.log(sd) - _HALF_LOG_2PI
+
+
+def _laplace_log_lower(x: Array, loc: Array, b: Array) -> Array:
+    z = (x - loc) / b
+    return jnp.where(z < 0, z - jnp.log(2.0), jnp.log1p(-0.5 * jnp.exp(-jnp.maximum(z, 0.0))))
+
+
+def _student_information(df: Array, loc: Array, scale: Array) -> Array:
+    trigamma = polygamma(1, df / 2) - polygamma(1, (df + 1) / 2)
+    of_df = 0.25 * (trigamma - 2 * (df + 5) / (df * (df + 1) * (df + 3)))
+    of_loc = (df + 1) / ((df + 3) * scale**2)
+    of_scale = 2 * df / ((df + 3) * scale**2)
+    cross = -2 / (scale * (df + 1) * (df + 3))
+    zero = jnp.zeros_like(of_df * of_loc)
+    entries = jnp.broadcast_arrays(of_df, zero, cross, zero, of_loc, zero, cross, zero, of_scale)
+    stacked = jnp.stack(entries, axis=-1)
+    return stacked.reshape((*stacked.shape[:-1], 3, 3))
+
+
+def _student_sd(df: Any, scale: Any) -> Any:
+    """Standard deviation where it exists, else the scale."""
+    return scale * np.sqrt(np.where(df > 2, df / np.where(df > 2, df - 2, 1.0), 1.0))
+
+
+def _scipy() -> Any:
+    import scipy.stats  # half a second: only when intervals are asked for
+
+    return scipy.stats
+
+
+NORMAL = Noise(
+    "normal", ("mean", "sd"),
+    log_density=_normal_log_density,
+    log_below=lambda v, m, s: log_ndtr((v - m) / s),
+    log_above=lambda v, m, s: log_ndtr((m - v) / s),
+    information=lambda m, s: _diagonal(s**-2 + 0 * m, 2 * s**-2),
+    location=lambda m, s: m,
+    residual=lambda x, m, s: (x - m) / s,
+    valid=lambda m, s: _finite(m, s) & (s > 0),
+    neutral=(0.0, 1.0),
+    requirement="a finite mean and a positive standard deviation",
+    frozen=lambda m, s: _scipy().norm(m, s),
+)  # fmt: skip
+
+LOGNORMAL = Noise(
+    "lognormal", ("median", "sd"),
+    log_density=lambda x, m, s: _normal_log_density(jnp.log(x), jnp.log(m), s) - jnp.log(x),
+    log_below=lambda v, m, s: log_ndtr(jnp.log(v / m) / s),
+    log_above=lambda v, m, s: log_ndtr(jnp.log(m / v) / s),
+    information=lambda m, s: _diagonal((m * s) ** -2, 2 * s**-2),
+    location=lambda m, s: m,
+    residual=lambda x, m, s: np.log(x / m) / s,
+    valid=lambda m, s: _finite(m, s) & (m > 0) & (s > 0),
+    neutral=(1.0, 1.0),
+    requirement="a positive median and a positive log-standard deviation",
+    frozen=lambda m, s: _scipy().lognorm(s, scale=m),
+)  # fmt: skip
+
+STUDENT = Noise(
+    "student", ("df", "loc", "scale"),
+    log_density=lambda x, df, m, s: ds.student_log_density((x - m) / s, df) - jnp.log(s),
+    log_below=lambda v, df, m, s: ds.student_log_lower((v - m) / s, df),
+    log_above=lambda v, df, m, s: ds.student_log_lower((m - v) / s, df),
+    information=_student_information,
+    location=lambda df, m, s: m,
+    residual=lambda x, df, m, s: (x - m) / _student_sd(df, s),
+    valid=lambda df, m, s: _finite(df, m, s) & (df > 0) & (s > 0),
+    neutral=(5.0, 0.0, 1.0),
+    requirement="positive degrees of freedom and a positive scale",
+    frozen=lambda df, m, s: _scipy().t(df, m, s),
+)  # fmt: skip
+
+LAPLACE = Noise(
+    "laplace", ("loc", "b"),
+    log_density=lambda x, m, b: -jnp.abs(x - m) / b - jnp.log(2 * b),
+    log_below=_laplace_log_lower,
+    log_above=lambda v, m, b: _laplace_log_lower(-v, -m, b),
+    information=lambda m, b: _diagonal(b**-2 + 0 * m, b**-2),
+    location=lambda m, b: m,
+    residual=lambda x, m, b: (x - m) / (np.sqrt(2) * b),
+    valid=lambda m, b: _finite(m, b) & (b > 0),
+    neutral=(0.0, 1.0),
+    requirement="a finite location and a positive scale",
+    frozen=lambda m, b: _scipy().laplace(m, b),
+)  # fmt: skip
+
+POISSON = Noise(
+    "poisson", ("mean",),
+    log_density=ds.poisson_log_density,
+    log_below=lambda v, m: ds.poisson_log_lower(jnp.ceil(v) - 1, m),
+    log_above=lambda v, m: ds.poisson_log_upper(jnp.floor(v), m),
+    information=lambda m: _diagonal(1 / jnp.where(m > 0, m, jnp.inf)),
+    location=lambda m: m,
+    residual=lambda x, m: (x - m) / np.sqrt(np.where(m > 0, m, 1.0)),
+    valid=lambda m: _finite(m) & (m >= 0),
+    neutral=(1.0,),
+    requirement="a mean that is not negative",
+    frozen=lambda m: _scipy().poisson(m),
+)  # fmt: skip
+
+NEGBINOMIAL = Noise(
+    "negbinomial", ("mean", "k"),
+    log_density=ds.negbinomial_log_density,
+    log_below=lambda v, m, k: ds.negbinomial_log_lower(jnp.ceil(v) - 1, m, k),
+    log_above=lambda v, m, k: ds.negbinomial_log_upper(jnp.floor(v), m, k),
+    information=lambda m, k: _diagonal(k / (jnp.where(m > 0, m, jnp.inf) * (k + m)), ds.negbinomial_information_of_k(m, k)),
+    location=lambda m, k: m,
+    residual=lambda x, m, k: (x - m) / np.sqrt(np.where(m > 0, m + m**2 / k, 1.0)),
+    valid=lambda m, k: _finite(m, k) & (m >= 0) & (k > 0),
+    neutral=(1.0, 1.0),
+    requirement="a mean that is not negative and a positive k",
+    frozen=lambda m, k: _scipy().nbinom(k, k / (k + m)),
+)  # fmt: skip
+
+BERNOULLI = Noise(
+    "bernoulli", ("p",),
+    log_density=lambda x, p: xlogy(x, p) + xlog1py(1 - x, -p),
+    log_below=lambda v, p: jnp.where(v > 1, 0.0, jnp.where(v > 0, jnp.log1p(-p), -jnp.inf)),
+    log_above=lambda v, p: jnp.where(v < 0, 0.0, jnp.where(v < 1, jnp.log(p), -jnp.inf)),
+    information=lambda p: _diagonal(1 / jnp.clip(p * (1 - p), 1e-300, None)),
+    location=lambda p: p,
+    residual=lambda x, p: (x - p) / np.sqrt(np.maximum(p * (1 - p), 1e-300)),
+    valid=lambda p: _finite(p) & (p >= 0) & (p <= 1),
+    neutral=(0.5,),
+    requirement="a probability between 0 and 1",
+    frozen=lambda p: _scipy().bernoulli(p),
+)  # fmt: skip
+
+BERNOULLI_LOGIT = Noise(
+    "bernoulli", ("logit",),
+    log_density=lambda x, a: -jnp.where(x > 0.5, jax.nn.softplus(-a), jax.nn.softplus(a)),
+    log_below=lambda v, a: jnp.where(v > 1, 0.0, jnp.where(v > 0, -jax.nn.softplus(a), -jnp.inf)),
+    log_above=lambda v, a: jnp.where(v < 0, 0.0, jnp.where(v < 1, -jax.nn.softplus(-a), -jnp.inf)),
+    information=lambda a: _diagonal(jax.nn.sigmoid(a) * jax.nn.sigmoid(-a)),
+    location=lambda a: 0.5 * (1 + np.tanh(a / 2)),
+    residual=lambda x, a: np.where(x > 0.5, np.exp(-a / 2), -np.exp(a / 2)),
+    valid=lambda a: _finite(a),
+    neutral=(0.0,),
+    requirement="a finite logit",
+    frozen=lambda a: _scipy().bernoulli(0.5 * (1 + np.tanh(a / 2))),
+)  # fmt: skip
+
+NOISES: dict[tuple[str, tuple[str, ...]], Noise] = {
+    (n.name, n.arguments): n for n in (NORMAL, LOGNORMAL, STUDENT, LAPLACE, POISSON, NEGBINOMIAL, BERNOULLI, BERNOULLI_LOGIT)
+}
+
+
+def noise_of(distribution: str, arguments: Sequence[str]) -> Noise:
+    """The row of a distribution as `observe` names its arguments (limits of censoring left out)."""
+    names = tuple(a for a in arguments if not a.startswith("censored"))
+    assert (distribution, names) in NOISES, f"no noise model {distribution}({', '.join(names)})"
+    return NOISES[distribution, names]
+
+
+def log_likelihood(noise: Noise, value: Array, censored: Array | None, arguments: Sequence[Array]) -> Array:
+    """log-density of values, log-probability of limits (censored: -1 below, +1 above); None: nothing is censored."""
+    exact = noise.log_density(value, *arguments)
+    if censored is None:
+        return exact
+    below, above = noise.log_below(value, *arguments), noise.log_above(value, *arguments)
+    return jnp.where(censored < 0, below, jnp.where(censored > 0, above, exact))
+
+
+def information(noise: Noise, value: Array, censored: Array | None, arguments: Array) -> Array:
+    """Fisher information of the arguments (R, k) of each record, (R, k, k).
+
+    Of a limit it is the observed information, its negative eigenvalues set to 0, as there is no closed form for all.
+    """
+    exact = noise.information(*jnp.moveaxis(arguments, -1, 0))
+    if censored is None:
+        return exact
+
+    def loss(a: Array, v: Array, c: Array) -> Array:
+        return -jnp.where(c < 0, noise.log_below(v, *a), noise.log_above(v, *a))
+
+    observed = jax.vmap(jax.hessian(loss))(arguments, value, censored)
+    weights, vectors = jnp.linalg.eigh(jnp.where(jnp.isfinite(observed), observed, 0.0))
+    positive = jnp.einsum("rij,rj,rkj->rik", vectors, jnp.maximum(weights, 0.0), vectors)
+    return jnp.where((censored == 0)[:, None, None], exact, positive)
+
+
+# ---- priors -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PriorDensity:
+    """A density of a natural value. Outside its support the log-density is -inf; no Jacobian is added (rules F4)."""
+
+    name: str
+    arguments: tuple[str, ...]
+    log_density: Callable[..., Array]
+    frozen: Callable[..., Any]
+
+
+def _supported(inside: Array, value: Array) -> Array:
+    return jnp.where(inside, value, -jnp.inf)
+
+
+def _positive(x: Array) -> Array:
+    return jnp.where(x > 0, x, 1.0)
+
+
+def _inner(x: Array) -> Array:
+    return jnp.where((x > 0) & (x < 1), x, 0.5)
+
+
+def _beta(x: Array, a: Array, b: Array) -> Array:
+    return _supported((x > 0) & (x < 1), xlogy(a - 1, _inner(x)) + xlog1py(b - 1, -_inner(x)) - betaln(a, b))
+
+
+def _gamma(x: Array, shape: Array, rate: Array) -> Array:
+    value = shape * jnp.log(rate) - gammaln(shape) + xlogy(shape - 1, _positive(x)) - rate * x
+    return _supported(x > 0, value)
+
+
+def _lognormal(x: Array, median: Array, sd: Array) -> Array:
+    return _supported(x > 0, LOGNORMAL.log_density(_positive(x), median, sd))
+
+
+def _halfnormal(x: Array, sd: Array) -> Array:
+    return _supported(x >= 0, np.log(2.0) + _normal_log_density(x, jnp.zeros_like(x), sd))
+
+
+def _exponential(x: Array, rate: Array) -> Array:
+    return _supported(x >= 0, jnp.log(rate) - rate * x)
+
+
+def _uniform(x: Array, lower: Array, upper: Array) -> Array:
+    return _supported((x >= lower) & (x <= upper), -jnp.log(upper - lower) + 0 * x)
+
+
+PRIORS: dict[str, PriorDensity] = {
+    p.name: p
+    for p in (
+        PriorDensity("normal", NORMAL.arguments, NORMAL.log_density, NORMAL.frozen),
+        PriorDensity("lognormal", LOGNORMAL.arguments, _lognormal, LOGNORMAL.frozen),
+        PriorDensity("student", STUDENT.arguments, STUDENT.log_density, STUDENT.frozen),
+        PriorDensity("laplace", LAPLACE.arguments, LAPLACE.log_density, LAPLACE.frozen),
+        PriorDensity("uniform", ("lower", "upper"), _uniform, lambda a, b: _scipy().uniform(a, b - a)),
+        PriorDensity("beta", ("a", "b"), _beta, lambda a, b: _scipy().beta(a, b)),
+        PriorDensity("gamma", ("shape", "rate"), _gamma, lambda a, r: _scipy().gamma(a, scale=1 / r)),
+        PriorDensity("halfnormal", ("sd",), _halfnormal, lambda s: _scipy().halfnorm(scale=s)),
+        PriorDensity("exponential", ("rate",), _exponential, lambda r: _scipy().expon(scale=1 / r)),
+    )
+}
