@@ -41,13 +41,31 @@ def _exprel(x: float) -> float:
 
 # name in the language -> (Python meaning, what keeps the argument in a tame range)
 UNARY: dict[str, tuple[Callable[[float], float], str]] = {
-    "exp": (math.exp, "bounded"), "expm1": (math.expm1, "bounded"), "exprel": (_exprel, "bounded"), "log": (math.log, "positive"),
-    "ln": (math.log, "positive"), "log1p": (math.log1p, "positive"), "log10": (math.log10, "positive"), "log2": (math.log2, "positive"),
-    "sqrt": (math.sqrt, "positive"), "sin": (math.sin, "any"), "cos": (math.cos, "any"), "tan": (math.tan, "bounded"),
-    "asin": (math.asin, "unit"), "acos": (math.acos, "unit"), "atan": (math.atan, "any"), "sinh": (math.sinh, "bounded"),
-    "cosh": (math.cosh, "bounded"), "tanh": (math.tanh, "any"), "asinh": (math.asinh, "any"), "abs": (abs, "any"),
-    "erf": (math.erf, "any"), "softplus": (_softplus, "any"), "sigmoid": (_sigmoid, "any"), "relu": (lambda x: max(x, 0.0), "any"),
-}  # fmt: skip
+    "exp": (math.exp, "bounded"),
+    "expm1": (math.expm1, "bounded"),
+    "exprel": (_exprel, "bounded"),
+    "log": (math.log, "positive"),
+    "ln": (math.log, "positive"),
+    "log1p": (math.log1p, "positive"),
+    "log10": (math.log10, "positive"),
+    "log2": (math.log2, "positive"),
+    "sqrt": (math.sqrt, "positive"),
+    "sin": (math.sin, "any"),
+    "cos": (math.cos, "any"),
+    "tan": (math.tan, "bounded"),
+    "asin": (math.asin, "unit"),
+    "acos": (math.acos, "unit"),
+    "atan": (math.atan, "any"),
+    "sinh": (math.sinh, "bounded"),
+    "cosh": (math.cosh, "bounded"),
+    "tanh": (math.tanh, "any"),
+    "asinh": (math.asinh, "any"),
+    "abs": (abs, "any"),
+    "erf": (math.erf, "any"),
+    "softplus": (_softplus, "any"),
+    "sigmoid": (_sigmoid, "any"),
+    "relu": (lambda x: max(x, 0.0), "any"),
+}
 TAME = {  # range -> (text around an expression, the same as a function)
     "any": ("{}", lambda x: x),
     "bounded": ("sin({})", math.sin),
