@@ -19,7 +19,7 @@ from hybridode.language.tables import load_table
 
 class Token(NamedTuple):
     """`kind` is a terminal of the grammar, or WORD (a keyword or a name: the parser decides), UNCLOSED (a text without
-    its end) or BAD (a character of no token)."""
+    its end), BADNAME (a name with superscripts or the like) or BAD (a character of no token)."""
 
     kind: str
     text: str  # names are normalised and without backquotes
@@ -27,18 +27,27 @@ class Token(NamedTuple):
     end: int
 
 
+class Fault(NamedTuple):
+    """What is wrong with a statement's brackets."""
+
+    kind: str  # never closed | closes nothing | mismatched | too deep
+    token: Token
+    opener: Token | None = None  # of a mismatched closer
+
+
 @dataclass
 class Line:
-    """The tokens of one statement. `fault` names what is wrong with its brackets: (kind, token)."""
+    """The tokens of one statement, and what is wrong with its brackets."""
 
     tokens: list[Token] = field(default_factory=list)
-    fault: tuple[str, Token] | None = None
+    fault: Fault | None = None
 
 
 _OPENERS = {"_LPAR": "_RPAR", "_LSQB": "_RSQB", "_LBRACE": "_RBRACE"}
-_CLOSERS = {"_RPAR": "(", "_RSQB": "[", "_RBRACE": "{"}
+_CLOSERS = frozenset(_OPENERS.values())
 _FOLDED = {0xB5: 0x3BC, 0x2126: 0x3A9}  # micro sign → mu, ohm sign → omega (rule A5)
 _SKIPPED = "BLANK", "CONTINUED"
+NESTING_LIMIT = 1_000  # contracts.md
 RESERVED = frozenset("if then else and or not in for".split())
 
 
@@ -55,6 +64,14 @@ def normal_name(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_FOLDED)
 
 
+def is_name(word: str) -> bool:
+    """Whether a normalised word is made of letters, digits (subscripts too) and `_` only. Python's `\\w` lets in more: x², ½."""
+    return all(
+        c == "_" or (c.isalpha() or c.isdecimal() or c.isdigit()) and unicodedata.decomposition(c)[:7] not in ("<super>", "<circle")
+        for c in word
+    )
+
+
 def tokenize(text: str, comments: list[tuple[int, int]]) -> Iterator[Token]:
     """All tokens of a text in order; comments are collected, blanks and continued line ends dropped."""
     words = load_table().words
@@ -69,6 +86,7 @@ def tokenize(text: str, comments: list[tuple[int, int]]) -> Iterator[Token]:
                 kind = "WORD"
             elif not word.isascii() or word[0] == "`":
                 word = normal_name(word)
+                kind = "NAME" if word.isascii() or is_name(word) else "BADNAME"
             yield Token(kind, word, start, end)
         elif kind == "COMMENT":
             comments.append((start, end))
@@ -130,7 +148,7 @@ def _take(tokens: list[Token], first: int, text: str, eager: bool) -> tuple[Line
             if not open_:
                 return line, i + 1, None
             if _ends_open(tokens, i, open_[-1], text, eager):
-                line.fault = line.fault or ("never closed", tokens[open_[-1]])
+                line.fault = line.fault or Fault("never closed", tokens[open_[-1]])
                 return line, i + 1, None
             if tokens[open_[-1]].kind == "_LBRACE":
                 line.tokens.append(token)
@@ -138,13 +156,17 @@ def _take(tokens: list[Token], first: int, text: str, eager: bool) -> tuple[Line
         line.tokens.append(token)
         if kind in _OPENERS:
             open_.append(i)
+            if len(open_) == NESTING_LIMIT + 1:
+                line.fault = line.fault or Fault("too deep", token)
         elif kind in _CLOSERS:
             if not open_:
-                line.fault = line.fault or ("closes nothing", token)
-            elif _OPENERS[tokens[open_.pop()].kind] != kind:
-                line.fault = line.fault or ("mismatched", token)
+                line.fault = line.fault or Fault("closes nothing", token)
+            elif _OPENERS[tokens[open_[-1]].kind] == kind:
+                open_.pop()
+            else:
+                line.fault = line.fault or Fault("mismatched", token, tokens[open_.pop()])
     if open_ and line.fault is None:
-        line.fault = ("never closed", tokens[open_[-1]])
+        line.fault = Fault("never closed", tokens[open_[-1]])
     return line, len(tokens), open_[-1] if open_ else None
 
 

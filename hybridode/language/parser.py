@@ -20,9 +20,9 @@ _Make = Callable[[int, int, list[Any]], Any]
 class Unexpected(Exception):
     """The parser stopped at `tokens[index]` (one past the end: the statement is not finished)."""
 
-    def __init__(self, tokens: list[Token], index: int, expected: frozenset[str], symbols: tuple[str, ...]) -> None:
+    def __init__(self, tokens: list[Token], index: int, expected: frozenset[str]) -> None:
         super().__init__(index)
-        self.tokens, self.index, self.expected, self.symbols = tokens, index, expected, symbols
+        self.tokens, self.index, self.expected = tokens, index, expected
 
 
 class Parser:
@@ -57,7 +57,7 @@ class Parser:
             while True:
                 action = row.get(kind)
                 if action is None:
-                    raise self._unexpected(tokens, token, states)
+                    raise self._unexpected(tokens, token, start, text, time)
                 if action >= 0:
                     states.append(action)
                     values.append(token)
@@ -94,12 +94,43 @@ class Parser:
                 return name
         return options[0][0] if token.text in RESERVED else "NAME"
 
-    def _unexpected(self, tokens: list[Token], token: Token, states: list[int]) -> Unexpected:
-        index = next((i for i, t in enumerate(tokens) if t.end > token.start), len(tokens))
-        if token.kind == "$END":
-            index = len(tokens)
-        expected = frozenset(name for name in self._table.rows[states[-1]] if name.lstrip("_").isupper() or name == "$END")
-        return Unexpected(tokens, index, expected, ())
+    def _unexpected(self, tokens: list[Token], token: Token, start: str, text: str, time: str) -> Unexpected:
+        index = len(tokens) if token.kind == "$END" else next(i for i, t in enumerate(tokens) if t.end > token.start)
+        states = self._states_after(tokens[:index], self._table.starts[start], text, time)
+        terminals = [name for name in self._table.rows[states[-1]] if name == "$END" or name.lstrip("_")[:1].isupper()]
+        return Unexpected(tokens, index, frozenset(name for name in terminals if self._advance(list(states), name)))
+
+    def _states_after(self, tokens: list[Token], start: int, text: str, time: str) -> list[int]:
+        """The parser's states after tokens that it can use."""
+        states = [start]
+        queue = list(reversed(tokens))
+        while queue:
+            token = queue.pop()
+            kind, row = token.kind, self._table.rows[states[-1]]
+            if kind == "WORD":
+                kind = self._word(token, row, text)
+            elif kind == "DERIVATIVE" and not (kind in row and denominator(token) == "d" + time):
+                queue += reversed(split_quotient(token))
+                continue
+            if not self._advance(states, kind):
+                break  # inside a quotient that is no derivative
+        return states
+
+    def _advance(self, states: list[int], kind: str) -> bool:
+        """Take one more terminal; False if it cannot be used. A row's own entries are too many: LALR merges states, and
+        finds out only after some reductions."""
+        rows, productions = self._table.rows, self._table.productions
+        while (action := rows[states[-1]].get(kind)) is not None:
+            if action >= 0:
+                states.append(action)
+                return True
+            production = productions[~action]
+            if production.size:
+                del states[-production.size :]
+            states.append(rows[states[-1]][production.origin])
+            if kind == "$END" and states[-1] in self._table.ends.values():
+                return True
+        return False
 
 
 def _maker(production: Production, builders: Mapping[str, Builder]) -> _Make | None:

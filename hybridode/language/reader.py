@@ -2,22 +2,220 @@
 
 from __future__ import annotations
 
+import codecs
+import difflib
 import gc
+import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
+from typing import Any
 
-from hybridode.errors import Diagnostic, Source
+from hybridode.errors import Diagnostic, ModelError, Source
 from hybridode.language import syntax
-from hybridode.language.build import BUILDERS, Refused
-from hybridode.language.lexer import Line, Token, is_statement_word, split, tokenize
+from hybridode.language.build import BUILDERS, TERMS_LIMIT, Refused
+from hybridode.language.confusables import lookalikes
+from hybridode.language.depth import deepest
+from hybridode.language.lexer import NESTING_LIMIT, Fault, Line, Token, is_statement_word, split, tokenize
+from hybridode.language.mistake_rows import CHARACTER_ROWS, GENERAL_ROWS
+from hybridode.language.mistake_statements import STATEMENT_ROWS
+from hybridode.language.mistake_words import explain_first_word
+from hybridode.language.mistakes import OPENERS, Stuck, explain, kind_of
 from hybridode.language.parser import Parser, Unexpected
 from hybridode.language.tables import load_table
+
+TEXT_LIMIT = 8_000_000  # characters; this and the next as in contracts.md
+TOKEN_LIMIT = 2_000_000
+ERROR_LIMIT = 500  # a file with more is no model
 
 
 @cache
 def _parser() -> Parser:
     return Parser(load_table(), BUILDERS)
+
+
+def load(path: str | os.PathLike[str]) -> Source:
+    """The text of a model file: UTF-8 with or without a byte order mark, any line ends.
+
+    Raises ModelError when there is no such text (E0139 no file, E0140 no UTF-8 text, E0141 too large).
+    """
+    name = os.fspath(path)
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise ModelError(Diagnostic("E0139", f"{name} is a directory", hint="give the path of a model file in it"))
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise ModelError(Diagnostic("E0139", f"{name} is not a file", hint="give the path of a text file"))
+        if status.st_size > TEXT_LIMIT:
+            raise ModelError(too_large(name, status.st_size))
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        raise ModelError(Diagnostic("E0139", f"there is no file {name}", hint=_near_file(name))) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ModelError(Diagnostic("E0139", f"{name!r} cannot be read: {reason}")) from None
+    return Source(name, _decoded(name, data))
+
+
+def _decoded(name: str, data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ModelError(Diagnostic("E0140", f"{name} is UTF-16 text", hint="save it as UTF-8"))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"{name} is not UTF-8 text: byte {data[error.start]:#04x} in line {line}"
+        raise ModelError(Diagnostic("E0140", message, hint="save the file as UTF-8")) from None
+    at = text.find("\0")
+    if at >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise ModelError(Diagnostic("E0140", f"{name} has a null byte in line {line}", hint="this is no text file, or it is damaged"))
+    return text if "\r" not in text else re.sub(r"\r(?!\n)", "\n", text)
+
+
+def _near_file(name: str) -> str:
+    folder, wanted = os.path.split(name)
+    try:
+        there = os.listdir(folder or ".")
+    except (OSError, ValueError):
+        return f"there is no directory {folder} either"
+    close = difflib.get_close_matches(wanted, there, 1, 0.7)
+    return f"did you mean {os.path.join(folder, close[0])}?" if close else ""
+
+
+def parse(source: Source) -> tuple[syntax.File, list[Diagnostic]]:
+    """The tree of a file and its syntax errors, in file order. Statements with errors are left out of the tree."""
+    comments: list[tuple[int, int]] = []
+    statements: list[syntax.Statement] = []
+    diagnostics: list[Diagnostic] = []
+    with _without_collector():
+        tokens, too_large = _tokens(source, comments)
+        if too_large is not None:
+            return syntax.File((), ()), [too_large]
+        lines = split(tokens, source.text)
+        time = _time_name(lines, source.text)
+        foreign = False
+        for line in lines:
+            node, found = _sentence(source, line, "statement", time)
+            if node is not None:
+                statements.append(node)
+            for diagnostic in found:
+                if diagnostic.code == "E0138":  # another dialect: said once
+                    if foreign:
+                        continue
+                    foreign = True
+                diagnostics.append(diagnostic)
+            if len(diagnostics) >= ERROR_LIMIT:
+                diagnostics.append(Diagnostic("E0141", f"more than {ERROR_LIMIT} errors: the rest of the file was not read"))
+                break
+        diagnostics += lookalikes(source, tokens)
+    return syntax.File(tuple(statements), tuple(comments)), diagnostics
+
+
+def parse_expression(source: Source, time: str = "t") -> tuple[syntax.Expression | None, list[Diagnostic]]:
+    """One expression (of `--set`, of `sol["2*x"]`); `time` is the name of the independent variable."""
+    tokens, too_large = _tokens(source, [])
+    if too_large is not None:
+        return None, [too_large]
+    lines = split([t for t in tokens if t.kind != "_NL"], source.text)
+    if not lines:
+        return None, [Diagnostic("E0113", "the expression is empty", source.span(0, 0))]
+    return _sentence(source, lines[0], "expr", time)
+
+
+def _sentence(source: Source, line: Line, start: str, time: str) -> tuple[Any, list[Diagnostic]]:
+    """The node of one statement or expression, or why there is none."""
+    tokens, fault = line.tokens, line.fault
+    found: list[Diagnostic] = []
+    if fault is None:
+        crowd = _too_many_terms(source, tokens)
+        if crowd is not None:
+            return None, [crowd]
+    else:  # only what stands before the bracket can be trusted
+        found = [_explain_fault(source, fault, tokens)]
+        tokens = tokens[: tokens.index(fault.token)] if fault.kind != "too deep" else []
+        if not tokens:
+            return None, found
+    try:
+        node = _parser().parse(tokens, start, source.text, time)
+    except Unexpected as stop:
+        if fault is not None and stop.index == len(tokens):
+            return None, found
+        after = tokens[1] if len(tokens) > 1 else None
+        word = tokens[0].text if start == "statement" and is_statement_word(tokens[0], after, source.text) else ""
+        stuck = Stuck(source, line.tokens, stop.index, stop.expected, word)
+        return None, [_explain(stuck, start), *found]
+    except Refused as refusal:
+        return None, [Diagnostic(refusal.code, refusal.message, source.span(refusal.start, refusal.end), refusal.hint), *found]
+    if fault is not None:
+        return None, found
+    if len(tokens) > NESTING_LIMIT:
+        depth, at = deepest(node)
+        if depth > NESTING_LIMIT:
+            return None, [_too_deep(source, at.start, at.end)]
+    return node, []
+
+
+def _explain(stuck: Stuck, start: str) -> Diagnostic:
+    strange = stuck.found.kind in ("BAD", "BADNAME", "UNCLOSED")
+    first_word = explain_first_word(stuck) if start == "statement" and not stuck.word else None
+    if first_word is not None:
+        return first_word
+    return explain(stuck, (CHARACTER_ROWS if strange else (), STATEMENT_ROWS.get(stuck.word, ()), GENERAL_ROWS))
+
+
+def _explain_fault(source: Source, fault: Fault, tokens: list[Token]) -> Diagnostic:
+    token = fault.token
+    span = source.span(token.start, token.end)
+    if fault.kind == "too deep":
+        return _too_deep(source, token.start, token.end)
+    if fault.kind == "closes nothing":
+        return Diagnostic("E0112", f"`{token.text}` closes nothing", span, "delete it, or open a bracket before it")
+    if fault.opener is not None:
+        related = ((source.span(fault.opener.start, fault.opener.end), "this bracket is open"),)
+        return Diagnostic("E0112", f"`{token.text}` cannot close `{fault.opener.text}`", span, related=related)
+    at = tokens.index(token)
+    called = token.kind == "_LPAR" and at > 0 and kind_of(tokens[at - 1]) == "NAME" and tokens[at - 1].end == token.start
+    which = f"`(` of the call `{tokens[at - 1].text}`" if called else f"`{token.text}`"
+    closer = {"(": ")", "[": "]", "{": "}"}[OPENERS[token.kind]]
+    return Diagnostic("E0111", f"{which} is never closed", span, f"a `{closer}` is missing")
+
+
+# ---- limits ---------------------------------------------------------------------------------------------------------------
+def _tokens(source: Source, comments: list[tuple[int, int]]) -> tuple[list[Token], Diagnostic | None]:
+    if len(source.text) > TEXT_LIMIT:
+        return [], too_large(source.name, len(source.text))
+    tokens = list(islice(tokenize(source.text, comments), TOKEN_LIMIT + 1))
+    if len(tokens) <= TOKEN_LIMIT:
+        return tokens, None
+    end = source.span(tokens[-1].start, tokens[-1].end)
+    return [], Diagnostic("E0141", f"the file has more than {TOKEN_LIMIT:,} words and signs", end, "the limit is reached here")
+
+
+def too_large(name: str, size: int) -> Diagnostic:
+    """The error for a file of `size` bytes (or characters)."""
+    message = f"{name} has {size:,} bytes; a model may have {TEXT_LIMIT:,}"
+    return Diagnostic("E0141", message, hint="put data into CSV files (`input`, `table … from \"file.csv\"`)")
+
+
+def _too_many_terms(source: Source, tokens: list[Token]) -> Diagnostic | None:
+    if len(tokens) <= TERMS_LIMIT:
+        return None
+    signs = [t for t in tokens if t.kind == "PLUS" or t.kind == "MINUS"]
+    if len(signs) < TERMS_LIMIT:
+        return None
+    message = f"an expression of {len(signs) + 1:,} terms; the limit is {TERMS_LIMIT:,}"
+    place = signs[TERMS_LIMIT - 1]
+    return Diagnostic("E0142", message, source.span(place.start, place.end), "the limit is passed here: use intermediates or `sum(i in 1..n, …)`")
+
+
+def _too_deep(source: Source, start: int, end: int) -> Diagnostic:
+    message = f"an expression is nested more than {NESTING_LIMIT:,} deep"
+    return Diagnostic("E0142", message, source.span(start, end), "the limit is passed here: use intermediates")
 
 
 @contextmanager
@@ -32,28 +230,10 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def parse(source: Source) -> tuple[syntax.File, list[Diagnostic]]:
-    """The tree of a file and its syntax errors, in file order. Statements with errors are left out of the tree."""
-    comments: list[tuple[int, int]] = []
-    statements: list[syntax.Statement] = []
-    diagnostics: list[Diagnostic] = []
-    with _without_collector():
-        lines = split(list(tokenize(source.text, comments)), source.text)
-        time = _time_name(lines, source.text)
-        for line in lines:
-            try:
-                statements.append(_parser().parse(line.tokens, "statement", source.text, time))
-            except Unexpected as stop:
-                at = stop.tokens[stop.index] if stop.index < len(stop.tokens) else stop.tokens[-1]
-                diagnostics.append(Diagnostic("E0101", f"unexpected {at.text!r}", source.span(at.start, at.end)))
-            except Refused as refusal:
-                diagnostics.append(Diagnostic(refusal.code, refusal.message, source.span(refusal.start, refusal.end), refusal.hint))
-    return syntax.File(tuple(statements), tuple(comments)), diagnostics
-
-
 def _time_name(lines: list[Line], text: str) -> str:
     """What `time NAME` says, before anything is parsed; `t` if nothing does."""
     for line in lines:
-        if line.tokens[0].text == "time" and len(line.tokens) > 1 and is_statement_word(line.tokens[0], line.tokens[1], text):
-            return line.tokens[1].text
+        first, *rest = line.tokens[:2]
+        if first.text == "time" and rest and kind_of(rest[0]) == "NAME" and is_statement_word(first, rest[0], text):
+            return rest[0].text
     return "t"

@@ -1,0 +1,37 @@
+"""How deep a syntax tree is. Brackets are counted before parsing; this also sees `else if …`, `- - x`, `a^b^c` and `x'''`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+
+from hybridode.language.syntax import Node
+
+
+@cache
+def _child_fields(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name not in ("start", "end"))
+
+
+def children(node: Node) -> list[Node]:
+    """The nodes directly below a node, in the order of its fields."""
+    found: list[Node] = []
+    pending = [getattr(node, name) for name in reversed(_child_fields(type(node)))]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Node):
+            found.append(value)
+        elif isinstance(value, tuple):
+            pending += reversed(value)
+    return found
+
+
+def deepest(node: Node) -> tuple[int, Node]:
+    """The depth of a tree (a leaf has 1) and a node at that depth."""
+    level, depth = [node], 0
+    while True:
+        depth += 1
+        below = [child for parent in level for child in children(parent)]
+        if not below:
+            return depth, level[0]
+        level = below
