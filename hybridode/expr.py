@@ -42,7 +42,7 @@ class Symbol(NamedTuple):
 UNARY = (
     "neg", "not", "exp", "expm1", "exprel", "log", "log1p", "log10", "log2", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
     "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "abs", "sign", "floor", "gamma", "lgamma", "erf", "softplus", "sigmoid",
-    "relu", "heaviside", "digamma",
+    "relu", "heaviside", "digamma", "exprel_slope",
 )  # fmt: skip
 BINARY = ("div", "pow", "atan2", "mod", "mm", "lt", "le", "gt", "ge", "eq", "ne")
 TERNARY = ("where", "hill")

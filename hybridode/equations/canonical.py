@@ -82,9 +82,11 @@ def _constants(d: Declarations, promoted: frozenset[str]) -> dict[Symbol, Expr]:
 def _derivatives(d: Declarations, known: dict[Symbol, Expr]) -> dict[Symbol, Expr]:
     """What is known, and `x'` -> the rate of x, itself free of such symbols."""
     written = {
-        symbol: rate for state in d.states for symbol, rate in zip(entries("derivative", state.name, state.shape), state.rate, strict=True)
+        symbol: rate
+        for state in d.states
+        for symbol, rate in zip(entries("derivative", state.name, state.shape), state.rate, strict=True)
     }
-    read = [s for s in dict.fromkeys(x for e in _all_expressions(d) for x in _of_kind(e, "derivative"))]
+    read = list(dict.fromkeys(x for e in _all_expressions(d) for x in _of_kind(e, "derivative")))
     solved = dict(known)
     for symbol in dependencies_first(read, lambda s: _of_kind(written[s], "derivative")):
         (solved[symbol],) = substitute((written[symbol],), solved)
@@ -118,7 +120,9 @@ def _at_start(states: list[Symbol], written: Mapping[Symbol, Expr], bodies: Mapp
     A start may read definitions and other states: they are taken at the start.
     """
     values: dict[Symbol, Expr] = {}
-    for symbol in dependencies_first(states, lambda s: _of_kind((written if s.kind == "state" else bodies)[s], "state", "definition")):
+    for symbol in dependencies_first(
+        states, lambda s: _of_kind((written if s.kind == "state" else bodies)[s], "state", "definition")
+    ):
         body = (written if symbol.kind == "state" else bodies)[symbol]
         here = {s: values[s] for s in _of_kind(body, "state", "definition")}
         here |= {s: leaf(Symbol("start_input", s.name, s.index)) for s in _of_kind(body, "input")}
@@ -153,7 +157,8 @@ def _at_events(
         ScalarAtEvent(
             time=of_parameters(event.time),
             assignments=tuple(
-                ScalarAssignment(index[Symbol("state", a.state, a.entry)], substitute((a.value,), known)[0]) for a in event.assignments
+                ScalarAssignment(index[Symbol("state", a.state, a.entry)], substitute((a.value,), known)[0])
+                for a in event.assignments
             ),
             every=None if event.every is None else of_parameters(event.every),
             until=None if event.until is None else of_parameters(event.until),

@@ -27,7 +27,9 @@ def incidence(system: EquationSystem) -> EquationSystem:
             rows[bits] = tuple(k for k, bit in enumerate(reversed(f"{bits:b}")) if bit == "1")
         reached.append(bits)
     blocks = [tuple(k for k in block if k < n) for block in components(edges)]
-    return replace(system, incidence=tuple(rows[bits] for bits in reached[-n:]) if n else (), blocks=tuple(b for b in blocks if b))
+    return replace(
+        system, incidence=tuple(rows[bits] for bits in reached[-n:]) if n else (), blocks=tuple(b for b in blocks if b)
+    )
 
 
 def _reads(e: Expr, number: dict[Symbol, int]) -> list[int]:

@@ -1,7 +1,7 @@
 """The symbolic Jacobian of the rates by the states, with its sparsity.
 
-Each right side is differentiated by its leaves (symbols, outputs of networks, values of tables); the chain rule through definitions,
-network arguments and table arguments is sparse forward accumulation.
+Each right side is differentiated by its leaves (symbols, outputs of networks, values of tables); the chain rule through
+definitions, network arguments and table arguments is sparse forward accumulation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def jacobian(system: EquationSystem, gradient_of: Gradient = gradient) -> Equati
     for definition in system.definitions:
         chain.known[definition.symbol] = chain.row(definition.expr)
     entries = [
-        JacobianEntry(i, column, value) for i, rate in enumerate(system.rates) for column, value in sorted(chain.row(rate).items())
+        JacobianEntry(i, column, value)
+        for i, rate in enumerate(system.rates)
+        for column, value in sorted(chain.row(rate).items())
     ]
     return replace(system, jacobian=tuple(entries))
 

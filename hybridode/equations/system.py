@@ -75,9 +75,11 @@ class EquationSystem:
     """Scalars in a fixed order.
 
     states/parameters/inputs are the entries of the vectors y, p, u (parameters: all Parameters in file order with the
-    fixed ones, then constants that were promoted because data or `--set` give them a value; all other constants are
-    folded into numbers). `definitions` are in an order in which each reads only earlier ones. `starts[i]` reads only parameters, the start values of inputs, time
-    and nets. `blocks` are the strongly connected components of the state incidence graph in dependency order.
+    fixed ones, then constants that were promoted because data or `--set` give them a value, as symbols of kind "parameter";
+    all other constants are folded into numbers). `definitions` are in an order in which each reads only earlier ones.
+    `starts[i]` reads only parameters, the start values of inputs (and input rates), time and nets. Where an observation is
+    censored its `names` end with "censored_below" or "censored_above". `blocks` are the strongly connected components of the
+    state incidence graph in dependency order.
     """
 
     declarations: Declarations

@@ -14,7 +14,9 @@ _READ_AT_START = frozenset({"time", "parameter", "start_input", "input_rate"})
 def verify(system: EquationSystem, after: str) -> None:
     """Raises AssertionError, naming the pass, if the system is not in canonical form."""
     n = len(system.states)
-    assert len(system.rates) == len(system.starts) == n, f"after {after}: {n} states, {len(system.rates)} rates, {len(system.starts)} starts"
+    assert len(system.rates) == len(system.starts) == n, (
+        f"after {after}: {n} states, {len(system.rates)} rates, {len(system.starts)} starts"
+    )
     assert not system.rate_spans or len(system.rate_spans) == n, f"after {after}: {len(system.rate_spans)} spans for {n} rates"
     for what, names in (("states", system.states), ("parameters", system.parameters), ("inputs", system.inputs)):
         assert len(set(names)) == len(names), f"after {after}: repeated {what}"
@@ -83,11 +85,15 @@ def _verify_nodes(system: EquationSystem, after: str) -> None:
             assert 0 <= e.data < count, f"after {after}: output {e.data} of {net.name}"
         elif e.op in ("table", "table_slope"):
             name = e.data if e.op == "table" else e.data[0]
-            assert name in tables and len(e.args) == len(tables[name].axes), f"after {after}: table {name} with {len(e.args)} arguments"
+            assert name in tables and len(e.args) == len(tables[name].axes), (
+                f"after {after}: table {name} with {len(e.args)} arguments"
+            )
         elif e.op not in ("sym", "const"):
             wanted = _boolean_arguments(e)
             for i, a in enumerate(e.args):
-                assert a.op == "sym" or (a.op in BOOLEAN or _boolean_where(a)) == wanted(i), f"after {after}: argument {i + 1} of {e.op} is {a.op}"
+                assert a.op == "sym" or (a.op in BOOLEAN or _boolean_where(a)) == wanted(i), (
+                    f"after {after}: argument {i + 1} of {e.op} is {a.op}"
+                )
 
 
 def _verify_call(e: Expr, networks: Mapping[str, Network], after: str) -> None:

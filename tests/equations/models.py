@@ -31,7 +31,11 @@ def lotka_volterra() -> Declarations:
         parameters=(Parameter("a", (1.3,)), Parameter("d", (1.8,)), Parameter("x(0)", (0.44,), start_of="x")),
         states=(
             State("x", (par("x(0)"),), (n("add", n("mul", par("a"), x), node("out", (u,), 0)),)),
-            State("y", (n("mul", 2.0, x),), (n("add", n("neg", n("mul", par("d"), y)), n("mul", sym("definition", "gain"), node("out", (inline,), 0))),)),
+            State(
+                "y",
+                (n("mul", 2.0, x),),
+                (n("add", n("neg", n("mul", par("d"), y)), n("mul", sym("definition", "gain"), node("out", (inline,), 0))),),
+            ),
         ),
         definitions=(Definition("gain", (n("tanh", n("mul", x, y)),)),),
         networks=(Network("U", 2, (2,)), Network("NN_y", 2, (), inline=True, equation="y")),
@@ -52,7 +56,8 @@ def hodgkin_huxley() -> Declarations:
 
     rates = {
         "alpha_m": linexp(1.0, n("add", v, 40.0), 10.0), "beta_m": falling(4.0, 65.0, 18.0),
-        "alpha_h": falling(0.07, 65.0, 20.0), "beta_h": n("div", 1.0, n("add", 1.0, n("exp", n("div", n("neg", n("add", v, 35.0)), 10.0)))),
+        "alpha_h": falling(0.07, 65.0, 20.0), 
+        "beta_h": n("div", 1.0, n("add", 1.0, n("exp", n("div", n("neg", n("add", v, 35.0)), 10.0)))),
         "alpha_n": linexp(0.1, n("add", v, 55.0), 10.0), "beta_n": falling(0.125, 65.0, 80.0),
     }  # fmt: skip
     m, h, g = (sym("state", k) for k in "mhn")
@@ -80,14 +85,14 @@ def hodgkin_huxley() -> Declarations:
     )
 
 
-POLLU_K = (.35, 26.6, 12300., .86e-3, .82e-3, 15000., .13e-3, 24000., 16500., 9000., .022, 12000., 1.88, 16300., 4.8e6, .35e-3, .0175,
-           1e8, .444e12, 1240., 2.1, 5.78, .0474, 1780., 3.12)  # fmt: skip
-POLLU_READS = ((1,), (2, 4), (5, 2), (7,), (7,), (7, 6), (9,), (9, 6), (11, 2), (11, 1), (13,), (10, 2), (14,), (1, 6), (3,), (4,), (4,),
-               (16,), (16,), (17, 6), (19,), (19,), (1, 4), (19, 1), (20,))  # fmt: skip
+POLLU_K = (.35, 26.6, 12300., .86e-3, .82e-3, 15000., .13e-3, 24000., 16500., 9000., .022, 12000., 1.88, 16300., 4.8e6, .35e-3,
+           .0175, 1e8, .444e12, 1240., 2.1, 5.78, .0474, 1780., 3.12)  # fmt: skip
+POLLU_READS = ((1,), (2, 4), (5, 2), (7,), (7,), (7, 6), (9,), (9, 6), (11, 2), (11, 1), (13,), (10, 2), (14,), (1, 6), (3,), (4,),
+               (4,), (16,), (16,), (17, 6), (19,), (19,), (1, 4), (19, 1), (20,))  # fmt: skip
 POLLU_SUMS = (
     (-1, -10, -14, -23, -24, 2, 3, 9, 11, 12, 22, 25), (-2, -3, -9, -12, 1, 21), (-15, 1, 17, 19, 22), (-2, -16, -17, -23, 15),
-    (-3, 4, 4, 6, 7, 13, 20), (-6, -8, -14, -20, 3, 18, 18), (-4, -5, -6, 13), (4, 5, 6, 7), (-7, -8), (-12, 7, 9), (-9, -10, 8, 11),
-    (9,), (-11, 10), (-13, 12), (14,), (-18, -19, 16), (-20,), (20,), (-21, -22, -24, 23, 25), (-25, 24),
+    (-3, 4, 4, 6, 7, 13, 20), (-6, -8, -14, -20, 3, 18, 18), (-4, -5, -6, 13), (4, 5, 6, 7), (-7, -8), (-12, 7, 9), 
+    (-9, -10, 8, 11), (9,), (-11, 10), (-13, 12), (14,), (-18, -19, 16), (-20,), (20,), (-21, -22, -24, 23, 25), (-25, 24),
 )  # fmt: skip
 
 
@@ -107,6 +112,7 @@ def pollu() -> Declarations:
         constants=tuple(Constant(f"k{i}", (k,)) for i, k in enumerate(POLLU_K, 1)),
         states=tuple(State(f"y{i}", (const(start.get(i, 0.0)),), (rate,)) for i, rate in enumerate(sums, 1)),
         definitions=tuple(
-            Definition(f"r{i}", (n("mul", sym("constant", f"k{i}"), *(y[j - 1] for j in reads)),)) for i, reads in enumerate(POLLU_READS, 1)
+            Definition(f"r{i}", (n("mul", sym("constant", f"k{i}"), *(y[j - 1] for j in reads)),))
+            for i, reads in enumerate(POLLU_READS, 1)
         ),
     )

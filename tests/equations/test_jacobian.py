@@ -77,7 +77,9 @@ def test_a_chain_of_ten_thousand_equations_takes_seconds() -> None:
         terms = [node("neg", (node("mul", (const(2.0), x[i])),)), *(x[j] for j in (i - 1, i + 1) if 0 <= j < n)]
         states.append(State(f"x{i}", (const(0.0),), (node("mul", (k, node("add", terms))),)))
     began = time.perf_counter()
-    system = equations_of(Declarations(Source("chain.ode", ""), "chain", parameters=(Parameter("k", (1.0,)),), states=tuple(states)))
+    system = equations_of(
+        Declarations(Source("chain.ode", ""), "chain", parameters=(Parameter("k", (1.0,)),), states=tuple(states))
+    )
     assert time.perf_counter() - began < 20
     assert len(system.jacobian or ()) == 3 * n - 2
     assert system.blocks == (tuple(range(n)),)
@@ -90,7 +92,10 @@ def test_a_sum_of_twenty_thousand_terms() -> None:
     declarations = Declarations(
         Source("sum.ode", ""),
         "sum",
-        states=(State("x", (const(0.0),) * n, (const(0.0),) * n, (n,)), State("y", (const(0.0),), (node("tanh", (sym("definition", "s"),)),))),
+        states=(
+            State("x", (const(0.0),) * n, (const(0.0),) * n, (n,)),
+            State("y", (const(0.0),), (node("tanh", (sym("definition", "s"),)),)),
+        ),
         definitions=(Definition("s", (total,)),),
     )
     began = time.perf_counter()
