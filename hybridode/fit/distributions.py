@@ -80,14 +80,14 @@ def _negbinomial_slope(x: Array, mean: Array, k: Array) -> Array:
     return -jnp.exp(log_density) * k / (k + mean) ** 2
 
 
-_negbinomial_lower = _differentiable(
-    lambda x, mean, k: betainc(k, x + 1, k / (k + mean)), lambda x, mean, k: jnp.zeros_like(x * mean * k), _negbinomial_slope, None
-)
+def _no_slope(x: Array, mean: Array, k: Array) -> Array:
+    """The count is data: nothing is differentiated with respect to it."""
+    return jnp.zeros_like(x * mean * k)
+
+
+_negbinomial_lower = _differentiable(lambda x, mean, k: betainc(k, x + 1, k / (k + mean)), _no_slope, _negbinomial_slope, None)
 _negbinomial_upper = _differentiable(
-    lambda x, mean, k: betainc(x + 1, k, mean / (k + mean)),
-    lambda x, mean, k: jnp.zeros_like(x * mean * k),
-    lambda x, mean, k: -_negbinomial_slope(x, mean, k),
-    None,
+    lambda x, mean, k: betainc(x + 1, k, mean / (k + mean)), _no_slope, lambda x, mean, k: -_negbinomial_slope(x, mean, k), None
 )
 
 

@@ -1,0 +1,287 @@
+"""Parameters between natural units (bounds, scales) and one flat unconstrained vector.
+
+    space = parameter_space(declarations.parameters)        # what is fixed is left out
+    z = space.unconstrain({"alpha": 0.5, "k": [1, 2]})      # (size,)
+    values = space.natural(z)                               # {"alpha": 0.5, "k": array([1., 2.])}, NumPy
+    values = space.natural(z, xp=jax.numpy)                 # the same, traced
+
+Every entry has one row of TRANSFORMS. All bounds are open, so every finite z gives a value inside them:
+
+    linear, both ends        x = a + (b - a) sigmoid(z)
+    linear, one end          x = a + s softplus(z), x = b - s softplus(-z)
+    linear, no end           x = s z                              (s: size of the declared value)
+    log, both ends positive  log x = log a + (log b - log a) sigmoid(z)
+    log, lower end only > 0  log x = log a + softplus(z)
+    log, lower end 0         log x = z, below a soft-plus cap at the upper end if there is one: log b - softplus(log b - z)
+    logit                    x = a + (b - a) sigmoid(z)
+
+`model.module()` keeps z as its trainable leaf beside the networks' weights, which are unconstrained already;
+`pack` and `unpack` lay both into one vector (parameters first, then per network W0, b0, W1, …).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hybridode.declarations import Declarations, Network, Parameter, entry_names, size
+from hybridode.errors import Diagnostic, UsageError
+
+_EDGE = 1e-3  # share of the range (of its logarithm for log scales) from which a value counts as being at its bound
+CONSTANTS = ("shift", "scale", "out_scale")  # of a network: saved with its weights, never trained
+
+
+def _softplus(x: Any, xp: Any) -> Any:
+    return xp.logaddexp(x, 0.0)
+
+
+def _inverse_softplus(y: Any) -> Any:
+    return y + np.log(-np.expm1(-y))
+
+
+def _sigmoid(x: Any, xp: Any) -> Any:
+    """Accurate towards both ends, where 1/(1 + exp(-x)) would meet them."""
+    return xp.exp(-xp.logaddexp(0.0, -x))
+
+
+def _logit(p: Any, q: Any) -> Any:
+    return np.log(p) - np.log(q)
+
+
+@dataclass(frozen=True)
+class Transform:
+    """forward(z, a, b, s, xp) -> x, inverse(x, a, b, s) -> z; `fraction(x, a, b)` places x between its bounds (nan: no bound)."""
+
+    forward: Callable[..., Any]
+    inverse: Callable[..., Any]
+
+
+def _between(z: Any, a: Any, b: Any, s: Any, xp: Any) -> Any:
+    return xp.where(z < 0, a + (b - a) * _sigmoid(z, xp), b - (b - a) * _sigmoid(-z, xp))
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "free": Transform(lambda z, a, b, s, xp: s * z, lambda x, a, b, s: x / s),
+    "between": Transform(_between, lambda x, a, b, s: _logit(x - a, b - x)),
+    "above": Transform(lambda z, a, b, s, xp: a + s * _softplus(z, xp), lambda x, a, b, s: _inverse_softplus((x - a) / s)),
+    "below": Transform(lambda z, a, b, s, xp: b - s * _softplus(-z, xp), lambda x, a, b, s: -_inverse_softplus((b - x) / s)),
+    "log between": Transform(
+        lambda z, a, b, s, xp: xp.exp(_between(z, np.log(a), np.log(b), s, xp)),
+        lambda x, a, b, s: _logit(np.log(x / a), np.log(b / x)),
+    ),
+    "log above": Transform(
+        lambda z, a, b, s, xp: a * xp.exp(_softplus(z, xp)),
+        lambda x, a, b, s: _inverse_softplus(np.log(x / a)),
+    ),
+    "log": Transform(lambda z, a, b, s, xp: xp.exp(z), lambda x, a, b, s: np.log(x)),
+    "log capped": Transform(
+        lambda z, a, b, s, xp: b * xp.exp(-_softplus(np.log(b) - z, xp)),
+        lambda x, a, b, s: np.log(b) - _inverse_softplus(np.log(b / x)),
+    ),
+}
+
+
+def transform_of(lower: float | None, upper: float | None, scale: str) -> str:
+    """The row of TRANSFORMS for bounds and a scale."""
+    low = lower is not None and math.isfinite(lower)
+    high = upper is not None and math.isfinite(upper)
+    if scale == "log":
+        if low and lower > 0:  # type: ignore[operator]
+            return "log between" if high else "log above"
+        return "log capped" if high else "log"
+    if low and high:
+        return "between"
+    return "above" if low else "below" if high else "free"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One trainable number. `name` is the user's (`k[2]`), `parameter` its declaration's name, `place` its flat entry there."""
+
+    name: str
+    parameter: str
+    place: int
+    transform: str
+    lower: float
+    upper: float
+    size: float
+    declared: float
+    log: bool
+
+
+@dataclass(frozen=True)
+class ParameterSpace:
+    """All trainable numbers in a fixed order, and what is needed to go to and fro."""
+
+    entries: tuple[Entry, ...]
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]  # of every parameter with a trainable entry
+    declared: tuple[tuple[str, tuple[float, ...]], ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.entries)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(e.name for e in self.entries)
+
+    def vector(self, z: Any, xp: Any = np) -> Any:
+        """Natural values (size,) of an unconstrained vector (size,)."""
+        z = xp.asarray(z)
+        parts, order = [], []
+        for kind in dict.fromkeys(e.transform for e in self.entries):
+            places = np.array([i for i, e in enumerate(self.entries) if e.transform == kind])
+            a, b, s = (np.array([getattr(self.entries[i], f) for i in places]) for f in ("lower", "upper", "size"))
+            parts.append(TRANSFORMS[kind].forward(z[places], a, b, s, xp))
+            order.append(places)
+        if not parts:
+            return xp.zeros((0,), z.dtype)
+        return xp.concatenate(parts)[np.argsort(np.concatenate(order))].astype(z.dtype)
+
+    def natural(self, z: Any, xp: Any = np) -> dict[str, Any]:
+        """Natural values by parameter: a 0-d array for a scalar, else an array of its shape (entries that are not trained
+        keep their declared values)."""
+        x = self.vector(z, xp)
+        out = {}
+        for (name, shape), (_, declared) in zip(self.shapes, self.declared, strict=True):
+            mine = [(i, e.place) for i, e in enumerate(self.entries) if e.parameter == name]
+            whole = xp.asarray(np.array(declared, float), dtype=x.dtype)
+            index, places = np.array([i for i, _ in mine]), np.array([p for _, p in mine])
+            if len(mine) == len(declared):
+                whole = x[index[np.argsort(places)]]
+            elif xp is np:
+                whole[places] = x[index]
+            else:
+                whole = whole.at[places].set(x[index])
+            out[name] = whole.reshape(shape)
+        return out
+
+    def unconstrain(self, values: Mapping[str, Any] | None = None) -> np.ndarray:
+        """Unconstrained vector (size,) of natural values by parameter or entry name; missing ones are at their declared values.
+
+        Raises UsageError E0851 for a value on or outside a bound.
+        """
+        values = values or {}
+        x = np.array([self._value(e, values) for e in self.entries], float)
+        for e, v in zip(self.entries, x, strict=True):
+            if not (e.lower < v < e.upper):
+                raise UsageError(Diagnostic("E0851", f"{e.name} = {v:g} is not between its bounds {_bound(e.lower)} and {_bound(e.upper)}",
+                                            hint="bounds are open: give a value inside them"))  # fmt: skip
+        return self.unconstrain_vector(x)
+
+    def unconstrain_vector(self, x: np.ndarray) -> np.ndarray:
+        """Unconstrained (size,) of natural values (size,) that lie inside the bounds."""
+        z = [TRANSFORMS[e.transform].inverse(v, e.lower, e.upper, e.size) for e, v in zip(self.entries, x, strict=True)]
+        return np.array(z, float)
+
+    def _value(self, e: Entry, values: Mapping[str, Any]) -> float:
+        if e.name in values:
+            return float(np.asarray(values[e.name]).reshape(()))
+        if e.parameter in values:
+            return float(np.ravel(values[e.parameter])[e.place])
+        return e.declared
+
+    def at_bound(self, x: np.ndarray) -> list[str]:
+        """Per entry "lower", "upper" or "": whether a natural value lies within a thousandth of its range of a bound."""
+        return [_at_bound(e, float(v)) for e, v in zip(self.entries, x, strict=True)]
+
+
+def _bound(value: float) -> str:
+    return "-inf" if value == -math.inf else f"{value:g}"
+
+
+def _at_bound(e: Entry, value: float) -> str:
+    low, high = e.lower, e.upper
+    if e.log and low == 0:  # the lower end is infinitely far; the upper one is the soft cap
+        return "upper" if value > high * (1 - _EDGE) else ""
+    if e.log:
+        value, low, high = math.log(max(value, 5e-324)), math.log(low), math.log(high) if math.isfinite(high) else high
+    reach = _EDGE * (high - low if math.isfinite(high - low) else e.size)
+    return "lower" if value - low < reach else "upper" if high - value < reach else ""
+
+
+def parameter_space(parameters: Sequence[Parameter], fixed: Collection[str] = (), given: Collection[str] = ()) -> ParameterSpace:
+    """The trainable numbers of parameters: neither declared `fixed`, nor in `fixed` (names of parameters or entries),
+    nor `given` by data (names of entries)."""
+    entries, shapes, declared = [], [], []
+    for p in parameters:
+        kept = 0
+        for place, name in enumerate(entry_names(p.name, p.shape)):
+            if p.fixed or p.name in fixed or name in fixed or name in given:
+                continue
+            kept += 1
+            lower = -math.inf if p.lower is None else p.lower
+            if p.scale == "log":
+                lower = max(lower, 0.0)
+            upper = math.inf if p.upper is None else p.upper
+            value = p.values[place]
+            offset = value - lower if math.isfinite(lower) else upper - value if math.isfinite(upper) else abs(value)
+            entries.append(
+                Entry(
+                    name,
+                    p.name,
+                    place,
+                    transform_of(p.lower, p.upper, p.scale),
+                    lower,
+                    upper,
+                    offset or 1.0,
+                    value,
+                    p.scale == "log",
+                )
+            )
+        if kept:
+            shapes.append((p.name, p.shape))
+            declared.append((p.name, p.values))
+    return ParameterSpace(tuple(entries), tuple(shapes), tuple(declared))
+
+
+# ---- networks in the same vector ------------------------------------------------------------------------------------------
+def weight_names(network: Network) -> tuple[str, ...]:
+    """Names of the arrays that a network may have, in order: W0, b0, W1, b1, … (an odd network has no last bias)."""
+    return tuple(f"{kind}{i}" for i in range(len(network.hidden) + 1) for kind in ("W", "b"))
+
+
+def trainable_weights(networks: Sequence[Network], weights: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(network, array) of all arrays that a fit moves, in the order of the flat vector."""
+    return [(n.name, w) for n in networks if not n.freeze for w in weight_names(n) if w in weights[n.name]]
+
+
+def pack(z: Any, networks: Sequence[Network], weights: Mapping[str, Mapping[str, Any]], xp: Any = np) -> Any:
+    """One vector: unconstrained parameters, then all trainable weights."""
+    return xp.concatenate(
+        [xp.ravel(xp.asarray(z)), *(xp.ravel(xp.asarray(weights[n][w])) for n, w in trainable_weights(networks, weights))]
+    )
+
+
+def unpack(
+    theta: Any, k: int, networks: Sequence[Network], weights: Mapping[str, Mapping[str, Any]]
+) -> tuple[Any, dict[str, dict[str, Any]]]:
+    """The inverse of `pack`: the first k numbers, and the weights with everything that is not trained as in `weights`."""
+    out = {name: dict(arrays) for name, arrays in weights.items()}
+    at = k
+    for network, array in trainable_weights(networks, weights):
+        shape = np.shape(weights[network][array])
+        n = size(shape)
+        out[network][array] = theta[at : at + n].reshape(shape)
+        at += n
+    return theta[:k], out
+
+
+def check_names(declarations: Declarations, names: Collection[str], option: str) -> None:
+    """Raises UsageError E0850 for names that are neither params, consts, learnt starts nor entries of them."""
+    known = {
+        n
+        for item in (*declarations.parameters, *declarations.constants)
+        for n in (item.name, *entry_names(item.name, item.shape))
+    }
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), 2)
+            hint = "did you mean " + " or ".join(f"`{n}`" for n in near) + "?" if near else (
+                "params, consts and learnt starts can be named: " + ", ".join(f"`{n}`" for n in sorted(known)[:12]))  # fmt: skip
+            raise UsageError(Diagnostic("E0850", f"{option}: the model has no parameter `{name}`", hint=hint))
