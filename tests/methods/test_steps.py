@@ -1,0 +1,86 @@
+"""Step tapes, interpreted, against the same method written out in NumPy (see test_tableaux), and the sparse LU alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hybridode.methods.explicit import explicit_step
+from hybridode.methods.explicit_tableaux import EXPLICIT
+from hybridode.methods.rosenbrock import StiffField, rosenbrock_step
+from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
+from hybridode.methods.sparse_lu import elimination_order, factor, solve, solve_transposed
+from hybridode.tape.interpret import interpret
+from hybridode.tape.tape import Tape, TapeBuilder
+from tests.methods.test_tableaux import explicit_step as numpy_explicit
+from tests.methods.test_tableaux import rate
+from tests.methods.test_tableaux import rosenbrock_step as numpy_rosenbrock
+
+
+def field() -> StiffField:
+    """The system of test_tableaux as tapes."""
+
+    def leaves() -> tuple[TapeBuilder, int, int, int]:
+        b = TapeBuilder()
+        y = b.input("y", (2,))
+        return b, b.input("t"), b.element(y, 0), b.element(y, 1)
+
+    def finish(b: TapeBuilder, *parts: int) -> Tape:
+        return b.finish({"out": b.concat(parts)})
+
+    b, t, x, z = leaves()
+    first = b.sub(b.mul(b.make("cos", t), z), b.mul(b.const(0.2), b.mul(x, x)))
+    rates = finish(b, first, b.add(b.neg(b.mul(x, z)), b.make("sin", b.mul(b.const(2.0), t))))
+    b, t, x, z = leaves()
+    jacobian = finish(b, b.mul(b.const(-0.4), x), b.make("cos", t), b.neg(z), b.neg(x))
+    b, t, x, z = leaves()
+    slope = finish(b, b.neg(b.mul(b.make("sin", t), z)), b.mul(b.const(2.0), b.make("cos", b.mul(b.const(2.0), t))))
+    return StiffField(rates, jacobian, ((0, 0), (0, 1), (1, 0), (1, 1)), slope)
+
+
+T, Y, H = 0.3, np.array([1.1, 0.7]), 0.125
+
+
+@pytest.mark.parametrize("method", EXPLICIT.values(), ids=lambda m: m.name)
+def test_explicit(method) -> None:
+    out = interpret(explicit_step(method, field().rates, 2), {"t": T, "h": H, "y": Y, "k": rate(T, Y)})
+    new, error, _ = numpy_explicit(method, T, Y, H)
+    np.testing.assert_allclose(out["y"], new, rtol=1e-14)
+    np.testing.assert_allclose(out["error"], error, rtol=1e-8, atol=1e-17)
+    np.testing.assert_allclose(out["k"], rate(T + H, new), rtol=1e-14)
+
+
+@pytest.mark.parametrize("method", ROSENBROCK.values(), ids=lambda m: m.name)
+def test_rosenbrock(method) -> None:
+    out = interpret(rosenbrock_step(method, field(), 2), {"t": T, "h": H, "y": Y})
+    new, error, dense = numpy_rosenbrock(method, T, Y, H)
+    np.testing.assert_allclose(out["y"], new, rtol=1e-13)
+    np.testing.assert_allclose(out["error"], error, rtol=1e-8, atol=1e-17)
+    theta, inner = 0.4, np.zeros(2)
+    for row in reversed(out["dense"].reshape(-1, 2)):
+        inner = row + theta * inner
+    np.testing.assert_allclose((1 - theta) * Y + theta * (out["y"] + (1 - theta) * inner), dense, rtol=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sparse_lu(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 12))
+    dense = np.where(rng.random((n, n)) < 0.3, rng.normal(size=(n, n)), 0.0) + np.diag(4 + rng.random(n))
+    pattern = [(int(i), int(j)) for i, j in zip(*np.nonzero(dense), strict=True)]
+    b = TapeBuilder()
+    entries, right = b.input("a", (len(pattern),)), b.input("r", (n,))
+    f = factor(b, n, {e: b.element(entries, k) for k, e in enumerate(pattern)}, elimination_order(n, pattern))
+    rights = [b.element(right, i) for i in range(n)]
+    tape = b.finish({"x": b.concat(solve(b, f, rights)), "xt": b.concat(solve_transposed(b, f, rights))})
+    r = rng.normal(size=n)
+    out = interpret(tape, {"a": np.array([dense[e] for e in pattern]), "r": r})
+    np.testing.assert_allclose(out["x"], np.linalg.solve(dense, r), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(out["xt"], np.linalg.solve(dense.T, r), rtol=1e-10, atol=1e-12)
+
+
+def test_elimination_order_avoids_fill_in() -> None:
+    """An arrow pointing the wrong way: eliminating its tip first would fill the matrix."""
+    n = 200
+    pattern = [(0, j) for j in range(n)] + [(i, 0) for i in range(n)] + [(i, i) for i in range(n)]
+    assert elimination_order(n, pattern).index(0) >= n - 2
