@@ -1,0 +1,104 @@
+"""A model's equations as groups of typeset rows: dynamics, definitions, starts, observations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hybridode.declarations import Declarations, Observation, State, entry_names
+from hybridode.expr import Expr, show
+from hybridode.report import mathml
+
+_LONG = 90  # characters of an equation's text above which its sum is set on several lines
+_ROOM = 70  # characters of one of those lines
+_MOST = 60  # equations of a group that are shown
+
+DISTRIBUTIONS = {
+    "normal": "Normal",
+    "lognormal": "LogNormal",
+    "student": "Student-t",
+    "poisson": "Poisson",
+    "negbinomial": "NegBinomial",
+    "bernoulli": "Bernoulli",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Equations under one heading: a `<math>` element, and how many more there are."""
+
+    title: str
+    math: str
+    more: int = 0
+
+
+Line = tuple[str, str, str]  # left side, relation, right side
+
+
+def equation_groups(declarations: Declarations) -> list[Group]:
+    """Everything that the report typesets, in reading order; empty groups are left out."""
+    d = declarations
+    groups = (
+        ("Dynamics", [line for s in d.states for line in _dynamics(s, d.time)]),
+        ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, d.time)]),
+        ("At the start", [line for s in d.states for line in _starts(s, d)]),
+        ("What is observed", [_observation(o, d.time) for o in d.observations]),
+    )
+    return [Group(title, _table(lines[:_MOST]), max(0, len(lines) - _MOST)) for title, lines in groups if lines]
+
+
+def _dynamics(state: State, time: str) -> Iterator[Line]:
+    for name, rate in zip(entry_names(state.name, state.shape), state.rate, strict=True):
+        yield from _equation(mathml.derivative(name, time), rate, time)
+
+
+def _entries(name: str, shape: tuple[int, ...], elements: Sequence[Expr], time: str) -> Iterator[Line]:
+    for entry, element in zip(entry_names(name, shape), elements, strict=True):
+        yield from _equation(mathml.name(entry), element, time)
+
+
+def _starts(state: State, declarations: Declarations) -> Iterator[Line]:
+    learnt = {p.start_of for p in declarations.parameters if p.start_of}
+    origin = "<mn>0</mn>" if declarations.time_origin is None else mathml.expression(declarations.time_origin, declarations.time)
+    for name, start in zip(entry_names(state.name, state.shape), state.start, strict=True):
+        left = mathml.row(mathml.name(name), mathml.parenthesised(origin))
+        if state.name in learnt:
+            yield left, "", "<mtext>learnt</mtext>"
+        else:
+            yield from _equation(left, start, declarations.time)
+
+
+def _observation(observation: Observation, time: str) -> Line:
+    arguments = "<mo>,</mo>".join(mathml.expression(expr, time) for _, expr in observation.arguments)
+    title = DISTRIBUTIONS.get(observation.distribution, observation.distribution)
+    right = mathml.row(f"<mtext>{title}</mtext>", mathml.parenthesised(arguments))
+    return f"<mtext>{mathml.escape(observation.column)}</mtext>", "∼", right
+
+
+def _equation(left: str, right: Expr, time: str) -> Iterator[Line]:
+    """One line, or several when the right side is a long sum."""
+    if right.op != "add" or _length(right) <= _LONG:
+        yield left, "=", mathml.expression(right, time)
+        return
+    relation, line, room = "=", "", _ROOM
+    for term, markup in zip(right.args, mathml.terms(right, time), strict=True):
+        length = _length(term) + 3
+        if line and length > room:
+            yield left, relation, mathml.row(line)
+            left, relation, line, room = "", "", "", _ROOM
+        line += markup
+        room -= length
+    yield left, relation, mathml.row(line)
+
+
+def _length(expr: Expr) -> int:
+    """Characters of the expression's text without parentheses of fractions, roughly its width."""
+    return len(show(expr))
+
+
+def _table(lines: Sequence[Line]) -> str:
+    rows = "".join(
+        f"<mtr><mtd>{left}</mtd><mtd>{f'<mo>{relation}</mo>' if relation else ''}</mtd><mtd>{right}</mtd></mtr>"
+        for left, relation, right in lines
+    )
+    return f'<math display="block" class="equations"><mtable>{rows}</mtable></math>'

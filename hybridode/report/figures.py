@@ -1,0 +1,223 @@
+"""The figures of a fit as SVG texts, one panel each, the same bytes for the same numbers.
+
+Drawn in a fixed palette; the report maps its colours to CSS variables, so that one drawing serves light and dark pages.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+INK, MUTED, LINE, SHADE = "#1b1f24", "#667080", "#dfe3e8", "#eef1f4"
+SERIES = ("#2763b5", "#c4570f", "#1c7f55", "#8250b4", "#a5752a", "#b03a62", "#3d7f8f", "#5b6470")
+SIZE = (5.2, 3.1)  # inches: readable at a phone's width, two beside each other on a desk
+_STYLE = {
+    "svg.hashsalt": "hybridode",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with what it shows. `name` is its file's name without `.svg`."""
+
+    name: str
+    section: str  # fit | residuals | convergence | states
+    title: str
+    svg: str
+
+
+def draw(paint: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> str:
+    """What `paint` draws on fresh axes, as SVG without a date."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure.add_subplot())
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": "hybridode"})
+    return out.getvalue()
+
+
+def file_name(text: str) -> str:
+    """A column's name as part of a file name: letters and digits stay, the rest becomes `_`."""
+    return re.sub(r"[^\w]+", "_", text).strip("_") or "column"
+
+
+def fit_figures(
+    predictions: pd.DataFrame, residuals: pd.DataFrame, time_label: str, most: int = 12, labels: dict[str, str] | None = None
+) -> list[Drawing]:
+    """Per observed column the data, the fitted location and its 95 % band; held-out data are hollow on a shaded ground."""
+    drawings = []
+    for column in list(dict.fromkeys(residuals["column"]))[:most]:
+        seen = residuals[residuals["column"] == column]
+        curve = predictions[(predictions["column"] == column) & (predictions["kind"] == "curve")]
+        if curve.empty:
+            curve = predictions[(predictions["column"] == column) & (predictions["kind"] != "state")]
+        label = (labels or {}).get(column, column)
+
+        def paint(axes: Axes, seen: Any = seen, curve: Any = curve, label: str = label) -> None:
+            _paint_fit(axes, seen, curve, time_label, label)
+
+        drawings.append(Drawing(f"fit_{file_name(column)}", "fit", f"{column}: data and fit", draw(paint)))
+    return drawings
+
+
+def _paint_fit(axes: Axes, seen: pd.DataFrame, curve: pd.DataFrame, time_label: str, label: str) -> None:
+    names = list(dict.fromkeys(seen["series"]))
+    held = seen[seen["used"] == "hold_out"]
+    if not held.empty:
+        first = float(np.min(held["time"]))
+        before = seen.loc[seen["time"] < first, "time"]
+        left = (first + float(np.max(before))) / 2 if len(before) else first
+        axes.axvspan(left, float(np.max(seen["time"])), color=SHADE, linewidth=0, zorder=0)
+    for i, name in enumerate(names):
+        color = SERIES[i % len(SERIES)]
+        line = curve[curve["series"] == name].sort_values("time")
+        points = seen[seen["series"] == name]
+        if len(names) <= 3:
+            axes.fill_between(line["time"], line["lower95"], line["upper95"], color=color, alpha=0.16, linewidth=0)
+        axes.plot(line["time"], line["location"], color=color, linewidth=1.6)
+        for used, face in (("fit", color), ("hold_out", "none")):
+            part = points[(points["used"] == used) & (~points["censored"].astype(bool))]
+            axes.plot(part["time"], part["observed"], "o", ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
+        part = points[points["censored"].astype(bool)]
+        axes.plot(part["time"], part["observed"], "v", ms=4.8, mfc="none", mec=color, mew=1.1, linestyle="none")
+    _limit_to(axes, seen["observed"], curve["location"])
+    axes.set_xlabel(time_label)
+    axes.set_ylabel(label)
+
+
+def _limit_to(axes: Axes, *values: Any) -> None:
+    """The band of a wide distribution must not squeeze the data: at most half their range is shown beyond them."""
+    finite = np.concatenate([np.asarray(v, float)[np.isfinite(np.asarray(v, float))] for v in values])
+    if not len(finite):
+        return
+    low, high = float(finite.min()), float(finite.max())
+    room = 0.5 * (high - low) or 1.0
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, low - room), min(top, high + room))
+
+
+def residual_figures(residuals: pd.DataFrame, time_label: str, most: int = 12) -> list[Drawing]:
+    """Standardised residuals over time with the band that holds 95 % of them when the noise model is right."""
+    drawings = []
+    for column in list(dict.fromkeys(residuals["column"]))[:most]:
+        seen = residuals[(residuals["column"] == column) & np.isfinite(residuals["residual"].astype(float))]
+        if seen.empty:
+            continue
+
+        def paint(axes: Axes, seen: Any = seen) -> None:
+            axes.axhspan(-1.96, 1.96, color=SHADE, linewidth=0, zorder=0)
+            axes.axhline(0, color=MUTED, linewidth=0.9)
+            for i, name in enumerate(dict.fromkeys(seen["series"])):
+                color = SERIES[i % len(SERIES)]
+                for used, face in (("fit", color), ("hold_out", "none")):
+                    part = seen[(seen["series"] == name) & (seen["used"] == used)]
+                    axes.vlines(part["time"], 0, part["residual"], color=color, linewidth=1.0, alpha=0.55)
+                    axes.plot(part["time"], part["residual"], "o", ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
+            reach = max(2.5, 1.1 * float(np.max(np.abs(seen["residual"]))))
+            axes.set_ylim(-reach, reach)
+            axes.set_xlabel(time_label)
+            axes.set_ylabel("standardised residual")
+
+        drawings.append(Drawing(f"residuals_{file_name(column)}", "residuals", f"{column}: residuals", draw(paint)))
+    return drawings
+
+
+def convergence_figure(trace: pd.DataFrame) -> list[Drawing]:
+    """The distance of the objective from the best value found, for every start; a new stage begins at a tick."""
+    finite = trace[np.isfinite(trace["objective"].astype(float))]
+    if finite.empty:
+        return []
+    best = float(np.min(finite["objective"]))
+
+    def paint(axes: Axes) -> None:
+        for i, (start, rows) in enumerate(finite.groupby("start", sort=True)):
+            color = SERIES[i % len(SERIES)]
+            # Iterations of the stages are counted from the first of the start.
+            steps = np.arange(1, len(rows) + 1)
+            gap = rows["objective"].to_numpy(float) - best + 1e-8 * max(1.0, abs(best))
+            axes.plot(steps, gap, color=color, linewidth=1.4, label=f"start {start}")
+            stages = rows["stage"].to_numpy()
+            for k in [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1)]:
+                axes.plot(steps[k], gap[k], "|", color=color, ms=9)
+                if i == 0:
+                    axes.annotate(str(stages[k]), (steps[k], gap[k]), xytext=(3, 4), textcoords="offset points", fontsize=7.5)
+        axes.set_yscale("log")
+        axes.set_xlabel("iteration")
+        axes.set_ylabel("objective above the best")
+        if 1 < finite["start"].nunique() <= 8:
+            axes.legend()
+
+    return [Drawing("convergence", "convergence", "Convergence", draw(paint))]
+
+
+def state_figures(predictions: pd.DataFrame, observed: Sequence[str], time_label: str, most: int = 12) -> list[Drawing]:
+    """The states that no column shows, along the fitted trajectory."""
+    states = predictions[predictions["kind"] == "state"]
+    drawings = []
+    for state in [c for c in dict.fromkeys(states["column"]) if c not in observed][:most]:
+        rows = states[states["column"] == state]
+
+        def paint(axes: Axes, rows: Any = rows, state: str = state) -> None:
+            for i, name in enumerate(dict.fromkeys(rows["series"])):
+                part = rows[rows["series"] == name].sort_values("time")
+                axes.plot(part["time"], part["location"], color=SERIES[i % len(SERIES)], linewidth=1.6)
+            axes.set_xlabel(time_label)
+            axes.set_ylabel(state)
+
+        drawings.append(Drawing(f"state_{file_name(state)}", "states", f"{state} (not observed)", draw(paint)))
+    return drawings
+
+
+def page_svg(drawing: Drawing) -> str:
+    """The drawing for use inside a page: colours as CSS variables, ids of its own, its size left to the page."""
+    svg = drawing.svg[drawing.svg.index("<svg") :]
+    for variable, color in (("ink", INK), ("muted", MUTED), ("line", LINE), ("shade", SHADE), *_numbered(SERIES)):
+        svg = svg.replace(color, f"var(--{variable})")
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{drawing.name}-", svg)
+    svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
+    svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', rf'<svg \1role="img" aria-label="{_attribute(drawing.title)}"', svg, count=1)
+    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+
+
+def _numbered(colors: Sequence[str]) -> list[tuple[str, str]]:
+    return [(f"c{i}", color) for i, color in enumerate(colors, 1)]
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

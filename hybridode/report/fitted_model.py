@@ -1,0 +1,218 @@
+"""The fitted model as a text: the user's own file with the numbers overwritten where they stand.
+
+Comments, layout and order stay. Added are only what the file left to us: the start of the time, inferred `observe`
+lines with their parameters, and where the networks' weights are. Numbers are written so that they read back exactly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hybridode.declarations import Declarations, Network, Observation, Parameter
+from hybridode.expr import number_text, show
+from hybridode.language import syntax as s
+from hybridode.language.reader import parse
+
+WEIGHTS_FILE = "weights.safetensors"
+_PLAIN_NAME = re.compile(r"[^\W\d]\w*(\[\d+\])?")
+_RESERVED = frozenset("if then else and or not in for".split())
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """The text `[start, end)` becomes `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def fitted_text(
+    fitted: Declarations,
+    values: Mapping[str, Any],
+    network_constants: Mapping[str, Mapping[str, Any]] | None = None,
+    start: float | None = None,
+    weights_file: str = WEIGHTS_FILE,
+) -> str:
+    """The text of `fitted.source` with `values` (parameters, learnt starts `x(0)`, constants; natural units) put in.
+
+    `fitted` may hold parameters and observations that the text lacks: they are appended. Networks named in
+    `network_constants` (`out_scale` is written, the rest is in the file) get `weights="weights_file"`. `start` is where
+    the data begin; it is written when the file names no start.
+    """
+    text = fitted.source.text
+    file, _ = parse(fitted.source)
+    edits = [*_value_edits(file, values), *_network_edits(file, fitted, network_constants or {}, weights_file)]
+    if start is not None:
+        edits += _time_edits(file, fitted, start)
+    return _apply(text, edits).rstrip("\n") + "\n" + _appended(file, fitted, values)
+
+
+def _apply(text: str, edits: Iterable[_Edit]) -> str:
+    parts, done = [], 0
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
+        parts += [text[done : edit.start], edit.text]
+        done = edit.end
+    return "".join([*parts, text[done:]])
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+def number_literal(value: Any) -> str:
+    """A number, vector or matrix in the language's notation; what is printed reads back as the same number."""
+    listed = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(listed, list | tuple):
+        return f"[{', '.join(number_literal(item) for item in listed)}]"
+    return number_text(float(listed))
+
+
+def _value_edits(file: s.File, values: Mapping[str, Any]) -> Iterator[_Edit]:
+    written = {f"{_state_of(e)}(0)": e.right for e in file.statements if isinstance(e, s.Equation) and _state_of(e)}
+    for statement in file.statements:
+        if not isinstance(statement, s.ValueStatement) or statement.kind not in ("param", "const", "state"):
+            continue
+        name = statement.name.text + ("(0)" if statement.kind == "state" else "")
+        if name not in values:
+            continue
+        place = statement.value if statement.value is not None else written.get(name)
+        literal = number_literal(values[name])
+        if place is not None:
+            yield _Edit(place.start, place.end, literal + _unit_of(place))
+        else:
+            at = _end_of_head(statement)
+            yield _Edit(at, at, f" = {literal}")
+
+
+def _state_of(equation: s.Equation) -> str:
+    """`x` of an equation `x(0) = …`, else ""."""
+    left = equation.left
+    if isinstance(left, s.Call) and len(left.arguments) == 1 and isinstance(left.arguments[0], s.Number):
+        return left.function.name if isinstance(left.function, s.Ref) else ""
+    return ""
+
+
+def _unit_of(value: s.Expression) -> str:
+    """` [unit]` when the value was a literal with one."""
+    while isinstance(value, s.Sign):
+        value = value.operand
+    return f" [{value.unit.text}]" if isinstance(value, s.Number) and value.unit is not None else ""
+
+
+def _end_of_head(statement: s.ValueStatement) -> int:
+    """Where ` = value` belongs in a declaration without one: after its name, shape and unit."""
+    if statement.unit is not None:
+        return statement.unit.end
+    if statement.shape:
+        return statement.shape[-1].end + 1
+    return statement.name.end
+
+
+# ---- networks -------------------------------------------------------------------------------------------------------
+def _network_edits(
+    file: s.File, fitted: Declarations, constants: Mapping[str, Mapping[str, Any]], weights_file: str
+) -> Iterator[_Edit]:
+    named = {st.name.text: st for st in file.statements if isinstance(st, s.NetworkStatement)}
+    calls = _network_calls(file)
+    for network in fitted.networks:
+        if network.name not in constants:
+            continue
+        statement = named.get(network.name)
+        if statement is not None:
+            last = statement.options[-1].end if statement.options else statement.outputs.end
+            options: Sequence[s.Option] = statement.options
+        else:
+            call = _call_of(network, calls)
+            options = tuple(a for a in call.arguments if isinstance(a, s.Option))
+            last = call.arguments[-1].end if call.arguments else call.end - 1
+        wanted = {"weights": f'"{weights_file}"', **_scale_option(constants[network.name])}
+        present = {option.name: option for option in options}
+        for word in wanted.keys() & present.keys():
+            yield _Edit(present[word].start, present[word].end, f"{word}={wanted[word]}")
+        added = [f"{word}={value}" for word, value in wanted.items() if word not in present]
+        if added:
+            yield _Edit(last, last, "".join(f", {option}" for option in added))
+
+
+def _scale_option(constants: Mapping[str, Any]) -> dict[str, str]:
+    scale = constants.get("out_scale")
+    return {} if scale is None else {"out_scale": number_text(float(scale))}
+
+
+def _network_calls(file: s.File) -> list[s.Call]:
+    """Every `NN(…)` of the file, in file order."""
+    found: list[s.Call] = []
+    stack: list[Any] = list(reversed(file.statements))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, tuple):
+            stack += reversed(item)
+        elif isinstance(item, s.Node):
+            if isinstance(item, s.Call) and isinstance(item.function, s.Ref) and item.function.name == "NN":
+                found.append(item)
+            stack += reversed([getattr(item, field) for field in item.__dataclass_fields__])
+    return sorted(found, key=lambda call: call.start)
+
+
+def _call_of(network: Network, calls: Sequence[s.Call]) -> s.Call:
+    """The `NN(…)` that an inline network was made from: the tightest one round (or at) its span."""
+    assert network.span is not None, f"{network.name} has no place in the text"
+    start = network.span.start
+    around = [call for call in calls if call.start <= start < call.end]
+    assert around, f"no NN(…) stands at {network.span}"
+    return min(around, key=lambda call: call.end - call.start)
+
+
+# ---- time -----------------------------------------------------------------------------------------------------------
+def _time_edits(file: s.File, fitted: Declarations, start: float) -> Iterator[_Edit]:
+    if fitted.time_origin is not None or start == 0:
+        return
+    for statement in file.statements:
+        if isinstance(statement, s.TimeStatement):
+            at = statement.unit.end if statement.unit is not None else statement.name.end
+            yield _Edit(at, at, f" from {number_text(start)}")
+            return
+    model = next(st for st in file.statements if isinstance(st, s.ModelStatement))
+    yield _Edit(model.end, model.end, f"\n\ntime {fitted.time} from {number_text(start)}  # where the data begin")
+
+
+# ---- what the file left to us ---------------------------------------------------------------------------------------
+def _appended(file: s.File, fitted: Declarations, values: Mapping[str, Any]) -> str:
+    declared = {st.name.text for st in file.statements if isinstance(st, s.ValueStatement)}
+    parameters = [p for p in fitted.parameters if p.name not in declared and not p.start_of]
+    observations = [o for o in fitted.observations if o.inferred]
+    if not (parameters or observations):
+        return ""
+    lines = ["", "# Added by the fit: what the file above leaves open."]
+    lines += [_parameter_line(p, values.get(p.name)) for p in parameters]
+    lines += [_observation_line(o) for o in observations]
+    return "\n".join(lines) + "\n"
+
+
+def _parameter_line(parameter: Parameter, value: Any) -> str:
+    shape = f"[{', '.join(map(str, parameter.shape))}]" if parameter.shape else ""
+    unit = f": {parameter.unit}" if parameter.unit else ""
+    literal = number_literal(value) if value is not None else number_literal(_declared(parameter))
+    bounds = ""
+    if parameter.lower is not None or parameter.upper is not None:
+        lower = "-inf" if parameter.lower is None else number_text(parameter.lower)
+        upper = "inf" if parameter.upper is None else number_text(parameter.upper)
+        bounds = f" in ({lower}, {upper})"
+    scale = f" {parameter.scale}" if parameter.scale != "linear" else ""
+    doc = f'  "{parameter.doc}"' if parameter.doc else ""
+    return f"param {quoted(parameter.name)}{shape}{unit} = {literal}{bounds}{scale}{' fixed' if parameter.fixed else ''}{doc}"
+
+
+def _declared(parameter: Parameter) -> Any:
+    return parameter.values[0] if not parameter.shape else list(parameter.values)
+
+
+def _observation_line(observation: Observation) -> str:
+    arguments = ", ".join(show(expr, lambda symbol: quoted(str(symbol))) for _, expr in observation.arguments)
+    return f"observe {quoted(observation.column)} ~ {observation.distribution}({arguments})"
+
+
+def quoted(name: str) -> str:
+    """A name as it is written: in backquotes where it is a reserved word or no plain name."""
+    return name if _PLAIN_NAME.fullmatch(name) and name not in _RESERVED else f"`{name}`"

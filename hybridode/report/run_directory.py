@@ -1,0 +1,168 @@
+"""The run directory: every file a fit writes (docs/run-directory.md says what is in them).
+
+A directory is made for one run and never reused. Each file is written under a temporary name and renamed, so that a
+reader never meets half a file; `result.json` comes last: where it stands, the run is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybridode.errors import DataError, Diagnostic, UsageError
+from hybridode.report.figures import Drawing, convergence_figure, fit_figures, residual_figures, state_figures
+from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text
+from hybridode.report.html import report_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hybridode.fit.run import FitRun
+
+SCHEMA = 1  # of result.json
+RESULT, FITTED, REPORT, LOG = "result.json", "fitted.ode", "report.html", "log.txt"
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run as read back: its directory and the content of `result.json`."""
+
+    directory: Path
+    result: Mapping[str, Any]
+
+    @property
+    def model(self) -> Path:
+        """The fitted model, a file that every command accepts."""
+        return self.directory / FITTED
+
+
+def new_directory(model: Path, out: Path | None = None) -> Path:
+    """Makes the directory of a new run: `out`, or the next free `MODEL.runs/NNN` beside the model.
+
+    Raises UsageError E0806 when `out` has files in it, E0809 when it cannot be made.
+    """
+    try:
+        return _make_given(out) if out is not None else _make_next(model.with_suffix(".runs"))
+    except OSError as error:
+        place = out if out is not None else model.with_suffix(".runs")
+        message = f"the run directory `{place}` cannot be made: {error.strerror}"
+        raise UsageError(Diagnostic("E0809", message, hint="choose another place with `--out DIR`")) from error
+
+
+def _make_given(out: Path) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        hint = "a run never overwrites anything: choose a new name, or leave `--out` away"
+        raise UsageError(Diagnostic("E0806", f"the directory `{out}` is not empty", hint=hint))
+    return out
+
+
+def _make_next(parent: Path) -> Path:
+    parent.mkdir(exist_ok=True)
+    taken = [int(path.name) for path in parent.iterdir() if path.name.isdecimal()]
+    number = max(taken, default=0)
+    while True:  # another process may take a number between our look and our mkdir, which is atomic
+        number += 1
+        directory = parent / f"{number:03d}"
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue
+        return directory
+
+
+def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
+    """Writes all files of a run into an existing directory and returns it. `command` is the line that reproduces it."""
+    time = run.declarations.time
+    label = f"{time} [{run.declarations.time_unit}]" if run.declarations.time_unit else time
+    drawings = draw_all(run, label)
+    figures = directory / "figures"
+    figures.mkdir(exist_ok=True)
+    texts: dict[str, Callable[[], str]] = {
+        FITTED: lambda: model_text(run),
+        "parameters.csv": lambda: table_text(run.parameters_table),
+        "predictions.csv": lambda: table_text(run.predictions),
+        "residuals.csv": lambda: table_text(run.residuals),
+        "trace.csv": lambda: table_text(run.trace),
+        **{f"figures/{drawing.name}.svg": lambda drawing=drawing: drawing.svg for drawing in drawings},
+        LOG: lambda: "".join(f"{line}\n" for line in ([f"$ {command}"] if command else []) + list(run.log)),
+        REPORT: lambda: report_html(run, drawings, command),
+        RESULT: lambda: json.dumps(run.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+    }
+    if run.weights:
+        write_atomically(directory / WEIGHTS_FILE, weights_bytes(run.weights))
+    for name, text in texts.items():
+        write_atomically(directory / name, text().encode("utf-8"))
+    return directory
+
+
+def draw_all(run: FitRun, time_label: str) -> list[Drawing]:
+    """All figures of a run."""
+    columns = {o.column for o in run.dataset.declarations.observations}
+    return [
+        *fit_figures(run.predictions, run.residuals, time_label),
+        *residual_figures(run.residuals, time_label),
+        *state_figures(run.predictions, sorted(columns), time_label),
+        *convergence_figure(run.trace),
+    ]
+
+
+def model_text(run: FitRun) -> str:
+    """`fitted.ode`: the user's file with the fitted numbers."""
+    constants = {
+        name: {k: v for k, v in tensors.items() if k in ("shift", "scale", "out_scale")} for name, tensors in run.weights.items()
+    }
+    starts = {series.start for series in run.dataset.series}
+    return fitted_text(run.dataset.declarations, run.parameters, constants, starts.pop() if len(starts) == 1 else None)
+
+
+def weights_bytes(weights: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Networks as safetensors: `U.W0` (out, in), `U.b0` (out,), …, with `U.shift`, `U.scale`, `U.out_scale`."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    tensors = {f"{net}.{name}": np.array(value, order="C") for net, parts in weights.items() for name, value in parts.items()}
+    return save(tensors, metadata={"format": "hybridode weights 1"})
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """A table as CSV; numbers read back exactly, what is missing is empty."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes to a temporary name beside `path`, then renames. Raises UsageError E0809 when that is not possible."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        hint = "is the disk full, or the folder read-only?"
+        raise UsageError(Diagnostic("E0809", f"`{path}` cannot be written: {error.strerror}", hint=hint)) from error
+
+
+def read_run(directory: str | Path) -> SavedRun:
+    """Reads a run back. Raises DataError E0807 when the directory is no complete run, or was written by a newer version."""
+    directory = Path(directory)
+    path = directory / RESULT
+    if directory.is_file() and directory.name in (RESULT, FITTED):
+        return read_run(directory.parent)
+    if not path.is_file():
+        reason = "does not exist" if not directory.exists() else f"has no `{RESULT}`, so it is no finished run"
+        raise DataError(Diagnostic("E0807", f"`{directory}` {reason}", hint="give a directory that `hybridode fit` wrote"))
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        schema = result["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(Diagnostic("E0807", f"`{path}` cannot be read as a result", hint="was it edited?")) from error
+    if schema > SCHEMA:
+        message = f"`{path}` has schema {schema}; this version of hybridode reads up to {SCHEMA}"
+        raise DataError(Diagnostic("E0807", message, hint="install a newer hybridode"))
+    return SavedRun(directory, result)
