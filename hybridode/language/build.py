@@ -84,6 +84,13 @@ class _Group(_Word):
     pass
 
 
+def _shape(a: int, b: int, c: list[Any]) -> tuple[Any, ...]:
+    for size in c:  # 1/s, never the size of anything: somebody wrote a unit
+        if isinstance(size, s.Chain) and size.rest[0][0] == "/" and isinstance(size.first, s.Number) and size.first.value == 1:
+            raise Refused("E0115", "the unit of a declaration stands after a colon", a, b, "write `: 1/s` for `[1/s]`")
+    return tuple(c)
+
+
 def _head(a: int, b: int, c: list[Any]) -> tuple[Any, ...]:
     return _name(c[0]), c[1] or (), (), c[2]
 
@@ -369,7 +376,7 @@ BUILDERS: dict[str, Builder] = {
     "history": _history, "boundary": _boundary, "event": _event, "at": _at, "dose": _dose,
     "observe": _observe, "censored": _censored, "reaction": _reaction, "rates": _rates, "law": _law,
     "side": _side, "species": _species, "count": _first, "equation": _equation,
-    "head": _head, "field_head": _field_head, "shape": _tuple, "fields": _names,
+    "head": _head, "field_head": _field_head, "shape": _shape, "fields": _names,
     "bounds": _bounds, "group": _Group, "scale": _Scale, "block": _tuple, "assign": _assign, "stop": _stop,
     "at_start": _start, "at_end": _end, "for": _tuple, "iterator": _iterator, "range": _range,
     "distribution": _distribution, "parameters": _tuple, "arguments": _tuple, "options": _tuple, "flag": _flag,
