@@ -170,7 +170,8 @@ class ParameterSpace:
         x = np.array([self._value(e, values) for e in self.entries], float)
         for e, v in zip(self.entries, x, strict=True):
             if not (e.lower < v < e.upper):
-                raise UsageError(Diagnostic("E0851", f"{e.name} = {v:g} is not between its bounds {_bound(e.lower)} and {_bound(e.upper)}",
+                bounds = f"{_bound(e.lower)} and {_bound(e.upper)}"
+                raise UsageError(Diagnostic("E0851", f"{e.name} = {v:g} is not between its bounds {bounds}",
                                             hint="bounds are open: give a value inside them"))  # fmt: skip
         return self.unconstrain_vector(x)
 

@@ -1,0 +1,130 @@
+"""A dataset as padded arrays, so that all series are solved by one vectorised program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from hybridode.declarations import entry_names
+from hybridode.fit.data import Dataset, Series
+from hybridode.solve.problem import Compiled
+from hybridode.solve.signals import Signals, build_signals, no_signals, stack_signals
+from hybridode.types import Array
+
+
+class Column(eqx.Module):
+    """The records of one observation, padded: which time (S, R), value, censored (-1, 0, 1), used (1.0 or 0.0)."""
+
+    time: Array
+    value: Array
+    censored: Array
+    used: Array
+
+
+class Batch(eqx.Module):
+    """All S series. ts (S, T) is padded with the last time; after `horizon` (S,) nothing is solved (times are clipped to it).
+
+    `given` (S, m) says which entries of the parameter vector a series sets itself, `numbers` (S, m) to what.
+    """
+
+    t0: Array
+    ts: Array
+    horizon: Array
+    given: Array
+    numbers: Array
+    signals: Signals
+    columns: tuple[Column, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of series."""
+        return self.t0.shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class RecordPlaces:
+    """Where the records of each observation stand: series (N,), index in the series' records (N,), place (N,) in the padded row."""
+
+    series: np.ndarray
+    record: np.ndarray
+    place: np.ndarray
+
+
+def signals_of(compiled: Compiled, series: Series) -> Signals:
+    """The inputs of one series in the order of the system."""
+    inputs = compiled.declarations.inputs
+    names = [n for i in inputs for n in entry_names(i.name, i.shape)]
+    kinds = [i.interpolation for i in inputs for _ in i.columns]
+    return build_signals(names, kinds, series.inputs) if names else no_signals()
+
+
+def parameter_places(compiled: Compiled) -> dict[str, int]:
+    """Entry name -> its place in the parameter vector."""
+    return {str(symbol): i for i, symbol in enumerate(compiled.system.parameters)}
+
+
+def build_batch(compiled: Compiled, dataset: Dataset) -> tuple[Batch, tuple[RecordPlaces, ...]]:
+    """The padded arrays of a dataset, all records in use, and where each record went."""
+    series = dataset.series
+    places = parameter_places(compiled)
+    m, n_series = len(places), len(series)
+    longest = max(len(s.times) for s in series)
+    ts = np.stack([np.pad(s.times, (0, longest - len(s.times)), mode="edge") for s in series])
+    given, numbers = np.zeros((n_series, m), bool), np.zeros((n_series, m))
+    for row, s in enumerate(series):
+        for name, value in s.numbers.items():
+            given[row, places[name]], numbers[row, places[name]] = True, value
+    columns, back = [], []
+    for k in range(len(dataset.declarations.observations)):
+        column, where = _column(series, k)
+        columns.append(column)
+        back.append(where)
+    batch = Batch(np.array([s.start for s in series]), ts, ts[:, -1].copy(), given, numbers,
+                  stack_signals([signals_of(compiled, s) for s in series]), tuple(columns))  # fmt: skip
+    return batch, tuple(back)
+
+
+def _column(series: tuple[Series, ...], k: int) -> tuple[Column, RecordPlaces]:
+    mine = [np.flatnonzero(s.records.column == k) for s in series]
+    width = max((len(i) for i in mine), default=0)
+    time, value = np.zeros((len(series), width), int), np.ones((len(series), width))
+    censored, used = np.zeros((len(series), width), int), np.zeros((len(series), width))
+    for row, (s, index) in enumerate(zip(series, mine, strict=True)):
+        n = len(index)
+        time[row, :n] = np.searchsorted(s.times, s.records.time[index])
+        value[row, :n], censored[row, :n], used[row, :n] = s.records.value[index], s.records.censored[index], 1.0
+    where = RecordPlaces(
+        np.repeat(np.arange(len(series)), [len(i) for i in mine]),
+        np.concatenate([*mine, np.zeros(0, int)]).astype(int),
+        np.concatenate([*(np.arange(len(i)) for i in mine), np.zeros(0, int)]).astype(int),
+    )
+    return Column(time, value, censored, used), where
+
+
+def with_use(batch: Batch, use: Mapping[int, np.ndarray]) -> Batch:
+    """The batch with only some records in use (per observation a mask (S, R)), solved no further than the last of them."""
+    columns = tuple(replace(c, used=np.asarray(c.used) * use[k]) if k in use else c for k, c in enumerate(batch.columns))
+    horizon = np.array(batch.t0, float)
+    for c in columns:
+        last = np.where(np.asarray(c.used) > 0, np.take_along_axis(np.asarray(batch.ts), np.asarray(c.time), axis=1), -np.inf)
+        horizon = np.maximum(horizon, last.max(axis=1, initial=-np.inf))
+    return replace(batch, columns=columns, horizon=horizon)
+
+
+def up_to(batch: Batch, fraction: float) -> Batch:
+    """The batch with the records of the first part of each series' time only. No shape changes."""
+    if fraction >= 1:
+        return batch
+    end = batch.t0 + fraction * (np.asarray(batch.horizon) - batch.t0)
+    use = {k: np.take_along_axis(np.asarray(batch.ts), np.asarray(c.time), axis=1) <= end[:, None] for k, c in enumerate(batch.columns)}
+    return with_use(batch, use)
+
+
+def series_of(batch: Batch, row: int) -> Any:
+    """One series of a batch without its leading axis."""
+    return jax.tree_util.tree_map(lambda leaf: leaf[row], batch)

@@ -1,0 +1,211 @@
+"""The number that a fit makes small: negative log-likelihood, priors and regularisers, with its derivatives.
+
+One program per fit. With few trainable numbers it carries forward sensitivities d(arguments of the noise)/d(theta) and
+gives value, gradient and Fisher matrix at once; with networks it gives value and gradient in reverse mode. A solve that
+fails, or a prediction that the noise model cannot have, makes the value infinite and says why; nothing is clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hybridode.declarations import Network
+from hybridode.fit import noise as noises
+from hybridode.fit.batch import Batch, parameter_places
+from hybridode.fit.parameters import ParameterSpace, pack, unpack
+from hybridode.fit.priors import BoundPrior, prior_loss
+from hybridode.solve import results
+from hybridode.solve.diffrax import integrate
+from hybridode.solve.events import EventPlan
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.settings import Settings
+from hybridode.types import Array
+
+
+class Evaluation(NamedTuple):
+    """value (inf when it failed), gradient (d,), fisher (d, d) or None, result of each solve (S,), impossible predictions
+    of each observation (q,), parts (likelihood, priors, regularisers)."""
+
+    value: Any
+    gradient: Any
+    fisher: Any
+    results: Any
+    impossible: Any
+    parts: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What a fit minimises, as functions of theta (d,) = unconstrained parameters (k,) then trainable weights.
+
+    `base` are the parameters in natural units in the order of the system, `weights` all networks' arrays.
+    """
+
+    compiled: Compiled
+    space: ParameterSpace
+    networks: tuple[Network, ...]
+    base: np.ndarray
+    weights: dict[str, dict[str, np.ndarray]]
+    priors: tuple[BoundPrior, ...]
+    method: str
+    settings: Settings
+    plan: EventPlan | None
+    any_censored: tuple[bool, ...]
+
+    @cached_property
+    def rows(self) -> tuple[noises.Noise, ...]:
+        """The noise model of each observation."""
+        return tuple(noises.noise_of(o.distribution, [n for n, _ in o.arguments]) for o in self.compiled.declarations.observations)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Where the trainable numbers stand in the parameter vector."""
+        where = parameter_places(self.compiled)
+        return np.array([where[e.name] for e in self.space.entries], int)
+
+    @cached_property
+    def argument_places(self) -> tuple[np.ndarray, ...]:
+        """Where each observation's arguments stand among the observables."""
+        index = self.compiled.observable_index
+        pairs = zip(self.compiled.declarations.observations, self.rows, strict=True)
+        return tuple(np.array([index[o.column, a] for a in row.arguments]) for o, row in pairs)
+
+    def theta(self, z: np.ndarray) -> np.ndarray:
+        """The vector of unconstrained parameters z and the initial weights."""
+        return pack(z, self.networks, self.weights)
+
+    @property
+    def n_parameters(self) -> int:
+        return self.space.size
+
+    # ---- the model at theta ---------------------------------------------------------------------------------------------
+    def numbers(self, theta: Array, batch: Batch) -> Callable[[int | None], Arguments]:
+        """Arguments of one series of a batch (without its leading axis: pass a series) at theta."""
+        z, weights = unpack(theta, self.space.size, self.networks, self.weights)
+        p = jnp.asarray(self.base)
+        if self.space.size:
+            p = p.at[self.places].set(self.space.vector(z, jnp))
+        p = jnp.where(batch.given, batch.numbers, p)
+        k = batch.signals.count
+        return Arguments(p, jax.tree_util.tree_map(jnp.asarray, weights), batch.signals, jnp.zeros(k))  # type: ignore[return-value]
+
+    def _arguments_of_noise(self, theta: Array, series: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
+        """Of one series: per observation the arguments at its records (R, a); the result of the solve."""
+        args: Any = self.numbers(theta, series)
+        ts = jnp.minimum(series.ts, series.horizon)
+        raw = integrate(self.compiled, args, series.t0, ts, self.method, self.settings, gradient, events=self.plan)
+        args = args.at_start(series.t0)
+        observed = jax.vmap(lambda t, y: self.compiled.observables(t, y, args))(ts, raw.ys_left)
+        found = tuple(observed[c.time][:, where] for c, where in zip(series.columns, self.argument_places, strict=True))
+        return found, raw.result
+
+    def arguments_of_noise(self, theta: Array, batch: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
+        """Per observation the arguments of its noise at the records (S, R, a); results (S,)."""
+        if batch.t0.shape[0] == 1:  # no lockstep machinery for a single series
+            one = jax.tree_util.tree_map(lambda leaf: leaf[0], batch)
+            return jax.tree_util.tree_map(lambda leaf: leaf[None], self._arguments_of_noise(theta, one, gradient))
+        return jax.vmap(lambda series: self._arguments_of_noise(theta, series, gradient))(batch)
+
+    # ---- likelihood of the arguments ------------------------------------------------------------------------------------
+    def _possible(self, arguments: Sequence[Array], batch: Batch) -> tuple[list[Array], Array]:
+        """The arguments with impossible ones replaced, and how many of the used ones were impossible."""
+        safe, counts = [], []
+        for row, eta, c in zip(self.rows, arguments, batch.columns, strict=True):
+            valid = row.valid(*jnp.moveaxis(eta, -1, 0))
+            keep = valid & (c.used > 0)
+            safe.append(jnp.where(keep[..., None], eta, jnp.array(row.neutral)))
+            counts.append(jnp.sum((c.used > 0) & ~valid))
+        return safe, jnp.stack(counts) if counts else jnp.zeros(0, int)
+
+    def _loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> Array:
+        total = jnp.zeros(())
+        for row, eta, c, censored in zip(self.rows, safe, batch.columns, self.any_censored, strict=True):
+            value = noises.log_likelihood(row, c.value, c.censored if censored else None, jnp.moveaxis(eta, -1, 0))
+            total = total - jnp.sum(jnp.where(c.used > 0, value, 0.0))
+        return total
+
+    def prior_and_regulariser(self, theta: Array) -> tuple[Array, Array]:
+        """Negative log-density of the priors and the regularisers of the networks (on weights W, not biases; rules D7)."""
+        z, weights = unpack(theta, self.space.size, self.networks, self.weights)
+        prior = prior_loss(self.priors, self.space, z)
+        penalty = jnp.zeros(())
+        for network in self.networks:
+            if network.freeze or not (network.reg_l1 or network.reg_l2):
+                continue
+            for name, array in weights[network.name].items():
+                if name.startswith("W"):
+                    penalty = penalty + network.reg_l1 * jnp.sum(jnp.abs(array)) + network.reg_l2 * jnp.sum(array**2)
+        return prior, penalty
+
+    # ---- value and derivatives ------------------------------------------------------------------------------------------
+    def _finish(self, loss: Array, extra: tuple[Array, Array], gradient: Any, fisher: Any, result: Array, impossible: Array) -> Evaluation:
+        ok = jnp.all(result == results.SUCCESS) & jnp.all(impossible == 0)
+        value = loss + extra[0] + extra[1]
+        ok = ok & jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+        clean = jnp.where(ok, gradient, 0.0)
+        matrix = None if fisher is None else jnp.where(ok, fisher, 0.0)
+        return Evaluation(jnp.where(ok, value, jnp.inf), clean, matrix, result, impossible, jnp.stack([loss, *extra]))
+
+    def _with_fisher(self, theta: Array, batch: Batch) -> Evaluation:
+        def arguments(theta: Array) -> Any:
+            found, result = self.arguments_of_noise(theta, batch, "forward")
+            return found, (found, result)
+
+        sensitivities, (found, result) = jax.jacfwd(arguments, has_aux=True)(theta)
+        safe, impossible = self._possible(found, batch)
+        loss, slopes = jax.value_and_grad(self._loss_of_arguments)(safe, batch)
+        gradient, fisher = jnp.zeros(theta.shape), jnp.zeros((theta.size, theta.size))
+        for row, eta, slope, sens, c, censored in zip(
+            self.rows, safe, slopes, sensitivities, batch.columns, self.any_censored, strict=True
+        ):
+            a = eta.shape[-1]
+            used = c.used.reshape(-1, 1) > 0
+            sens = jnp.where(used[..., None], sens.reshape(-1, a, theta.size), 0.0)
+            gradient = gradient + jnp.einsum("ra,rak->k", jnp.where(used, slope.reshape(-1, a), 0.0), sens)
+            limits = c.censored.reshape(-1) if censored else None
+            matrices = noises.information(row, c.value.reshape(-1), limits, eta.reshape(-1, a))
+            fisher = fisher + jnp.einsum("rak,rab,rbl->kl", sens, matrices, sens)
+        extra = self.prior_and_regulariser(theta)
+        smooth = lambda x: sum(self.prior_and_regulariser(x))  # noqa: E731
+        gradient = gradient + jax.grad(smooth)(theta)
+        if self.priors or any(n.reg_l2 or n.reg_l1 for n in self.networks):
+            fisher = fisher + jax.hessian(smooth)(theta)
+        return self._finish(loss, extra, gradient, fisher, result, impossible)
+
+    def _with_gradient(self, theta: Array, batch: Batch) -> Evaluation:
+        def total(theta: Array) -> Any:
+            found, result = self.arguments_of_noise(theta, batch, "reverse")
+            safe, impossible = self._possible(found, batch)
+            loss = self._loss_of_arguments(safe, batch)
+            extra = self.prior_and_regulariser(theta)
+            return loss + extra[0] + extra[1], (loss, extra, result, impossible)
+
+        (_, (loss, extra, result, impossible)), gradient = jax.value_and_grad(total, has_aux=True)(theta)
+        return self._finish(loss, extra, gradient, None, result, impossible)
+
+    @cached_property
+    def with_fisher(self) -> Callable[[Any, Batch], Evaluation]:
+        """Compiled: value, gradient and Fisher matrix (with the curvature of priors and regularisers) in forward mode."""
+        return jax.jit(self._with_fisher)
+
+    @cached_property
+    def with_gradient(self) -> Callable[[Any, Batch], Evaluation]:
+        """Compiled: value and gradient in reverse mode; `fisher` is None."""
+        return jax.jit(self._with_gradient)
+
+    def why(self, evaluation: Evaluation) -> str:
+        """Why an evaluation is infinite, in words."""
+        failed = [int(r) for r in np.ravel(evaluation.results) if int(r) != results.SUCCESS]
+        if failed:
+            return results.RESULTS[failed[0]] + (f" ({len(failed)} series)" if np.size(evaluation.results) > 1 else "")
+        for o, row, count in zip(self.compiled.declarations.observations, self.rows, np.ravel(evaluation.impossible), strict=True):
+            if count:
+                return f"{count} predictions of `{o.column}` are impossible: {row.name} needs {row.requirement}"
+        return "the objective is not finite"
