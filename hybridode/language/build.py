@@ -270,7 +270,8 @@ def _chain(level: str, what: str) -> Builder:
     def build(a: int, b: int, c: list[Any]) -> s.Node:
         if len(c) > 2 * TERMS_LIMIT:
             count = (len(c) + 1) // 2
-            raise Refused("E0142", f"{count:,} {what} in one expression; the limit is {TERMS_LIMIT:,}", a, a + 1, "split it with intermediates")
+            message = f"{count:,} {what} in one expression; the limit is {TERMS_LIMIT:,}"
+            raise Refused("E0142", message, a, a + 1, "split it with intermediates")
         return s.Chain(a, b, level, c[0], tuple((c[i].text, c[i + 1]) for i in range(1, len(c), 2)))
 
     return build
@@ -324,7 +325,8 @@ def _subscript(a: int, b: int, c: list[Any]) -> s.Node:
 def _float(token: Token) -> float:
     value = float(token.text)
     if math.isinf(value):
-        raise Refused("E0143", f"`{token.text[:40]}` is too large for a number", token.start, token.end, "the largest is about 1.8e308")
+        message = f"`{token.text[:40]}` is too large for a number"
+        raise Refused("E0143", message, token.start, token.end, "the largest is about 1.8e308")
     return value
 
 

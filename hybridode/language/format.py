@@ -209,7 +209,8 @@ def _function(n: s.FunctionStatement, show: _Print) -> str:
 def _table(n: s.TableStatement, show: _Print) -> str:
     arguments = ", ".join(f"{show(name)}{_of_unit(unit)}" for name, unit in n.arguments)
     source = "" if isinstance(n.points, s.ListLiteral) else "from "
-    return f"table {show(n.name)}({arguments}){_of_unit(n.unit)} = {source}{show(n.points)}{_options(n.options, show)}{_doc(n.doc)}"
+    head = f"table {show(n.name)}({arguments}){_of_unit(n.unit)}"
+    return f"{head} = {source}{show(n.points)}{_options(n.options, show)}{_doc(n.doc)}"
 
 
 def _event(n: s.EventStatement, show: _Print) -> str:

@@ -65,11 +65,12 @@ def normal_name(text: str) -> str:
 
 
 def is_name(word: str) -> bool:
-    """Whether a normalised word is made of letters, digits (subscripts too) and `_` only. Python's `\\w` lets in more: x², ½."""
-    return all(
-        c == "_" or (c.isalpha() or c.isdecimal() or c.isdigit()) and unicodedata.decomposition(c)[:7] not in ("<super>", "<circle")
-        for c in word
-    )
+    """Whether a normalised word is made of letters, digits (subscripts too) and `_`. Python's `\\w` lets in more: x², ½."""
+    return all(c == "_" or ((c.isalpha() or c.isdigit()) and not _is_raised(c)) for c in word)
+
+
+def _is_raised(character: str) -> bool:
+    return unicodedata.decomposition(character).startswith(("<super>", "<circle>"))
 
 
 def tokenize(text: str, comments: list[tuple[int, int]]) -> Iterator[Token]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hybridode.language.mistakes import Row, Stuck, kind_of
+from hybridode.language.mistakes import Row, Stuck, in_unit, kind_of
 
 _VALUE = "INT REAL NAME MINUS DERIVATIVE"
 
@@ -13,11 +13,6 @@ def _after_word(c: Stuck) -> bool:
 
 def _after_name(c: Stuck) -> bool:
     return c.index == 2
-
-
-def _in_unit(c: Stuck) -> bool:
-    """A unit's name is expected: a name, a whole number or `(`, but no other value."""
-    return {"NAME", "INT", "_LPAR"} <= c.expected and "REAL" not in c.expected
 
 
 def _in_exponent(c: Stuck) -> bool:
@@ -45,23 +40,26 @@ _NAME_ROWS = (
     Row("E0120", "one name in each `{word}` statement", "write a line `{word} …` for each", found="NAME", expects="_EQUAL",
         when=lambda c: _after_name(c) and c.after.kind in ("NAME", "_COMMA", "", "_EQUAL")),
     Row("E0121", "`=` is missing before the value", "write `{word} {name} = {rest}`", found=_VALUE, expects="_EQUAL"),
-    Row("E0121", "a constant needs a value", "write `const {name} = …`", found="$END", expects="_EQUAL", when=lambda c: c.word == "const"),
+    Row("E0121", "a constant needs a value", "write `const {name} = …`", found="$END", expects="_EQUAL",
+        when=lambda c: c.word == "const"),
     Row("E0109", "`:=` stands only inside events", "write `=`", found="_ASSIGN"),
-    Row("E0124", "the unit is missing after `:`", "as in `{word} {name}: 1/h = …`", before="_COLON", when=_in_unit),
+    Row("E0124", "the unit is missing after `:`", "as in `{word} {name}: 1/h = …`", before="_COLON", when=in_unit),
 )  # fmt: skip
 
 _UNIT_ROWS = (
-    Row("E0124", "a unit is missing after `{before}`", "as in `m/s^2`", before="STAR SLASH", when=_in_unit),
+    Row("E0124", "a unit is missing after `{before}`", "as in `m/s^2`", before="STAR SLASH", when=in_unit),
     Row("E0124", "a unit's exponent is a number", "as in `m/s^2`, `s^-1`, `s^(1/2)`", when=_in_exponent),
-    Row("E0124", "`{found}` cannot stand in a unit", "as in `1/(mM*s)`", when=_in_unit),
-    Row("E0124", "`{before}` and `{found}` stand side by side in a unit", "write `{before}*{found}`", found="NAME", when=_after_unit),
+    Row("E0124", "`{found}` cannot stand in a unit", "as in `1/(mM*s)`", when=in_unit),
+    Row("E0124", "`{before}` and `{found}` stand side by side in a unit", "write `{before}*{found}`", found="NAME",
+        when=_after_unit),
 )  # fmt: skip
 
 _MODIFIER_ROWS = (
     Row("E0122", "bounds stand in round brackets", "write `in (low, high)`", before="in", when=lambda c: not c.open),
     Row("E0122", "bounds are two values", "write `in (low, high)`", found="_RPAR", expects="_COMMA", when=_in_bounds),
     Row("E0122", "bounds are two values", "write `in (low, high)`", found="_COMMA", expects="_RPAR", when=_in_bounds),
-    Row("E0123", "`{found}` means nothing here", "after the value may stand `in (low, high)`, `log`, `logit`, `fixed` or `by GROUP`",
+    Row("E0123", "`{found}` means nothing here",
+        "after the value may stand `in (low, high)`, `log`, `logit`, `fixed` or `by GROUP`",
         found="NAME", expects="SCALE", when=lambda c: c.index > 2 and (c.touching is False)),
     Row("E0123", "`by` needs the name of a column that groups the data", "as in `by ID`", before="by", expects="NAME"),
 )  # fmt: skip
@@ -71,22 +69,27 @@ _OPTION_ROWS = (
 )  # fmt: skip
 
 _NETWORK_ROWS = (
+    Row("E0126", "a colon is missing after the network's name", "write `nn {name}: 2 -> 1`", found="INT NAME _LSQB",
+        when=_after_name),
     Row("E0126", "`>` is no arrow", "write `nn {name}: 2 -> 1`", found="COMPARE", expects="ARROW"),
     Row("E0126", "a network is declared by its numbers of inputs and outputs", "write `nn {name}: 2 -> 1`",
         found="_LPAR _EQUAL $END", when=_after_name),
     Row("E0126", "the number of outputs is missing", "write `nn {name}: 2 -> 1`", expects="ARROW"),
-    Row("E0126", "a network's size is a whole number, a constant's name or a list", "write `nn {name}: 2 -> 1`", before="ARROW _COLON"),
+    Row("E0126", "a network's size is a whole number, a constant's name or a list", "write `nn {name}: 2 -> 1`",
+        before="ARROW _COLON"),
 )  # fmt: skip
 
 _INPUT_ROWS = (
     Row("E0128", "an input comes from data", "write `input {name} from {after}…`", found="_EQUAL", expects="_FROM"),
     Row("E0128", "it is not said where the input comes from", "write `input {name} from data.COLUMN`", expects="_FROM"),
-    Row("E0128", "a source is a column `data.NAME`, a list of columns or a file \"name.csv\"", found="$END INT REAL", before="from"),
+    Row("E0128", "a source is a column `data.NAME`, a list of columns or a file \"name.csv\"", found="$END INT REAL",
+        before="from"),
 )  # fmt: skip
 
 _DISTRIBUTION_ROWS = (
     Row("E0129", "an observation says with `~` how a column of the data is distributed",
-        "write `observe {name} ~ normal({after}, sigma)`", found="_EQUAL", expects="_TILDE", when=lambda c: c.word == "observe"),
+        "write `observe {name} ~ normal({after}, sigma)`", found="_EQUAL", expects="_TILDE",
+        when=lambda c: c.word == "observe"),
     Row("E0129", "`~ DISTRIBUTION(…)` is missing", "write `{word} {name} ~ normal(…, …)`", expects="_TILDE"),
     Row("E0129", "a distribution is expected after `~`", "write `normal({before}, sigma)`", expects="_LPAR", before="NAME",
         when=lambda c: c.near(-2).kind == "_TILDE"),
@@ -97,7 +100,8 @@ _DISTRIBUTION_ROWS = (
 )  # fmt: skip
 
 _EVENT_ROWS = (
-    Row("E0130", "the event needs a name", "write `event NAME when …`", when=lambda c: c.word == "event" and c.tokens[1].text == "when"),
+    Row("E0130", "the event needs a name", "write `event NAME when …`", when=lambda c: c.word == "event"
+        and c.tokens[1].text == "when"),
     Row("E0130", "`when` is missing", "write `event {name} when CONDITION {{ x := … }}`", expects="_WHEN"),
     Row("E0130", "the event has no action", "write `{{ x := … }}` after the condition", found="$END", expects="_LBRACE"),
     Row("E0130", "the event has no action", "write `{{ x := … }}`", found="_RBRACE", before="_LBRACE"),
@@ -106,7 +110,8 @@ _EVENT_ROWS = (
     Row("E0109", "inside events values are assigned with `:=`", "write `:=`", found="_EQUAL COMPARE", expects="_ASSIGN"),
     Row("E0130", "assignments are separated by `;` or a new line", "write `; {found}`", found="NAME",
         when=lambda c: c.inside == "block" and c.after.kind in ("_ASSIGN", "PRIME")),
-    Row("E0130", "only assignments `x := …` and `stop` may stand in an event", found="RESERVED INT REAL STRING", when=lambda c: c.inside == "block"
+    Row("E0130", "only assignments `x := …` and `stop` may stand in an event", found="RESERVED INT REAL STRING",
+        when=lambda c: c.inside == "block"
         and c.before.kind in ("_LBRACE", "_SEMICOLON", "_NL")),
 )  # fmt: skip
 
@@ -125,18 +130,21 @@ _RANGE_ROWS = (
 )  # fmt: skip
 
 _BOUNDARY_ROWS = (
-    Row("E0136", "the condition stands after a colon", "write `bc {name} = PLACE: LEFT = RIGHT`", found="_COMMA NAME", expects="_COLON"),
+    Row("E0136", "the condition stands after a colon", "write `bc {name} = PLACE: LEFT = RIGHT`", found="_COMMA NAME",
+        expects="_COLON"),
     Row("E0136", "a boundary condition says where and what", "write `bc {name} = PLACE: LEFT = RIGHT`", found="_COLON $END"),
 )  # fmt: skip
 
 _TABLE_ROWS = (
-    Row("E0136", "the points of a table stand in brackets", "write `[[0, {found}], …]`", found="INT REAL MINUS", before="_EQUAL"),
+    Row("E0136", "the points of a table stand in brackets", "write `[[0, {found}], …]`", found="INT REAL MINUS",
+        before="_EQUAL"),
     Row("E0136", "a table names its argument", "write `table {name}(x) = [[0, 1], [1, 3]]`", when=_after_name),
 )  # fmt: skip
 
 _IMPORT_ROWS = (
     Row("E0134", "the file stands in quotes", "write `import \"{until_as}\" as NAME`", expects="STRING"),
     Row("E0134", "`as NAME` is missing", "write `import \"FILE\" as NAME`", expects="_AS"),
+    Row("E0134", "round brackets are missing after the module", "write `use {name} = {before}()`", expects="_LPAR"),
     Row("E0134", "a module is used with `use NAME = MODULE(…)`", expects="_EQUAL"),
 )  # fmt: skip
 
@@ -154,15 +162,17 @@ _TIME_ROWS = (
 )  # fmt: skip
 
 _MODEL_ROWS = (
-    Row("E0119", "a model's name is one word", "write `model {name}_{found}`, or a text in quotes after the name", found="NAME INT"),
+    Row("E0119", "a model's name is one word", "write `model {name}_{found}`, or a text in quotes after the name",
+        found="NAME INT"),
 )  # fmt: skip
 
 _FUNC_ROWS = (
     Row("E0136", "a function names its arguments", "write `func {name}(x) = …`", found="_EQUAL $END", when=_after_name),
-    Row("E0136", "a function's arguments are plain names", before="_LPAR _COMMA", expects="NAME", when=lambda c: "REAL" not in c.expected),
+    Row("E0136", "a function's arguments are plain names", before="_LPAR _COMMA", expects="NAME",
+        when=lambda c: "REAL" not in c.expected),
 )  # fmt: skip
 
-_DECLARED = _NAME_ROWS + _UNIT_ROWS + _MODIFIER_ROWS + _OPTION_ROWS
+_DECLARED = _UNIT_ROWS + _NAME_ROWS + _MODIFIER_ROWS + _OPTION_ROWS
 
 STATEMENT_ROWS: dict[str, tuple[Row, ...]] = {
     "model": _MODEL_ROWS,

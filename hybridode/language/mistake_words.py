@@ -16,34 +16,49 @@ STATEMENT_WORDS = tuple(
 # What people write from habit → how it is written here.
 _ELSEWHERE = {
     "initial": "write `{rest} `", "parameter": "write `param {rest}`", "parameters": "write `param {rest}`",
-    "constant": "write `const {rest}`", "let": "write `{rest}`", "variable": "write `state {rest}`", "var": "write `state {rest}`",
-    "def": "write `func name(arguments) = value`", "function": "write `func name(arguments) = value`",
-    "ode": "write `dx/dt = …`", "eq": "write the equation alone: `left = right`", "equation": "write the equation alone: `left = right`",
+    "constant": "write `const {rest}`", "let": "write `{rest}`", "variable": "write `state {rest}`",
+    "var": "write `state {rest}`", "def": "write `func name(arguments) = value`",
+    "function": "write `func name(arguments) = value`", "ode": "write `dx/dt = …`",
+    "eq": "write the equation alone: `left = right`", "equation": "write the equation alone: `left = right`",
     "network": "write `nn NAME: 2 -> 1`", "neural": "write `nn NAME: 2 -> 1`", "net": "write `nn NAME: 2 -> 1`",
     "species": "write `state {rest}`", "algebraic": "write `alg {rest}`", "boundary": "write `bc x = 0: …`",
     "observable": "write `observe NAME ~ normal(value, sigma)`", "measure": "write `observe NAME ~ normal(value, sigma)`",
     "output": "write `observe NAME ~ normal(value, sigma)`", "data": "write `observe NAME ~ normal(value, sigma)`",
     "when": "write `event NAME when CONDITION {{ x := … }}`", "every": "write `at 0 every PERIOD {{ x := … }}`",
-    "domain": "write `grid x = 0 .. 1, cells=100`", "include": "write `import \"file.ode\" as NAME`",
-    "module": "write `import \"file.ode\" as NAME`", "delay": "write `x(t - tau)` where it is used",
+    "domain": "write `grid x = 0 .. 1, cells=100`", "include": 'write `import "file.ode" as NAME`',
+    "module": 'write `import "file.ode" as NAME`', "delay": "write `x(t - tau)` where it is used",
     "unit": "write `units strict`, `units warn` or `units off`",
 }  # fmt: skip
 
 _XPPAUT = {
-    "par": "write `param a = 1`, one a line", "p": "write `param a = 1`, one a line", "params": "write `param a = 1`, one a line",
-    "number": "write `const a = 1`, one a line", "init": "write `state x = 1`, one a line", "i": "write `state x = 1`, one a line",
+    "par": "write `param a = 1`, one a line", "p": "write `param a = 1`, one a line",
+    "params": "write `param a = 1`, one a line", "number": "write `const a = 1`, one a line",
+    "init": "write `state x = 1`, one a line", "i": "write `state x = 1`, one a line",
     "aux": "leave the word out: `name = expression` is kept in every solution", "wiener": "write `noise W` and `… + s*dW/dt`",
     "done": "delete the line", "global": "write `event NAME when CONDITION {{ x := … }}`", "markov": "there is no equivalent",
-    "bdry": "write `bc x = 0: …`", "@": "delete the line: settings of the solver are flags of the command", "!": "write `name = expression`",
-    "solv": "write an equation: `left = right`",
+    "bdry": "write `bc x = 0: …`", "@": "delete the line: settings of the solver are flags of the command",
+    "!": "write `name = expression`", "solv": "write an equation: `left = right`",
 }  # fmt: skip
+_GOTRAN_HINT = "write `param a = 1` and `state x = 0`, one a line; the equations stay as they are"
 _GOTRAN = frozenset("parameters states expressions component comment monitor ScalarParam".split())
 
 
 def explain_first_word(stuck: Stuck) -> Diagnostic | None:
     """What is wrong when the statement's first word is; None when it is not."""
     first = stuck.tokens[0]
-    return _dialect(stuck, first) or _unknown_word(stuck, first)
+    return _dialect(stuck, first) or _nameless(stuck, first) or _unknown_word(stuck, first)
+
+
+def _nameless(stuck: Stuck, first: Token) -> Diagnostic | None:
+    """A keyword that nothing follows that could make it one: `state`, `model "text"`, `reaction -> B, k`."""
+    if stuck.index != 1 or first.text not in STATEMENT_WORDS or first.kind != "WORD":
+        return None
+    if stuck.found.kind not in ("$END", "STRING", "ARROW", "ARROW_BOTH", "_TILDE", "_COLON", "_LBRACE"):
+        return None
+    span = stuck.source.span(stuck.found.start, stuck.found.end)
+    if first.text == "reaction":
+        return Diagnostic("E0132", "the left side of the reaction is missing", span, "write `null` where there is nothing")
+    return Diagnostic("E0119", f"a name is missing after `{first.text}`", span, f"write `{first.text} NAME …`")
 
 
 def _dialect(stuck: Stuck, first: Token) -> Diagnostic | None:
@@ -56,7 +71,7 @@ def _dialect(stuck: Stuck, first: Token) -> Diagnostic | None:
         if alone or (listed and not (first.text == "init" and second.kind == "$END")) or settings:
             return _foreign(stuck, first, "XPPAUT", _XPPAUT[first.text].replace("{{", "{").replace("}}", "}"))
     if first.text in _GOTRAN and second.kind == "_LPAR":
-        return _foreign(stuck, first, "gotran", "write `param a = 1` and `state x = 0`, one a line; the equations stay as they are")
+        return _foreign(stuck, first, "gotran", _GOTRAN_HINT)
     return None
 
 
@@ -66,7 +81,9 @@ def _foreign(stuck: Stuck, first: Token, program: str, hint: str) -> Diagnostic:
 
 
 def _unknown_word(stuck: Stuck, first: Token) -> Diagnostic | None:
-    if stuck.index != 1 or first.kind not in ("NAME", "WORD") or stuck.found.kind not in ("NAME", "WORD", "INT", "REAL", "STRING"):
+    if stuck.index != 1 or first.kind not in ("NAME", "WORD"):
+        return None
+    if stuck.found.kind not in ("NAME", "WORD", "INT", "REAL", "STRING"):
         return None
     word = first.text
     span = stuck.source.span(first.start, first.end)
@@ -74,7 +91,7 @@ def _unknown_word(stuck: Stuck, first: Token) -> Diagnostic | None:
         return None
     rest = short(stuck.rest())
     if word.lower() in STATEMENT_WORDS:
-        return Diagnostic("E0125", f"keywords are written in lower case: `{word}` is no statement", span, f"write `{word.lower()}`")
+        return Diagnostic("E0125", "keywords are written in lower case", span, f"write `{word.lower()}`")
     if word.lower() == "initial":
         variable, value = stuck.found.text, short(stuck.source.text[stuck.near(2).start : stuck.tokens[-1].end]) or "…"
         return Diagnostic("E0125", f"unknown statement `{word}`", span, f"write `{variable}(0) = {value}`")

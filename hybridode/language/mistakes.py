@@ -161,6 +161,11 @@ def kind_of(token: Token) -> str:
     return "RESERVED" if token.text in RESERVED else "NAME"
 
 
+def in_unit(c: Stuck) -> bool:
+    """A unit's name is expected: a name, a whole number or `(`, but no other value."""
+    return {"NAME", "INT", "_LPAR"} <= c.expected and "REAL" not in c.expected
+
+
 def _is_one_of(token: Token, choices: str) -> bool:
     options = choices.split()
     return kind_of(token) in options or (token.kind != "STRING" and token.text in options)
@@ -215,14 +220,15 @@ class _Fields(dict[str, str]):
             "group": lambda: short(stuck.text_to_closing(stuck.found)),
             "product_of_groups": lambda: short(f"{stuck.text_from_opening()}*{stuck.text_to_closing(stuck.found)}"),
             "until_as": lambda: short(stuck.rest().split(" as ")[0].strip(" '")),
+            "index": lambda: short(stuck.near(-3).text),
             "blank": lambda: f"{ord(stuck.found.text[0]):04X}",
             "comparison": lambda: next((t.text for t in reversed(stuck.level) if t.kind == "COMPARE"), "<"),
         }[key]()
 
 
 def short(text: str, most: int = 40) -> str:
-    """A piece of the user's text for a message: one line, not too long."""
-    text = " ".join(text.split())
+    """A piece of the user's text for a message: one line, not too long, nothing that a terminal would obey."""
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in " ".join(text[: 4 * most].split()))
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

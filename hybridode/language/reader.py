@@ -23,12 +23,13 @@ from hybridode.language.lexer import NESTING_LIMIT, Fault, Line, Token, is_state
 from hybridode.language.mistake_rows import CHARACTER_ROWS, GENERAL_ROWS
 from hybridode.language.mistake_statements import STATEMENT_ROWS
 from hybridode.language.mistake_words import explain_first_word
-from hybridode.language.mistakes import OPENERS, Stuck, explain, kind_of
+from hybridode.language.mistakes import Stuck, explain, kind_of
 from hybridode.language.parser import Parser, Unexpected
 from hybridode.language.tables import load_table
 
 TEXT_LIMIT = 8_000_000  # characters; this and the next as in contracts.md
 TOKEN_LIMIT = 2_000_000
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
 ERROR_LIMIT = 500  # a file with more is no model
 
 
@@ -73,7 +74,8 @@ def _decoded(name: str, data: bytes) -> str:
     at = text.find("\0")
     if at >= 0:
         line = text.count("\n", 0, at) + 1
-        raise ModelError(Diagnostic("E0140", f"{name} has a null byte in line {line}", hint="this is no text file, or it is damaged"))
+        message = f"{name} has a null byte in line {line}"
+        raise ModelError(Diagnostic("E0140", message, hint="this is no text file, or it is damaged"))
     return text if "\r" not in text else re.sub(r"\r(?!\n)", "\n", text)
 
 
@@ -145,8 +147,7 @@ def _sentence(source: Source, line: Line, start: str, time: str) -> tuple[Any, l
     except Unexpected as stop:
         if fault is not None and stop.index == len(tokens):
             return None, found
-        after = tokens[1] if len(tokens) > 1 else None
-        word = tokens[0].text if start == "statement" and is_statement_word(tokens[0], after, source.text) else ""
+        word = tokens[0].text if start == "statement" and is_statement_word(tokens[0], None, source.text) else ""
         stuck = Stuck(source, line.tokens, stop.index, stop.expected, word)
         return None, [_explain(stuck, start), *found]
     except Refused as refusal:
@@ -177,12 +178,12 @@ def _explain_fault(source: Source, fault: Fault, tokens: list[Token]) -> Diagnos
         return Diagnostic("E0112", f"`{token.text}` closes nothing", span, "delete it, or open a bracket before it")
     if fault.opener is not None:
         related = ((source.span(fault.opener.start, fault.opener.end), "this bracket is open"),)
-        return Diagnostic("E0112", f"`{token.text}` cannot close `{fault.opener.text}`", span, related=related)
+        hint = f"a `{_CLOSING[fault.opener.text]}` is missing before it"
+        return Diagnostic("E0112", f"`{token.text}` cannot close `{fault.opener.text}`", span, hint, related=related)
     at = tokens.index(token)
     called = token.kind == "_LPAR" and at > 0 and kind_of(tokens[at - 1]) == "NAME" and tokens[at - 1].end == token.start
     which = f"`(` of the call `{tokens[at - 1].text}`" if called else f"`{token.text}`"
-    closer = {"(": ")", "[": "]", "{": "}"}[OPENERS[token.kind]]
-    return Diagnostic("E0111", f"{which} is never closed", span, f"a `{closer}` is missing")
+    return Diagnostic("E0111", f"{which} is never closed", span, f"a `{_CLOSING[token.text]}` is missing")
 
 
 # ---- limits ---------------------------------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def _tokens(source: Source, comments: list[tuple[int, int]]) -> tuple[list[Token
 def too_large(name: str, size: int) -> Diagnostic:
     """The error for a file of `size` bytes (or characters)."""
     message = f"{name} has {size:,} bytes; a model may have {TEXT_LIMIT:,}"
-    return Diagnostic("E0141", message, hint="put data into CSV files (`input`, `table … from \"file.csv\"`)")
+    return Diagnostic("E0141", message, hint='put data into CSV files (`input`, `table … from "file.csv"`)')
 
 
 def _too_many_terms(source: Source, tokens: list[Token]) -> Diagnostic | None:
@@ -210,7 +211,8 @@ def _too_many_terms(source: Source, tokens: list[Token]) -> Diagnostic | None:
         return None
     message = f"an expression of {len(signs) + 1:,} terms; the limit is {TERMS_LIMIT:,}"
     place = signs[TERMS_LIMIT - 1]
-    return Diagnostic("E0142", message, source.span(place.start, place.end), "the limit is passed here: use intermediates or `sum(i in 1..n, …)`")
+    hint = "the limit is passed here: use intermediates or `sum(i in 1..n, …)`"
+    return Diagnostic("E0142", message, source.span(place.start, place.end), hint)
 
 
 def _too_deep(source: Source, start: int, end: int) -> Diagnostic:

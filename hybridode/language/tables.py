@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -151,7 +152,7 @@ def _production(rule: Any) -> list[Any]:
     return [origin, len(rule.expansion), action, kept]
 
 
-def _terminals(terminals: list[Any]) -> tuple[str, dict[str, list[list[str]]]]:
+def _terminals(terminals: Iterable[Any]) -> tuple[str, dict[str, list[list[str]]]]:
     """One pattern for every token (longest and most urgent first, as Lark orders them), and the keywords apart."""
     words: dict[str, list[list[str]]] = {}
     tokens = []
