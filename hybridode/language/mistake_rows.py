@@ -57,8 +57,6 @@ _UNIT_LIKE = re.compile(
     r"(?:[numkMGµμ]|da|c|d|h)?"
     r"(?:m|s|g|mol|M|V|A|K|h|min|d|day|yr|a|L|l|Hz|Pa|J|W|N|F|S|ohm|C|T|rad|degC|eV|bar)$"
 )
-    r"(?:[numkMGµμ]|da|c|d|h)?(?:m|s|g|mol|M|V|A|K|h|min|d|day|yr|a|L|l|Hz|Pa|J|W|N|F|S|ohm|C|T|uM|rad|degC|eV|bar)$"
-)
 
 
 def _chained(c: Stuck) -> bool:
