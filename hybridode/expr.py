@@ -242,6 +242,9 @@ def _show_node(e: Expr, at: Callable[[Expr, int], str], name: Callable[[Symbol],
     if op == "add":
         parts = [at(args[0], _SUM)]
         for a in args[1:]:
+            if a.value is not None and a.value < 0:
+                parts.append(f" - {number_text(-a.value)}")
+                continue
             parts.append(f" - {at(a.args[0], _PRODUCT)}" if a.op == "neg" else f" + {at(a, _PRODUCT)}")
         return "".join(parts), _SUM
     if op == "mul":

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from hybridode.equations.derivative_rules import gradient, total
+from hybridode.equations.folding import folded
 from hybridode.equations.system import EquationSystem, JacobianEntry
-from hybridode.expr import ONE, Expr, Symbol, mul, node, postorder
+from hybridode.expr import ONE, Expr, Symbol, mul, node, postorder, rebuild
 
 Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
 Gradient = Callable[[Expr], Mapping[Expr, Expr]]
@@ -30,7 +31,8 @@ def jacobian(system: EquationSystem, gradient_of: Gradient = gradient) -> Equati
         for i, rate in enumerate(system.rates)
         for column, value in sorted(chain.row(rate).items())
     ]
-    return replace(system, jacobian=tuple(entries))
+    values = rebuild([e.expr for e in entries], folded)
+    return replace(system, jacobian=tuple(replace(e, expr=v) for e, v in zip(entries, values, strict=True) if v.value != 0.0))
 
 
 class _Chain:

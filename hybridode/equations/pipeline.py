@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from hybridode.declarations import Declarations
 from hybridode.equations.canonical import canonical
+from hybridode.equations.folding import fold
 from hybridode.equations.incidence import incidence
 from hybridode.equations.jacobian import jacobian
+from hybridode.equations.rewrite import rewrite
 from hybridode.equations.system import EquationSystem
 from hybridode.equations.verify import verify
 
@@ -15,6 +17,8 @@ Pass = Callable[[EquationSystem], EquationSystem]
 Dump = Callable[[str, EquationSystem], None]
 
 PASSES: tuple[tuple[str, Pass], ...] = (
+    ("rewrite", rewrite),  # singular, cancelling and overflowing forms into safe ones, recorded
+    ("fold", fold),  # numbers that are certain
     ("incidence", incidence),  # which rate reads which state; blocks
     ("jacobian", jacobian),  # d rates / d states, symbolic and sparse
 )

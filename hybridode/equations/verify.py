@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from hybridode.declarations import Network, size
 from hybridode.equations.system import EquationSystem
+from hybridode.equations.whole_system import expressions
 from hybridode.expr import BOOLEAN, Expr, Symbol, postorder
 
 _READ_AT_START = frozenset({"time", "parameter", "start_input", "input_rate"})
@@ -59,23 +60,11 @@ def _verify_symbols(system: EquationSystem, after: str) -> None:
             check("an assignment of an event", a.expr, defined)
 
 
-def expressions(system: EquationSystem) -> Iterable[Expr]:
-    """Every expression of a system, definitions first."""
-    yield from (d.expr for d in system.definitions)
-    yield from system.rates
-    yield from system.starts
-    yield from (e for o in system.observations for e in o.exprs)
-    for event in system.at_events:
-        yield from (e for e in (event.time, event.every, event.until) if e is not None)
-        yield from (a.expr for a in event.assignments)
-    yield from (entry.expr for entry in system.jacobian or ())
-
-
 def _verify_nodes(system: EquationSystem, after: str) -> None:
     """Conditions are boolean and numbers are not; networks and tables are called as they were declared."""
     networks = {net.name: net for net in system.declarations.networks}
     tables = {table.name: table for table in system.declarations.tables}
-    for e in postorder(expressions(system)):
+    for e in postorder([*expressions(system), *(entry.expr for entry in system.jacobian or ())]):
         if e.op in ("net", "net_jacobian"):
             _verify_call(e, networks, after)
         elif e.op == "out":

@@ -1,0 +1,21 @@
+"""What the user calls a scalar: `x`, `x[2]`, `w[1, 2]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hybridode.declarations import Declarations, entry_names
+from hybridode.expr import Symbol
+
+
+def user_names(declarations: Declarations) -> Callable[[Symbol], str]:
+    """A speller of symbols for `expr.show`: matrix entries by row and column."""
+    d = declarations
+    groups = (d.states, d.parameters, d.constants, d.definitions, d.inputs)
+    matrices = {q.name: entry_names(q.name, q.shape) for group in groups for q in group if len(q.shape) > 1}
+
+    def name(symbol: Symbol) -> str:
+        entries = matrices.get(symbol.name)
+        return str(symbol) if entries is None or symbol.index < 0 else entries[symbol.index]
+
+    return name

@@ -1,0 +1,45 @@
+"""All expressions of a system at once: for passes that change each in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from hybridode.equations.system import EquationSystem, ScalarAtEvent
+from hybridode.expr import Expr
+
+
+def expressions(system: EquationSystem) -> list[Expr]:
+    """Every expression but the Jacobian's, in the order of `over_expressions`: definitions, rates, starts, observations, …"""
+    exprs = [d.expr for d in system.definitions]
+    exprs += [*system.rates, *system.starts]
+    exprs += [e for o in system.observations for e in o.exprs]
+    for event in system.at_events:
+        exprs += [e for e in (event.time, event.every, event.until) if e is not None]
+        exprs += [a.expr for a in event.assignments]
+    return exprs
+
+
+def over_expressions(system: EquationSystem, change: Callable[[Sequence[Expr]], Sequence[Expr]]) -> EquationSystem:
+    """The system with all its expressions changed; `change` gets them all and gives as many in the same order."""
+    before = expressions(system)
+    after = change(before)
+    assert len(after) == len(before), "a pass changed the number of expressions"
+    new = iter(after)
+    return replace(
+        system,
+        definitions=tuple(replace(d, expr=next(new)) for d in system.definitions),
+        rates=tuple(next(new) for _ in system.rates),
+        starts=tuple(next(new) for _ in system.starts),
+        observations=tuple(replace(o, exprs=tuple(next(new) for _ in o.exprs)) for o in system.observations),
+        at_events=tuple(_event(event, new) for event in system.at_events),
+    )
+
+
+def _event(event: ScalarAtEvent, new: Iterator[Expr]) -> ScalarAtEvent:
+    time = next(new)
+    every = None if event.every is None else next(new)
+    until = None if event.until is None else next(new)
+    return replace(
+        event, time=time, every=every, until=until, assignments=tuple(replace(a, expr=next(new)) for a in event.assignments)
+    )
