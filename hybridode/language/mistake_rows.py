@@ -7,6 +7,11 @@ import unicodedata
 
 from hybridode.language.mistakes import OPERATORS, Row, Stuck, in_unit, kind_of
 
+FIRST_ROWS = (
+    Row("E0118", "the text ends at its second `\"`", "inside a text write `'`", found="NAME INT STRING UNCLOSED", before="STRING",
+        when=lambda c: c.touching),
+)  # fmt: skip
+
 # ---- characters that no statement has ------------------------------------------------------------------------------------
 _QUOTES = "“ ” „ « » ″"
 _APOSTROPHES = "’ ‘ ′ `"
@@ -182,8 +187,6 @@ GENERAL_ROWS = (
         before="_RPAR _RSQB"),
     Row("E0103", "a sign is missing before `{found}`", "write `*{found}` for a product", found="NAME INT REAL DERIVATIVE",
         when=_after_value),
-    Row("E0118", "the text ends at the second `\"`", "a text cannot contain `\"`: write `'`", before="STRING",
-        found="NAME STRING"),
     Row("E0118", "a text is no value", "texts are documentation, files and weights only", found="STRING"),
     # brackets and arrows in odd places
     Row("E0131", "after `at` stands a number or a name", "name the time first: `t0 = …`, then `at t0 {{ x := … }}`",

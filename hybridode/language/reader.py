@@ -20,7 +20,7 @@ from hybridode.language.build import BUILDERS, TERMS_LIMIT, Refused
 from hybridode.language.confusables import lookalikes
 from hybridode.language.depth import deepest
 from hybridode.language.lexer import NESTING_LIMIT, Fault, Line, Token, is_statement_word, split, tokenize
-from hybridode.language.mistake_rows import CHARACTER_ROWS, GENERAL_ROWS
+from hybridode.language.mistake_rows import CHARACTER_ROWS, FIRST_ROWS, GENERAL_ROWS
 from hybridode.language.mistake_statements import STATEMENT_ROWS
 from hybridode.language.mistake_words import explain_first_word
 from hybridode.language.mistakes import Stuck, explain, kind_of
@@ -166,7 +166,7 @@ def _explain(stuck: Stuck, start: str) -> Diagnostic:
     first_word = explain_first_word(stuck) if start == "statement" and not stuck.word else None
     if first_word is not None:
         return first_word
-    return explain(stuck, (CHARACTER_ROWS if strange else (), STATEMENT_ROWS.get(stuck.word, ()), GENERAL_ROWS))
+    return explain(stuck, (FIRST_ROWS, CHARACTER_ROWS if strange else (), STATEMENT_ROWS.get(stuck.word, ()), GENERAL_ROWS))
 
 
 def _explain_fault(source: Source, fault: Fault, tokens: list[Token]) -> Diagnostic:
