@@ -1,0 +1,102 @@
+"""Warnings about a model that is right: unused names, what no observation can see, kinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hybridode.declarations import AtEvent, Declarations, Definition, State
+from hybridode.expr import Expr, postorder
+from hybridode.language.findings import Findings
+from hybridode.language.frames import Elaboration
+from hybridode.language.scope import KINDS, Scope
+
+Key = tuple[str, str]  # ("state", name), ("definition", name), ("parameter", name), ("net", name), …
+
+
+def unused(scope: Scope, findings: Findings) -> None:
+    """Names that nothing reads."""
+    for entity in scope.of_kind("param", "const", "input", "func", "nn", "table"):
+        if entity.name not in scope.used and entity.span is not None:
+            what = KINDS[entity.kind].split(" ", 1)[1]
+            findings.warn("W0201", f"the {what} `{entity.name}` is not used", entity.span, "delete the line, or use the name")
+
+
+def reads(elements: Iterable[Expr]) -> set[Key]:
+    """What expressions read directly. The derivative of a state reads the state's dynamics, as the state itself does."""
+    found: set[Key] = set()
+    for e in postorder(elements):
+        if e.op == "sym":
+            kind = "state" if e.data.kind == "derivative" else e.data.kind
+            found.add((kind, e.data.name))
+        elif e.op == "net":
+            found.add(("net", e.data))
+    return found
+
+
+def _graph(states: Iterable[State], definitions: Iterable[Definition], events: Iterable[AtEvent]) -> dict[Key, set[Key]]:
+    edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in definitions}
+    for state in states:
+        edges[("state", state.name)] = reads((*state.rate, *state.start))
+    for event in events:
+        times = reads(e for e in (event.time, event.every, event.until) if e is not None)
+        for assignment in event.assignments:
+            edges[("state", assignment.state)] |= times | reads((assignment.value,))
+    return edges
+
+
+def _reached(roots: Iterable[Key], edges: Mapping[Key, set[Key]]) -> set[Key]:
+    found: set[Key] = set()
+    work = list(roots)
+    while work:
+        key = work.pop()
+        if key not in found:
+            found.add(key)
+            work += edges.get(key, ())
+    return found
+
+
+def unseen(model: Declarations, scope: Scope, findings: Findings) -> None:
+    """Learnable numbers that nothing observed depends on: data cannot say anything about them."""
+    edges = _graph(model.states, model.definitions, model.at_events)
+    roots: set[Key] = set()
+    for o in model.observations:
+        limits = (e for e in (o.censored_below, o.censored_above) if e is not None)
+        roots |= reads((*(e for _, e in o.arguments), *limits))
+    what = "no observation depends on" if model.observations else "no state depends on"
+    if not model.observations:
+        roots = {("state", state.name) for state in model.states}
+    reached = _reached(roots, edges)
+    for p in model.parameters:
+        known = p.start_of or p.name in scope.used
+        if known and not p.fixed and ("parameter", p.name) not in reached and p.span is not None:
+            hint = "it cannot be learnt: observe more, write `fixed`, or delete it"
+            findings.warn("W0304", f"{what} `{p.name}`", p.span, hint)
+    for n in model.networks:
+        if (n.inline or n.name in scope.used) and not n.freeze and ("net", n.name) not in reached and n.span is not None:
+            findings.warn("W0304", f"{what} the network `{n.name}`", n.span, "it cannot be learnt: observe more, or delete it")
+
+
+def kinks(el: Elaboration, model: Declarations) -> None:
+    """`if`s in dynamics whose condition depends on time or state: a kink that the step control has to find (rule B12)."""
+    if not el.conditions:
+        return
+    edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in model.definitions}
+    moving: dict[Key, bool] = {}
+    in_dynamics = _reached({key for state in model.states for key in reads(state.rate)}, edges)
+    states = {state.name.rstrip("'") for state in model.states}
+    for node, condition, usage in el.conditions:
+        if usage.equation not in states and ("definition", usage.equation) not in in_dynamics:
+            continue
+        keys = frozenset(reads(condition))
+        depends = any(_moves(key, edges, moving) for key in keys)
+        if depends:
+            message = f"this condition changes its side while {usage.what.removeprefix('the ')} is being solved"
+            hint = "the solver sees a kink there and takes small steps; a smooth switch is `step(x, k)`"
+            el.findings.warn("W0305", message, node, hint)
+
+
+def _moves(key: Key, edges: Mapping[Key, set[Key]], known: dict[Key, bool]) -> bool:
+    """Whether a name depends on time or on a state."""
+    if key not in known:
+        known[key] = any(kind in ("time", "state") for kind, _ in _reached([key], edges))
+    return known[key]

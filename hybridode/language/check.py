@@ -1,0 +1,153 @@
+"""Syntax tree → `Declarations`: every semantic check, in the order of a reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hybridode.declarations import Declarations, InputSignal, Parameter, State, Table
+from hybridode.errors import Diagnostic, ModelError, Source, in_order
+from hybridode.expr import Expr
+from hybridode.language import advice, circles, restarts
+from hybridode.language import syntax as s
+from hybridode.language.collect import Collected, collect, declared_units
+from hybridode.language.definitions import definitions
+from hybridode.language.dynamics import orders, state
+from hybridode.language.elaborate import elaboration
+from hybridode.language.events import at_event
+from hybridode.language.findings import Findings
+from hybridode.language.frames import CONSTANTS, Elaboration, Frame, Usage
+from hybridode.language.functions_check import functions
+from hybridode.language.later import refuse
+from hybridode.language.networks import named_network
+from hybridode.language.observe import learnt_starts, observations, priors
+from hybridode.language.quantities import constants, declared_shape, parameter, unit_text
+from hybridode.language.reader import parse
+from hybridode.language.signals import input_signal, table
+from hybridode.language.structure import sort_equations
+from hybridode.language.units_text import LiteralUnits
+
+_UNREADABLE = ("E0138", "E0141")  # another dialect, or too large: what was read means nothing
+
+
+def declare(source: Source) -> Declarations:
+    """The checked model of a text. Raises ModelError with every mistake of the file, in order of place."""
+    tree, syntax_errors = parse(source)
+    return declare_tree(source, tree, syntax_errors)
+
+
+def declare_tree(source: Source, tree: s.File, syntax_errors: Sequence[Diagnostic] = ()) -> Declarations:
+    """The checked model of a syntax tree; `syntax_errors` are those of the statements that are missing from it."""
+    if any(d.code in _UNREADABLE for d in syntax_errors):
+        raise ModelError(in_order(syntax_errors))
+    findings = Findings(source, syntax_errors)
+    model = _read(tree, findings, syntax_errors)
+    if findings.failed or model is None:
+        raise ModelError(findings.all())
+    return model
+
+
+def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic]) -> Declarations | None:
+    """All checks, from names to warnings. What is wrong is left out of the result, which is then not used."""
+    found = collect(tree, findings, syntax_errors)
+    equations = sort_equations(found.statements, found.scope, findings)
+    literals = LiteralUnits(declared_units(tree.statements))
+    el = elaboration(found.scope, findings, literals)
+
+    el.functions = functions([st for st in found.of(s.FunctionStatement) if found.owns(st)], found.scope, findings)
+    const = constants(el, found.values("const"))
+    _shapes(el, found)
+    params = _parameters(el, found)
+    inputs, tables = _signals(el, found)
+    orders(el, found.values("state"), equations)
+
+    intermediates = definitions(el, equations)
+    prior_statements = found.of(s.PriorStatement)
+    learnt = learnt_starts(el, prior_statements)
+    states: list[State] = []
+    starts: list[Parameter] = []
+    for st in found.values("state"):
+        made, learnt_here = state(el, st, equations, learnt)
+        states += made
+        starts += learnt_here
+    time_unit = found.time.unit if found.time is not None else None
+    events = [at_event(el, st, time_unit) for st in found.of(s.AtStatement)]
+    units = {item.name: item.unit for group in (states, params, inputs) for item in group}
+    observed = observations(el, found.of(s.ObserveStatement), units)
+    prior = priors(el, prior_statements, (*params, *starts))
+    origin = _origin(el, found)
+    if findings.failed or found.model is None:
+        return None
+
+    # The file is right as far as single statements go: circles through several of them, and x(0) in dynamics.
+    parts = restarts.Model(states, intermediates, observed, [e for e in events if e is not None])
+    if not circles.derivative_circles(parts, findings) and not restarts.start_circles(parts, findings) and el.restarts:
+        parts = restarts.resolve(parts, origin, findings.span(el.restarts[0]), findings)
+    if not states:
+        refuse(findings, "static", found.model.name)
+    model = Declarations(
+        findings.source, found.model.name.text, found.model.doc, found.scope.time, unit_text(time_unit), origin,
+        _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), tuple(parts.definitions),
+        tuple(sorted(el.networks.values(), key=lambda n: n.span.start if n.span else 0)), tuple(inputs), tuple(tables),
+        tuple(parts.at_events), tuple(parts.observations), tuple(prior),
+    )  # fmt: skip
+    advice.unused(found.scope, findings)
+    advice.unseen(model, found.scope, findings)
+    advice.kinks(el, model)
+    return _with_warnings(model, findings)
+
+
+def _with_warnings(model: Declarations, findings: Findings) -> Declarations:
+    return replace(model, warnings=tuple(d for d in findings.all() if d.severity == "warning"))
+
+
+def _shapes(el: Elaboration, found: Collected) -> None:
+    """Sizes of parameters and states, which everything else may read."""
+    for kind in ("param", "state"):
+        for st in found.values(kind):
+            shape = declared_shape(el, st)
+            if shape is not None:
+                el.scope.shapes[st.name.text] = shape
+
+
+def _parameters(el: Elaboration, found: Collected) -> list[Parameter]:
+    made = []
+    for st in found.values("param"):
+        shape = el.scope.shapes.get(st.name.text)
+        one = None if shape is None else parameter(el, st, shape)
+        made += [one] if one is not None else []
+    return made
+
+
+def _signals(el: Elaboration, found: Collected) -> tuple[list[InputSignal], list[Table]]:
+    """Inputs, tables and named networks."""
+    for st in found.of(s.InputStatement):
+        signal = input_signal(el, st) if found.owns(st) else None
+        if signal is not None:
+            el.inputs[signal.name] = signal
+    for st in found.of(s.TableStatement):
+        made = table(el, st) if found.owns(st) else None
+        if made is not None:
+            el.tables[made.name] = made
+    for st in found.of(s.NetworkStatement):
+        if found.owns(st):
+            named_network(el, st)
+    return list(el.inputs.values()), list(el.tables.values())
+
+
+def _origin(el: Elaboration, found: Collected) -> Expr | None:
+    """`from 1900` of the `time` statement."""
+    if found.time is None or found.time.origin is None:
+        return None
+    usage = Usage("the start of the time", CONSTANTS, "use numbers and `const`s")
+    frame = Frame(usage, unit=found.time.unit, unit_of="the time")
+    value = el.evaluate(found.time.origin, frame)
+    if value is None or not el.is_scalar(value, "the start", found.time.origin, frame):
+        return None
+    return value.scalar if el.constant(value, found.time.origin, frame) is not None else None
+
+
+def _units_mode(tree: s.File, found: Collected, literals: LiteralUnits) -> str:
+    if found.units is not None:
+        return found.units.mode
+    return "warn" if declared_units(tree.statements) or literals.seen_literal else ""

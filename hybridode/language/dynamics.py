@@ -1,0 +1,236 @@
+"""States: their dynamics, entry by entry, and their starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from hybridode.declarations import Parameter, Shape, State, entry_names, size
+from hybridode.errors import Span
+from hybridode.expr import ZERO, Expr
+from hybridode.language import syntax as s
+from hybridode.language.frames import AT_START, Elaboration, Frame, Usage
+from hybridode.language.names import listing
+from hybridode.language.operators import positions
+from hybridode.language.quantities import fit, parameter, unit_text
+from hybridode.language.structure import Equations, Part
+from hybridode.language.values import Value, symbol
+
+
+@dataclass(frozen=True)
+class LearntStart:
+    """A start that `prior x(0) ~ …` makes learnt: the range that the distribution allows and a central value."""
+
+    lower: float | None
+    upper: float | None
+    centre: float
+
+
+def orders(el: Elaboration, statements: Iterable[s.ValueStatement], equations: Equations) -> None:
+    """Sets the order of every state: the highest derivative on the left of an equation."""
+    for st in statements:
+        parts = equations.rates.get(st.name.text, [])
+        el.scope.orders[st.name.text] = max((p.left.primes for p in parts), default=1)
+
+
+def state(
+    el: Elaboration, st: s.ValueStatement, equations: Equations, learnt: dict[str, LearntStart]
+) -> tuple[list[State], list[Parameter]]:
+    """A state with the velocities that its order makes, and the parameters of learnt starts."""
+    name = st.name.text
+    shape = el.scope.shapes.get(name)
+    order = el.scope.orders[name]
+    if shape is None:
+        return [], []
+    rates, spans = _rates(el, st, shape, order, equations)
+    states: list[State] = []
+    parameters: list[Parameter] = []
+    for k in range(order):
+        label = name + "'" * k
+        start, made = _start(el, st, label, shape, equations, learnt)
+        parameters += made
+        right = rates if k == order - 1 else symbol("state", label + "'", shape).elements
+        states.append(
+            State(
+                label, start, right, shape, unit_text(st.unit) if k == 0 else "", st.doc if k == 0 else "",
+                label[:-1] if k else "", el.findings.span(st.name), spans,
+            )
+        )  # fmt: skip
+    return states, parameters
+
+
+# ---- right sides ----------------------------------------------------------------------------------------------------
+def _rates(
+    el: Elaboration, st: s.ValueStatement, shape: Shape, order: int, equations: Equations
+) -> tuple[tuple[Expr, ...], tuple[Span, ...]]:
+    """The highest derivative's right side, one expression per entry (zeros after an error)."""
+    name = st.name.text
+    parts = equations.rates.get(name, [])
+    nothing = (ZERO,) * size(shape)
+    if not parts:
+        if name not in equations.handled and name not in el.scope.excused and "d" + name not in el.scope.excused:
+            hint = f"write `{name}' = …` (or `d{name}/d{el.scope.time} = …`); what never changes is a `const` or `param`"
+            el.findings.error("E0301", f"the state `{name}` has no dynamics", st.name, hint)
+        return nothing, ()
+    for part in parts:
+        if part.left.primes != order:
+            highest = next(p for p in parts if p.left.primes == order)
+            message = f"`{name}` has an equation for `{name + chr(39) * order}` and another for `{name + chr(39) * part.left.primes}`"
+            hint = f"`{name + chr(39) * order} = …` makes `{name + chr(39) * part.left.primes}` by itself: delete one"
+            el.findings.error("E0302", message, part.equation.left, hint, [(highest.equation.left, "the other")])
+            return nothing, ()
+    filled = _fill(el, parts, name, shape, "dynamics", "E0302")
+    if filled is None:
+        return nothing, ()
+    missing = [label for label, e in zip(entry_names(name, shape), filled, strict=True) if e is None]
+    if missing and not (name in equations.handled or name in el.scope.excused):
+        message = f"{listing(missing)} of `{name}` {'has' if len(missing) == 1 else 'have'} no dynamics"
+        el.findings.error("E0321", message, st.name, f"write `{missing[0]}' = …`, or `{name}' = …` for all entries at once")
+    spans = tuple(el.findings.span(p.equation) for p in parts)
+    return tuple(e or ZERO for e in filled), spans
+
+
+def _fill(el: Elaboration, parts: list[Part], name: str, shape: Shape, what: str, twice: str) -> list[Expr | None] | None:
+    """The entries that equations give; None if any of them is wrong."""
+    filled: list[Expr | None] = [None] * size(shape)
+    by: list[Part | None] = [None] * size(shape)
+    sound = True
+    for part in parts:
+        given = _part(el, part, name, shape, what)
+        if given is None:
+            sound = False
+            continue
+        flats, value = given
+        for flat, element in zip(flats, value, strict=True):
+            earlier = by[flat]
+            if earlier is not None:
+                label = entry_names(name + "'" * (part.left.primes if what == "dynamics" else 0), shape)[flat]
+                message = f"`{label}` has {'its ' if what == 'dynamics' else 'a '}{what} twice"
+                related = [(earlier.equation.left, "first here")]
+                el.findings.error(twice, message, part.equation.left, "delete one, or add the right sides", related)
+                sound = False
+                break
+            filled[flat], by[flat] = element, part
+    return filled if sound else None
+
+
+def _part(el: Elaboration, part: Part, name: str, shape: Shape, what: str) -> tuple[list[int], tuple[Expr, ...]] | None:
+    """Flat places and values of one equation's left and right side."""
+    left, equation = part.left, part.equation
+    rate = what == "dynamics"
+    stem = name.rstrip("'")
+    full = name + "'" * left.primes if rate else f"{name}(0)"
+    usage = Usage(f"the right side of `{full}`", net_stem=stem, equation=stem, dynamics=True)
+    if not rate:
+        remedy = "a start may read parameters, constants, inputs, networks, and the starts of other states"
+        usage = Usage(f"the start of `{name}`", AT_START, remedy, f"{stem}_start", stem, starts=True)
+    target: tuple[list[int], Shape] = (list(range(size(shape))), shape)
+    if left.indices:
+        chosen = el.run(positions(el, shape, left.indices, equation.left, Frame(Usage("an index"))))
+        if chosen is None:
+            return None
+        target = chosen
+        if not chosen[1]:
+            usage = replace(usage, net_stem=f"{usage.net_stem}_{chosen[0][0] + 1}")
+    frame = Frame(usage, outputs=target[1])
+    value = el.evaluate(equation.right, frame)
+    if value is None or not el.is_number(value, equation.right, frame):
+        return None
+    written = el.findings.source.text[equation.left.start : equation.left.end]
+    fitted = _fit_right(el, value, target[1], written, equation, frame)
+    return None if fitted is None else (target[0], fitted.elements)
+
+
+def _fit_right(el: Elaboration, value: Value, shape: Shape, written: str, equation: s.Equation, frame: Frame) -> Value | None:
+    if value.shape and not shape:
+        hint = "reduce it (`sum`, `norm`, `dot`), choose an entry (`[1]`), or declare the state as a vector"
+        el.error("E0313", f"`{written}` is one number, its right side has {size(value.shape)} entries", equation.right, frame, hint)
+        return None
+    return fit(el, value, shape, written, equation.right, frame)
+
+
+# ---- starts ---------------------------------------------------------------------------------------------------------
+def _start(
+    el: Elaboration, st: s.ValueStatement, label: str, shape: Shape, equations: Equations, learnt: dict[str, LearntStart]
+) -> tuple[tuple[Expr, ...], list[Parameter]]:
+    """The start of a state or velocity: learnt, given by equations, by its value, or 0."""
+    parts = equations.starts.get(label, [])
+    velocity = label != st.name.text
+    bounded = not velocity and st.modifiers is not None and bool(st.modifiers.bounds or st.modifiers.scales)
+    given = st.value if not velocity else None
+    if parts:
+        return _by_equations(el, st, label, shape, parts, equations, bounded or given is not None, label in learnt), []
+    if bounded:
+        if st.modifiers is not None and not st.modifiers.bounds:
+            message = f"`{st.modifiers.scales[0].text}` needs bounds: only a start with `in (…)` is learnt"
+            el.findings.error("E0328", message, st.modifiers.scales[0], f"write `state {label} = … in (…, …)`")
+            return (ZERO,) * size(shape), []
+        made = parameter(el, st, shape, f"{label}(0)", label)
+    elif label in learnt:
+        made = _from_prior(el, st, label, shape, given, learnt[label])
+    elif given is not None:
+        return _by_value(el, st, shape, given), []
+    else:
+        if not velocity and label not in el.scope.excused and label not in equations.started:
+            message = f"the state `{label}` has no start and begins at 0"
+            el.findings.warn("W0301", message, st.name, f"write `state {label} = 0`, or `{label}(0) = …`")
+        return (ZERO,) * size(shape), []
+    if made is None:
+        return (ZERO,) * size(shape), []
+    return symbol("parameter", made.name, shape).elements, [made]
+
+
+def _by_equations(
+    el: Elaboration, st: s.ValueStatement, label: str, shape: Shape, parts: list[Part], equations: Equations, given: bool, prior: bool
+) -> tuple[Expr, ...]:
+    if given:
+        hint = "keep one of the two"
+        message = f"the start of `{label}` is given twice"
+        el.findings.error("E0307", message, parts[0].equation.left, hint, [(st.name, "its declaration gives a value too")])
+    elif prior:
+        message = f"`prior {label}(0)` makes the start of `{label}` learnt, and this equation computes it"
+        el.findings.error("E0307", message, parts[0].equation.left, "keep one of the two")
+    filled = _fill(el, parts, label, shape, "start", "E0307")
+    if filled is None:
+        return (ZERO,) * size(shape)
+    missing = [name for name, e in zip(entry_names(label, shape), filled, strict=True) if e is None]
+    if missing and label not in equations.started:
+        hint = f"write `{missing[0]}(0) = …`"
+        el.findings.warn("W0301", f"{listing(missing)} {'has' if len(missing) == 1 else 'have'} no start and begin at 0", st.name, hint)
+    return tuple(e or ZERO for e in filled)
+
+
+def _by_value(el: Elaboration, st: s.ValueStatement, shape: Shape, given: s.Expression) -> tuple[Expr, ...]:
+    name = st.name.text
+    remedy = "a start may read parameters, constants, inputs, networks, and the starts of other states"
+    usage = Usage(f"the start of `{name}`", AT_START, remedy, f"{name}_start", name, starts=True)
+    frame = Frame(usage, outputs=shape, unit=st.unit, unit_of=f"`{name}`")
+    value = el.evaluate(given, frame)
+    if value is None or not el.is_number(value, given, frame):
+        return (ZERO,) * size(shape)
+    fitted = fit(el, value, shape, name, given, frame)
+    return (ZERO,) * size(shape) if fitted is None else fitted.elements
+
+
+def _from_prior(
+    el: Elaboration, st: s.ValueStatement, label: str, shape: Shape, given: s.Expression | None, learnt: LearntStart
+) -> Parameter | None:
+    """The learnt start that a prior makes: the declared value, else the prior's centre."""
+    found: tuple[float, ...] | None = (learnt.centre,) * size(shape)
+    if given is not None:
+        frame = Frame(Usage(f"the start of `{label}`", frozenset({"const", "func"})), unit=st.unit, unit_of=f"`{label}`")
+        value = el.evaluate(given, frame)
+        fitted = None if value is None else fit(el, value, shape, label, given, frame)
+        found = None if fitted is None else el.constant(fitted, given, frame)
+    if found is None:
+        return None
+    for number in found:
+        if (learnt.lower is not None and number <= learnt.lower) or (learnt.upper is not None and number >= learnt.upper):
+            hint = "give it a value that the prior allows"
+            el.findings.error("E0310", f"the start {number:g} of `{label}` is impossible under its prior", given or st.name, hint)
+            return None
+    unit = unit_text(st.unit) if label == st.name.text else ""
+    span = el.findings.span(st.name)
+    return Parameter(f"{label}(0)", found, shape, unit, learnt.lower, learnt.upper, span=span, start_of=label)
+
+

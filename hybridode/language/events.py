@@ -1,0 +1,141 @@
+"""Events at known times: `at 5 every 24 until 96 { x := x + 1 }`."""
+
+from __future__ import annotations
+
+from hybridode.declarations import Assignment, AtEvent, size
+from hybridode.expr import Expr
+from hybridode.language import syntax as s
+from hybridode.language.frames import EVERYWHERE, KNOWN_TIMES, Elaboration, Frame, Usage
+from hybridode.language.operators import positions, undeclared_derivative
+from hybridode.language.quantities import fit
+from hybridode.language.scope import KINDS
+from hybridode.language.values import NotConstant, evaluate
+
+
+def at_event(el: Elaboration, st: s.AtStatement, time_unit: s.Unit | None) -> AtEvent | None:
+    """An `at` statement, None after an error."""
+    time = _time(el, st.time, "the time of this event", time_unit)
+    every = None if st.every is None else _time(el, st.every, "the period of this event", time_unit)
+    until = None if st.until is None else _time(el, st.until, "the last time of this event", time_unit)
+    sound = time is not None and (every is not None) == (st.every is not None) and (until is not None) == (st.until is not None)
+    if every is not None and st.every is not None:
+        sound = _is_positive_period(el, every, st.every) and sound
+    if st.until is not None and st.every is None:
+        el.findings.error("E0325", "`until` needs a period", st.until, "write `at 0 every 24 until 96 { … }`")
+        sound = False
+    if time is not None and until is not None and st.until is not None:
+        sound = _is_later(el, time, until, st.until) and sound
+    assignments = _assignments(el, st)
+    if not sound or assignments is None or time is None:
+        return None
+    return AtEvent(time, tuple(assignments), every, until, el.findings.span(st))
+
+
+def _time(el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None) -> Expr | None:
+    remedy = "a known time is made of numbers, constants and parameters"
+    frame = Frame(Usage(what, KNOWN_TIMES, remedy), unit=unit, unit_of="the time")
+    value = el.evaluate(node, frame)
+    if value is None or not el.is_number(value, node, frame) or not el.is_scalar(value, "a time", node, frame):
+        return None
+    return value.scalar
+
+
+def _known(el: Elaboration, e: Expr) -> float | None:
+    try:
+        return evaluate(e, el.scope.known)
+    except NotConstant:
+        return None
+
+
+def _is_positive_period(el: Elaboration, every: Expr, place: s.Expression) -> bool:
+    period = _known(el, every)
+    if period is None or period > 0:
+        return True
+    el.findings.error("E0325", f"the period of an event must be positive, this is {period:g}", place)
+    return False
+
+
+def _is_later(el: Elaboration, time: Expr, until: Expr, place: s.Expression) -> bool:
+    first, last = _known(el, time), _known(el, until)
+    if first is None or last is None or first <= last:
+        return True
+    el.findings.error("E0325", f"the event would end at {last:g}, before its first time {first:g}", place)
+    return False
+
+
+def _assignments(el: Elaboration, st: s.AtStatement) -> list[Assignment] | None:
+    """The assignments entry by entry; each reads what was before the event, so their order means nothing."""
+    found: list[Assignment] = []
+    first: dict[tuple[str, int], s.Assign] = {}
+    sound = True
+    for action in st.actions:
+        if isinstance(action, s.Stop) or action.iterators:
+            continue  # refused before
+        made = _assign(el, action)
+        if made is None:
+            sound = False
+            continue
+        for assignment in made:
+            earlier = first.setdefault((assignment.state, assignment.entry), action)
+            if earlier is not action:
+                message = f"`{action.target.name}` is assigned twice in one event"
+                hint = "all right sides read the values before the event: add the changes up"
+                el.findings.error("E0320", message, action.target, hint, [(earlier.target, "first here")])
+                sound = False
+                break
+            found.append(assignment)
+    return found if sound else None
+
+
+def _assign(el: Elaboration, action: s.Assign) -> list[Assignment] | None:
+    target = action.target
+    label = _target(el, target)
+    if label is None:
+        el.evaluate(action.value, Frame(Usage("an event", EVERYWHERE, net_stem=f"at_{target.name}")))
+        return None
+    shape = el.scope.shapes.get(target.name)
+    if shape is None:
+        return None
+    flats, inner = list(range(size(shape))), shape
+    if target.indices:
+        chosen = el.run(positions(el, shape, target.indices, target, Frame(Usage("an index"))))
+        if chosen is None:
+            return None
+        flats, inner = chosen
+    frame = Frame(Usage("an event", EVERYWHERE, net_stem=f"at_{target.name}", equation=target.name), outputs=inner)
+    value = el.evaluate(action.value, frame)
+    if value is None or not el.is_number(value, action.value, frame):
+        return None
+    fitted = fit(el, value, inner, label, action.value, frame)
+    if fitted is None:
+        return None
+    span = el.findings.span(action)
+    places = flats if shape else [-1]
+    return [Assignment(label, flat, e, span) for flat, e in zip(places, fitted.elements, strict=True)]
+
+
+def _target(el: Elaboration, target: s.Target) -> str | None:
+    """The state (or velocity) that is assigned, or a report."""
+    name, primes = target.name, "'" * target.primes
+    entity = el.scope.find(name)
+    if entity is None:
+        if primes:
+            undeclared_derivative(el, name, target, Frame(Usage("an event")))
+        else:
+            el.scope.undeclared(name, target, el.findings)
+        return None
+    if entity.kind == "later":
+        return None
+    related = [(entity.span, "declared here")] if entity.span else []
+    if entity.kind != "state":
+        hint = "make it a state with `' = 0` if it only changes at events" if entity.kind in ("definition", "param", "const") else ""
+        message = f"only states change in an event, `{name}` is {KINDS[entity.kind]}"
+        el.findings.error("E0320", message, target, hint.replace("`' = 0`", f"`{name}' = 0`"), related)
+        return None
+    order = el.scope.orders.get(name, 1)
+    if len(primes) >= order:
+        hint = f"assign `{name}`" if order == 1 else f"assign `{name}` or `{name + chr(39) * (order - 1)}`"
+        message = f"`{name}{primes}` is given by its equation and cannot be assigned"
+        el.findings.error("E0320", message, target, hint, related)
+        return None
+    return name + primes

@@ -1,0 +1,94 @@
+"""Constructs that are in the language and not yet in this version: one error each, which names the construct."""
+
+from __future__ import annotations
+
+from hybridode.language import syntax as s
+from hybridode.language.findings import Findings, Place
+
+# construct -> (code, how the message begins, what to do meanwhile)
+LATER: dict[str, tuple[str, str, str]] = {
+    "alg": ("E0901", "an algebraic unknown (`alg`)", "solve the equation by hand and write `name = …`"),
+    "algebraic": ("E0901", "an algebraic equation", "an equation here is `name = …`, `x' = …` or `x(0) = …`"),
+    "implicit": ("E0901", "an implicit equation (a derivative that does not stand alone on the left)", "solve it for the derivative"),
+    "noise": ("E0902", "noise (a stochastic differential equation)", ""),
+    "random": ("E0903", "a random effect (`random`)", ""),
+    "group": ("E0903", "a value per group (`by`)", "without `by` one value is shared by all series"),
+    "delay": ("E0904", "a delayed value", ""),
+    "history": ("E0904", "a history before the start (`history`)", ""),
+    "caputo": ("E0905", "a fractional derivative (`caputo`)", ""),
+    "grid": ("E0906", "a spatial grid (`grid`)", ""),
+    "field": ("E0906", "a state on a grid (a field)", ""),
+    "boundary": ("E0906", "a boundary condition (`bc`)", ""),
+    "space": ("E0906", "a derivative or integral over a grid", ""),
+    "event": ("E0907", "an event located by a condition (`event … when`)", "events at known times work: `at 5 { x := x + 1 }`"),
+    "discrete": ("E0907", "a quantity that only events change (`discrete`)", ""),
+    "stop": ("E0907", "ending the run from an event (`stop`)", ""),
+    "dose": ("E0908", "a dosing record (`dose`)", "known doses can be written `at 0 every 24 { gut := gut + 100 }`"),
+    "reaction": ("E0909", "a reaction", "write the balance of each species: `A' = -k*A*B`"),
+    "import": ("E0910", "a module (`import`)", "copy the statements into this file"),
+    "use": ("E0910", "an instance of a module (`use`)", "copy the statements into this file"),
+    "family": ("E0911", "a family of statements (`for`)", "write the entries one by one, or the whole vector at once"),
+    "iterator": ("E0911", "a sum over an index (`j in …`)", "over all entries of a vector write `sum(v)`, `prod(v)`, …"),
+    "rectilinear": ("E0912", "the derivative of a rectilinear input", "use `interp=hermite`, `linear`, `cubic` or `akima`"),
+    "distribution": ("E0913", "the distribution", ""),
+    "units": ("E0914", "unit checking", "unit checking comes in a later version: write `units warn` or `units off`"),
+    "conversion": ("E0915", "converting a literal's unit", ""),
+    "restart": ("E0916", "the start of a state inside an expression that also needs the time of the start", ""),
+    "static": ("E0917", "a model without a state", "a model has at least one state and its dynamics `x' = …`"),
+    "table file": ("E0918", "a table read from data", "write the points: `table f(x) = [[0, 1], [1, 3]]`"),
+}
+
+
+def refuse(findings: Findings, construct: str, place: Place, what: str = "", hint: str = "") -> None:
+    """Reports that a construct waits for a later version."""
+    code, words, remedy = LATER[construct]
+    findings.error(code, f"{what or words} is part of the language but not of this version", place, hint or remedy)
+
+
+_STATEMENTS: dict[type[s.Statement], str] = {
+    s.NoiseStatement: "noise",
+    s.RandomStatement: "random",
+    s.HistoryStatement: "history",
+    s.GridStatement: "grid",
+    s.BoundaryStatement: "boundary",
+    s.EventStatement: "event",
+    s.DoseStatement: "dose",
+    s.ReactionStatement: "reaction",
+    s.ImportStatement: "import",
+    s.UseStatement: "use",
+}
+
+
+def construct_of(statement: s.Statement) -> tuple[str, Place] | None:
+    """The construct for whose sake a whole statement is refused, and the place to show, or None."""
+    if type(statement) in _STATEMENTS:
+        return _STATEMENTS[type(statement)], _head(statement)
+    match statement:
+        case s.UnitsStatement(mode="strict"):
+            return "units", statement
+        case s.ValueStatement(kind=("alg" | "discrete") as kind):
+            return kind, statement.name
+        case s.ValueStatement(fields=(first, *_)):
+            return "field", first
+        case s.ValueStatement(modifiers=s.Modifiers(groups=(group, *_))):
+            return "group", group
+        case s.Equation(iterators=(first, *_)) | s.ObserveStatement(iterators=(first, *_)) | s.PriorStatement(iterators=(first, *_)):
+            return "family", first
+        case s.TableStatement(points=points) if not isinstance(points, s.ListLiteral):
+            return "table file", points if points is not None else statement.name
+        case s.AtStatement(actions=actions):
+            for action in actions:
+                if isinstance(action, s.Stop):
+                    return "stop", action
+                if action.iterators:
+                    return "family", action.iterators[0]
+    return None
+
+
+def _head(statement: s.Statement) -> Place:
+    """The part of a long statement that names it: an event's caret should not run over its whole block."""
+    for attribute in ("name", "target", "alias", "grid"):
+        part = getattr(statement, attribute, None)
+        if isinstance(part, s.Node):
+            return part
+    return statement

@@ -1,0 +1,201 @@
+"""Observations (columns of data and their distributions) and priors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hybridode.declarations import Observation, Parameter, Prior, entry_names, size
+from hybridode.expr import Expr
+from hybridode.language import syntax as s
+from hybridode.language.distributions import Distribution, arguments, find
+from hybridode.language.dynamics import LearntStart
+from hybridode.language.frames import CONSTANTS, EVERYWHERE, Elaboration, Frame, Usage
+from hybridode.language.names import listing
+from hybridode.language.operators import positions
+from hybridode.language.scope import KINDS
+from hybridode.language.values import Value, common_shape, evaluate, shape_text, spread
+
+
+# ---- observations ---------------------------------------------------------------------------------------------------
+def observations(el: Elaboration, statements: Iterable[s.ObserveStatement], units: dict[str, str]) -> list[Observation]:
+    """One observation per column; a vector observation gives the columns `y[1]`, `y[2]`, …"""
+    found: list[Observation] = []
+    first: dict[tuple[str, str], s.ObserveStatement] = {}
+    for st in statements:
+        for made in _observe(el, st, units):
+            earlier = first.setdefault((made.column, made.at), st)
+            if earlier is not st:
+                message = f"the column `{made.column}` is observed twice"
+                hint = "one line says how a column is distributed"
+                el.findings.error("E0202", message, st.target, hint, [(earlier.target, "first here")])
+            found.append(made)
+    return found
+
+
+def _observe(el: Elaboration, st: s.ObserveStatement, units: dict[str, str]) -> list[Observation]:
+    column = _column(el, st.target)
+    row = find(el, st.distribution, observing=True)
+    frame = Frame(Usage(f"the observation of `{st.target.name}`", EVERYWHERE, net_stem=st.target.name))
+    limits = _limits(el, st, frame)
+    if column is None or row is None:
+        return []
+    values = arguments(el, st.distribution, row, frame)
+    if values is None or limits is None:
+        return []
+    shape = common_shape(list(values.values()))
+    if shape is None:
+        shapes = listing(shape_text(v.shape) for v in values.values())
+        el.findings.error("E0313", f"the arguments of `{st.distribution.name}` have different sizes: {shapes}", st.distribution)
+        return []
+    if st.target.indices and shape:
+        hint = f"write `observe {st.target.name} ~ …` for all entries"
+        el.findings.error("E0313", f"`{column}` is one column, the distribution has {size(shape)} entries", st.target, hint)
+        return []
+    entries = {name: spread(value, shape) for name, value in values.items()}
+    unit = _unit(next(iter(values.values())), units)
+    span = el.findings.span(st)
+    return [
+        Observation(
+            label, st.distribution.name, tuple((name, column_[i]) for name, column_ in entries.items()), st.at,
+            limits.get("below"), limits.get("above"), unit, st.doc, span=span,
+        )
+        for i, label in enumerate(entry_names(column, shape))
+    ]  # fmt: skip
+
+
+def _column(el: Elaboration, target: s.Target) -> str | None:
+    """The name of the data column: never looked up, `y[1]` is a column of that name."""
+    if target.primes:
+        hint = f"write `observe {target.name}_rate ~ normal({target.name}', …)`"
+        el.findings.error("E0319", "what is observed is a column of the data, and a column has no derivative", target, hint)
+        return None
+    if not target.indices:
+        return target.name
+    frame = Frame(Usage("the index of a column", CONSTANTS))
+    labels: list[str] = []
+    for i in target.indices:
+        n = None if isinstance(i, s.Range) else el.whole(el.evaluate(i, frame), i, frame, "an index")
+        if n is None:
+            if isinstance(i, s.Range):
+                el.findings.error("E0314", "a column has one index", i, f"write `observe {target.name} ~ …` for all entries")
+            return None
+        labels.append(str(n))
+    return f"{target.name}[{', '.join(labels)}]"
+
+
+def _limits(el: Elaboration, st: s.ObserveStatement, frame: Frame) -> dict[str, Expr] | None:
+    """Censoring limits by side; None after an error."""
+    found: dict[str, Expr] = {}
+    for c in st.censored:
+        if c.side in found:
+            el.findings.error("E0328", f"`censored {c.side}` stands twice", c, "keep one")
+            return None
+        value = el.evaluate(c.limit, frame)
+        if value is None or not el.is_number(value, c.limit, frame) or not el.is_scalar(value, "a limit", c.limit, frame):
+            return None
+        found[c.side] = value.scalar
+    return found
+
+
+def _unit(location: Value, units: dict[str, str]) -> str:
+    """The unit of the predicted quantity where it is a single name."""
+    e = location.elements[0]
+    return units.get(e.data.name, "") if e.op == "sym" else ""
+
+
+# ---- priors ---------------------------------------------------------------------------------------------------------
+def learnt_starts(el: Elaboration, statements: Iterable[s.PriorStatement]) -> dict[str, LearntStart]:
+    """Which starts `prior x(0) ~ …` makes learnt (rule F4)."""
+    found: dict[str, LearntStart] = {}
+    for st in statements:
+        entity = el.scope.find(st.target.name)
+        if entity is None or entity.kind != "state" or st.at is None or st.target.indices:
+            continue
+        row = find(el, st.distribution, observing=False)
+        values = None if row is None else _constants(el, st, row)
+        if row is None or values is None:
+            continue
+        numbers = [evaluate(v.elements[0], el.scope.known) for v in values.values()]
+        lower, upper = (numbers[0], numbers[1]) if st.distribution.name == "uniform" else (row.lower, row.upper)
+        found[st.target.name + "'" * st.target.primes] = LearntStart(lower, upper, row.centre(*numbers))
+    return found
+
+
+def _constants(el: Elaboration, st: s.PriorStatement, row: Distribution) -> dict[str, Value] | None:
+    frame = Frame(Usage(f"the prior of `{st.target.name}`", CONSTANTS, "use numbers and `const`s"))
+    values = arguments(el, st.distribution, row, frame)
+    if values is None:
+        return None
+    for name, value in values.items():
+        if not el.is_scalar(value, f"`{name}`", st.distribution, frame) or el.constant(value, st.distribution, frame) is None:
+            return None
+    if st.distribution.name == "uniform":
+        low, high = (evaluate(v.elements[0], el.scope.known) for v in values.values())
+        if not low < high:
+            el.findings.error("E0319", "the ends of `uniform` are the wrong way round or equal", st.distribution)
+            return None
+    return values
+
+
+def priors(el: Elaboration, statements: Iterable[s.PriorStatement], parameters: Iterable[Parameter]) -> list[Prior]:
+    by_name = {p.name: p for p in parameters}
+    found: list[Prior] = []
+    first: dict[tuple[str, int], s.PriorStatement] = {}
+    for st in statements:
+        row = find(el, st.distribution, observing=False)
+        values = None if row is None else _constants(el, st, row)
+        target = _target(el, st, by_name)
+        if values is None or target is None:
+            continue
+        name, entries = target
+        if by_name[name].fixed:
+            el.findings.warn("W0306", f"`{name}` is fixed, its prior has no effect", st.target, "delete the prior or `fixed`")
+        for entry in entries:
+            earlier = first.setdefault((name, entry), st)
+            if earlier is not st or (entry != -1 and (name, -1) in first):
+                related = [(first.get((name, -1), earlier).target, "first here")]
+                el.findings.error("E0202", f"`{name}` has two priors", st.target, "keep one", related)
+            given = tuple((key, value.scalar) for key, value in values.items())
+            found.append(Prior(name, entry, st.distribution.name, given, el.findings.span(st)))
+    return found
+
+
+def _target(el: Elaboration, st: s.PriorStatement, parameters: dict[str, Parameter]) -> tuple[str, list[int]] | None:
+    """The parameter a prior is about and the entries (-1: all), or a report."""
+    name, primes = st.target.name, "'" * st.target.primes
+    entity = el.scope.find(name)
+    if entity is None:
+        el.scope.undeclared(name, st.target, el.findings)
+        return None
+    el.scope.used.add(name)
+    related = [(entity.span, "declared here")] if entity.span else []
+    if st.at is not None and st.at.value != 0:
+        el.findings.error("E0308", f"a prior is about the start: `{name}{primes}(0)`", st.at, "0 means the start of the series")
+        return None
+    if entity.kind == "param" and st.at is None and not primes:
+        label = name
+    elif entity.kind == "state" and st.at is not None:
+        label = f"{name}{primes}(0)"
+    else:
+        if entity.kind != "later":
+            hint = f"write `prior {name}(0) ~ …` for its start" if entity.kind == "state" else _hint(el)
+            message = f"`{name}` is {KINDS[entity.kind]}, not a parameter"
+            if entity.kind == "param":
+                message, hint = f"the parameter `{name}` has no start", f"write `prior {name} ~ …`"
+            el.findings.error("E0322", message, st.target, hint, related)
+        return None
+    found = parameters.get(label)
+    if found is None:
+        if entity.kind == "state" and st.target.indices and name in el.scope.shapes:
+            hint = f"write `state {name}[…] = … in (…, …)`, or `prior {name}(0) ~ …` for all entries"
+            el.findings.error("E0322", f"the start of `{name}` is not learnt", st.target, hint, related)
+        return None  # otherwise its declaration was reported
+    if not st.target.indices:
+        return label, [-1]
+    chosen = el.run(positions(el, found.shape, st.target.indices, st.target, Frame(Usage("an index", CONSTANTS))))
+    return None if chosen is None else (label, chosen[0])
+
+
+def _hint(el: Elaboration) -> str:
+    names = [e.name for e in el.scope.of_kind("param")]
+    return f"the parameters are {listing(names)}" if names else "this file has no parameter"

@@ -1,0 +1,153 @@
+"""Starts: circles among them, and `x(0)` read in dynamics, where it stands for what the start is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from hybridode.declarations import AtEvent, Definition, Observation, State
+from hybridode.errors import Span
+from hybridode.expr import Expr, Symbol, postorder, sym, substitute, symbols
+from hybridode.language.findings import Findings
+from hybridode.language.graph import circle, components, is_circle
+from hybridode.language.later import refuse
+
+
+@dataclass(frozen=True)
+class Model:
+    """The parts of a model in which `x(0)` may be read."""
+
+    states: list[State]
+    definitions: list[Definition]
+    observations: list[Observation]
+    at_events: list[AtEvent]
+
+
+def _entries(model: Model) -> dict[Symbol, Expr]:
+    """What each state is at the start and what each definition means, entry by entry."""
+    found: dict[Symbol, Expr] = {}
+    for state in model.states:
+        for i, e in enumerate(state.start):
+            found[Symbol("state", state.name, i if state.shape else -1)] = e
+    for d in model.definitions:
+        for i, e in enumerate(d.elements):
+            found[Symbol("definition", d.name, i if d.shape else -1)] = e
+    return found
+
+
+def _needed(symbol: Symbol, entries: Mapping[Symbol, Expr]) -> list[Symbol]:
+    """The states and definitions whose starts this one's start needs."""
+    meant = [m for s in symbols(entries[symbol]) for m in (s, *_kinds_of_start(s))]
+    return [m for m in meant if m in entries]
+
+
+def _kinds_of_start(s: Symbol) -> tuple[Symbol, ...]:
+    return (s._replace(kind="state"), s._replace(kind="definition")) if s.kind == "start" else ()
+
+
+def start_circles(model: Model, findings: Findings) -> bool:
+    """Reports starts that need each other, directly or through definitions; True if there are any."""
+    places = {item.name: item.span for item in (*model.states, *model.definitions) if item.span is not None}
+    entries = _entries(model)
+    edges: dict[str, list[str]] = {}
+    shown: dict[str, Symbol] = {}
+    work = [Symbol("state", st.name, i if st.shape else -1) for st in model.states for i in range(len(st.start))]
+    while work:
+        symbol = work.pop()
+        key = f"{symbol.kind} {symbol}"
+        if key in edges:
+            continue
+        shown[key] = symbol
+        read = _needed(symbol, entries)
+        edges[key] = [f"{s.kind} {s}" for s in read]
+        work += read
+    found = False
+    for component in components(edges, edges):
+        if is_circle(component, edges) and any(shown[key].kind == "state" for key in component):
+            way = circle(sorted(component, key=lambda k: _place_in_file(shown[k], places)), edges)
+            names = [f"`{shown[k]}(0)`" if shown[k].kind == "state" else f"`{shown[k]}`" for k in way]
+            at = [places.get(shown[k].name) for k in way]
+            related = [(p, f"{a} needs {b}") for p, a, b in zip(at[1:], names[1:], names[2:], strict=False) if p is not None]
+            first = at[0]
+            assert first is not None
+            findings.error("E0306", f"starts in a circle: {' needs '.join(names)}", first, "give one of them a value", related)
+            found = True
+    return found
+
+
+def _place_in_file(s: Symbol, places: Mapping[str, Span]) -> tuple[bool, int]:
+    return s.kind != "state", places[s.name].start if s.name in places else 0
+
+
+def resolve(model: Model, origin: Expr | None, place: Span, findings: Findings) -> Model:
+    """Every `x(0)` in dynamics, definitions, observations and events replaced by what the start is made of."""
+    entries = _entries(model)
+    starts = _expanded(entries, origin)
+    waiting = {s for roots in _roots(model) for s in symbols(*roots) if s.kind == "start"}
+    for symbol in waiting:
+        if starts.get(symbol) is None:
+            refuse(findings, "restart", place, f"reading `{symbol}(0)`, whose value depends on the time of the start,")
+            return model
+    meaning = {symbol: starts[symbol] for symbol in waiting}
+    return _substituted(model, {k: v for k, v in meaning.items() if v is not None})
+
+
+def _roots(model: Model) -> Iterable[tuple[Expr, ...]]:
+    yield from (state.rate for state in model.states)
+    yield from (d.elements for d in model.definitions)
+    yield from (tuple(e for _, e in o.arguments) for o in model.observations)
+    yield from (tuple(a.value for a in event.assignments) for event in model.at_events)
+
+
+def _expanded(entries: Mapping[Symbol, Expr], origin: Expr | None) -> dict[Symbol, Expr | None]:
+    """`x(0)` → an expression of parameters, constants and inputs at the start; None where that is impossible."""
+    done: dict[Symbol, Expr | None] = {}
+    stack = list(entries)
+    while stack:
+        symbol = stack[-1]
+        if symbol in done:
+            stack.pop()
+            continue
+        missing = [s for s in _needed(symbol, entries) if s not in done]
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        done[symbol] = _at_start(entries[symbol], done, origin)
+    return {s._replace(kind="start"): e for s, e in done.items()}
+
+
+def _at_start(e: Expr, done: Mapping[Symbol, Expr | None], origin: Expr | None) -> Expr | None:
+    values: dict[Symbol, Expr] = {}
+    for node in postorder((e,)):
+        if node.op != "sym":
+            continue
+        s: Symbol = node.data
+        meant: Expr | None = node
+        if s.kind in ("state", "definition", "start"):
+            meant = next((done[m] for m in (s, *_kinds_of_start(s)) if m in done), None)
+        elif s.kind == "input":
+            meant = sym("start_input", s.name, s.index)
+        elif s.kind == "time":
+            meant = origin
+        elif s.kind in ("derivative", "input_rate"):
+            meant = None
+        if meant is None:
+            return None
+        values[s] = meant
+    return substitute((e,), values)[0]
+
+
+def _substituted(model: Model, values: dict[Symbol, Expr]) -> Model:
+    def new(elements: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        return substitute(elements, values)
+
+    return Model(
+        [replace(st, rate=new(st.rate)) for st in model.states],
+        [replace(d, elements=new(d.elements)) for d in model.definitions],
+        [replace(o, arguments=tuple((n, *new((e,))) for n, e in o.arguments)) for o in model.observations],
+        [
+            replace(ev, assignments=tuple(replace(a, value=new((a.value,))[0]) for a in ev.assignments))
+            for ev in model.at_events
+        ],
+    )  # fmt: skip
