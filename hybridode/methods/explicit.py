@@ -1,10 +1,11 @@
-"""One explicit Runge–Kutta step as a tape."""
+"""One explicit Runge–Kutta step as a tape, and its reverse."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from hybridode.methods.tableau import ExplicitTableau
+from hybridode.tape.derive import reverse
 from hybridode.tape.tape import Tape, TapeBuilder
 
 PER_STAGE = ("u", "du")  # signals are known functions of time: the driver gives their values at every stage's time
@@ -33,15 +34,16 @@ def combination(t: TapeBuilder, weights: Sequence[float], terms: Sequence[int]) 
     return total
 
 
-def explicit_step(method: ExplicitTableau, field: Tape, n: int) -> Tape:
-    """The tape of one step of size `h` from (`t`, `y`), with the slope `k` at the start given (first same as last).
+def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: bool = True) -> Tape:
+    """The tape of one step of size `h` from (`t`, `y`).
 
-    Inputs: t (), h (), y (n,), k (n,), what the field reads, and its signals per stage. Outputs: y (n,) new state,
-    error (n,) estimate (with `error_third` for DOP853), k (n,) slope at the end, stages (s n,) for dense output.
+    Inputs: t (), h (), y (n,), what the field reads, and its signals per stage; with `first_given` also k (n,), the slope at
+    the start (first same as last). Outputs: y (n,) new state, error (n,) estimate (with `error_third` for DOP853), k (n,)
+    slope at the end, stages (s n,) for dense output.
     """
     b = TapeBuilder()
-    time, h, y, first = b.input("t"), b.input("h"), b.input("y", (n,)), b.input("k", (n,))
-    slopes = [first]
+    time, h, y = b.input("t"), b.input("h"), b.input("y", (n,))
+    slopes = [b.input("k", (n,)) if first_given else evaluate(b, field, y, time, 0)]
     stage = y
     for i in range(1, method.stages):
         change = combination(b, method.a[i], slopes)
@@ -52,6 +54,17 @@ def explicit_step(method: ExplicitTableau, field: Tape, n: int) -> Tape:
     if method.error_third:
         outputs["error_third"] = _scaled(b, h, method.error_third, slopes)
     return b.finish({**outputs, "k": slopes[-1], "stages": b.concat(slopes)})
+
+
+def explicit_step_reverse(method: ExplicitTableau, field: Tape, n: int) -> Tape:
+    """The exact transpose of the step at fixed h, the stages recomputed.
+
+    Inputs: those of `explicit_step` without k, y.bar (n,) and stages.bar (s n,). Outputs: `NAME.bar` for the state and
+    whatever else the field reads (parameters, signals per stage, network weights).
+    """
+    step = explicit_step(method, field, n, first_given=False)
+    wrt = [i.name for i in step.inputs if i.name not in ("t", "h")]
+    return reverse(step, wrt, ("y", "stages"))
 
 
 def _scaled(b: TapeBuilder, h: int, weights: Sequence[float], slopes: Sequence[int]) -> int:

@@ -1,13 +1,15 @@
-"""One Rosenbrock–Wanner step as a tape: symbolic Jacobian, unrolled sparse LU, straight-line code."""
+"""One Rosenbrock–Wanner step as a tape (symbolic Jacobian, unrolled sparse LU: straight-line code), and its reverse."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hybridode.methods.explicit import combination, evaluate
-from hybridode.methods.sparse_lu import Entry, Factors, elimination_order, factor, solve
+from hybridode.methods.sparse_lu import Entry, Factors, elimination_order, factor, solve, solve_transposed
 from hybridode.methods.tableau import RosenbrockTableau
+from hybridode.tape.derive import cotangents
+from hybridode.tape.guard import guard
 from hybridode.tape.tape import Tape, TapeBuilder
 
 
@@ -22,36 +24,57 @@ class StiffField:
     time_slope: Tape | None = None
 
 
-def rosenbrock_step(method: RosenbrockTableau, field: StiffField, n: int) -> Tape:
+@dataclass
+class _Step:
+    """The nodes of a step: `stages[i]` is the state at which `slopes[i]` = f was taken, `u[i]` the stage's solution."""
+
+    h: int
+    y: int
+    factors: Factors
+    entries: int | None
+    time_slope: int | None
+    stages: list[int] = field(default_factory=list)
+    slopes: list[int] = field(default_factory=list)
+    u: list[int] = field(default_factory=list)
+
+
+def rosenbrock_step(method: RosenbrockTableau, model: StiffField, n: int) -> Tape:
     """The tape of one step of size `h` from (`t`, `y`).
 
     Inputs: t (), h (), y (n,), what the field reads, and its signals per stage. Outputs: y (n,) new state, error (n,)
     estimate, dense (r n,) the vectors k_0 … of the dense output (see RosenbrockTableau).
     """
     b = TapeBuilder()
+    s = _forward(b, method, model, n)
+    outputs = {"y": _sum(b, s.y, method.b, s.u), "error": _sum(b, None, method.error, s.u)}
+    return b.finish({**outputs, "dense": b.concat([_sum(b, None, row, s.u) for row in method.dense])})
+
+
+def _forward(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int) -> _Step:
     time, h, y = b.input("t"), b.input("h"), b.input("y", (n,))
-    factors = _factors(b, method, field, n, time, h, y)
-    slope = None if field.time_slope is None else evaluate(b, field.time_slope, y, time, 0)
-    u: list[int] = []
+    entries = evaluate(b, model.jacobian, y, time, 0) if model.pattern else None
+    slope = None if model.time_slope is None else evaluate(b, model.time_slope, y, time, 0)
+    s = _Step(h, y, _factors(b, method, model, n, h, entries), entries, slope)
     for i in range(method.stages):
-        change = combination(b, method.a[i], u)
-        stage = y if change is None else b.add(y, change)
-        right = evaluate(b, field.rates, stage, b.add(time, b.mul(b.const(method.c[i]), h)), i)
-        memory = combination(b, method.C[i], u)
+        change = combination(b, method.a[i], s.u)
+        s.stages.append(y if change is None else b.add(y, change))
+        s.slopes.append(evaluate(b, model.rates, s.stages[i], b.add(time, b.mul(b.const(method.c[i]), h)), i))
+        right = s.slopes[i]
+        memory = combination(b, method.C[i], s.u)
         if memory is not None:
             right = b.add(right, b.div(memory, h))
         if slope is not None and method.d[i] != 0.0:
             right = b.add(right, b.mul(b.mul(b.const(method.d[i]), h), slope))
-        u.append(b.concat(solve(b, factors, [b.element(right, k) for k in range(n)])))
-    outputs = {"y": _sum(b, y, method.b, u), "error": _sum(b, None, method.error, u)}
-    return b.finish({**outputs, "dense": b.concat([_sum(b, None, row, u) for row in method.dense])})
+        s.u.append(b.concat(solve(b, s.factors, [b.element(right, k) for k in range(n)])))
+    return s
 
 
-def _factors(b: TapeBuilder, method: RosenbrockTableau, field: StiffField, n: int, time: int, h: int, y: int) -> Factors:
+def _factors(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int, h: int, entries: int | None) -> Factors:
     """LU of 1/(h gamma) - J."""
-    entries = evaluate(b, field.jacobian, y, time, 0) if field.pattern else 0
     shift = b.div(b.const(1 / method.gamma), h)
-    matrix: dict[Entry, int] = {e: b.neg(b.element(entries, k)) for k, e in enumerate(field.pattern)}
+    matrix: dict[Entry, int] = {}
+    if entries is not None:
+        matrix = {e: b.neg(b.element(entries, k)) for k, e in enumerate(model.pattern)}
     for i in range(n):
         matrix[i, i] = b.add(shift, matrix[i, i]) if (i, i) in matrix else shift
     return factor(b, n, matrix, elimination_order(n, matrix))
@@ -61,3 +84,70 @@ def _sum(b: TapeBuilder, start: int | None, weights: Sequence[float], u: Sequenc
     total = combination(b, weights, u)
     assert total is not None
     return total if start is None else b.add(start, total)
+
+
+def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int) -> Tape:
+    """The exact transpose of the step at fixed h, the step recomputed.
+
+    A solve is transposed by the transposed factors, and what reaches the matrix reaches the Jacobian's entries: no
+    elimination is differentiated. Inputs: those of `rosenbrock_step`, y.bar (n,) and dense.bar (r n,). Outputs: `NAME.bar`
+    for the state and whatever else the field reads (parameters, signals per stage, network weights).
+    """
+    b = TapeBuilder()
+    model = StiffField(guard(model.rates), guard(model.jacobian), model.pattern, model.time_slope and guard(model.time_slope))
+    s = _forward(b, method, model, n)
+    read = {i.attrs: node for node, i in enumerate(b.instructions) if i.op == "input" and i.attrs not in ("t", "h", "y")}
+    bars = _Bars(b, read, s.y)
+    new_bar = bars.y = b.input("y.bar", (n,))
+    dense_bar = b.input("dense.bar", (len(method.dense) * n,))
+    row_bars = [b.gather(dense_bar, range(r * n, (r + 1) * n)) for r in range(len(method.dense))]
+    u_bars = [
+        combination(b, [method.b[i], *(row[i] for row in method.dense)], [new_bar, *row_bars]) for i in range(method.stages)
+    ]
+    entry_bars: list[int | None] = [None] * len(model.pattern)
+    slope_bar = None
+    for i in reversed(range(method.stages)):
+        if u_bars[i] is None:
+            continue
+        elements = solve_transposed(b, s.factors, [b.element(u_bars[i], k) for k in range(n)])
+        right_bar = b.concat(elements)
+        for e, (row, column) in enumerate(model.pattern):
+            entry_bars[e] = bars.plus(entry_bars[e], b.mul(elements[row], b.element(s.u[i], column)))
+        for j, weight in enumerate(method.C[i]):
+            if weight != 0.0:
+                u_bars[j] = bars.plus(u_bars[j], b.div(b.mul(b.const(weight), right_bar), s.h))
+        if s.time_slope is not None and method.d[i] != 0.0:
+            slope_bar = bars.plus(slope_bar, b.mul(b.mul(b.const(method.d[i]), s.h), right_bar))
+        stage_bar = bars.through(s.slopes[i], right_bar, s.stages[i])
+        if stage_bar is not None:
+            for j, weight in enumerate(method.a[i]):
+                if weight != 0.0:
+                    u_bars[j] = bars.plus(u_bars[j], b.mul(b.const(weight), stage_bar))
+    if s.entries is not None:
+        bars.through(s.entries, b.concat([b.const(0.0) if x is None else x for x in entry_bars]), s.y)
+    if s.time_slope is not None and slope_bar is not None:
+        bars.through(s.time_slope, slope_bar, s.y)
+    return b.finish({"y.bar": bars.y, **bars.read})
+
+
+class _Bars:
+    """Cotangents of the state and of everything the field reads, as they grow."""
+
+    def __init__(self, b: TapeBuilder, inputs: dict[str, int], state: int) -> None:
+        self.b, self.inputs, self.state = b, inputs, state
+        self.y = -1
+        self.read = {f"{name}.bar": b.broadcast(b.const(0.0), b.shape(node)) for name, node in inputs.items()}
+
+    def plus(self, total: int | None, more: int) -> int:
+        return more if total is None else self.b.add(total, more)
+
+    def through(self, sink: int, bar: int, stage: int) -> int | None:
+        """Adds what the cotangent of `sink`, evaluated at the state `stage`, gives to all; returns the stage's part."""
+        wrt = [stage, *self.inputs.values()]
+        stage_bar, *others = cotangents(self.b, {sink: bar}, wrt)
+        if stage_bar is not None:
+            self.y = self.b.add(self.y, stage_bar)
+        for name, more in zip(self.inputs, others, strict=True):
+            if more is not None:
+                self.read[f"{name}.bar"] = self.b.add(self.read[f"{name}.bar"], more)
+        return stage_bar

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hybridode.methods.explicit import explicit_step
+from hybridode.methods.explicit import explicit_step, explicit_step_reverse
 from hybridode.methods.explicit_tableaux import EXPLICIT
-from hybridode.methods.rosenbrock import StiffField, rosenbrock_step
+from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 from hybridode.methods.sparse_lu import elimination_order, factor, solve, solve_transposed
 from hybridode.tape.interpret import interpret
@@ -84,3 +84,51 @@ def test_elimination_order_avoids_fill_in() -> None:
     n = 200
     pattern = [(0, j) for j in range(n)] + [(i, 0) for i in range(n)] + [(i, i) for i in range(n)]
     assert elimination_order(n, pattern).index(0) >= n - 2
+
+
+def with_parameters() -> StiffField:
+    """y0' = p0 cos(t) y1 - 0.2 y0^2, y1' = -y0 y1 + p1 sin(2 t), with its Jacobian."""
+
+    def leaves() -> tuple[TapeBuilder, int, int, int, int, int]:
+        b = TapeBuilder()
+        y, p = b.input("y", (2,)), b.input("p", (2,))
+        return b, b.input("t"), b.element(y, 0), b.element(y, 1), b.element(p, 0), b.element(p, 1)
+
+    two = 2.0
+    b, t, x, z, p, q = leaves()
+    first = b.sub(b.mul(p, b.mul(b.make("cos", t), z)), b.mul(b.const(0.2), b.mul(x, x)))
+    rates = b.finish({"out": b.concat([first, b.add(b.neg(b.mul(x, z)), b.mul(q, b.make("sin", b.mul(b.const(two), t))))])})
+    b, t, x, z, p, q = leaves()
+    jacobian = b.finish({"out": b.concat([b.mul(b.const(-0.4), x), b.mul(p, b.make("cos", t)), b.neg(z), b.neg(x)])})
+    b, t, x, z, p, q = leaves()
+    slope = [b.neg(b.mul(p, b.mul(b.make("sin", t), z))), b.mul(q, b.mul(b.const(two), b.make("cos", b.mul(b.const(two), t))))]
+    return StiffField(rates, jacobian, ((0, 0), (0, 1), (1, 0), (1, 1)), b.finish({"out": b.concat(slope)}))
+
+
+def check_reverse(step: Tape, backward: Tape, extra: str) -> None:
+    """<bar, d step> by central differences equals <reverse, d inputs>."""
+    rng = np.random.default_rng(0)
+    p = np.array([1.3, 0.8])
+    at = {"t": T, "h": H, "y": Y, "p": p}
+    shapes = dict(step.outputs)
+    bars = {f"{name}.bar": rng.normal(size=step.shape(shapes[name])) for name in ("y", extra)}
+    out = interpret(backward, {i.name: {**at, **bars}[i.name] for i in backward.inputs})
+    for name in ("y", "p"):
+        for k in range(2):
+            values = []
+            for sign in (1, -1):
+                moved = {**at, name: at[name] + sign * 2e-5 * np.eye(2)[k]}
+                result = interpret(step, {i.name: moved[i.name] for i in step.inputs})
+                values.append(sum(np.sum(bars[f"{o}.bar"] * result[o]) for o in ("y", extra)))
+            np.testing.assert_allclose(out[f"{name}.bar"][k], (values[0] - values[1]) / 4e-5, rtol=2e-8, err_msg=f"{name}[{k}]")
+
+
+@pytest.mark.parametrize("method", EXPLICIT.values(), ids=lambda m: m.name)
+def test_explicit_reverse(method) -> None:
+    rates = with_parameters().rates
+    check_reverse(explicit_step(method, rates, 2, first_given=False), explicit_step_reverse(method, rates, 2), "stages")
+
+
+@pytest.mark.parametrize("method", ROSENBROCK.values(), ids=lambda m: m.name)
+def test_rosenbrock_reverse(method) -> None:
+    check_reverse(rosenbrock_step(method, with_parameters(), 2), rosenbrock_step_reverse(method, with_parameters(), 2), "dense")
