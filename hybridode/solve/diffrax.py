@@ -1,0 +1,179 @@
+"""The Diffrax engine: one solve as a pure function of JAX arrays."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.solve import results
+from hybridode.solve.control import controller
+from hybridode.solve.events import EventPlan, occurrences, plan_events, state_after
+from hybridode.solve.implicit import implicit_solver
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.signals import jump_times
+from hybridode.types import Array
+
+EXPLICIT = {"tsit5": dfx.Tsit5, "dopri8": dfx.Dopri8}
+ADJOINTS = {"reverse": dfx.RecursiveCheckpointAdjoint, "forward": dfx.ForwardMode, "adjoint": dfx.BacksolveAdjoint}
+_CODES = (  # Diffrax's (and Optimistix's) results -> ours
+    (dfx.RESULTS.successful, results.SUCCESS),
+    (dfx.RESULTS.max_steps_reached, results.MAX_STEPS),
+    (dfx.RESULTS.dt_min_reached, results.STEP_UNDERFLOW),
+    (dfx.RESULTS.max_steps_rejected, results.NON_FINITE),  # see solve/control.py
+    (dfx.RESULTS.nonlinear_max_steps_reached, results.NEWTON),
+    (dfx.RESULTS.nonlinear_divergence, results.NEWTON),
+)
+
+
+class Raw(eqx.Module):
+    """What a solve computed. `ys` (T, n) is right-continuous, `ys_left` (T, n) holds the limits from the left (what
+    observations read). After `t_end` both are NaN; `y_end` (n,) is the last accepted state. `result` indexes `RESULTS`."""
+
+    ys: Array
+    ys_left: Array
+    result: Array
+    t_end: Array
+    y_end: Array
+    stats: dict[str, Array]
+
+
+def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str, settings: Settings, gradient: str = "reverse",
+              y0: Array | None = None, events: EventPlan | None = None) -> Raw:  # fmt: skip
+    """Solve from t0 and return the states at `ts` (ascending, >= t0; numbers or traced).
+
+    `gradient`: "reverse" (recursive checkpointing; also the cheapest choice when no derivative is taken is "forward"),
+    "forward" or "adjoint" (backsolve). `y0` replaces the model's start. `events` fixes how often the `at` statements can
+    fire; it is needed only when they depend on traced numbers (`plan_events` makes one). Works under jit, vmap and the
+    derivatives of the mode chosen. A failed solve is a result code and NaN after `t_end`, with NaN derivatives.
+    Raises `UsageError` E0824 when the adjoint is asked for a model with events.
+    """
+    if gradient == "adjoint" and compiled.events is not None:
+        raise UsageError(
+            Diagnostic("E0824", "gradient `adjoint` cannot go back through the jumps of `at` statements",
+                       compiled.system.at_events[0].span if compiled.system.at_events else None, "use gradient `reverse` or `forward`")
+        )  # fmt: skip
+    dtype = jnp.result_type(args.parameters)
+    t0, ts = jnp.asarray(t0, dtype), jnp.asarray(ts, dtype)
+    plan = plan_events(compiled, args, t0, ts[-1]) if events is None and compiled.events is not None else events
+    args = jax.tree_util.tree_map(jnp.asarray, args).at_start(t0)
+    start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
+    if compiled.size == 0:
+        return _without_states(start, t0, ts)
+    backward = jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1])
+    ts = jnp.where(backward, jnp.maximum(lax.cummax(ts), t0), ts)  # only to keep Diffrax's own check quiet: the result says it
+    segment = partial(_segment, compiled, method=method, settings=settings, gradient=gradient, args=args)
+    if plan is None:
+        raw = segment(t0, ts[-1], start, ts)
+    else:
+        raw = _segments(compiled, segment, args, t0, ts, start, plan)
+    result = jnp.where(jnp.all(jnp.isfinite(start)), raw.result, results.START)
+    return _finish(raw, jnp.where(backward, results.TIMES, result), t0, ts)
+
+
+def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, method: str, settings: Settings, gradient: str,
+             args: Arguments) -> Raw:  # fmt: skip
+    """One smooth stretch, with the values at ts (within [t0, t1])."""
+    implicit = METHODS[method].implicit
+    solver = implicit_solver(method, settings.rtol, settings.atol) if implicit else EXPLICIT[method]()
+    solution = dfx.diffeqsolve(
+        dfx.ODETerm(compiled.rates if implicit else compiled.plain_rates),
+        solver,
+        t0,
+        t1,
+        None,
+        y0,
+        args,
+        saveat=dfx.SaveAt(ts=ts) if gradient == "adjoint" else dfx.SaveAt(subs=[dfx.SubSaveAt(ts=ts), dfx.SubSaveAt(t1=True)]),
+        # The implicit methods' own interpolant has order 3 only: they step to the save points.
+        stepsize_controller=controller(
+            settings.rtol, settings.atol, t0, t1, jump_times(args.signals, compiled.landing_signals), ts if implicit else None
+        ),
+        adjoint=ADJOINTS[gradient](),
+        max_steps=settings.max_steps,
+        throw=False,
+    )
+    if gradient == "adjoint":  # Diffrax's backsolve allows one kind of saving
+        reached = jnp.isfinite(solution.ts)
+        ys, t_end, y_end = solution.ys, jnp.max(jnp.where(reached, ts, t0)), solution.ys[jnp.maximum(jnp.sum(reached) - 1, 0)]
+    else:
+        ys, t_end, y_end = solution.ys[0], solution.ts[1][0], solution.ys[1][0]
+    ys = jnp.where((ts == t0)[:, None], y0, ys)  # known even if no step was accepted
+    code = jnp.array(results.OTHER)
+    for theirs, ours in _CODES:
+        code = jnp.where(solution.result == theirs, ours, code)
+    stats = {name: solution.stats[f"num_{key}"] for name, key in
+             (("steps", "steps"), ("accepted", "accepted_steps"), ("rejected", "rejected_steps"))}  # fmt: skip
+    return Raw(ys, ys, code, lax.stop_gradient(t_end), y_end, stats)
+
+
+def _segments(compiled: Compiled, segment: Any, args: Arguments, t0: Array, ts: Array, start: Array, plan: EventPlan) -> Raw:
+    """Stretches between the jumps of the `at` statements, one after the other in a scan.
+
+    Which save points lie in a stretch depends on times that may be differentiated; a save point outside is moved to the
+    nearer end of the stretch by selection, so that no derivative flows through the times of points that are not used.
+    """
+    fired = occurrences(compiled.events, plan, args, t0, ts)
+
+    def advance(carry: tuple[Array, Raw], occurrence: tuple[Array, Array, Array]) -> tuple[tuple[Array, Raw], None]:
+        (a, raw), (time, active, statement) = carry, occurrence
+        going = raw.result == results.SUCCESS
+        b = jnp.where(going, jnp.minimum(time, ts[-1]), a)
+        piece = segment(a, b, raw.y_end, jnp.where(ts < a, a, jnp.where(ts > b, b, ts)))
+        inside = (ts >= a) & ((ts < b) | ~active) & going
+        inside_left = (ts > a) & (ts <= b) & going
+        jumped = state_after(compiled.events, statement, b, piece.y_end, args)
+        fires = active & (piece.result == results.SUCCESS) & going
+        done = Raw(
+            jnp.where(inside[:, None], jnp.where((ts == a)[:, None], raw.y_end, piece.ys), raw.ys),
+            jnp.where(inside_left[:, None], piece.ys, raw.ys_left),
+            jnp.where(going, piece.result, raw.result),
+            jnp.where(going, piece.t_end, raw.t_end),
+            jnp.where(fires, jumped, jnp.where(going, piece.y_end, raw.y_end)),
+            {name: count + jnp.where(going, piece.stats[name], 0) for name, count in raw.stats.items()},
+        )
+        return (b, done), None
+
+    everywhere = jnp.broadcast_to(start, (len(ts), len(start)))
+    zero = jnp.array(0)
+    first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, {"steps": zero, "accepted": zero, "rejected": zero})
+    (_, raw), _ = lax.scan(advance, (t0, first), (fired.times, fired.active, fired.statements))
+    return raw
+
+
+def _without_states(start: Array, t0: Array, ts: Array) -> Raw:
+    """A model that has only definitions: there is nothing to solve."""
+    empty, zero = jnp.zeros((len(ts), 0), start.dtype), jnp.array(0)
+    code = jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, results.SUCCESS)
+    return Raw(empty, empty, code, lax.stop_gradient(ts[-1]), start, {"steps": zero, "accepted": zero, "rejected": zero})
+
+
+def _finish(raw: Raw, result: Array, t0: Array, ts: Array) -> Raw:
+    """NaN after the end of a failed solve, and NaN derivatives of everything in it."""
+    ok = result == results.SUCCESS
+    t_end = jnp.where(ok, ts[-1], jnp.where((result == results.START) | (result == results.TIMES), t0, raw.t_end))
+    known = ok | ((ts <= t_end) & (result != results.TIMES))
+
+    def shown(ys: Array) -> Array:
+        return _derivative_if(jnp.where(known[:, None], ys, jnp.nan), ok)
+
+    return Raw(shown(raw.ys), shown(raw.ys_left), result, lax.stop_gradient(t_end), _derivative_if(raw.y_end, ok), raw.stats)
+
+
+@jax.custom_jvp
+def _derivative_if(value: Array, ok: Array) -> Array:
+    """The value; its derivative where ok, else NaN: the derivative of a failed solve must never look like one."""
+    return value
+
+
+@_derivative_if.defjvp
+def _derivative_if_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    (value, ok), (change, _) = primals, tangents
+    return value, change * jnp.where(ok, 1.0, jnp.nan).astype(value.dtype)

@@ -1,0 +1,112 @@
+"""What every engine solves: a compiled model and the numbers that it is evaluated at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from hybridode.declarations import Declarations
+from hybridode.equations.system import EquationSystem
+from hybridode.expr import Symbol
+from hybridode.solve.signals import Signals, jump_columns
+from hybridode.types import Array
+
+if TYPE_CHECKING:
+    from hybridode.tape.tape import Tape
+
+
+class Arguments(eqx.Module):
+    """The numbers of one experiment: a pytree that JAX differentiates with respect to and maps over.
+
+    parameters (m,) natural units, in the order of `system.parameters`; weights: per network `W0` (out, in), `b0` (out,), …
+    with its constants `shift`, `scale`, `out_scale`; signals: the inputs as functions of time; `inputs_at_start` (k,)
+    what `X(0)` of an input reads (`at_start` fills it).
+    """
+
+    parameters: Array
+    weights: dict[str, dict[str, Array]]
+    signals: Signals
+    inputs_at_start: Array
+
+    def at_start(self, t0: Any) -> Arguments:
+        """The same numbers with the inputs' values at the start time filled in."""
+        if self.signals.count == 0:
+            return self
+        return eqx.tree_at(lambda a: a.inputs_at_start, self, self.signals(t0)[0])
+
+    def astype(self, dtype: Any) -> Arguments:
+        """All numbers in this precision."""
+        return jax.tree_util.tree_map(lambda leaf: leaf.astype(dtype), self)
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """The `at` statements of a model as functions and static tables.
+
+    `times(args) -> (E,), (E,), (E,)`: first time, period (+inf: once) and last time (+inf: the end) of each statement;
+    `values(t, y, args) -> (A,)`: the values of all assignments of all statements, from what was before;
+    `statement[a]` and `state[a]`: to which statement assignment a belongs and which entry of y it sets.
+    """
+
+    times: Callable[[Arguments], tuple[Array, Array, Array]]
+    values: Callable[[Any, Array, Arguments], Array]
+    statement: tuple[int, ...]
+    state: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of statements."""
+        return max(self.statement, default=-1) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A model ready to be solved. Static: compared and hashed by identity.
+
+    The functions can be traced by JAX; `t` is a scalar, `y` (n,). `rates` -> (n,) carries the symbolic Jacobian as its
+    derivative with respect to y; `plain_rates` is the same without it (what explicit methods differentiate).
+    `start(t0, args)` -> (n,), `definitions(t, y, args)` -> (k,), `observables(t, y, args)` -> (q,).
+    """
+
+    declarations: Declarations
+    system: EquationSystem
+    tapes: Mapping[str, Tape]
+    rates: Callable[[Any, Array, Arguments], Array]
+    plain_rates: Callable[[Any, Array, Arguments], Array]
+    start: Callable[[Any, Arguments], Array]
+    definitions: Callable[[Any, Array, Arguments], Array]
+    observables: Callable[[Any, Array, Arguments], Array]
+    default_arguments: Callable[..., Arguments]
+    events: EventTable | None = None
+    observable_index: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    definition_index: Mapping[Symbol, int] = field(default_factory=dict)
+    parameter_slices: Mapping[str, slice] = field(default_factory=dict)
+    reads_input_rate: tuple[bool, ...] = ()
+    jitted: dict[Any, Any] = field(default_factory=dict, repr=False)  # compiled solves, dropped with the model
+
+    def arguments(self, set: Mapping[str, Any] | None = None, data: Mapping[str, tuple[Any, Any]] | None = None,
+                  dtype: Any = np.float64) -> Arguments:  # fmt: skip
+        """Declared parameter values (those in `set` replaced), initial weights and the inputs' records.
+
+        `set` maps names of parameters, promoted constants or entries (`k[2]`) to numbers in natural units; `data` maps every
+        entry of an input to (times, values). Raises `UsageError` E0829 for a name or shape that does not fit, E0831 when an
+        input has no data.
+        """
+        return self.default_arguments(set, data, dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of states, vectors flattened."""
+        return len(self.system.states)
+
+    @cached_property
+    def landing_signals(self) -> tuple[int, ...]:
+        """The inputs at whose knots the integrator lands."""
+        kinds = [i.interpolation for i in self.declarations.inputs for _ in i.columns]
+        return jump_columns(kinds, self.reads_input_rate or (False,) * len(kinds))

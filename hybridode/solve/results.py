@@ -1,0 +1,24 @@
+"""How a solve can end: a code that can be traced, and its words."""
+
+from __future__ import annotations
+
+SUCCESS, MAX_STEPS, STEP_UNDERFLOW, NON_FINITE, NEWTON, START, EVENT_PERIOD, EVENT_COUNT, TIMES, OTHER = range(10)
+
+RESULTS: dict[int, str] = {
+    SUCCESS: "the solve succeeded",
+    MAX_STEPS: "the largest number of steps was reached before the end",
+    STEP_UNDERFLOW: "the step size fell below what the time can resolve: the solution blows up or is not smooth there",
+    NON_FINITE: "the right-hand side is not finite (infinite or undefined) however small the step",
+    NEWTON: "the equations of an implicit step could not be solved",
+    START: "a start value is not finite",
+    EVENT_PERIOD: "the period of an `at … every …` statement is not positive",
+    EVENT_COUNT: "an `at … every …` statement fires more often than was planned for when the solver was made",
+    TIMES: "the times do not ascend from the start of the solve",
+    OTHER: "the solver gave up for a reason that it does not name",
+}
+
+# The code of the diagnostic that words a failed solve (see `explain/`).
+DIAGNOSTIC_CODES: dict[int, str] = {
+    MAX_STEPS: "E0703", STEP_UNDERFLOW: "E0702", NON_FINITE: "E0701", NEWTON: "E0704", START: "E0705",
+    EVENT_PERIOD: "E0706", EVENT_COUNT: "E0707", TIMES: "E0822", OTHER: "E0702",
+}  # fmt: skip
