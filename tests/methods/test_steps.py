@@ -10,6 +10,7 @@ from hybridode.methods.explicit_tableaux import EXPLICIT
 from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 from hybridode.methods.sparse_lu import elimination_order, factor, solve, solve_transposed
+from hybridode.tape.derive import forward
 from hybridode.tape.interpret import interpret
 from hybridode.tape.tape import Tape, TapeBuilder
 from tests.methods.test_tableaux import explicit_step as numpy_explicit
@@ -106,21 +107,27 @@ def with_parameters() -> StiffField:
 
 
 def check_reverse(step: Tape, backward: Tape, extra: str) -> None:
-    """<bar, d step> by central differences equals <reverse, d inputs>."""
+    """<bar, d step> equals <reverse, d inputs>: by central differences, and to the last digits by the step's forward tape."""
     rng = np.random.default_rng(0)
-    p = np.array([1.3, 0.8])
-    at = {"t": T, "h": H, "y": Y, "p": p}
-    shapes = dict(step.outputs)
-    bars = {f"{name}.bar": rng.normal(size=step.shape(shapes[name])) for name in ("y", extra)}
-    out = interpret(backward, {i.name: {**at, **bars}[i.name] for i in backward.inputs})
+    at = {"t": T, "h": H, "y": Y, "p": np.array([1.3, 0.8])}
+    bars = {name: rng.normal(size=step.shape(step.output(name))) for name in ("y", extra)}
+    given = at | {f"{name}.bar": bar for name, bar in bars.items()}
+    out = interpret(backward, {i.name: given[i.name] for i in backward.inputs})
+    tangent = forward(step, ["y", "p"], ("y", extra))
+    e = 2e-5
+
+    def product(result: dict[str, np.ndarray], suffix: str = "") -> float:
+        return sum(float(np.sum(bar * result[name + suffix])) for name, bar in bars.items())
+
     for name in ("y", "p"):
-        for k in range(2):
-            values = []
-            for sign in (1, -1):
-                moved = {**at, name: at[name] + sign * 2e-5 * np.eye(2)[k]}
-                result = interpret(step, {i.name: moved[i.name] for i in step.inputs})
-                values.append(sum(np.sum(bars[f"{o}.bar"] * result[o]) for o in ("y", extra)))
-            np.testing.assert_allclose(out[f"{name}.bar"][k], (values[0] - values[1]) / 4e-5, rtol=2e-8, err_msg=f"{name}[{k}]")
+        for direction in np.eye(2):
+            moved = [at | {name: at[name] + sign * e * direction} for sign in (1, -1)]
+            up, down = (product(interpret(step, {i.name: m[i.name] for i in step.inputs})) for m in moved)
+            # Stages of size 100 leave 1e-14 of rounding in each value, hence atol = 1e-14 / e times a few.
+            np.testing.assert_allclose(out[f"{name}.bar"] @ direction, (up - down) / (2 * e), rtol=2e-8, atol=2e-9)
+            seeds = at | {"y.dot": np.zeros(2), "p.dot": np.zeros(2)} | {f"{name}.dot": direction}
+            exact = product(interpret(tangent, {i.name: seeds[i.name] for i in tangent.inputs}), ".dot")
+            np.testing.assert_allclose(out[f"{name}.bar"] @ direction, exact, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("method", EXPLICIT.values(), ids=lambda m: m.name)
