@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from itertools import pairwise
 
 from hybridode.declarations import size
 from hybridode.expr import Expr, node
@@ -19,8 +19,15 @@ from hybridode.language.scope import CALLABLE, KINDS, Entity
 from hybridode.language.values import Value, each, matmul, shape_text, total
 from hybridode.language.walk import mentions
 
-MOST_INLINED = 100_000  # calls of `func`s in one file; a chain of functions that call each other twice doubles at each link
-_GRID_FUNCTIONS = {"diff": "space", "integral": "space", "grad": "space", "div": "space", "laplacian": "space", "caputo": "caputo"}
+MOST_INLINED = 20_000  # calls of `func`s in one file; a chain of functions that call each other twice doubles at each link
+_GRID_FUNCTIONS = {
+    "diff": "space",
+    "integral": "space",
+    "grad": "space",
+    "div": "space",
+    "laplacian": "space",
+    "caputo": "caputo",
+}
 _DISTRIBUTIONS = frozenset({"normal", "lognormal", "student", "laplace", "poisson", "negbinomial", "bernoulli", "uniform"})
 Arguments = Generator[tuple[s.Node, Frame], Result, list[Value] | None]
 
@@ -83,7 +90,9 @@ def _unknown(el: Elaboration, c: s.Call, name: str, frame: Frame) -> None:
     else:
         callables = [e.name for e in el.scope.of_kind(*CALLABLE)]
         guess = nearest(name, [*callables, *NAMES])
-        hint = f"did you mean `{guess}`?" if guess else f"define it: `func {name}(x) = …`, or declare a network: `nn {name}: 1 -> 1`"
+        hint = (
+            f"did you mean `{guess}`?" if guess else f"define it: `func {name}(x) = …`, or declare a network: `nn {name}: 1 -> 1`"
+        )
     el.error("E0204", f"there is no function `{name}`", c.function, frame, hint)
 
 
@@ -112,7 +121,9 @@ def _arguments(el: Elaboration, c: s.Call, name: str, frame: Frame, numeric: boo
     return values if sound else None
 
 
-def _wrong_count(el: Elaboration, c: s.Call, takes: str, frame: Frame, usage: str, code: str = "E0316", at: Entity | None = None) -> None:
+def _wrong_count(
+    el: Elaboration, c: s.Call, takes: str, frame: Frame, usage: str, code: str = "E0316", at: Entity | None = None
+) -> None:
     given = count(len(c.arguments), "is given", "are given")
     el.error(code, f"{takes}, {given}", c, frame, usage, at.span if at else None)
 
@@ -145,9 +156,13 @@ def _inline_function(el: Elaboration, c: s.Call, entity: Entity, frame: Frame) -
     if key in el.inlined:
         return el.inlined[key]
     if len(el.inlined) >= MOST_INLINED:
-        el.error("E0317", f"functions call functions more than {MOST_INLINED} times", c, frame, "define intermediates instead")
+        message = f"writing out the functions of this file takes more than {MOST_INLINED:,} calls"
+        el.findings.error(
+            "E0317", message, el.scope.entities[entity.name].span or c, "use intermediates, which are worked out once"
+        )
+        el.functions.clear()
         return None
-    usage = replace(frame.usage, allowed=frame.usage.allowed & IN_FUNCTION, net_stem="", what=f"the function `{entity.name}`")
+    usage = frame.usage._replace(allowed=frame.usage.allowed & IN_FUNCTION, net_stem="", what=f"the function `{entity.name}`")
     local = dict(zip(names, values, strict=True))
     result = yield function.body, Frame(usage, local, frame.call or c)
     el.inlined[key] = result
@@ -304,7 +319,9 @@ def _matrix_product(name: str) -> Callable[[Elaboration, s.Call, Frame], Visit]:
         if made is None:
             left, right = values
             message = f"`{name}` cannot combine {shape_text(left.shape)} and {shape_text(right.shape)}"
-            el.error("E0313", message, c, frame, "two vectors of one length" if name == "dot" else "the inner sizes must be equal")
+            el.error(
+                "E0313", message, c, frame, "two vectors of one length" if name == "dot" else "the inner sizes must be equal"
+            )
         return made
 
     return visit
@@ -365,7 +382,7 @@ def _interp(el: Elaboration, c: s.Call, frame: Frame) -> Visit:
     places = el.constant(xs, c.arguments[1], frame, "a point of `interp`")
     if places is None:
         return None
-    if not all(a < b for a, b in zip(places, places[1:], strict=False)) or not all(map(math.isfinite, places)):
+    if not all(a < b for a, b in pairwise(places)) or not all(map(math.isfinite, places)):
         el.error("E0324", "the points of `interp` must increase", c.arguments[1], frame)
         return None
     return each([at], lambda x: _broken_line(x, xs.elements, ys.elements))

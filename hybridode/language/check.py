@@ -22,10 +22,13 @@ from hybridode.language.later import refuse
 from hybridode.language.networks import named_network
 from hybridode.language.observe import learnt_starts, observations, priors
 from hybridode.language.quantities import constants, declared_shape, parameter, unit_text
+from hybridode.language.queries import constant_value, elaborate_expression
 from hybridode.language.reader import parse
 from hybridode.language.signals import input_signal, table
 from hybridode.language.structure import sort_equations
 from hybridode.language.units_text import LiteralUnits
+
+__all__ = ["constant_value", "declare", "declare_tree", "elaborate_expression"]
 
 _UNREADABLE = ("E0138", "E0141")  # another dialect, or too large: what was read means nothing
 

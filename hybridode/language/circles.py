@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hybridode.errors import Span
 from hybridode.expr import symbols
 from hybridode.language.findings import Findings
@@ -45,7 +47,7 @@ def _report(way: list[str], places: dict[str, Span | None], findings: Findings) 
         what = "an implicit equation (" + " needs ".join(f"`{n}`" for n in way) + ")"
         refuse(findings, "implicit", first, what, "solve the equations for the derivatives")
         return
-    pairs = zip(way[1:], way[2:], strict=False)
+    pairs = pairwise(way[1:])
     related = [(place, f"`{a}` reads `{b}`") for a, b in pairs if (place := places[a]) is not None]
     message = f"definitions in a circle: {' reads '.join(f'`{n}`' for n in way)}"
     findings.error("E0305", message, first, "write the derivative out where it is read", related)

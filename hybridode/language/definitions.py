@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from itertools import pairwise
 
 from hybridode.declarations import Definition
 from hybridode.expr import Expr
@@ -35,7 +35,7 @@ def definitions(el: Elaboration, equations: Equations) -> list[Definition]:
 
 
 def _report_circle(el: Elaboration, way: list[str], places: dict[str, s.Expression]) -> None:
-    related: list[tuple[Place, str]] = [(places[a], f"`{a}` reads `{b}`") for a, b in zip(way[1:], way[2:], strict=False)]
+    related: list[tuple[Place, str]] = [(places[a], f"`{a}` reads `{b}`") for a, b in pairwise(way[1:])]
     if len(way) == 2:
         message, hint = f"`{way[0]}` is defined by itself", f"if it changes in time, make it a state: `{way[0]}' = …`"
     else:
@@ -83,5 +83,3 @@ def _definition(el: Elaboration, name: str, elements: tuple[Expr, ...], like: Va
     if like.boolean:
         el.scope.booleans.add(name)
     return Definition(name, elements, like.shape, like.boolean, doc, el.findings.span(place))
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hybridode.language import syntax as s
 from hybridode.language.frames import Elaboration, Frame
@@ -12,8 +12,7 @@ from hybridode.language.names import count, listing, nearest
 from hybridode.language.values import NotConstant, Value, evaluate
 
 
-@dataclass(frozen=True)
-class Distribution:
+class Distribution(NamedTuple):
     """`arguments` in positional order; of `choices` exactly one is given (the first may be positional).
 
     `lower`, `upper` bound the support; names in `positive` must be above 0. `centre` is a typical value."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hybridode.declarations import Parameter, Shape, State, entry_names, size
 from hybridode.errors import Span
@@ -17,8 +17,7 @@ from hybridode.language.structure import Equations, Part
 from hybridode.language.values import Value, symbol
 
 
-@dataclass(frozen=True)
-class LearntStart:
+class LearntStart(NamedTuple):
     """A start that `prior x(0) ~ …` makes learnt: the range that the distribution allows and a central value."""
 
     lower: float | None
@@ -75,7 +74,9 @@ def _rates(
     for part in parts:
         if part.left.primes != order:
             highest = next(p for p in parts if p.left.primes == order)
-            message = f"`{name}` has an equation for `{name + chr(39) * order}` and another for `{name + chr(39) * part.left.primes}`"
+            message = (
+                f"`{name}` has an equation for `{name + chr(39) * order}` and another for `{name + chr(39) * part.left.primes}`"
+            )
             hint = f"`{name + chr(39) * order} = …` makes `{name + chr(39) * part.left.primes}` by itself: delete one"
             el.findings.error("E0302", message, part.equation.left, hint, [(highest.equation.left, "the other")])
             return nothing, ()
@@ -131,7 +132,7 @@ def _part(el: Elaboration, part: Part, name: str, shape: Shape, what: str) -> tu
             return None
         target = chosen
         if not chosen[1]:
-            usage = replace(usage, net_stem=f"{usage.net_stem}_{chosen[0][0] + 1}")
+            usage = usage._replace(net_stem=f"{usage.net_stem}_{chosen[0][0] + 1}")
     frame = Frame(usage, outputs=target[1])
     value = el.evaluate(equation.right, frame)
     if value is None or not el.is_number(value, equation.right, frame):
@@ -144,7 +145,9 @@ def _part(el: Elaboration, part: Part, name: str, shape: Shape, what: str) -> tu
 def _fit_right(el: Elaboration, value: Value, shape: Shape, written: str, equation: s.Equation, frame: Frame) -> Value | None:
     if value.shape and not shape:
         hint = "reduce it (`sum`, `norm`, `dot`), choose an entry (`[1]`), or declare the state as a vector"
-        el.error("E0313", f"`{written}` is one number, its right side has {size(value.shape)} entries", equation.right, frame, hint)
+        el.error(
+            "E0313", f"`{written}` is one number, its right side has {size(value.shape)} entries", equation.right, frame, hint
+        )
         return None
     return fit(el, value, shape, written, equation.right, frame)
 
@@ -181,7 +184,14 @@ def _start(
 
 
 def _by_equations(
-    el: Elaboration, st: s.ValueStatement, label: str, shape: Shape, parts: list[Part], equations: Equations, given: bool, prior: bool
+    el: Elaboration,
+    st: s.ValueStatement,
+    label: str,
+    shape: Shape,
+    parts: list[Part],
+    equations: Equations,
+    given: bool,
+    prior: bool,
 ) -> tuple[Expr, ...]:
     if given:
         hint = "keep one of the two"
@@ -196,7 +206,9 @@ def _by_equations(
     missing = [name for name, e in zip(entry_names(label, shape), filled, strict=True) if e is None]
     if missing and label not in equations.started:
         hint = f"write `{missing[0]}(0) = …`"
-        el.findings.warn("W0301", f"{listing(missing)} {'has' if len(missing) == 1 else 'have'} no start and begin at 0", st.name, hint)
+        el.findings.warn(
+            "W0301", f"{listing(missing)} {'has' if len(missing) == 1 else 'have'} no start and begin at 0", st.name, hint
+        )
     return tuple(e or ZERO for e in filled)
 
 
@@ -232,5 +244,3 @@ def _from_prior(
     unit = unit_text(st.unit) if label == st.name.text else ""
     span = el.findings.span(st.name)
     return Parameter(f"{label}(0)", found, shape, unit, learnt.lower, learnt.upper, span=span, start_of=label)
-
-

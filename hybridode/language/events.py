@@ -128,7 +128,9 @@ def _target(el: Elaboration, target: s.Target) -> str | None:
         return None
     related = [(entity.span, "declared here")] if entity.span else []
     if entity.kind != "state":
-        hint = "make it a state with `' = 0` if it only changes at events" if entity.kind in ("definition", "param", "const") else ""
+        hint = (
+            "make it a state with `' = 0` if it only changes at events" if entity.kind in ("definition", "param", "const") else ""
+        )
         message = f"only states change in an event, `{name}` is {KINDS[entity.kind]}"
         el.findings.error("E0320", message, target, hint.replace("`' = 0`", f"`{name}' = 0`"), related)
         return None

@@ -31,7 +31,9 @@ class Findings:
     def span(self, place: Place) -> Span:
         return place if isinstance(place, Span) else self.source.span(place.start, place.end)
 
-    def _report(self, severity: str, code: str, message: str, place: Place, hint: str, related: Sequence[tuple[Place, str]]) -> None:
+    def _report(
+        self, severity: str, code: str, message: str, place: Place, hint: str, related: Sequence[tuple[Place, str]]
+    ) -> None:
         span = self.span(place)
         key = (code, span.start, message)
         if key not in self._seen:

@@ -7,10 +7,10 @@ value. `None` is the value of what is wrong and was reported; it silences everyt
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field, replace
-from types import GeneratorType
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import GeneratorType, MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from hybridode.declarations import InputSignal, Network, Shape, Table
 from hybridode.expr import Expr
@@ -32,8 +32,10 @@ CONSTANTS = frozenset({"const", "func"})
 KNOWN_TIMES = frozenset({"param", "const", "func", "definition", "table"})
 
 
-@dataclass(frozen=True)
-class Usage:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Usage(NamedTuple):
     """Where an expression stands: what it may read, and how a network that stands in it is named."""
 
     what: str  # "the value of `k`"
@@ -45,13 +47,12 @@ class Usage:
     dynamics: bool = False  # the expression is (or may be) part of a right side
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One level of the walk. `outputs` is what a network standing exactly here is asked for; `unit` is the unit of
     the place that a literal standing exactly here fills."""
 
     usage: Usage
-    local: Mapping[str, Result] = field(default_factory=dict)
+    local: Mapping[str, Result] = _NOTHING
     call: Place | None = None  # the outermost call of the function whose body this is
     outputs: Shape = ()
     many: str = ""  # why a network standing here should be named: its place has several entries
@@ -62,13 +63,13 @@ class Frame:
         """For parts whose value has no place of its own (an argument, a factor, an exponent)."""
         if not self.outputs and self.unit is None and not self.many:
             return self
-        return replace(self, outputs=(), unit=None, many="")
+        return self._replace(outputs=(), unit=None, many="")
 
     def factor(self) -> Frame:
         """For factors: a network here would be one number for all entries, which is rarely meant."""
         if not self.outputs:
             return self.plain()
-        return replace(self, outputs=(), unit=None, many=f"{_entries(self.outputs)} here")
+        return self._replace(outputs=(), unit=None, many=f"{_entries(self.outputs)} here")
 
 
 def _entries(shape: Shape) -> str:
@@ -114,7 +115,7 @@ class Elaboration:
         return result
 
     def _begin(self, node: s.Node, frame: Frame, stack: list[Visit]) -> Result:
-        begun = self.visitors[type(node)](self, node, frame)
+        begun: Any = self.visitors[type(node)](self, node, frame)
         if isinstance(begun, GeneratorType):
             stack.append(begun)
             return None
@@ -156,7 +157,7 @@ class Elaboration:
             self.error("E0313", f"{what} is one number, this is {shape_text(value.shape)}", place, frame, hint)
         return not value.shape
 
-    def agree(self, values: list[Value], places: list[s.Node], what: str, frame: Frame) -> Shape | None:
+    def agree(self, values: list[Value], places: Sequence[s.Node], what: str, frame: Frame) -> Shape | None:
         """The common shape of what is combined entry by entry; reports at the first that does not fit."""
         shape = common_shape(values)
         if shape is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hybridode.expr import Expr, node
 
@@ -12,8 +12,7 @@ def _op(name: str) -> Callable[..., Expr]:
     return lambda *arguments: node(name, arguments)
 
 
-@dataclass(frozen=True)
-class Elementwise:
+class Elementwise(NamedTuple):
     """A function applied entry by entry; scalars are repeated."""
 
     arguments: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from hybridode.language import syntax as s
 from hybridode.language.findings import Findings
@@ -21,8 +22,10 @@ def functions(statements: Iterable[s.FunctionStatement], scope: Scope, findings:
         if not is_circle(component, edges):
             continue
         way = circle(component, edges)
-        related = [(by_name[a].name, f"`{a}` calls `{b}`") for a, b in zip(way[1:], way[2:], strict=False)]
-        message = f"`{way[0]}` calls itself" if len(way) == 2 else f"functions in a circle: {' calls '.join(f'`{f}`' for f in way)}"
+        related = [(by_name[a].name, f"`{a}` calls `{b}`") for a, b in pairwise(way[1:])]
+        message = (
+            f"`{way[0]}` calls itself" if len(way) == 2 else f"functions in a circle: {' calls '.join(f'`{f}`' for f in way)}"
+        )
         findings.error("E0317", message, by_name[way[0]].name, "a function may only call others, without coming back", related)
         for name in component:
             sound.pop(name, None)
@@ -37,7 +40,9 @@ def _arguments(st: s.FunctionStatement, findings: Findings) -> bool:
             findings.error("E0202", f"the argument `{name.text}` stands twice", name, "rename one", [(earlier, "first here")])
             return False
         if name.text in PREDECLARED:
-            findings.error("E0201", f"`{name.text}` is a predeclared number and cannot be an argument", name, "choose another name")
+            findings.error(
+                "E0201", f"`{name.text}` is a predeclared number and cannot be an argument", name, "choose another name"
+            )
             return False
     return True
 
@@ -57,7 +62,9 @@ def _may_read(m: Mention, st: s.FunctionStatement, scope: Scope, findings: Findi
     if m.use == "call" and entity is None:
         if m.name == "NN":
             hint = "name it: `nn f: 1 -> 1`, and call `f(…)` in the function"
-            findings.error("E0506", "an inline network cannot stand in a function: every call would share it silently", m.node, hint)
+            findings.error(
+                "E0506", "an inline network cannot stand in a function: every call would share it silently", m.node, hint
+            )
         return m.name != "NN"
     hint = f"pass it as an argument: `func {st.name.text}({', '.join([p.text for p in st.parameters] + [m.name])}) = …`"
     if m.name == scope.time and entity is None:

@@ -9,7 +9,11 @@ from hybridode.language.findings import Findings, Place
 LATER: dict[str, tuple[str, str, str]] = {
     "alg": ("E0901", "an algebraic unknown (`alg`)", "solve the equation by hand and write `name = …`"),
     "algebraic": ("E0901", "an algebraic equation", "an equation here is `name = …`, `x' = …` or `x(0) = …`"),
-    "implicit": ("E0901", "an implicit equation (a derivative that does not stand alone on the left)", "solve it for the derivative"),
+    "implicit": (
+        "E0901",
+        "an implicit equation (a derivative that does not stand alone on the left)",
+        "solve it for the derivative",
+    ),
     "noise": ("E0902", "noise (a stochastic differential equation)", ""),
     "random": ("E0903", "a random effect (`random`)", ""),
     "group": ("E0903", "a value per group (`by`)", "without `by` one value is shared by all series"),
@@ -72,7 +76,11 @@ def construct_of(statement: s.Statement) -> tuple[str, Place] | None:
             return "field", first
         case s.ValueStatement(modifiers=s.Modifiers(groups=(group, *_))):
             return "group", group
-        case s.Equation(iterators=(first, *_)) | s.ObserveStatement(iterators=(first, *_)) | s.PriorStatement(iterators=(first, *_)):
+        case (
+            s.Equation(iterators=(first, *_))
+            | s.ObserveStatement(iterators=(first, *_))
+            | s.PriorStatement(iterators=(first, *_))
+        ):
             return "family", first
         case s.TableStatement(points=points) if not isinstance(points, s.ListLiteral):
             return "table file", points if points is not None else statement.name

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hybridode.language import syntax as s
 from hybridode.language.operators import unwrap
 from hybridode.language.walk import base_name, mentions
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(NamedTuple):
     """A left side taken apart.
 
     form: "name" `y = …` · "names" `[a, b] = …` · "rate" `x' = …`, `x[1]' = …` · "call" `x(0) = …` · "entry" `x[1] = …` ·

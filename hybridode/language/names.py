@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 # Greek and Cyrillic letters that look like Latin ones (Unicode confusables, the letters of words only).
-_LOOK_ALIKE = str.maketrans(  # noqa: RUF001 (they are here because they look alike)
+_LOOK_ALIKE = str.maketrans(
     "АВСЕНІЈКМОРЅТХУасеһіјкорѕхуԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧοϲ",
     "ABCEHIJKMOPSTXYacehijkopsxydABEZHIKMNOPTYXoc",
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hybridode.declarations import Network, Shape, entry_names, size
 from hybridode.language import syntax as s
@@ -33,8 +32,7 @@ class Wrong(Exception):
         self.place, self.message, self.hint, self.code = place, message, hint, code
 
 
-@dataclass(frozen=True)
-class _Reader:
+class _Reader(NamedTuple):
     """Reads option values: words as words, numbers as constants."""
 
     el: Elaboration
@@ -162,7 +160,10 @@ _READ: dict[str, Callable[[_Reader, s.Option], dict[str, Any]]] = {
 _CONFLICTS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
     ("an odd network cannot be `positive`", lambda o: o.get("symmetry") == "odd" and "positive" in o),
     ("an odd or even network has no `shift`", lambda o: bool(o.get("symmetry")) and any(o.get("shift", ()))),
-    ("an even network is not `monotone`", lambda o: o.get("symmetry") == "even" and any(m != "none" for m in o.get("monotone", ()))),
+    (
+        "an even network is not `monotone`",
+        lambda o: o.get("symmetry") == "even" and any(m != "none" for m in o.get("monotone", ())),
+    ),
     ("`positive` and `final` both shape the output", lambda o: "positive" in o and o.get("final", "linear") != "linear"),
 )
 

@@ -213,7 +213,9 @@ def _sum(el: Elaboration, c: s.Chain, frame: Frame) -> Visit:
     shape = el.agree(values, places, f"`{c.rest[0][0]}`", frame)
     if shape is None:
         return None
-    columns = [[node("neg", (e,)) for e in spread(v, shape)] if m else spread(v, shape) for v, m in zip(values, minus, strict=True)]
+    columns = [
+        [node("neg", (e,)) for e in spread(v, shape)] if m else spread(v, shape) for v, m in zip(values, minus, strict=True)
+    ]
     return Value(tuple(node("add", terms) for terms in zip(*columns, strict=True)), shape)
 
 
@@ -276,7 +278,9 @@ def _warn_zero_net(el: Elaboration, c: s.Chain, values: list[Value]) -> None:
     """`0*NN(…)`: nothing can be learnt."""
     zero = any(isinstance(p, s.Number) and p.value == 0 for p in (c.first, *(e for o, e in c.rest if o == "*")))
     if zero and any(e.op == "out" for v in values for e in v.elements):
-        el.findings.warn("W0501", "a network multiplied by 0 can learn nothing", c, "leave the term out, or give the factor a value")
+        el.findings.warn(
+            "W0501", "a network multiplied by 0 can learn nothing", c, "leave the term out, or give the factor a value"
+        )
 
 
 def _logic(el: Elaboration, c: s.Chain, frame: Frame) -> Visit:

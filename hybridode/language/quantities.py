@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from hybridode.declarations import Constant, Parameter, Shape, entry_names, size
 from hybridode.expr import Symbol
@@ -44,7 +45,9 @@ def declared_shape(el: Elaboration, statement: s.ValueStatement | s.InputStateme
             return None
         found.append(n)
     if size(tuple(found)) > MOST_ENTRIES:
-        el.findings.error("E0313", f"`{name}` has {size(tuple(found))} entries; at most {MOST_ENTRIES} are allowed", statement.name)
+        el.findings.error(
+            "E0313", f"`{name}` has {size(tuple(found))} entries; at most {MOST_ENTRIES} are allowed", statement.name
+        )
         return None
     return tuple(found)
 
@@ -105,7 +108,7 @@ def constants(el: Elaboration, statements: Iterable[s.ValueStatement]) -> list[C
     for component in components(by_name, edges):
         if is_circle(component, edges):
             way = circle(component, edges)
-            lines = [(by_name[n].name, f"`{n}` needs `{m}`") for n, m in zip(way[1:], way[2:], strict=False)]
+            lines = [(by_name[n].name, f"`{n}` needs `{m}`") for n, m in pairwise(way[1:])]
             message = f"constants in a circle: {' needs '.join(f'`{n}`' for n in way)}"
             el.findings.error("E0329", message, by_name[way[0]].name, "give one of them a number", lines)
             continue
@@ -161,8 +164,7 @@ def _refuse_modifiers(el: Elaboration, st: s.ValueStatement) -> None:
 
 
 # ---- parameters and learnt starts -----------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """Bounds (None: infinite), scale and `fixed` as written."""
 
     lower: float | None = None
@@ -221,10 +223,14 @@ def _range(el: Elaboration, st: s.ValueStatement, name: str) -> Range | None:
         el.findings.error("E0311", f"the bounds of `{name}` are the wrong way round or equal", m.bounds[0], hint)
         return None
     if scale == "log" and lower < 0:
-        el.findings.error("E0311", f"a `log` scale needs bounds from 0 up, `{name}` starts at {lower:g}", m.bounds[0], "drop `log`")
+        el.findings.error(
+            "E0311", f"a `log` scale needs bounds from 0 up, `{name}` starts at {lower:g}", m.bounds[0], "drop `log`"
+        )
         return None
     if scale == "logit" and (math.isinf(lower) or math.isinf(upper)):
-        el.findings.error("E0311", f"a `logit` scale needs two finite bounds for `{name}`", m.bounds[0], "use `log` or give a number")
+        el.findings.error(
+            "E0311", f"a `logit` scale needs two finite bounds for `{name}`", m.bounds[0], "use `log` or give a number"
+        )
         return None
     low, high = (None if math.isinf(end) else end for end in (lower, upper))
     return Range(low, high, scale, "fixed" in words, m.bounds[0])

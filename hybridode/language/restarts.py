@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from hybridode.declarations import AtEvent, Definition, Observation, State
 from hybridode.errors import Span
-from hybridode.expr import Expr, Symbol, postorder, sym, substitute, symbols
+from hybridode.expr import Expr, Symbol, postorder, substitute, sym, symbols
 from hybridode.language.findings import Findings
 from hybridode.language.graph import circle, components, is_circle
 from hybridode.language.later import refuse
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """The parts of a model in which `x(0)` may be read."""
 
     states: list[State]
@@ -81,15 +81,23 @@ def _place_in_file(s: Symbol, places: Mapping[str, Span]) -> tuple[bool, int]:
 
 def resolve(model: Model, origin: Expr | None, place: Span, findings: Findings) -> Model:
     """Every `x(0)` in dynamics, definitions, observations and events replaced by what the start is made of."""
-    entries = _entries(model)
-    starts = _expanded(entries, origin)
-    waiting = {s for roots in _roots(model) for s in symbols(*roots) if s.kind == "start"}
-    for symbol in waiting:
-        if starts.get(symbol) is None:
-            refuse(findings, "restart", place, f"reading `{symbol}(0)`, whose value depends on the time of the start,")
+    waiting = dict.fromkeys(s for roots in _roots(model) for s in symbols(*roots) if s.kind == "start")
+    meaning = meanings(model, waiting, origin)
+    for symbol, e in meaning.items():
+        if e is None:
+            report_time_of_start(symbol, place, findings)
             return model
-    meaning = {symbol: starts[symbol] for symbol in waiting}
     return _substituted(model, {k: v for k, v in meaning.items() if v is not None})
+
+
+def report_time_of_start(symbol: Symbol, place: Span, findings: Findings) -> None:
+    refuse(findings, "restart", place, f"reading `{symbol}(0)`, which depends on the time of the start,")
+
+
+def meanings(model: Model, waiting: Iterable[Symbol], origin: Expr | None) -> dict[Symbol, Expr | None]:
+    """What each `x(0)` (a symbol of kind "start") is made of; None where that needs the time of the start."""
+    starts = _expanded(_entries(model), origin)
+    return {symbol: starts.get(symbol) for symbol in waiting}
 
 
 def _roots(model: Model) -> Iterable[tuple[Expr, ...]]:

@@ -11,7 +11,7 @@ from hybridode.language import syntax as s
 from hybridode.language.frames import CONSTANTS, Elaboration, Frame, Usage
 from hybridode.language.names import count, listing, nearest
 from hybridode.language.quantities import declared_shape, unit_text
-from hybridode.language.values import Value
+from hybridode.language.values import Value, shape_text
 
 INPUT_INTERPOLATIONS = ("previous", "next", "linear", "cubic", "hermite", "akima", "rectilinear")
 TABLE_INTERPOLATIONS = ("linear", "previous", "next", "cubic", "akima")
@@ -73,8 +73,8 @@ def _columns(el: Elaboration, st: s.InputStatement, shape: Shape) -> tuple[tuple
             return None
         case s.ListLiteral():
             hint = f"write `input {name}[{len(st.source.items)}] from …`" if not shape else "use one source and numbered columns"
-            el.findings.error("E0313", f"a list of columns needs a vector input, `{name}` is {'one number' if not shape else 'a matrix'}",
-                              st.source, hint)  # fmt: skip
+            message = f"a list of columns needs a vector, `{name}` is {shape_text(shape)}"
+            el.findings.error("E0313", message, st.source, hint)
             return None
     hint = f'write `input {name} from data.{name}`, or `from "file.csv"`'
     el.findings.error("E0208", f"the input `{name}` needs a column of a source", st.source or st.name, hint)
@@ -121,7 +121,9 @@ def _rows(el: Elaboration, st: s.TableStatement, n: int) -> list[tuple[float, ..
     rows: list[tuple[float, ...]] = []
     for item in st.points.items:
         if not isinstance(item, s.ListLiteral) or len(item.items) != n + 1:
-            el.findings.error("E0324", f"every point of `{st.name.text}` is written `{form}`", item, f"{n + 1} numbers in brackets")
+            el.findings.error(
+                "E0324", f"every point of `{st.name.text}` is written `{form}`", item, f"{n + 1} numbers in brackets"
+            )
             return None
         value = el.evaluate(item, frame)
         row = None if value is None or not _is_plain(el, value, item, frame) else el.constant(value, item, frame)
@@ -160,7 +162,11 @@ def _grid(
     found = {(row[0], row[1]): row[2] for row in rows}
     if len(rows) != len(found) or len(found) != len(xs) * len(ys) or len(xs) < 2 or len(ys) < 2:
         missing = next(((x, y) for x, y in product(xs, ys) if (x, y) not in found), None)
-        because = f"the value at ({missing[0]:g}, {missing[1]:g}) is missing" if missing else "a point stands twice or an axis has one value"
+        because = (
+            f"the value at ({missing[0]:g}, {missing[1]:g}) is missing"
+            if missing
+            else "a point stands twice or an axis has one value"
+        )
         el.findings.error("E0324", f"the points of `{st.name.text}` are no full grid: {because}", st.points or st.name)
         return None
     return (xs, ys), tuple(found[point] for point in product(xs, ys))

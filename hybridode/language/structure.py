@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hybridode.language import syntax as s
 from hybridode.language.findings import Findings
@@ -14,8 +15,7 @@ from hybridode.language.scope import KINDS, Entity, Scope
 from hybridode.language.walk import mentions
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One equation for a state or some of its entries."""
 
     left: Left
@@ -173,7 +173,9 @@ def _entry(st: s.Equation, left: Left, found: Equations, scope: Scope, findings:
         hint = f"write `{written}' = …` for its dynamics or `{written}(0) = …` for its start"
         findings.error("E0303", f"`{written} = …` would define an entry of a state", st.left, hint)
     elif entity is not None and entity.kind != "definition":
-        findings.error("E0304", f"`{written} = …`: `{left.name}` is {KINDS[entity.kind]}", st.left, _INSTEAD[entity.kind].format(left.name))
+        findings.error(
+            "E0304", f"`{written} = …`: `{left.name}` is {KINDS[entity.kind]}", st.left, _INSTEAD[entity.kind].format(left.name)
+        )
     elif left.name not in scope.excused:
         hint = f"define the whole vector: `{left.name} = [… , …]`"
         findings.error("E0303", f"an intermediate is not defined entry by entry: `{written} = …`", st.left, hint)

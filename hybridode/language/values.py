@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from hybridode.declarations import Shape, size
 from hybridode.expr import Expr, Symbol, const, node, postorder, sym
@@ -12,8 +12,7 @@ from hybridode.expr import Expr, Symbol, const, node, postorder, sym
 MOST_ENTRIES = 100_000  # of one value; beyond it a file asks for more than it can mean
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     elements: tuple[Expr, ...]
     shape: Shape = ()
     boolean: bool = False
@@ -81,9 +80,9 @@ def matmul(a: Value, b: Value) -> Value | None:
     """Matrix product with NumPy's rules for vectors (vector @ vector is the dot product); None if the sizes disagree."""
     if not a.shape or not b.shape or len(a.shape) > 2 or len(b.shape) > 2:
         return None
-    rows, inner = (1, a.shape[0]) if len(a.shape) == 1 else (a.shape[0], a.shape[1])
-    columns = 1 if len(b.shape) == 1 else b.shape[1]
-    if b.shape[0] != inner or rows * inner * columns > 10 * MOST_ENTRIES:
+    rows, inner = (1, *a.shape)[-2:]
+    height, columns = (*b.shape, 1)[:2]
+    if height != inner or rows * inner * columns > 10 * MOST_ENTRIES:
         return None
     elements = tuple(
         _inner(a.elements[i * inner : (i + 1) * inner], b.elements[j::columns]) for i in range(rows) for j in range(columns)
@@ -120,7 +119,7 @@ def _power(a: float, b: float) -> float:
     return a**b if a >= 0 or b == math.floor(b) else math.nan
 
 
-_NUMBER: dict[str, Callable[..., float]] = {
+_NUMBER: dict[str, Any] = {
     "neg": lambda a: -a, "not": lambda a: not a, "exp": math.exp, "expm1": math.expm1, "exprel": _exprel, "log": math.log,
     "log1p": math.log1p, "log10": math.log10, "log2": math.log2, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
     "tan": math.tan, "asin": math.asin, "acos": math.acos, "atan": math.atan, "sinh": math.sinh, "cosh": math.cosh,

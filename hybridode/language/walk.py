@@ -28,7 +28,7 @@ def mentions(*roots: s.Node | None) -> Iterator[Mention]:
                 name = base_name(operand)
                 if name:
                     yield Mention(name, "derivative", node)
-                    stack += [index for index in reversed(_indices(operand))]
+                    stack += reversed(_indices(operand))
                 else:
                     stack.append(operand)
             case s.Call(function=function, arguments=arguments):
