@@ -15,10 +15,21 @@ from hybridode.declarations import Declarations
 from hybridode.equations.system import EquationSystem
 from hybridode.expr import Symbol
 from hybridode.solve.signals import Signals, jump_columns
+from hybridode.tape.interpret import Interpreter
 from hybridode.types import Array
 
 if TYPE_CHECKING:
     from hybridode.tape.tape import Tape
+
+
+def environment(t: Any, y: Any, args: Arguments) -> dict[str, Any]:
+    """The standard inputs of a model's tapes by name, JAX or NumPy as the arguments are."""
+    given = {f"{net}.{name}": array for net, arrays in args.weights.items() for name, array in arrays.items()}
+    given |= {"t": t, "y": y, "p": args.parameters}
+    if args.signals.count:
+        u, du = args.signals(t)
+        given |= {"u": u, "du": du, "u0": args.inputs_at_start}
+    return given
 
 
 class Arguments(eqx.Module):
@@ -104,6 +115,17 @@ class Compiled:
     def size(self) -> int:
         """Number of states, vectors flattened."""
         return len(self.system.states)
+
+    @cached_property
+    def interpreters(self) -> dict[str, Interpreter]:
+        """The tapes made ready for NumPy: for what needs no compiled code, and for finding out what went wrong."""
+        return {name: Interpreter(tape) for name, tape in self.tapes.items()}
+
+    def numbers(self, name: str, t: float, y: Any, args: Arguments) -> np.ndarray:
+        """The output of the tape `name` ("rates", "jacobian", "start", …) by the NumPy interpreter, float64."""
+        if name not in self.tapes:
+            return np.zeros(0)
+        return self.interpreters[name](environment(t, y, args))[name]
 
     @cached_property
     def landing_signals(self) -> tuple[int, ...]:

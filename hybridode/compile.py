@@ -1,0 +1,162 @@
+"""THE pipeline: declarations -> equations -> tapes -> JAX functions -> `Compiled`.
+
+Every stage is one call and shows itself to `dump(stage, value)`:
+
+    "declarations"                                   what the file says
+    "canonical", "rewrite", "fold", "jacobian", …    the equations after each pass
+    "tape rates", "tape jacobian", …                 the tapes
+    "jax rates", …                                   JAX's own form of the emitted functions (traced only if a dump is asked for)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hybridode.declarations import Declarations
+from hybridode.equations.pipeline import equations_of
+from hybridode.equations.system import EquationSystem
+from hybridode.expr import Expr, Symbol, const, symbols
+from hybridode.kernels.jax import emit
+from hybridode.networks.lower import lower
+from hybridode.solve.defaults import default_arguments, parameter_slices
+from hybridode.solve.field import rates_with_jacobian, vector_function
+from hybridode.solve.problem import Arguments, Compiled, EventTable
+from hybridode.tape.build import build
+from hybridode.tape.tape import Tape
+
+Dump = Callable[[str, Any], None]
+
+
+def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump: Dump | None = None) -> Compiled:
+    """A checked model made ready to be solved. `promoted` names constants that data or `set=` give values to."""
+    show = dump or (lambda stage, value: None)
+    show("declarations", declarations)
+    system = equations_of(declarations, frozenset(promoted), show)
+    tapes = tapes_of(system)
+    for name, tape in tapes.items():
+        show(f"tape {name}", tape)
+    emitted = {name: emit(tape) for name, tape in tapes.items()}
+    function = {name: vector_function(emitted.get(name), name) for name in OUTPUTS}
+    jacobian = system.jacobian or ()
+    rows, columns = tuple(e.row for e in jacobian), tuple(e.column for e in jacobian)
+    compiled = Compiled(
+        declarations=declarations,
+        system=system,
+        tapes=tapes,
+        rates=rates_with_jacobian(function["rates"], function["jacobian"], rows, columns, len(system.states)),
+        plain_rates=function["rates"],
+        start=lambda t0, args: function["start"](t0, jnp.zeros(0, args.parameters.dtype), args),
+        definitions=function["definitions"],
+        observables=function["observables"],
+        default_arguments=partial(default_arguments, system),
+        events=_event_table(system, emitted),
+        observable_index=observable_index(system),
+        definition_index={d.symbol: i for i, d in enumerate(system.definitions)},
+        parameter_slices=parameter_slices(system),
+        reads_input_rate=_reads_input_rate(system),
+    )
+    if dump is not None:
+        for name in function:
+            show(f"jax {name}", jax_text(compiled, name))
+    return compiled
+
+
+# The tapes of a model: name -> its one output of the same name. `at` statements have two more, see `_event_outputs`.
+OUTPUTS: Mapping[str, Callable[[EquationSystem], Sequence[Expr]]] = {
+    "rates": lambda system: system.rates,
+    "jacobian": lambda system: [e.expr for e in system.jacobian or ()],
+    "start": lambda system: system.starts,
+    "definitions": lambda system: [d.expr for d in system.definitions],
+    "observables": lambda system: [e for o in system.observations for e in o.exprs],
+}
+
+
+def tapes_of(system: EquationSystem) -> dict[str, Tape]:
+    """One tape per row of OUTPUTS that is not empty, and those of the `at` statements."""
+    make = partial(tape_of, system)
+    tapes = {name: make({name: exprs(system)}) for name, exprs in OUTPUTS.items() if exprs(system)}
+    if system.at_events:
+        times, values = _event_outputs(system)
+        tapes |= {"at_times": make(times), "at_values": make(values)}
+    return tapes
+
+
+def tape_of(system: EquationSystem, outputs: Mapping[str, Sequence[Expr]]) -> Tape:
+    """Expressions of a model as a tape over the standard inputs `t`, `y`, `p`, `u`, `du`, `u0` and the networks' arrays."""
+    declarations = system.declarations
+    return build(
+        outputs,
+        leaves=_leaves(system),
+        definitions=[(d.symbol, d.expr) for d in system.definitions],
+        networks={n.name: lower(n) for n in declarations.networks},
+        tables={t.name: t for t in declarations.tables},
+    )
+
+
+def _leaves(system: EquationSystem) -> dict[Symbol, tuple[str, int]]:
+    leaves = {Symbol("time", system.declarations.time): ("t", -1)}
+    leaves |= {s: ("y", i) for i, s in enumerate(system.states)}
+    leaves |= {s: ("p", i) for i, s in enumerate(system.parameters)}
+    for kind, vector in (("input", "u"), ("input_rate", "du"), ("start_input", "u0")):
+        leaves |= {Symbol(kind, s.name, s.index): (vector, i) for i, s in enumerate(system.inputs)}
+    return leaves
+
+
+def observable_index(system: EquationSystem) -> dict[tuple[str, str], int]:
+    """(column, argument of its distribution) -> place among the observables."""
+    names = [(o.column, name) for o in system.observations for name in o.names]
+    return {name: i for i, name in enumerate(names)}
+
+
+def _reads_input_rate(system: EquationSystem) -> tuple[bool, ...]:
+    """Per input whether anything that is integrated reads its time derivative."""
+    read = set(symbols(*system.rates, *(d.expr for d in system.definitions)))
+    return tuple(Symbol("input_rate", s.name, s.index) in read for s in system.inputs)
+
+
+def _event_outputs(system: EquationSystem) -> tuple[dict[str, list[Expr]], dict[str, list[Expr]]]:
+    never = const(np.inf)
+    events = system.at_events
+    times = {
+        "time": [e.time for e in events],
+        "every": [never if e.every is None else e.every for e in events],
+        "until": [never if e.until is None else e.until for e in events],
+    }
+    return times, {"at_values": [a.expr for e in events for a in e.assignments]}
+
+
+def _event_table(system: EquationSystem, emitted: Mapping[str, Callable[..., Any]]) -> EventTable | None:
+    if not system.at_events:
+        return None
+    belongs = [(i, a.state) for i, e in enumerate(system.at_events) for a in e.assignments]
+
+    def times(args: Arguments) -> tuple[Any, Any, Any]:
+        given = emitted["at_times"]({"p": args.parameters})
+        first, period, last = (given[name].astype(args.parameters.dtype) for name in ("time", "every", "until"))
+        return first, period, last
+
+    values = vector_function(emitted["at_values"], "at_values")
+    return EventTable(times, values, tuple(i for i, _ in belongs), tuple(s for _, s in belongs))
+
+
+def jax_text(compiled: Compiled, name: str = "rates") -> str:
+    """The jaxpr of one of a model's functions at its declared values, float64."""
+    with jax.enable_x64(True):
+        args = compiled.default_arguments(None, None, np.float64, stand_in=True)
+        y = np.zeros(compiled.size)
+        if name == "start":
+            return str(jax.make_jaxpr(compiled.start)(0.0, args))
+        function = {"rates": compiled.plain_rates, "jacobian": jacobian_entries(compiled)}.get(name) or getattr(compiled, name)
+        return str(jax.make_jaxpr(function)(0.0, y, args))
+
+
+def jacobian_entries(compiled: Compiled) -> Callable[..., Any]:
+    """(t, y, args) -> the entries of d rates / d states in the order of `system.jacobian`."""
+    tape = compiled.tapes.get("jacobian")
+    return vector_function(None if tape is None else emit(tape), "jacobian")

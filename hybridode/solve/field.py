@@ -1,0 +1,82 @@
+"""From emitted tapes to the functions of a model: (t, y, args) -> a vector, with the symbolic Jacobian as a derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+from hybridode.solve.problem import Arguments, environment
+from hybridode.types import Array
+
+Function = Callable[[Any, Array, Arguments], Array]
+_DENSE_UP_TO = 64  # states up to which a dense product with the Jacobian is quicker than a sparse one
+
+
+def vector_function(emitted: Callable[[Mapping[str, Any]], dict[str, Array]] | None, output: str) -> Function:
+    """One output of an emitted tape; an empty vector where there is none."""
+
+    def function(t: Any, y: Array, args: Arguments) -> Array:
+        if emitted is None:
+            return jnp.zeros(0, args.parameters.dtype)
+        return emitted(environment(t, y, args))[output].astype(args.parameters.dtype)
+
+    return function
+
+
+def rates_with_jacobian(plain: Function, jacobian: Function, rows: tuple[int, ...], columns: tuple[int, ...], n: int) -> Function:
+    """The rates, whose derivative with respect to y is `jacobian` -> (entries,) at (rows, columns); all else by JAX.
+
+    Diffrax's implicit methods ask for it column by column under vmap; the entries are then computed once.
+    """
+    product = _product(np.asarray(rows, np.int32), np.asarray(columns, np.int32), n)
+
+    @jax.custom_jvp
+    def rates(t: Any, y: Array, args: Arguments) -> Array:
+        return plain(t, y, args)
+
+    @partial(rates.defjvp, symbolic_zeros=True)
+    def rates_jvp(primals: tuple[Any, Array, Arguments], tangents: tuple[Any, Any, Any]) -> tuple[Array, Array]:
+        (t, y, args), (dt, dy, dargs) = primals, tangents
+        leaves, tree = jax.tree_util.tree_flatten((t, args))
+        changes = jax.tree_util.tree_leaves((dt, dargs), is_leaf=_is_zero)
+        moving = [i for i, change in enumerate(changes) if not _is_zero(change)]
+
+        def along(*moved: Array) -> Array:
+            whole = list(leaves)
+            for i, leaf in zip(moving, moved, strict=True):
+                whole[i] = leaf
+            t_moved, args_moved = jax.tree_util.tree_unflatten(tree, whole)
+            return plain(t_moved, y, args_moved)
+
+        if moving:
+            value, change = jax.jvp(along, tuple(leaves[i] for i in moving), tuple(changes[i] for i in moving))
+        else:
+            value = plain(t, y, args)
+            change = jnp.zeros_like(value)
+        return value, change if _is_zero(dy) else change + product(jacobian(t, y, args), dy)
+
+    return rates
+
+
+def _is_zero(change: Any) -> bool:
+    return isinstance(change, SymbolicZero)
+
+
+def _product(rows: np.ndarray, columns: np.ndarray, n: int) -> Callable[[Array, Array], Array]:
+    """Entries of a sparse matrix times a vector."""
+    if n > _DENSE_UP_TO:
+        return lambda entries, v: jax.ops.segment_sum(entries * v[columns], rows, n)
+    return lambda entries, v: dense_jacobian(entries, rows, columns, n) @ v
+
+
+def dense_jacobian(entries: Array, rows: np.ndarray, columns: np.ndarray, n: int) -> Array:
+    """The (n, n) matrix of sparse entries: a gather, which XLA does better than a scatter."""
+    place = np.full((n, n), len(rows), np.int32)
+    place[rows, columns] = np.arange(len(rows))
+    return jnp.append(entries, jnp.zeros((), entries.dtype))[place]
