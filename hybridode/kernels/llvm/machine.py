@@ -1,0 +1,57 @@
+"""LLVM IR text → machine code of this process, by llvmlite."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+
+@cache
+def _initialised() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple()
+
+
+def host() -> Any:
+    """A target machine of this processor. An execution engine owns and disposes of its machine, so each gets its own."""
+    features = llvm.get_host_cpu_features().flatten()
+    return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+
+
+def host_lanes(dtype: str = "float64") -> int:
+    """How many lanes the widest vector register of this processor holds."""
+    features = llvm.get_host_cpu_features()
+    bits = 512 if features.get("avx512f") else 256 if features.get("avx") else 128
+    return bits // (64 if dtype == "float64" else 32)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Compiled code; it lives as long as this object."""
+
+    engine: Any
+
+    def address(self, name: str) -> int:
+        """Address of a function."""
+        found = self.engine.get_function_address(name)
+        assert found, f"{name} is not in the module"
+        return found
+
+    def function(self, name: str, result: Any, *arguments: Any) -> Any:
+        """A function as a ctypes callable."""
+        return ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
+
+
+def compile_ir(text: str) -> Machine:
+    """Parse, verify and compile a module."""
+    machine = host()
+    module = llvm.parse_assembly(text)
+    module.verify()
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    return Machine(engine)
