@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,8 +15,7 @@ from hybridode.version import __version__
 app = typer.Typer(
     name="hybridode",
     help="Differential equations in a text file: known physics, learnable terms, fitted to data.",
-    epilog="Start with `hybridode new mymodel`, or see README.md. Each command explains itself: `hybridode fit --help`.",
-    no_args_is_help=True,
+    epilog="Start with `hybridode new mymodel`. Each command explains itself: `hybridode fit --help`.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,6 +26,20 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model file (.ode)
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more; show the traceback of a bug of ours.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter or constant another value.")]
+Sources = Annotated[list[str] | None, typer.Option("--source", metavar="NAME=FILE", help="The file behind `from NAME.column`.")]
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto or diffrax.")]
+Method = Annotated[str, typer.Option("--method", metavar="NAME", help="auto, tsit5, dopri8, kvaerno3, kvaerno5 or kencarp4.")]
+Rtol = Annotated[float | None, typer.Option("--rtol", metavar="X", help="Relative tolerance of the solver (1e-6).")]
+Atol = Annotated[float | None, typer.Option("--atol", metavar="X", help="Absolute tolerance of the solver (1e-8).")]
+To = Annotated[float | None, typer.Option("--to", metavar="T", help="The last time.")]
+Points = Annotated[int | None, typer.Option("--points", metavar="N", help="How many evenly spaced times are reported.")]
+At = Annotated[str | None, typer.Option("--at", metavar="T1,T2,...", help="The times that are reported.")]
+Data = Annotated[str | None, typer.Option("--data", metavar="FILE", help="Data that the inputs are read from.")]
+OutputFile = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write all rows as CSV; - for standard output.")
+]
+Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw the solution (.svg, .png or .pdf).")]
 
 
 def _version(wanted: bool) -> None:
@@ -34,36 +48,196 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def _root(
+def _settings(engine: str, method: str, rtol: float | None, atol: float | None) -> dict[str, Any]:
+    given = {"engine": engine, "method": method, "rtol": rtol, "atol": atol}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    """What stands before the command."""
+    """Differential equations in a text file: known physics, learnable terms, fitted to data."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
-def check(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model files (.ode), or - for standard input.")],
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name; NAME.ode is written.")],
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Report every error and warning of a model without running it.
+    """Write a commented model to start from.
 
     \b
     Example:
+      hybridode new growth
+    """
+    from hybridode.commands.new import new as run
+
+    run(name, Output(json, verbose, quiet))
+
+
+@app.command()
+def check(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model files (.ode).")],
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Report every error and warning of a model without running it.
+
+    \b
+    Examples:
       hybridode check examples/lynx_hare/lynx_hare.ode
+      hybridode check --json models/*.ode
     """
     from hybridode.commands.check import check as run
 
-    run(models, Output(json, verbose, quiet))
+    return run(models, Output(json, verbose, quiet))
+
+
+@app.command()
+def show(
+    model: Model,
+    stage: Annotated[
+        str, typer.Option("--stage", metavar="NAME", help="tree, model, equations, jacobian, tape or jax.")
+    ] = "model",
+    latex: Annotated[bool, typer.Option("--latex", help="Equations as LaTeX, for papers.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print what was understood, and each stage of the compiler.
+
+    \b
+    Examples:
+      hybridode show examples/lynx_hare/lynx_hare.ode
+      hybridode show examples/lynx_hare/lynx_hare.ode --stage jacobian
+      hybridode show examples/lynx_hare/lynx_hare.ode --latex
+    """
+    from hybridode.commands.show import show as run
+
+    run(model, stage, latex, Output(json, verbose, quiet))
+
+
+@app.command()
+def simulate(
+    model: Model,
+    to: To = None,
+    points: Points = None,
+    at: At = None,
+    set_: Set = None,
+    data: Data = None,
+    source: Sources = None,
+    engine: Engine = "auto",
+    method: Method = "auto",
+    rtol: Rtol = None,
+    atol: Atol = None,
+    output: OutputFile = None,
+    plot: Plot = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Integrate a model as it stands.
+
+    \b
+    Examples:
+      hybridode simulate examples/decay/decay.ode --to 10
+      hybridode simulate examples/decay/decay.ode --to 10 --points 200 --set k=0.5 -o out.csv --plot out.svg
+      hybridode simulate examples/decay/decay.ode --at 1,2,5 --method kvaerno5 --rtol 1e-9
+    """
+    from hybridode.commands.simulate import SimulateOptions
+    from hybridode.commands.simulate import simulate as run
+
+    settings = _settings(engine, method, rtol, atol)
+    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings)
+    return run(model, options, Output(json, verbose, quiet))
+
+
+@app.command()
+def fit(
+    context: typer.Context,
+    model: Model,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A data file (.csv).")],
+    starts: Annotated[int, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the starts and of the networks' weights.")] = 0,
+    hold_out: Annotated[
+        str | None, typer.Option("--hold-out", metavar="last:N", help="Keep the last N times from the fit.")
+    ] = None,
+    set_: Set = None,
+    fix: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME", help="Do not learn this parameter.")] = None,
+    column: Annotated[list[str] | None, typer.Option("--column", metavar="NAME=COLUMN", help="Which column is NAME.")] = None,
+    source: Sources = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory (MODEL.runs/001, 002, ...).")] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", metavar="S", help="Stop after S seconds, keep the best.")
+    ] = None,
+    engine: Engine = "auto",
+    method: Method = "auto",
+    rtol: Rtol = None,
+    atol: Atol = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Fit parameters, starts and networks to data.
+
+    \b
+    Examples:
+      hybridode fit examples/lynx_hare/lynx_hare.ode examples/lynx_hare/pelts.csv
+      hybridode fit model.ode data.csv --starts 10 --seed 1 --hold-out last:5
+      hybridode fit model.ode data.csv --set K=8 --fix K --column prey=Hare --out best
+    """
+    from hybridode.commands.fit import FitOptions
+    from hybridode.commands.fit import fit as run
+
+    settings = _settings(engine, method, rtol, atol)
+    lists = [tuple(given or ()) for given in (set_, fix, column, source)]
+    options = FitOptions(starts, seed, hold_out, *lists, out, max_seconds, settings)
+    command = shlex.join(["hybridode", *context.obj])
+    return run(model, data, options, command, Output(json, verbose, quiet))
+
+
+@app.command()
+def predict(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory that `hybridode fit` wrote.")],
+    to: To = None,
+    points: Points = None,
+    at: At = None,
+    set_: Set = None,
+    data: Data = None,
+    source: Sources = None,
+    method: Method = "auto",
+    rtol: Rtol = None,
+    atol: Atol = None,
+    output: OutputFile = None,
+    plot: Plot = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Continue a fitted model.
+
+    \b
+    Example:
+      hybridode predict examples/lynx_hare/lynx_hare.runs/001 --to 1930 -o forecast.csv
+    """
+    from hybridode.commands.predict import predict as go
+    from hybridode.commands.simulate import SimulateOptions
+
+    settings = _settings("auto", method, rtol, atol)
+    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings)
+    return go(run, options, Output(json, verbose, quiet))
 
 
 @app.command()
 def explain(
-    code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="A code such as E0203; without one, all are listed.")
-    ] = None,
+    code: Annotated[str | None, typer.Argument(metavar="CODE", help="A code such as E0203; without one, all are listed.")] = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -80,7 +254,10 @@ def explain(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and gives its exit code: 0 done, 1 model or data wrong, 2 wrong usage, 3 computation failed, 130 interrupted."""
+    """Runs a command and gives its exit code.
+
+    0 done, 1 model or data wrong, 2 wrong usage, 3 computation failed, 70 a bug of ours, 130 interrupted.
+    """
     from hybridode.commands.run import run_command
 
     return run_command(app, list(sys.argv[1:] if arguments is None else arguments))

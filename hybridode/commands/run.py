@@ -24,7 +24,7 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Runs `hybridode ARGUMENTS` and returns the exit code; every exception ends here."""
     output = Output(json="--json" in arguments)
     try:
-        code = app(args=list(arguments), standalone_mode=False)
+        code = app(args=list(arguments), standalone_mode=False, obj=list(arguments))
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except HybridodeError as error:

@@ -6,6 +6,7 @@ Drawn in a fixed palette; the report maps its colours to CSS variables, so that 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -117,8 +118,17 @@ def _paint_fit(axes: Axes, seen: pd.DataFrame, curve: pd.DataFrame, time_label: 
         part = points[points["censored"].astype(bool)]
         axes.plot(part["time"], part["observed"], "v", ms=4.8, mfc="none", mec=color, mew=1.1, linestyle="none")
     _limit_to(axes, seen["observed"], curve["location"])
-    axes.set_xlabel(time_label)
+    _time_axis(axes, time_label)
     axes.set_ylabel(label)
+
+
+def _time_axis(axes: Axes, label: str) -> None:
+    """Few ticks; whole numbers where the span is long (nobody says 1902.5)."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=high - low >= 6))
+    axes.set_xlabel(label)
 
 
 def _limit_to(axes: Axes, *values: Any) -> None:
@@ -151,7 +161,7 @@ def residual_figures(residuals: pd.DataFrame, time_label: str, most: int = 12) -
                     axes.plot(part["time"], part["residual"], "o", ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
             reach = max(2.5, 1.1 * float(np.max(np.abs(seen["residual"]))))
             axes.set_ylim(-reach, reach)
-            axes.set_xlabel(time_label)
+            _time_axis(axes, time_label)
             axes.set_ylabel("standardised residual")
 
         drawings.append(Drawing(f"residuals_{file_name(column)}", "residuals", f"{column}: residuals", draw(paint)))
@@ -159,24 +169,30 @@ def residual_figures(residuals: pd.DataFrame, time_label: str, most: int = 12) -
 
 
 def convergence_figure(trace: pd.DataFrame) -> list[Drawing]:
-    """The distance of the objective from the best value found, for every start; a new stage begins at a tick."""
+    """How far the objective is above the best value of its stage, for every start; a stage begins at a tick.
+
+    Stages may have objectives of their own (a network first sees a part of the data), so that each has its own best.
+    """
     finite = trace[np.isfinite(trace["objective"].astype(float))]
     if finite.empty:
         return []
-    best = float(np.min(finite["objective"]))
+    best = {stage: float(np.min(rows["objective"])) for stage, rows in finite.groupby("stage")}
+    floor = 1e-8 * max(1.0, *(abs(value) for value in best.values()))
 
     def paint(axes: Axes) -> None:
         for i, (start, rows) in enumerate(finite.groupby("start", sort=True)):
             color = SERIES[i % len(SERIES)]
-            # Iterations of the stages are counted from the first of the start.
-            steps = np.arange(1, len(rows) + 1)
-            gap = rows["objective"].to_numpy(float) - best + 1e-8 * max(1.0, abs(best))
-            axes.plot(steps, gap, color=color, linewidth=1.4, label=f"start {start}")
             stages = rows["stage"].to_numpy()
-            for k in [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1)]:
-                axes.plot(steps[k], gap[k], "|", color=color, ms=9)
+            gap = rows["objective"].to_numpy(float) - np.array([best[stage] for stage in stages]) + floor
+            begins = [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1), len(stages)]
+            for k, (first, last) in enumerate(itertools.pairwise(begins)):
+                steps = np.arange(first + 1, last + 1)
+                label = f"start {start}" if k == 0 else None
+                axes.plot(steps, gap[first:last], color=color, linewidth=1.4, label=label)
+                axes.plot(steps[:1], gap[first : first + 1], "|", color=color, ms=9)
                 if i == 0:
-                    axes.annotate(str(stages[k]), (steps[k], gap[k]), xytext=(3, 4), textcoords="offset points", fontsize=7.5)
+                    place = (steps[0], gap[first])
+                    axes.annotate(str(stages[first]), place, xytext=(3, 4), textcoords="offset points", fontsize=7.5)
         axes.set_yscale("log")
         axes.set_xlabel("iteration")
         axes.set_ylabel("objective above the best")
@@ -197,7 +213,7 @@ def state_figures(predictions: pd.DataFrame, observed: Sequence[str], time_label
             for i, name in enumerate(dict.fromkeys(rows["series"])):
                 part = rows[rows["series"] == name].sort_values("time")
                 axes.plot(part["time"], part["location"], color=SERIES[i % len(SERIES)], linewidth=1.6)
-            axes.set_xlabel(time_label)
+            _time_axis(axes, time_label)
             axes.set_ylabel(state)
 
         drawings.append(Drawing(f"state_{file_name(state)}", "states", f"{state} (not observed)", draw(paint)))

@@ -69,28 +69,19 @@ def number_literal(value: Any) -> str:
 
 
 def _value_edits(file: s.File, values: Mapping[str, Any]) -> Iterator[_Edit]:
-    written = {f"{_state_of(e)}(0)": e.right for e in file.statements if isinstance(e, s.Equation) and _state_of(e)}
     for statement in file.statements:
         if not isinstance(statement, s.ValueStatement) or statement.kind not in ("param", "const", "state"):
             continue
         name = statement.name.text + ("(0)" if statement.kind == "state" else "")
         if name not in values:
             continue
-        place = statement.value if statement.value is not None else written.get(name)
+        place = statement.value
         literal = number_literal(values[name])
         if place is not None:
             yield _Edit(place.start, place.end, literal + _unit_of(place))
         else:
             at = _end_of_head(statement)
             yield _Edit(at, at, f" = {literal}")
-
-
-def _state_of(equation: s.Equation) -> str:
-    """`x` of an equation `x(0) = …`, else ""."""
-    left = equation.left
-    if isinstance(left, s.Call) and len(left.arguments) == 1 and isinstance(left.arguments[0], s.Number):
-        return left.function.name if isinstance(left.function, s.Ref) else ""
-    return ""
 
 
 def _unit_of(value: s.Expression) -> str:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
 TEMPLATES = Path(__file__).parent / "templates"
-STATUS = {  # status of result.json -> (word, explanation)
-    "converged": ("converged", ""),
-    "stopped": ("stopped early", "A limit of iterations or of time was reached before the optimiser was satisfied."),
-    "interrupted": ("interrupted", "The fit was interrupted; this is the best point found so far."),
-    "failed": ("failed", "No acceptable fit was found. The numbers below are where it ended, not an answer."),
+STATUS = {  # status of result.json -> (word, colour, explanation)
+    "converged": ("converged", "good", ""),
+    "stopped": ("stopped early", "warn", "A limit of iterations or of time was reached before the optimiser was satisfied."),
+    "interrupted": ("interrupted", "warn", "The fit was interrupted; this is the best point found so far."),
+    "failed": ("failed", "bad", "No acceptable fit was found. The numbers below are where it ended, not an answer."),
 }
 
 
@@ -46,6 +46,13 @@ def with_power(text: str) -> Markup:
     return Markup("{}<sup>{}</sup>").format(head, exponent) if caret else Markup("{}").format(text)
 
 
+def with_code(text: str) -> Markup:
+    """What stands in backquotes as code."""
+    parts = text.split("`")
+    marked = [Markup("<code>{}</code>").format(part) if i % 2 else Markup("{}").format(part) for i, part in enumerate(parts)]
+    return Markup("").join(marked)
+
+
 def duration(seconds: Any) -> str:
     """Seconds in words of a size that is read at a glance."""
     if seconds is None:
@@ -59,18 +66,19 @@ def report_html(run: FitRun, drawings: Sequence[Drawing], command: str | None = 
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["num"] = lambda value, digits=4: with_power(significant(value, digits))
+    environment.filters["code"] = with_code
     environment.filters["duration"] = duration
     return environment.get_template("report.html").render(**_context(run, drawings, command))
 
 
 def _context(run: FitRun, drawings: Sequence[Drawing], command: str | None) -> dict[str, Any]:
     result = run.result
-    word, explanation = STATUS[result["status"]]
+    word, tone, explanation = STATUS[result["status"]]
     shown = [{**asdict(drawing), "svg": Markup(page_svg(drawing))} for drawing in drawings]
     return {
         "declarations": run.declarations,
         "result": result,
-        "status": {"word": word, "explanation": explanation, "good": result["status"] == "converged"},
+        "status": {"word": word, "tone": tone, "explanation": explanation},
         "equations": [
             {"title": g.title, "math": Markup(g.math), "more": g.more} for g in equation_groups(run.dataset.declarations)
         ],

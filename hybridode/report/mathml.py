@@ -26,6 +26,7 @@ _LONGEST = 2_000  # nodes of one expression that are typeset; functions that cal
 _LETTERS_AND_DIGITS = re.compile(r"([^\W\d_]+)(\d+)")
 
 _MINUS = "<mo>−</mo>"
+_TALL = re.compile("<(mfrac|msup|msubsup|mtable|msqrt)")
 
 Piece = tuple[str, int]  # markup, how tightly it holds together
 
@@ -65,7 +66,9 @@ def number(value: float) -> str:
 
 
 def parenthesised(text: str) -> str:
-    return row("<mo>(</mo>", text, "<mo>)</mo>")
+    """In parentheses, which grow only with what is tall: fonts round a subscript's depth up to the next larger sign."""
+    stretchy = "" if _TALL.search(text) else " stretchy='false'"
+    return row(f"<mo{stretchy}>(</mo>", text, f"<mo{stretchy}>)</mo>")
 
 
 def expression(root: Expr, time: str = "t") -> str:

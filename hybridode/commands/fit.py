@@ -1,0 +1,99 @@
+"""`hybridode fit`: model and data in, a run directory and a table of parameters out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybridode.commands.numbers import short, table
+from hybridode.commands.options import numbers_by_name, pairs
+from hybridode.commands.output import Output
+from hybridode.commands.progress import ProgressDisplay
+from hybridode.commands.run import INTERRUPTED
+
+if TYPE_CHECKING:
+    from hybridode.fit.run import FitRun
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The options of `hybridode fit` as given."""
+
+    starts: int = 1
+    seed: int = 0
+    hold_out: str | None = None
+    set: tuple[str, ...] = ()
+    fix: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    out: str | None = None
+    max_seconds: float | None = None
+    settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
+
+
+def fit(model: str, data: str, options: FitOptions, command: str, output: Output) -> int:
+    """Fits, writes the run directory and returns the exit code: 0, 3 when no fit was found, 130 when interrupted."""
+    set_ = numbers_by_name("--set", options.set)
+    columns, sources = pairs("--column", options.columns), pairs("--source", options.sources)
+    import hybridode as ho
+    from hybridode.report.run_directory import new_directory, write_run
+
+    loaded = ho.load(model)
+    output.diagnostics(loaded.declarations.warnings)
+    out = Path(options.out) if options.out is not None else None
+    directory = new_directory(Path(model), out)
+    try:
+        with ProgressDisplay(output.quiet or output.json) as progress:
+            run = ho.fit(
+                loaded, data, set=set_, fix=options.fix, starts=options.starts, seed=options.seed, hold_out=options.hold_out,
+                columns=columns, sources=sources, progress=progress, max_seconds=options.max_seconds, **options.settings,
+            )  # fmt: skip
+        write_run(run, directory, command)
+    finally:
+        if not any(directory.iterdir()):  # nothing came out: an empty folder would look like a run
+            directory.rmdir()
+    output.data({"ok": run.result["status"] != "failed", "directory": str(directory), "result": run.result})
+    output.result(summary(run, directory))
+    return {"failed": 3, "interrupted": INTERRUPTED}.get(run.result["status"], 0)
+
+
+def summary(run: FitRun, directory: Path) -> str:
+    """What a fit ends with: what was understood, the parameters, the statistics, where everything is."""
+    parts = []
+    if run.dataset.notes:
+        parts.append("\n".join(run.dataset.notes))
+    parts.append(parameter_table(run))
+    parts.append(statistics_text(run))
+    parts.append(f"report: {directory / 'report.html'}\nmodel:  {directory / 'fitted.ode'}")
+    return "\n\n".join(parts)
+
+
+def parameter_table(run: FitRun) -> str:
+    """Name, value, standard error, 95 % interval, unit and remarks of every parameter."""
+    rows = []
+    for row in run.parameters_table.to_dict("records"):
+        interval = f"{short(row['lower95'], 4)} … {short(row['upper95'], 4)}" if short(row["lower95"]) != "–" else "–"
+        remark = "fixed" if row["fixed"] else "at its bound" if row["at_bound"] else ""
+        reason = row["reason"] if isinstance(row["reason"], str) and not row["fixed"] else ""
+        rows.append([str(row["name"]), short(row["value"]), short(row["se"], 2), interval, str(row["unit"] or ""),
+                     ", ".join(text for text in (remark, reason) if text)])  # fmt: skip
+    return table(["parameter", "value", "std. error", "95 % interval", "unit", ""], rows, frozenset({1, 2, 3}))
+
+
+def statistics_text(run: FitRun) -> str:
+    """Likelihood, information criteria, status, hold-out and time."""
+    result = run.result
+    objective = result["objective"]
+    lines = [
+        f"{result['status']}: negative log-likelihood {short(objective['nll'], 7)} over {objective['n_data']} observations"
+        f" · AIC {short(objective['aic'], 6)} · BIC {short(objective['bic'], 6)}"
+    ]
+    if result.get("status_reason"):
+        lines.append(str(result["status_reason"]))
+    if result.get("hold_out"):
+        score = result["hold_out"]
+        lines.append(f"held out: rmse {short(score['rmse'])} · log score {short(score['log_score'])} per observation")
+    timing = result["timing"]
+    lines.append(f"time: compile {timing['compile']:.1f} s · fit {timing['fit']:.1f} s · total {timing['total']:.1f} s")
+    return "\n".join(lines)

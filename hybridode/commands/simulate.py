@@ -1,0 +1,115 @@
+"""`hybridode simulate`: integrates a model as it stands; and `hybridode predict`, the same for a fitted one."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybridode.commands.numbers import short, table
+from hybridode.commands.options import numbers, numbers_by_name, pairs
+from hybridode.commands.output import Output
+from hybridode.errors import Diagnostic, NumericsError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PICTURES = ("svg", "png", "pdf")
+SHOWN = 11  # rows of the table on the screen
+
+
+@dataclass(frozen=True)
+class SimulateOptions:
+    """The options of `hybridode simulate` as given."""
+
+    to: float | None = None
+    points: int | None = None
+    at: str | None = None
+    set: tuple[str, ...] = ()
+    data: str | None = None
+    sources: tuple[str, ...] = ()
+    output: str | None = None
+    plot: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
+
+
+def simulate(model: str, options: SimulateOptions, output: Output) -> int:
+    """Integrates; writes `-o` and `--plot`; shows a short table. A failed solve keeps what was computed (exit code 3)."""
+    set_ = numbers_by_name("--set", options.set)
+    sources = pairs("--source", options.sources)
+    at = numbers("--at", options.at) if options.at is not None else None
+    _check_times(options, at)
+    import hybridode as ho
+
+    loaded = ho.load(model)
+    output.diagnostics(loaded.declarations.warnings)
+    try:
+        solution = loaded.simulate(
+            to=options.to, points=options.points, at=at, set=set_, data=options.data, sources=sources, **options.settings
+        )
+    except NumericsError as error:
+        if error.partial is not None:
+            _deliver(error.partial, options, output)
+        raise
+    _deliver(solution, options, output)
+    return 0
+
+
+def _check_times(options: SimulateOptions, at: list[float] | None) -> None:
+    if options.to is None and at is None and options.data is None:
+        raise UsageError(Diagnostic("E0805", "it is not said how far to simulate", hint="add `--to TIME` or `--at T1,T2,…`"))
+    if options.points is not None and options.points < 2:
+        raise UsageError(Diagnostic("E0805", f"--points {options.points} makes no sense", hint="at least 2 points"))
+    if options.plot is not None and Path(options.plot).suffix.lstrip(".").lower() not in PICTURES:
+        message = f"`--plot {options.plot}`: the ending names no picture format that can be written"
+        raise UsageError(Diagnostic("E0810", message, hint=f"one of .{', .'.join(PICTURES)}"))
+
+
+def _deliver(solution: Any, options: SimulateOptions, output: Output) -> None:
+    """Writes and shows a solution, complete or not."""
+    rows = solution.to_pandas()
+    if options.output == "-":
+        print(rows.to_csv(index=False, lineterminator="\n"), end="")
+    elif options.output is not None:
+        write_table(rows, Path(options.output))
+        output.result(f"wrote {options.output} ({len(rows)} rows)")
+    if options.plot is not None:
+        write_picture(solution, Path(options.plot))
+        output.result(f"wrote {options.plot}")
+    output.data(
+        {
+            "ok": bool(solution.successful),
+            "columns": {str(name): rows[name].tolist() for name in rows.columns},
+            "t_end": solution.t_end,
+            "stats": solution.stats,
+        }
+    )
+    if options.output is None:
+        output.result(short_table(rows))
+    output.detail("\n".join(f"{name}: {value}" for name, value in solution.stats.items()))
+
+
+def short_table(rows: pd.DataFrame) -> str:
+    """At most SHOWN rows, evenly chosen, first and last among them."""
+    count = len(rows)
+    chosen = sorted({round(i * (count - 1) / (SHOWN - 1)) for i in range(SHOWN)}) if count > SHOWN else range(count)
+    cells = [[short(value, 6) for value in rows.iloc[i]] for i in chosen]
+    text = table([str(c) for c in rows.columns], cells, frozenset(range(len(rows.columns))))
+    return text if count <= SHOWN else f"{text}\n({len(chosen)} of {count} rows; `-o out.csv` writes all)"
+
+
+def write_table(rows: pd.DataFrame, path: Path) -> None:
+    """A table as CSV. Raises UsageError E0809."""
+    from hybridode.report.run_directory import table_text, write_atomically
+
+    write_atomically(path, table_text(rows).encode("utf-8"))
+
+
+def write_picture(solution: Any, path: Path) -> None:
+    """The solution's plot in the format of the file's ending. Raises UsageError E0809."""
+    from hybridode.report.run_directory import write_atomically
+
+    picture = io.BytesIO()
+    solution.plot().savefig(picture, format=path.suffix.lstrip(".").lower())
+    write_atomically(path, picture.getvalue())
