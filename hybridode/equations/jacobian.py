@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from hybridode.equations.derivative_rules import gradient, total
+from hybridode.equations.derivative_rules import total
 from hybridode.equations.folding import folded
 from hybridode.equations.system import EquationSystem, JacobianEntry
 from hybridode.expr import ONE, Expr, Symbol, mul, node, postorder, rebuild
@@ -19,8 +19,11 @@ Gradient = Callable[[Expr], Mapping[Expr, Expr]]
 MOST_ENTRIES = 2_000_000  # beyond (a mean field over thousands of states) the Jacobian is left to the tape's derivatives
 
 
-def jacobian(system: EquationSystem, gradient_of: Gradient = gradient) -> EquationSystem:
-    """Fills `jacobian`, sorted by row and column; leaves it None if the incidence says that it has more than MOST_ENTRIES."""
+def jacobian(system: EquationSystem, gradient_of: Gradient) -> EquationSystem:
+    """Fills `jacobian`, sorted by row and column; leaves it None if the incidence says that it has more than MOST_ENTRIES.
+
+    `gradient_of`: a ShapeCache's `gradient`, or that of `derivative_rules`.
+    """
     if sum(map(len, system.incidence)) > MOST_ENTRIES:
         return system
     chain = _Chain({s: i for i, s in enumerate(system.states)}, gradient_of)

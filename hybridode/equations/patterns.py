@@ -161,15 +161,15 @@ def _power(e: Expr) -> Hit | None:
         return Hit(root if n > 0 else div(ONE, root), ROOT)
     if n != round(n) or not (-4 <= n <= 8) or n in (0.0, 1.0):
         return None
-    raised = _raised(base, abs(int(n)))
-    return Hit(raised if n > 0 else div(ONE, raised), POWER)
+    product_ = raised(base, abs(int(n)))
+    return Hit(product_ if n > 0 else div(ONE, product_), POWER)
 
 
-def _raised(x: Expr, n: int) -> Expr:
+def raised(x: Expr, n: int) -> Expr:
     """x^n by squaring: x*x, x*x*x, (x*x)*(x*x), …"""
     if n <= 3:
         return mul(*[x] * n)
-    half = _raised(x, n // 2)
+    half = raised(x, n // 2)
     return mul(half, half) if n % 2 == 0 else mul(half, half, x)
 
 

@@ -7,32 +7,37 @@ from collections.abc import Callable
 from hybridode.declarations import Declarations
 from hybridode.equations.canonical import canonical
 from hybridode.equations.folding import fold
+from hybridode.equations.gradients import ShapeCache
 from hybridode.equations.incidence import incidence
 from hybridode.equations.jacobian import jacobian
 from hybridode.equations.rewrite import rewrite
 from hybridode.equations.system import EquationSystem
 from hybridode.equations.verify import verify
 
-Pass = Callable[[EquationSystem], EquationSystem]
+Pass = Callable[[EquationSystem, ShapeCache], EquationSystem]
 Dump = Callable[[str, EquationSystem], None]
 
 PASSES: tuple[tuple[str, Pass], ...] = (
-    ("rewrite", rewrite),  # singular, cancelling and overflowing forms into safe ones, recorded
-    ("fold", fold),  # numbers that are certain
-    ("incidence", incidence),  # which rate reads which state; blocks
-    ("jacobian", jacobian),  # d rates / d states, symbolic and sparse
+    ("rewrite", lambda system, shapes: rewrite(system)),  # singular, cancelling and overflowing forms into safe ones, recorded
+    ("fold", lambda system, shapes: fold(system)),  # numbers that are certain
+    ("incidence", lambda system, shapes: incidence(system)),  # which rate reads which state; blocks
+    ("jacobian", lambda system, shapes: jacobian(system, shapes.gradient)),  # d rates / d states, sparse, SymPy once per shape
 )
 
 
-def equations_of(declarations: Declarations, promoted: frozenset[str] = frozenset(), dump: Dump | None = None) -> EquationSystem:
+def equations_of(
+    declarations: Declarations, promoted: frozenset[str] = frozenset(), dump: Dump | None = None, shapes: ShapeCache | None = None
+) -> EquationSystem:
     """The equation system of a checked model after all passes.
 
     `promoted`: constants that become parameters. `dump(name, system)` is called after every pass, "canonical" first.
+    `shapes` may be shared by many models: derivatives of shapes that it knows are not worked out again.
     """
+    shapes = ShapeCache() if shapes is None else shapes
     system = canonical(declarations, promoted)  # vectors laid out, constants folded, definitions ordered, starts explicit
     _settle("canonical", system, dump)
     for name, change in PASSES:
-        system = change(system)
+        system = change(system, shapes)
         _settle(name, system, dump)
     return system
 

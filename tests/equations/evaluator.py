@@ -45,7 +45,8 @@ NUMPY: dict[str, Callable[..., Any]] = {
 
 EXACT: dict[str, Callable[..., Any]] = {
     "neg": lambda a: -a, "exp": mpmath.exp, "expm1": mpmath.expm1,
-    "exprel": lambda a: mpmath.expm1(a) / a if a else mpmath.mpf(1), "exprel_slope": lambda a: _exprel_slope(a), "log": mpmath.log, "log1p": mpmath.log1p, "sqrt": mpmath.sqrt, "tanh": mpmath.tanh, "abs": abs,
+    "exprel": lambda a: mpmath.expm1(a) / a if a else mpmath.mpf(1), "exprel_slope": lambda a: _exprel_slope(a),
+    "log": mpmath.log, "log1p": mpmath.log1p, "sqrt": mpmath.sqrt, "tanh": mpmath.tanh, "abs": abs,
     "softplus": lambda a: mpmath.log1p(mpmath.exp(a)), "sigmoid": lambda a: 1 / (1 + mpmath.exp(-a)),
     "div": lambda a, b: a / b, "pow": mpmath.power,
     "add": _fold(lambda a, b: a + b), "mul": _fold(lambda a, b: a * b),

@@ -1,4 +1,4 @@
-"""Rewrites: what they match, that they are identities, and that they keep digits where the written form loses them (mpmath, 50 digits)."""
+"""Rewrites: what they match, that they are identities, that they keep digits where the written form loses them (mpmath)."""
 
 from __future__ import annotations
 
