@@ -124,6 +124,9 @@ def _select(b: TapeBuilder, condition: Node, x: Node, y: Node) -> Node | None:
     if c.op == "const" and c.shape == ():
         chosen, other = (x, y) if c.attrs[0] else (y, x)
         return _wide(b, chosen, other)
+    inner = b.instructions[x]
+    if inner.op == "select" and inner.args[0] == condition:
+        return x if inner.args[2] == y else b.select(condition, inner.args[1], y)
     return x if x == y and (b.shape(x) or not c.shape) else None
 
 

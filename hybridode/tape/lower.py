@@ -1,15 +1,40 @@
-"""From one scalar expression's operation to the tape's: the same functions serve scalars and whole groups."""
+"""From the operations of expressions to the tape's: the same functions serve scalars and whole groups."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from hybridode.expr import Expr
+import numpy as np
+
+from hybridode.expr import Expr, Symbol
+from hybridode.tape.derive import tangents
+from hybridode.tape.shapes import Shape
+from hybridode.tape.tables import Piecewise
 from hybridode.tape.tape import TapeBuilder
 
 Node = int
+Lowering = Callable[[TapeBuilder, Node], Node]
 
 
+@dataclass(frozen=True)
+class Sources:
+    """Where expressions get their leaves from (see `build`)."""
+
+    leaves: Mapping[Symbol, tuple[str, int]]
+    shapes: Mapping[str, Shape]
+    definitions: Mapping[Symbol, Expr]
+    networks: Mapping[str, Lowering]
+    tables: Mapping[str, Piecewise]
+
+    def place(self, symbol: Symbol) -> tuple[str, int]:
+        """Input and place of a leaf."""
+        assert symbol in self.leaves, f"{symbol} ({symbol.kind}) is neither a leaf nor a definition"
+        return self.leaves[symbol]
+
+
+# ---- elementwise ----------------------------------------------------------------------------------------------------
 def _left_to_right(op: str) -> Callable[..., Node]:
     def lower(b: TapeBuilder, *args: Node) -> Node:
         total = args[0]
@@ -57,5 +82,56 @@ def as_number(b: TapeBuilder, node: Node) -> Node:
     return b.select(node, b.const(1.0), b.const(0.0)) if b.boolean[node] else node
 
 
-def is_leaf(e: Expr) -> bool:
-    return e.op in ("sym", "const")
+# ---- everything else ------------------------------------------------------------------------------------------------
+def lower_node(b: TapeBuilder, sources: Sources, op: str, data: Any, args: Sequence[Node]) -> Node:
+    """One operation of an expression on lowered operands (scalars, or vectors of one length)."""
+    return LOWER[op](b, *args) if op in LOWER else _OTHER[op](b, sources, data, args)
+
+
+def _symbol(b: TapeBuilder, sources: Sources, symbol: Symbol, args: Sequence[Node]) -> Node:
+    name, place = sources.place(symbol)
+    whole = b.input(name, sources.shapes[name])
+    return whole if place < 0 else b.element(whole, place)
+
+
+def _table(b: TapeBuilder, sources: Sources, name: str, args: Sequence[Node]) -> Node:
+    return b.make("table", *args, attrs=(sources.tables[name], (0,) * len(args)))
+
+
+def _table_slope(b: TapeBuilder, sources: Sources, data: tuple[str, int], args: Sequence[Node]) -> Node:
+    return b.make("table", *args, attrs=(sources.tables[data[0]], tuple(int(j == data[1]) for j in range(len(args)))))
+
+
+def _net(b: TapeBuilder, sources: Sources, name: str, args: Sequence[Node]) -> Node:
+    return sources.networks[name](b, b.concat(args))
+
+
+def _net_jacobian(b: TapeBuilder, sources: Sources, name: str, args: Sequence[Node]) -> Node:
+    return network_jacobian(b, sources.networks[name], b.concat(args))
+
+
+def network_jacobian(b: TapeBuilder, network: Lowering, x: Node) -> Node:
+    """The derivatives of the outputs by the inputs: flat over (output, input), or over (output, input, evaluation)."""
+    shape = b.shape(x)
+    out = network(b, x)
+    columns = []
+    for j in range(shape[0]):
+        seed = np.zeros(shape)
+        seed[j] = 1.0
+        tangent = tangents(b, {x: b.constant(seed)}, [out])[0]
+        columns.append(b.broadcast(b.const(0.0), b.shape(out)) if tangent is None else tangent)
+    # Columns stand one after the other as (input, output[, evaluation]); the result has outputs first.
+    inputs, outputs, k = shape[0], b.shape(out)[0], shape[1] if len(shape) == 2 else 1
+    at = [(j * outputs + o) * k + i for o in range(outputs) for j in range(inputs) for i in range(k)]
+    return b.gather(b.concat(columns), at)
+
+
+_OTHER: dict[str, Callable[[TapeBuilder, Sources, Any, Sequence[Node]], Node]] = {
+    "const": lambda b, sources, value, args: b.const(value),
+    "sym": _symbol,
+    "table": _table,
+    "table_slope": _table_slope,
+    "net": _net,
+    "net_jacobian": _net_jacobian,
+    "out": lambda b, sources, number, args: b.element(args[0], number),
+}
