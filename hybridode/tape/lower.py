@@ -73,6 +73,8 @@ LOWER: dict[str, Callable[..., Node]] = {
     "ge": _swapped("le"),
     "pow": TapeBuilder.power,
     "mm": lambda b, x, k: b.div(x, b.add(k, x)),
+    "digamma": _as_written("digamma"),
+    "exprel_slope": lambda b, x: b.make("exprel_slope", x, attrs=1),
     "where": _where,
 }
 
