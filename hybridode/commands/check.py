@@ -22,7 +22,7 @@ def check(models: Sequence[str], output: Output) -> int:
         output.diagnostics(diagnostics)
         if declarations is not None:
             output.result(f"{name}: {description(declarations)}")
-        else:
+        elif not output.json:
             errors = sum(d.severity == "error" for d in diagnostics)
             output.note(f"{name}: {errors} error{'s' if errors != 1 else ''}")
     return 0 if good else 1

@@ -24,7 +24,10 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Runs `hybridode ARGUMENTS` and returns the exit code; every exception ends here."""
     output = Output(json="--json" in arguments)
     try:
-        code = app(args=list(arguments), standalone_mode=False, obj=list(arguments))
+        # Not through `app()`, which answers interruptions and closed pipes in its own way.
+        command = typer.main.get_command(app)
+        with command.make_context("hybridode", list(arguments), obj=list(arguments)) as context:
+            code = command.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except HybridodeError as error:

@@ -106,7 +106,7 @@ def _residuals(data: pd.DataFrame, hybrid: bool) -> pd.DataFrame:
                     "log_density": -(z**2) / 2,
                     "used": used,
                     "censored": False,
-                }  # fmt: skip
+                }
             )
         )
     return pd.concat(rows, ignore_index=True)
@@ -140,7 +140,7 @@ def _table(declarations: Any) -> pd.DataFrame:
                 "at_bound": p.name == "sigma_lynx",
                 "fixed": fixed,
                 "reason": "fixed" if fixed else "",
-            }  # fmt: skip
+            }
         )
     return pd.DataFrame(rows)
 
