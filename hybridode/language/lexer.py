@@ -188,8 +188,13 @@ def _ends_open(tokens: list[Token], newline: int, opener: int, text: str, eager:
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     if is_statement_word(tokens[i], after, text):
         return True
-    if not _looks_like_start(tokens, i) or tokens[opener].kind == "_LBRACE":
+    if not _looks_like_start(tokens, i):
+        return False
+    if eager:
+        return True
+    if tokens[opener].kind == "_LBRACE":
         return False  # in a block `x = 0` is `x := 0` misspelt
     is_option = after is not None and after.kind == "_EQUAL"
-    is_call = tokens[opener].kind == "_LPAR" and tokens[opener - 1].kind in ("NAME", "WORD", "PRIME", "_RPAR", "_RSQB")
-    return eager or not (is_option and is_call and tokens[newline - 1].kind in ("_COMMA", "_LPAR", "_NL"))
+    called = tokens[opener - 1].kind if opener > 0 else ""
+    is_call = tokens[opener].kind == "_LPAR" and called in ("NAME", "WORD", "PRIME", "_RPAR", "_RSQB")
+    return not (is_option and is_call and tokens[newline - 1].kind in ("_COMMA", "_LPAR", "_NL"))

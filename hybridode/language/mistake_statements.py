@@ -24,7 +24,7 @@ def _after_unit(c: Stuck) -> bool:
 
 
 def _in_bounds(c: Stuck) -> bool:
-    return bool(c.open) and c.tokens[c.open[-1] - 1].text == "in"
+    return bool(c.open) and c.open[-1] > 0 and c.tokens[c.open[-1] - 1].text == "in"
 
 
 def _option_follows(c: Stuck) -> bool:
