@@ -48,10 +48,9 @@ class Batch(eqx.Module):
 
 @dataclass(frozen=True, eq=False)
 class RecordPlaces:
-    """Where the records of each observation stand: series (N,), index in the series' records (N,), place (N,) in the padded row."""
+    """Where the records of each observation stand: series (N,), place (N,) in the padded row."""
 
     series: np.ndarray
-    record: np.ndarray
     place: np.ndarray
 
 
@@ -100,7 +99,6 @@ def _column(series: tuple[Series, ...], k: int) -> tuple[Column, RecordPlaces]:
         value[row, :n], censored[row, :n], used[row, :n] = s.records.value[index], s.records.censored[index], 1.0
     where = RecordPlaces(
         np.repeat(np.arange(len(series)), [len(i) for i in mine]),
-        np.concatenate([*mine, np.zeros(0, int)]).astype(int),
         np.concatenate([*(np.arange(len(i)) for i in mine), np.zeros(0, int)]).astype(int),
     )
     return Column(time, value, censored, used), where
@@ -121,7 +119,10 @@ def up_to(batch: Batch, fraction: float) -> Batch:
     if fraction >= 1:
         return batch
     end = batch.t0 + fraction * (np.asarray(batch.horizon) - batch.t0)
-    use = {k: np.take_along_axis(np.asarray(batch.ts), np.asarray(c.time), axis=1) <= end[:, None] for k, c in enumerate(batch.columns)}
+    use = {
+        k: np.take_along_axis(np.asarray(batch.ts), np.asarray(c.time), axis=1) <= end[:, None]
+        for k, c in enumerate(batch.columns)
+    }
     return with_use(batch, use)
 
 

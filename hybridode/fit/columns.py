@@ -174,11 +174,7 @@ def _increasing(table: Table) -> str:
     for j, name in enumerate(table.names):
         values = [cells.read_cell(t, table.decimal) for t in table.column(j)]
         numbers = [c.value for c in values]
-        if (
-            name
-            and not any(c.problem or c.censored for c in values)
-            and all(a <= b for a, b in pairwise(numbers))
-        ):
+        if name and not any(c.problem or c.censored for c in values) and all(a <= b for a, b in pairwise(numbers)):
             if numbers[0] < numbers[-1]:
                 return name
     return ""

@@ -16,7 +16,7 @@ from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic
 from hybridode.fit import columns
 from hybridode.fit.columns import Roles
-from hybridode.fit.constants import constant_value
+from hybridode.fit.evaluate import constant_value
 from hybridode.fit.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
 from hybridode.fit.sources import Knots, own_inputs, source_inputs
 from hybridode.fit.table import Table, data_error, read_table

@@ -62,7 +62,9 @@ class Objective:
     @cached_property
     def rows(self) -> tuple[noises.Noise, ...]:
         """The noise model of each observation."""
-        return tuple(noises.noise_of(o.distribution, [n for n, _ in o.arguments]) for o in self.compiled.declarations.observations)
+        return tuple(
+            noises.noise_of(o.distribution, [n for n, _ in o.arguments]) for o in self.compiled.declarations.observations
+        )
 
     @cached_property
     def places(self) -> np.ndarray:
@@ -145,7 +147,9 @@ class Objective:
         return prior, penalty
 
     # ---- value and derivatives ------------------------------------------------------------------------------------------
-    def _finish(self, loss: Array, extra: tuple[Array, Array], gradient: Any, fisher: Any, result: Array, impossible: Array) -> Evaluation:
+    def _finish(
+        self, loss: Array, extra: tuple[Array, Array], gradient: Any, fisher: Any, result: Array, impossible: Array
+    ) -> Evaluation:
         ok = jnp.all(result == results.SUCCESS) & jnp.all(impossible == 0)
         value = loss + extra[0] + extra[1]
         ok = ok & jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
@@ -205,7 +209,9 @@ class Objective:
         failed = [int(r) for r in np.ravel(evaluation.results) if int(r) != results.SUCCESS]
         if failed:
             return results.RESULTS[failed[0]] + (f" ({len(failed)} series)" if np.size(evaluation.results) > 1 else "")
-        for o, row, count in zip(self.compiled.declarations.observations, self.rows, np.ravel(evaluation.impossible), strict=True):
+        for o, row, count in zip(
+            self.compiled.declarations.observations, self.rows, np.ravel(evaluation.impossible), strict=True
+        ):
             if count:
                 return f"{count} predictions of `{o.column}` are impossible: {row.name} needs {row.requirement}"
         return "the objective is not finite"

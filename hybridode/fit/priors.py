@@ -12,7 +12,7 @@ import numpy as np
 from hybridode.declarations import Declarations
 from hybridode.errors import Diagnostic, ModelError
 from hybridode.fit.columns import symbols_of_constants
-from hybridode.fit.constants import constant_value
+from hybridode.fit.evaluate import constant_value
 from hybridode.fit.noise import PRIORS, PriorDensity
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.types import Array

@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Progress:
-    """One iteration. `objective` is inf and `gradient_norm` NaN where the step failed; `elapsed` in seconds since the fit began."""
+    """One iteration. `elapsed` is in seconds since the fit began."""
 
     stage: str
     start: int

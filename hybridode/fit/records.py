@@ -11,7 +11,7 @@ from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic
 from hybridode.fit import cells, columns
 from hybridode.fit.columns import LongForm, Roles
-from hybridode.fit.constants import constant_value
+from hybridode.fit.evaluate import constant_value
 from hybridode.fit.table import Table
 
 _MOST = 20  # problems reported from one file

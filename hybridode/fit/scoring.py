@@ -100,13 +100,19 @@ def fisher_scoring(
             noise = _NOISE * (1 + abs(point.value))
             flatter = np.linalg.norm(trial.gradient / safe) < 0.9 * np.linalg.norm(point.gradient / safe)
             ratio = actual / gain if gain > 0 else 0.0
-            if ratio > 1e-3 and actual > 0.01 * noise or flatter and actual > -noise and gain < 10 * noise:
+            if (ratio > 1e-3 and actual > 0.01 * noise) or (flatter and actual > -noise and gain < 10 * noise):
                 point = trial
                 recorder.accept(point.theta, point.value, point.gradient)
                 polishing = polishing + 1 if small else 0
             elif small or gain < noise:
                 return _end(point, "converged", f"expected gain {gain:.1e}", iteration)
-            radius = 0.3 * min(radius, length) if ratio < 0.25 and gain > noise else max(radius, 3 * length) if ratio > 0.75 else radius
+            radius = (
+                0.3 * min(radius, length)
+                if ratio < 0.25 and gain > noise
+                else max(radius, 3 * length)
+                if ratio > 0.75
+                else radius
+            )
         if polishing > 15:
             return _end(point, "converged", f"expected gain {gain:.1e}", iteration)
         if radius < 1e-12:

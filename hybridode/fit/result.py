@@ -1,0 +1,116 @@
+"""`result.json`, schema 1: a finished fit as plain data. Every null is explained by a sibling `…_reason`."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hybridode.declarations import Declarations, Network, Parameter, entry_names
+from hybridode.fit.search import StartResult
+from hybridode.version import __version__
+
+SCHEMA = 1
+_PACKAGES = ("jax", "diffrax", "equinox", "optax", "numpy", "scipy", "pandas")
+
+
+def result_schema() -> dict[str, Any]:
+    """The JSON schema of `result.json`."""
+    return json.loads(files("hybridode.fit").joinpath("result_schema.json").read_text(encoding="utf-8"))
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that shapes the numbers."""
+    return {"hybridode": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
+
+
+def objective_entry(nll: float, value: float, parts: Sequence[float], n_data: int, n_free: int, reason: str) -> dict[str, Any]:
+    """nll: negative log-likelihood of the records that were fitted; value: with priors and regularisers."""
+    if not np.isfinite(nll):
+        nothing = dict.fromkeys(("nll", "aic", "bic", "value", "prior", "regulariser"))
+        return {**nothing, **{f"{k}_reason": reason for k in nothing}, "n_data": n_data, "n_free": n_free}
+    return {
+        "nll": nll, "n_data": n_data, "n_free": n_free, "aic": 2 * n_free + 2 * nll,
+        "bic": n_free * float(np.log(max(n_data, 1))) + 2 * nll,
+        "value": value, "prior": float(parts[1]), "regulariser": float(parts[2]),
+    }  # fmt: skip
+
+
+def parameter_entries(declarations: Declarations, table: pd.DataFrame) -> dict[str, Any]:
+    """One entry per param or learnt start; arrays are nested lists with their shape."""
+    rows = {row["name"]: row for row in table.to_dict("records")}
+    return {p.name: _parameter(p, [rows[n] for n in entry_names(p.name, p.shape)]) for p in declarations.parameters}
+
+
+def _parameter(p: Parameter, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    low = None if p.lower is None or not np.isfinite(p.lower) else p.lower
+    high = None if p.upper is None or not np.isfinite(p.upper) else p.upper
+    entry: dict[str, Any] = {
+        "value": _nested([_number(r["value"]) for r in rows], p.shape),
+        "se": _nested([_number(r["se"]) for r in rows], p.shape),
+        "interval95": _interval(rows, p.shape),
+        "bounds": [low, high], "unit": p.unit,
+        "at_bound": any(r["at_bound"] for r in rows), "fixed": all(r["fixed"] for r in rows),
+    }  # fmt: skip
+    if p.shape:
+        entry["shape"] = list(p.shape)
+    if low is None or high is None:
+        entry["bounds_reason"] = "null: no bound on that side"
+    reasons = [f"{r['name']}: {r['reason']}" if p.shape else str(r["reason"]) for r in rows if r["reason"]]
+    text = "; ".join(reasons) or "not available"
+    if any(_number(r["value"]) is None for r in rows):
+        entry["value_reason"] = text
+    if any(_number(r["se"]) is None for r in rows):
+        entry["se_reason"] = entry["interval95_reason"] = text
+    return entry
+
+
+def _interval(rows: Sequence[Mapping[str, Any]], shape: tuple[int, ...]) -> Any:
+    """[lo, hi], for arrays nested lists of the two; null for a scalar without one."""
+    if not shape:
+        pair = [_number(rows[0]["lower95"]), _number(rows[0]["upper95"])]
+        return None if None in pair else pair
+    return [_nested([_number(r[key]) for r in rows], shape) for key in ("lower95", "upper95")]
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
+    """A flat list as lists within lists (row-major); a scalar for shape ()."""
+    if not shape:
+        return values[0]
+    for size in reversed(shape[1:]):
+        values = [values[i : i + size] for i in range(0, len(values), size)]
+    return values
+
+
+def network_entries(networks: Sequence[Network], weights: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Layers (inputs, hidden, outputs) and how many numbers were learnt."""
+    out = {}
+    for n in networks:
+        layers = [int(weights[n.name][f"W{i}"].shape[1]) for i in range(len(n.hidden) + 1)]
+        layers.append(int(weights[n.name][f"W{len(n.hidden)}"].shape[0]))
+        count = sum(int(np.size(a)) for name, a in weights[n.name].items() if name[0] in "Wb")
+        out[n.name] = {"layers": layers, "n_weights": count, "frozen": n.freeze}
+    return out
+
+
+def start_entries(results: Sequence[StartResult]) -> list[dict[str, Any]]:
+    """How each start ended."""
+    out = []
+    for r in results:
+        value = _number(r.objective)
+        row: dict[str, Any] = {"start": r.start, "status": r.status, "objective": value, "iterations": r.iterations,
+                               "rejected_steps": r.rejected, "reason": r.reason}  # fmt: skip
+        if value is None:
+            row["objective_reason"] = r.reason or "nothing could be computed"
+        out.append(row)
+    return out

@@ -1,0 +1,343 @@
+"""`fit`: a model and a data file in, a `FitRun` out. The stages stand in `_fit`, in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from hybridode.compile import compile_model
+from hybridode.declarations import Declarations, entry_names
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.fit import result as results
+from hybridode.fit.batch import Batch, RecordPlaces, build_batch, parameter_places, signals_of, with_use
+from hybridode.fit.data import Dataset, experiments
+from hybridode.fit.holdout import held_out
+from hybridode.fit.initial import scale_networks
+from hybridode.fit.multistart import starting_points
+from hybridode.fit.objective import Objective
+from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
+from hybridode.fit.priors import bind_priors
+from hybridode.fit.progress import Progress, Recorder
+from hybridode.fit.search import StartResult, best_of, evaluate_point, run_starts, starts_note
+from hybridode.fit.smooth import smooth_states
+from hybridode.fit.tables import (
+    hold_out_scores,
+    parameters_table,
+    predictions_table,
+    residuals_table,
+    solve_curves,
+    trace_table,
+)
+from hybridode.fit.uncertainty import Uncertainty, none_known, uncertainty
+from hybridode.networks.initialise import initialise
+from hybridode.solve.events import EventPlan, plan_events
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.stiffness import choose_method
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STARTS = 8  # by default, of a model without networks: a start costs little beside compiling, and local optima are common
+_SE_MOST = 400  # trainable numbers up to which the Fisher matrix is computed for standard errors
+_FALLBACK = "kvaerno5"  # where an explicit method could not solve the model at any start
+
+
+@dataclass
+class FitRun:
+    """A finished fit. `parameters` are in natural units, by parameter; `weights` hold each network's arrays with shift, scale
+    and out_scale; `result` is `result.json`. The tables are described in docs/run-directory.md."""
+
+    declarations: Declarations
+    compiled: Compiled
+    dataset: Dataset
+    parameters: dict[str, Any]
+    weights: dict[str, dict[str, np.ndarray]]
+    result: dict[str, Any]
+    predictions: pd.DataFrame
+    residuals: pd.DataFrame
+    trace: pd.DataFrame
+    parameters_table: pd.DataFrame
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """converged, stopped, interrupted or failed."""
+        return self.result["status"]
+
+
+def fit(
+    model: Any,
+    data: str | Path | pd.DataFrame,
+    *,
+    set: Mapping[str, Any] | None = None,
+    fix: Iterable[str] | None = None,
+    starts: int | None = None,
+    seed: int = 0,
+    hold_out: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    sources: Mapping[str, str | Path | pd.DataFrame] | None = None,
+    settings: Settings | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    max_seconds: float | None = None,
+) -> FitRun:
+    """Fits a model (`Model` or `Declarations`) to data (path of a CSV file, or a DataFrame). Runs in float64.
+
+    set: other values to begin with (params, consts, learnt starts; consts stay constant). fix: names that are not learnt; a
+    mapping sets them too. starts: None means 8, or 1 with networks. hold_out: `last:5` or `fraction:0.2` of each series' times.
+    columns: names of the model -> columns of the file. sources: names -> files of inputs. Ctrl-C and `max_seconds` end the
+    search; the best point so far is reported (status "interrupted", "stopped"). A model that cannot be solved at any start
+    gives status "failed". Raises DataError (E06), UsageError (E08), ModelError.
+    """
+    began = time.perf_counter()
+    declarations: Declarations = getattr(model, "declarations", model)
+    fixed = dict(fix) if isinstance(fix, Mapping) else dict.fromkeys(fix or ())
+    values = {**(set or {}), **{k: v for k, v in fixed.items() if v is not None}}
+    if starts is not None and starts < 1:
+        raise UsageError(Diagnostic("E0853", f"{starts} starts make no fit", hint="give at least one start"))
+    check_names(declarations, values, "set")
+    check_names(declarations, fixed, "fix")
+    folder = Path(declarations.source.name).parent
+    with jax.enable_x64(True):
+        dataset = experiments(declarations, data, columns, sources, folder)
+        return _fit(declarations, dataset, values, frozenset(fixed), starts, seed, hold_out, settings or Settings(),
+                    Recorder(progress, max_seconds, began=began))  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """Everything that does not change while the optimisers run."""
+
+    objective: Objective
+    batch: Batch
+    fitted: Batch  # without what is held out
+    places: tuple[RecordPlaces, ...]
+    held: list[np.ndarray]
+    seconds: float
+
+
+def _fit(
+    declarations: Declarations, dataset: Dataset, values: Mapping[str, Any], fixed: frozenset[str], starts: int | None, seed: int,
+    hold_out: str | None, settings: Settings, recorder: Recorder,
+) -> FitRun:  # fmt: skip
+    recorder.log += dataset.notes
+    held = held_out(dataset, hold_out)
+    prepared = _prepare(dataset, values, fixed, held, settings, recorder)
+    objective = prepared.objective
+    networks = bool(trainable_weights(objective.networks, objective.weights))
+    count = starts if starts is not None else 1 if networks or not objective.n_parameters else STARTS
+    recorder.starts = count
+    points = _points(objective, values, count, seed)
+    found, early = _search(prepared, points, dataset, seed, recorder)
+    if early != "interrupted" and settings.method == "auto":
+        prepared, found = _with_better_method(prepared, found, points, dataset, settings, recorder)
+    recorder.log.append(starts_note(found, count))
+    return _finish(declarations, dataset, prepared, found, early, seed, hold_out, recorder)
+
+
+# ---- before the search --------------------------------------------------------------------------------------------------
+def _prepare(
+    dataset: Dataset, values: Mapping[str, Any], fixed: frozenset[str], held: list[np.ndarray], settings: Settings, recorder: Recorder
+) -> _Prepared:  # fmt: skip
+    began = time.perf_counter()
+    d = dataset.declarations
+    constants = {c.name for c in d.constants}
+    promoted = dataset.promoted | {n for n in constants if any(k == n or k.startswith(f"{n}[") for k in values)}
+    compiled = compile_model(d, promoted)
+    d = compiled.declarations
+    batch, places = build_batch(compiled, dataset)
+    used = {
+        k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
+    }
+    masks = {k: _padded_mask(batch, places[k], used[k], k) for k in used}
+    fitted = with_use(batch, masks) if any(h.any() for h in held) else batch
+    arguments = compiled.arguments(dict(values), dict(dataset.series[0].inputs) or None)
+    base = np.array(arguments.parameters, float)
+    space = parameter_space(d.parameters, fixed, dataset.given)
+    curves = smooth_states(dataset, used)
+    weights = {name: {k: np.array(a, float) for k, a in arrays.items()} for name, arrays in arguments.weights.items()}
+    if weights:
+        weights = scale_networks(d, dataset, curves, {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights)
+    method, plan = _method(compiled, arguments, batch, weights, settings, recorder), _plan(compiled, arguments, batch)
+    objective = Objective(
+        compiled, space, d.networks, base, weights, bind_priors(d, space), method, settings, plan,
+        tuple(bool(np.any(np.asarray(c.censored) != 0)) for c in batch.columns),
+    )  # fmt: skip
+    return _Prepared(objective, batch, fitted, places, held, time.perf_counter() - began)
+
+
+def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: int) -> np.ndarray:
+    mask = np.zeros(np.shape(batch.columns[k].used), bool)
+    mask[places.series, places.place] = np.concatenate(used)
+    return mask
+
+
+def _method(
+    compiled: Compiled, arguments: Arguments, batch: Batch, weights: Mapping[str, Any], settings: Settings, recorder: Recorder
+) -> str:
+    """The integration method at these numbers: the user's, or chosen by measured stiffness."""
+    if settings.method != "auto":
+        return settings.method
+    row = int(np.argmax(batch.horizon - batch.t0))
+    scaled: Any = replace(arguments, weights=dict(weights))
+    method, reason, _ = choose_method(compiled, scaled, float(batch.t0[row]), float(batch.ts[row, -1]), settings)
+    recorder.log.append(f"method {METHODS[method].title}: {reason}")
+    return method
+
+
+def _plan(compiled: Compiled, arguments: Arguments, batch: Batch) -> EventPlan | None:
+    """Room for every firing of `at` statements in the longest series, and some more as parameters may move the times."""
+    plans = [
+        plan_events(compiled, arguments, float(a), float(b), spare=True) for a, b in zip(batch.t0, batch.ts[:, -1], strict=True)
+    ]
+    counts = [p.counts for p in plans if p is not None]
+    return EventPlan(tuple(max(c) for c in zip(*counts, strict=True))) if counts else None
+
+
+def _points(objective: Objective, values: Mapping[str, Any], count: int, seed: int) -> list[np.ndarray]:
+    """Where the starts begin: parameters from the design, networks initialised anew for each (the first as compiled)."""
+    space = objective.space
+    z = space.unconstrain(dict(values))
+    points = []
+    for number, point in enumerate(starting_points(space, objective.priors, z, count, seed)):
+        weights = {
+            n.name: {**objective.weights[n.name], **initialise(n, seed + number)}
+            if not (n.weights or n.freeze)
+            else objective.weights[n.name]
+            for n in objective.networks
+        }
+        points.append(pack(point, objective.networks, weights))
+    return points
+
+
+# ---- the search -----------------------------------------------------------------------------------------------------------
+def _search(
+    prepared: _Prepared, points: list[np.ndarray], dataset: Dataset, seed: int, recorder: Recorder
+) -> tuple[list[StartResult], str]:
+    networks = len(points[0]) > prepared.objective.n_parameters
+    used = {
+        k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, prepared.held, strict=True)]
+        for k in range(len(dataset.columns))
+    }
+    curves = smooth_states(dataset, used) if networks else []
+    return run_starts(prepared.objective, prepared.fitted, points, curves, recorder)
+
+
+def _with_better_method(
+    prepared: _Prepared,
+    found: list[StartResult],
+    points: list[np.ndarray],
+    dataset: Dataset,
+    settings: Settings,
+    recorder: Recorder,
+) -> tuple[_Prepared, list[StartResult]]:
+    """The choice of method measured again where the search ended; another method continues from there."""
+    objective, best = prepared.objective, best_of(found)
+    if best is None:
+        if METHODS[objective.method].implicit:
+            return prepared, found
+        method, points = _FALLBACK, points[:1]
+        recorder.log.append(
+            f"no start could be solved with {METHODS[objective.method].title}: {METHODS[method].title} tries the first again"
+        )
+    else:
+        args: Any = _numbers(objective, best.theta)
+        row = int(np.argmax(prepared.batch.horizon - prepared.batch.t0))
+        args = Arguments(args.parameters, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start)
+        end = float(prepared.batch.ts[row, -1])
+        method, reason, _ = choose_method(objective.compiled, args, float(prepared.batch.t0[row]), end, settings)
+        if METHODS[method].implicit == METHODS[objective.method].implicit:
+            return prepared, found
+        recorder.log.append(f"at the optimum the method is {METHODS[method].title}: {reason}; the search continues with it")
+        points = [best.theta]
+    prepared = replace(prepared, objective=replace(objective, method=method))
+    again, _ = run_starts(prepared.objective, prepared.fitted, points, [], recorder)
+    return prepared, [*found, *(replace(r, start=len(found) + r.start) for r in again)] if best is None else [
+        *(r for r in found if r.start != best.start), replace(again[0], start=best.start)]  # fmt: skip
+
+
+def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
+    """Arguments without inputs at theta, in NumPy."""
+    z, weights = unpack(theta, objective.n_parameters, objective.networks, objective.weights)
+    p = np.array(objective.base)
+    p[objective.places] = objective.space.vector(z)
+    k = len(objective.compiled.system.inputs)
+    return Arguments(p, weights, None, np.zeros(k))  # type: ignore[arg-type]
+
+
+# ---- after the search -------------------------------------------------------------------------------------------------------
+def _finish(
+    declarations: Declarations, dataset: Dataset, prepared: _Prepared, found: list[StartResult], early: str, seed: int,
+    hold_out: str | None, recorder: Recorder,
+) -> FitRun:  # fmt: skip
+    objective, k = prepared.objective, prepared.objective.n_parameters
+    best = best_of(found)
+    theta = found[0].theta if best is None else best.theta
+    status, reason = _status(found, best, early)
+    searched = recorder.elapsed
+    evaluation, unknown = _uncertainty(objective, prepared.fitted, theta, best is not None)
+    curves = solve_curves(objective, dataset, prepared.batch, theta)
+    residuals = residuals_table(objective, dataset, curves, prepared.held)
+    table = parameters_table(dataset.declarations, objective, theta, unknown, dataset.given)
+    numbers = _numbers(objective, theta)
+    weights = {name: {key: np.asarray(a) for key, a in arrays.items()} for name, arrays in numbers.weights.items()}
+    n_data = int(sum(np.sum(np.asarray(c.used)) for c in prepared.fitted.columns))
+    parts = np.asarray(evaluation.parts)
+    nll = float(parts[0]) if best else np.nan
+    result: dict[str, Any] = {
+        "schema": results.SCHEMA, "model": declarations.name, "status": status, "status_reason": reason,
+        "objective": results.objective_entry(nll, float(evaluation.value), parts, n_data, len(theta), reason),
+        "parameters": results.parameter_entries(dataset.declarations, table),
+        "networks": results.network_entries(objective.networks, weights),
+        "hold_out": hold_out_scores(residuals, hold_out), "seed": seed, "starts": results.start_entries(found),
+        "settings": {"engine": "diffrax", "method": objective.method, "gradient": "forward" if len(theta) == k else "reverse",
+                     "rtol": objective.settings.rtol, "atol": objective.settings.atol},
+        "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
+                 "unmatched": list(dataset.unmatched)},
+        "timing": {"compile": prepared.seconds, "fit": searched - prepared.seconds, "total": recorder.elapsed},
+        "versions": results.versions(),
+    }  # fmt: skip
+    if result["hold_out"] is None:
+        result["hold_out_reason"] = "nothing was held out"
+    return FitRun(
+        declarations, objective.compiled, dataset, _natural(objective, numbers), weights, result,
+        predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
+    )  # fmt: skip
+
+
+def _status(found: list[StartResult], best: StartResult | None, early: str) -> tuple[str, str]:
+    if early == "interrupted":
+        return "interrupted", "interrupted by the user; the best point so far"
+    if best is None:
+        return "failed", f"no start could be evaluated: {found[0].reason}"
+    if early:
+        return "stopped", early
+    return best.status, best.reason
+
+
+def _uncertainty(objective: Objective, batch: Batch, theta: np.ndarray, solved: bool) -> tuple[Any, Uncertainty]:
+    k = objective.n_parameters
+    if len(theta) > _SE_MOST:
+        e = objective.with_gradient(theta, batch)
+        return e, none_known(objective.space, theta[:k], f"not computed: {len(theta)} numbers were learnt, more than {_SE_MOST}")
+    e = objective.with_fisher(theta, batch)
+    if not solved or not np.isfinite(e.value):
+        return e, none_known(objective.space, theta[:k], "the model could not be evaluated here")
+    point = evaluate_point(objective, batch, theta)
+    return e, uncertainty(objective.space, theta[:k], point.fisher)
+
+
+def _natural(objective: Objective, numbers: Arguments) -> dict[str, Any]:
+    """All parameters in natural units by name: numbers, or arrays of their shape."""
+    places = parameter_places(objective.compiled)
+    out: dict[str, Any] = {}
+    for p in objective.compiled.declarations.parameters:
+        values = np.array([numbers.parameters[places[n]] for n in entry_names(p.name, p.shape)])
+        out[p.name] = values.reshape(p.shape) if p.shape else float(values[0])
+    return out

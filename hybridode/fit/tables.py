@@ -1,0 +1,173 @@
+"""The tables of a finished fit: predictions, residuals, parameters, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from hybridode.declarations import Declarations, entry_names
+from hybridode.fit import noise as noises
+from hybridode.fit.batch import Batch, parameter_places
+from hybridode.fit.data import Dataset
+from hybridode.fit.objective import Objective
+from hybridode.fit.progress import Recorder
+from hybridode.fit.uncertainty import Uncertainty
+from hybridode.solve.diffrax import integrate
+
+_GRID = 200  # times of the dense curves
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The fitted model along each series: ts (S, T), states (S, T, n), observed arguments (S, T, q), results (S,)."""
+
+    ts: np.ndarray
+    states: np.ndarray
+    observed: np.ndarray
+    results: np.ndarray
+
+
+def solve_curves(objective: Objective, dataset: Dataset, batch: Batch, theta: np.ndarray) -> Curves:
+    """One solve per series at the records' times and on a dense grid to the last record, held-out ones included."""
+    grids = [np.unique(np.concatenate([np.linspace(s.start, s.end, _GRID), s.times])) for s in dataset.series]
+    longest = max(len(g) for g in grids)
+    ts = np.stack([np.pad(g, (0, longest - len(g)), mode="edge") for g in grids])
+
+    def of_series(series: Batch, ts: Any) -> Any:
+        args: Any = objective.numbers(jnp.asarray(theta), series)
+        raw = integrate(
+            objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", events=objective.plan
+        )
+        args = args.at_start(series.t0)
+        return raw.ys_left, jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left), raw.result
+
+    states, observed, results = jax.jit(jax.vmap(of_series))(batch, ts)
+    return Curves(ts, np.asarray(states), np.asarray(observed), np.asarray(results))
+
+
+def _arguments(objective: Objective, curves: Curves, k: int, row: int, times: np.ndarray) -> list[np.ndarray]:
+    """Arguments of observation k's noise in series `row` at some of its times."""
+    at = np.searchsorted(curves.ts[row], times)
+    return [curves.observed[row, at, place] for place in objective.argument_places[k]]
+
+
+def predictions_table(objective: Objective, dataset: Dataset, curves: Curves, held: Sequence[np.ndarray]) -> pd.DataFrame:
+    """series, time, column, location, lower95, upper95, kind ("data", "hold_out", "curve", "state")."""
+    frames = []
+    for row, series in enumerate(dataset.series):
+        grid = np.unique(curves.ts[row])
+        for k, name in enumerate(dataset.columns):
+            mine = series.records.column == k
+            seen = np.unique(series.records.time[mine & ~held[row]])
+            hidden = np.setdiff1d(series.records.time[mine & held[row]], seen)
+            for kind, times in (("data", seen), ("hold_out", hidden), ("curve", grid)):
+                arguments = _arguments(objective, curves, k, row, times)
+                low, high = objective.rows[k].interval(*arguments)
+                frames.append(_frame(series.name, times, name, objective.rows[k].location(*arguments), low, high, kind))
+        at = np.searchsorted(curves.ts[row], grid)
+        for i, symbol in enumerate(objective.compiled.system.states):
+            nothing = np.full(len(grid), np.nan)
+            frames.append(_frame(series.name, grid, str(symbol), curves.states[row, at, i], nothing, nothing, "state"))
+    kept = [f for f in frames if len(f)]
+    return pd.concat(kept, ignore_index=True)
+
+
+def _frame(series: str, times: np.ndarray, column: str, location: Any, low: Any, high: Any, kind: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"series": series, "time": times, "column": column, "location": np.asarray(location, float),
+         "lower95": np.asarray(low, float), "upper95": np.asarray(high, float), "kind": kind}
+    )  # fmt: skip
+
+
+def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held: Sequence[np.ndarray]) -> pd.DataFrame:
+    """series, row, time, column, observed, predicted, residual (standardised; NaN for a limit), log_density, used, censored."""
+    frames = []
+    for row, series in enumerate(dataset.series):
+        records = series.records
+        for k, name in enumerate(dataset.columns):
+            mine = np.flatnonzero(records.column == k)
+            if not len(mine):
+                continue
+            noise = objective.rows[k]
+            arguments = _arguments(objective, curves, k, row, records.time[mine])
+            value, censored = records.value[mine], records.censored[mine]
+            with np.errstate(all="ignore"):
+                residual = np.where(censored == 0, noise.residual(value, *arguments), np.nan)
+            density = noises.log_likelihood(noise, jnp.asarray(value), jnp.asarray(censored), [jnp.asarray(a) for a in arguments])
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "series": series.name,
+                        "row": records.line[mine],
+                        "time": records.time[mine],
+                        "column": name,
+                        "observed": value,
+                        "predicted": np.asarray(noise.location(*arguments), float),
+                        "residual": np.asarray(residual, float),
+                        "log_density": np.asarray(density, float),
+                        "used": np.where(held[row][mine], "hold_out", "fit"),
+                        "censored": censored,
+                    }
+                )
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+def parameters_table(
+    declarations: Declarations, objective: Objective, theta: np.ndarray, found: Uncertainty, given: frozenset[str]
+) -> pd.DataFrame:
+    """One row per entry of the params and learnt starts, trained or not, in file order."""
+    x = objective.space.vector(theta[: objective.n_parameters])
+    trained = {e.name: i for i, e in enumerate(objective.space.entries)}
+    places = parameter_places(objective.compiled)
+    rows = []
+    for p in declarations.parameters:
+        for name in entry_names(p.name, p.shape):
+            i = trained.get(name)
+            value = float(objective.base[places[name]]) if i is None else float(x[i])
+            reason = ("set by a column of the data" if name in given else "fixed") if i is None else found.reasons[i]
+            rows.append(
+                {"name": name, "value": np.nan if name in given else value,
+                 "se": np.nan if i is None else float(found.se[i]),
+                 "lower95": np.nan if i is None or not np.isfinite(found.se[i]) else float(found.lower[i]),
+                 "upper95": np.nan if i is None or not np.isfinite(found.se[i]) else float(found.upper[i]),
+                 "lower_bound": np.nan if p.lower is None else p.lower, "upper_bound": np.nan if p.upper is None else p.upper,
+                 "unit": p.unit, "at_bound": i is not None and bool(found.at_bound[i]), "fixed": i is None, "reason": reason}
+            )  # fmt: skip
+    columns = ["name", "value", "se", "lower95", "upper95", "lower_bound", "upper_bound", "unit", "at_bound", "fixed", "reason"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def trace_table(recorder: Recorder) -> pd.DataFrame:
+    """start, stage, iteration, objective, gradient_norm, seconds."""
+    rows = [(p.start, p.stage, p.iteration, p.objective, p.gradient_norm, p.elapsed) for p in recorder.rows]
+    return pd.DataFrame(rows, columns=["start", "stage", "iteration", "objective", "gradient_norm", "seconds"])
+
+
+def hold_out_scores(residuals: pd.DataFrame, spec: str | None) -> dict[str, Any] | None:
+    """Root mean square error and mean log-density of what was held out, over all and by column."""
+    if spec is None:
+        return None
+    seen = residuals[residuals["used"] == "hold_out"]
+
+    def scores(rows: pd.DataFrame) -> dict[str, Any]:
+        exact = rows[rows["censored"] == 0]
+        error = exact["observed"] - exact["predicted"]
+        numbers = {
+            "rmse": float(np.sqrt(np.mean(error**2))) if len(exact) else np.nan,
+            "log_score": float(rows["log_density"].mean()),
+        }
+        out: dict[str, Any] = {"n": len(rows)}
+        for key, number in numbers.items():
+            out[key] = number if np.isfinite(number) else None
+            if out[key] is None:
+                out[f"{key}_reason"] = "the model has no prediction there, or it gives an observation the density 0"
+        return out
+
+    return {"spec": spec, **scores(seen), "by_column": {str(c): scores(rows) for c, rows in seen.groupby("column", sort=False)}}

@@ -1,0 +1,164 @@
+"""Optimisation with networks: gradient matching, Adam on a growing horizon, L-BFGS, and Fisher scoring where it is small enough.
+
+Matching: the rates at smoothed states are fitted to the slopes of the smoothing curves, without a solve (J. M. Varah, SIAM J.
+Sci. Stat. Comput. 3 (1982) 28); it only chooses where the solves begin. Adam: D. P. Kingma, J. Ba, arXiv:1412.6980.
+A growing horizon masks later records and clips the times of the solve; shapes stay, so nothing is compiled again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import scipy.optimize
+
+from hybridode.expr import Symbol
+from hybridode.fit.batch import Batch, up_to
+from hybridode.fit.objective import Evaluation, Objective
+from hybridode.fit.progress import Recorder
+from hybridode.fit.scoring import Optimum
+from hybridode.fit.smooth import Curve
+
+HORIZONS = (0.2, 0.4, 0.7, 1.0)  # parts of the time that Adam sees, one after the other
+ADAM_STEPS = 150  # on each horizon
+ADAM_RATE = 5e-3
+_LBFGS_ITERATIONS = 600
+_FAR = 1e3  # an evaluation that failed counts as this much worse than the best one, so that a line search turns back
+_MATCHING_POINTS = 80
+_MATCHING_ITERATIONS = 400
+_TIE = 1e-3  # how strongly matching holds parameters to where they were, per squared unit
+
+Evaluate = Callable[[np.ndarray, Batch], Evaluation]
+
+
+def match_gradients(
+    objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray, recorder: Recorder
+) -> np.ndarray | None:
+    """theta at which the rates along the smoothed states come closest to their slopes; None when a state has no curve."""
+    states = objective.compiled.system.states
+    if not states or not curves or any(s not in c for c in curves for s in states):
+        return None
+    t, y, slopes = [], [], []
+    for c in curves:
+        start, end = max(c[s].start for s in states), min(c[s].end for s in states)
+        if not end > start:
+            return None
+        grid = np.linspace(start, end, _MATCHING_POINTS)
+        t.append(grid)
+        y.append(np.stack([c[s].value(grid) for s in states], axis=1))
+        slopes.append(np.stack([c[s].slope(grid) for s in states], axis=1))
+    times, values, targets = np.stack(t), np.stack(y), np.stack(slopes)
+    size = np.sqrt(np.mean(targets**2, axis=(0, 1)))
+    size = np.where(size > 0, size, 1.0)
+    k = objective.n_parameters
+
+    def loss(x: Any) -> Any:
+        def of_series(series: Batch, t: Any, y: Any, target: Any) -> Any:
+            args: Any = objective.numbers(x, series)
+            args = args.at_start(series.t0)
+            rates = jax.vmap(lambda t, y: objective.compiled.plain_rates(t, y, args))(t, y)
+            return jnp.mean(((rates - target) / size) ** 2)
+
+        fit = jnp.mean(jax.vmap(of_series)(batch, times, values, targets))
+        penalty = objective.prior_and_regulariser(x)[1] / max(times.size, 1)
+        return fit + penalty + _TIE * jnp.sum((x[:k] - theta[:k]) ** 2)
+
+    gradient = jax.jit(jax.value_and_grad(loss))
+
+    def numpy(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = gradient(x)
+        recorder.check_time()
+        finite = bool(np.isfinite(value)) and bool(np.all(np.isfinite(slope)))
+        return (float(value), np.asarray(slope, float)) if finite else (1e10, np.zeros_like(x))
+
+    before = numpy(theta)[0]
+    found = scipy.optimize.minimize(numpy, theta, jac=True, method="L-BFGS-B", options={"maxiter": _MATCHING_ITERATIONS})
+    recorder.log.append(
+        f"start {recorder.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {found.fun:.3g} of their squares"
+    )
+    return found.x if found.fun < before else None
+
+
+def adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, steps: int = ADAM_STEPS) -> np.ndarray:
+    """Adam on each horizon in turn; the best point of the last one. Failed steps go back and halve the rate."""
+    for fraction in HORIZONS:
+        part = up_to(batch, fraction)
+        if not any(np.any(c.used) for c in part.columns):
+            continue
+        recorder.begin_stage(f"adam {round(100 * fraction)} %")
+        theta = _adam(objective, part, theta, recorder, steps)
+    return theta
+
+
+def _adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, steps: int) -> np.ndarray:
+    rate = ADAM_RATE
+    optimiser = optax.scale_by_adam()
+    update = jax.jit(optimiser.update)
+    state: Any = optimiser.init(theta)
+    good, best, best_value = theta, theta, np.inf
+    for step in range(steps):
+        e = objective.with_gradient(theta, batch)
+        value = float(e.value)
+        if not np.isfinite(value):
+            recorder.reject(objective.why(e))
+            rate *= 0.5
+            theta, state = good, optimiser.init(good)
+            if rate < 1e-6:
+                break
+            continue
+        gradient = np.asarray(e.gradient)
+        recorder.accept(theta, value, gradient)
+        if value < best_value:
+            best, best_value = theta, value
+        direction, state = update(gradient, state)
+        good = theta
+        theta = theta - rate * (1 - 0.9 * step / steps) * np.asarray(direction)
+    return best
+
+
+class _Search:
+    """The objective as SciPy's line search wants it: always finite, failures far above the best value and logged."""
+
+    def __init__(self, objective: Objective, batch: Batch, recorder: Recorder) -> None:
+        self.objective, self.batch, self.recorder = objective, batch, recorder
+        self.best = np.inf
+        self.last: tuple[np.ndarray, float, np.ndarray] | None = None
+
+    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        e = self.objective.with_gradient(theta, self.batch)
+        value, gradient = float(e.value), np.asarray(e.gradient, float)
+        if not np.isfinite(value):
+            self.recorder.reject(self.objective.why(e))
+            return (self.best if np.isfinite(self.best) else 0.0) + _FAR, np.zeros_like(theta)
+        self.best = min(self.best, value)
+        self.last = (np.array(theta), value, gradient)
+        return value, gradient
+
+    def iteration(self, theta: np.ndarray) -> None:
+        if self.last is not None and np.array_equal(self.last[0], theta):
+            self.recorder.accept(*self.last)
+        else:
+            value, gradient = self(theta)
+            self.recorder.accept(theta, value, gradient)
+
+
+def lbfgs(
+    objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, iterations: int = _LBFGS_ITERATIONS
+) -> Optimum:
+    """L-BFGS (SciPy) on all records."""
+    recorder.begin_stage("l-bfgs")
+    search = _Search(objective, batch, recorder)
+    value, gradient = search(theta)
+    if not np.isfinite(search.best):
+        return Optimum(theta, np.inf, np.zeros_like(theta), None, "stopped", "the start of L-BFGS cannot be evaluated", 0)
+    recorder.accept(theta, value, gradient)
+    options = {"maxiter": iterations, "maxcor": 30, "ftol": 1e-12, "gtol": 1e-6, "maxls": 40}
+    found = scipy.optimize.minimize(search, theta, jac=True, method="L-BFGS-B", callback=search.iteration, options=options)
+    if found.fun >= value + 0.5 * _FAR:
+        return Optimum(theta, value, gradient, None, "stopped", "no step could be evaluated", int(found.nit))
+    status = "converged" if found.status == 0 else "stopped"
+    return Optimum(found.x, float(found.fun), np.asarray(found.jac, float), None, status, str(found.message), int(found.nit))
