@@ -110,6 +110,7 @@ GENERAL_ROWS = (
     Row("E0119", "the name is missing", "write `{word} NAME …`", found="$END", expects="NAME", when=lambda c: c.index == 1),
     # assignment and comparison
     Row("E0133", "an index runs over a range", "write `for {before} in 1..n`", found="_EQUAL", expects="_IN"),
+    Row("E0108", "`==` compares; it does not define", "write `=`", found="==", expects="_EQUAL", when=lambda c: c.word),
     Row("E0109", "`:=` stands only inside events", "write `=`", found="_ASSIGN"),
     Row("E0108", "`=` defines; it does not compare", "write `==`", found="_EQUAL", when=lambda c: c.in_condition),
     Row("E0104", "there is no `{before}=`", "write `x = x {before} …`, or `x' = …` for a rate of change", found="_EQUAL",

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 
 from hybridode.errors import Diagnostic
 from hybridode.language.lexer import Token
-from hybridode.language.mistakes import Stuck, short
+from hybridode.language.mistakes import Stuck, kind_of, short
+from hybridode.language.tables import load_table
 
 STATEMENT_WORDS = tuple(
     "model units time import use param const state alg discrete input noise random prior nn func grid table history bc "
@@ -80,7 +81,25 @@ def _foreign(stuck: Stuck, first: Token, program: str, hint: str) -> Diagnostic:
     return Diagnostic("E0138", message, stuck.source.span(first.start, first.end), hint)
 
 
+def explain_inner_word(stuck: Stuck) -> Diagnostic | None:
+    """A name where a word like `else`, `from` or `log` could stand, and is nearly one."""
+    found = stuck.found
+    if kind_of(found) != "NAME" or len(found.text) < 3:
+        return None
+    words = [word for word, options in load_table().words.items() if any(name in stuck.expected for name, _ in options)]
+    close = get_close_matches(found.text.lower(), words, 1, 0.66)
+    if not close:
+        return None
+    return Diagnostic(
+        "E0147", f"unknown word `{short(found.text)}`", stuck.source.span(found.start, found.end), f"did you mean `{close[0]}`?"
+    )
+
+
 def _unknown_word(stuck: Stuck, first: Token) -> Diagnostic | None:
+    if stuck.index == 1 and stuck.found.kind == "_COLON" and kind_of(first) == "NAME":
+        word = next((w for w in STATEMENT_WORDS if first.text.startswith(w) and first.text != w), "")
+        hint = f"write `{word} {first.text[len(word) :]}`" if word else f"write `param {short(first.text)}: …` or another keyword"
+        return Diagnostic("E0125", "a declaration begins with its keyword", stuck.source.span(first.start, first.end), hint)
     if stuck.index != 1 or first.kind not in ("NAME", "WORD"):
         return None
     if stuck.found.kind not in ("NAME", "WORD", "INT", "REAL", "STRING"):

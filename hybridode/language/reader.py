@@ -22,7 +22,7 @@ from hybridode.language.depth import deepest
 from hybridode.language.lexer import NESTING_LIMIT, Fault, Line, Token, is_statement_word, split, tokenize
 from hybridode.language.mistake_rows import CHARACTER_ROWS, FIRST_ROWS, GENERAL_ROWS
 from hybridode.language.mistake_statements import STATEMENT_ROWS
-from hybridode.language.mistake_words import explain_first_word
+from hybridode.language.mistake_words import explain_first_word, explain_inner_word
 from hybridode.language.mistakes import Stuck, explain, kind_of
 from hybridode.language.parser import Parser, Unexpected
 from hybridode.language.tables import load_table
@@ -166,7 +166,8 @@ def _explain(stuck: Stuck, start: str) -> Diagnostic:
     first_word = explain_first_word(stuck) if start == "statement" and not stuck.word else None
     if first_word is not None:
         return first_word
-    return explain(stuck, (FIRST_ROWS, CHARACTER_ROWS if strange else (), STATEMENT_ROWS.get(stuck.word, ()), GENERAL_ROWS))
+    rows = (FIRST_ROWS, CHARACTER_ROWS if strange else (), STATEMENT_ROWS.get(stuck.word, ()), GENERAL_ROWS)
+    return explain_inner_word(stuck) or explain(stuck, rows)
 
 
 def _explain_fault(source: Source, fault: Fault, tokens: list[Token]) -> Diagnostic:

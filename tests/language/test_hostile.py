@@ -48,7 +48,9 @@ def test_limits_of_a_file(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [" " * 2_000_000, "#" * 2_000_000, "a" * 1_000_000 + " = 1", "\\\n" * 100_000, "y = 1" + "\n" * 100_000]
+    "text",
+    [" " * 2_000_000, "#" * 2_000_000, "a" * 1_000_000 + " = 1", "\\\n" * 100_000, "y = 1" + "\n" * 100_000],
+    ids=lambda text: repr(text[:4]),
 )
 def test_long_and_harmless(text: str) -> None:
     assert codes(text) == []

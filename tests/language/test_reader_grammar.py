@@ -129,7 +129,8 @@ def test_grammar_comes_from_the_checkout() -> None:
 
 
 def test_starting_does_not_import_lark() -> None:
-    script = "import sys; from hybridode.language.reader import parse; from hybridode.errors import Source; parse(Source('m', 'x = 1'))"
+    script = "import sys; from hybridode.language.reader import parse; from hybridode.errors import Source"
+    script += "; parse(Source('m', 'x = 1'))"
     script += "; print([m for m in ('lark', 'sympy', 'jax', 'numpy', 'pint', 'rich') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, cwd=Path(__file__).parents[2], check=True, text=True
