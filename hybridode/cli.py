@@ -164,7 +164,9 @@ def fit(
     context: typer.Context,
     model: Model,
     data: Annotated[str, typer.Argument(metavar="DATA", help="A data file (.csv).")],
-    starts: Annotated[int, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best.")] = 1,
+    starts: Annotated[
+        int | None, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best (8; with networks 1).")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the starts and of the networks' weights.")] = 0,
     hold_out: Annotated[
         str | None, typer.Option("--hold-out", metavar="last:N", help="Keep the last N times from the fit.")
@@ -196,9 +198,18 @@ def fit(
     from hybridode.commands.fit import FitOptions
     from hybridode.commands.fit import fit as run
 
-    settings = _settings(engine, method, rtol, atol)
-    lists = [tuple(given or ()) for given in (set_, fix, column, source)]
-    options = FitOptions(starts, seed, hold_out, *lists, out, max_seconds, settings)
+    options = FitOptions(
+        starts=starts,
+        seed=seed,
+        hold_out=hold_out,
+        set=tuple(set_ or ()),
+        fix=tuple(fix or ()),
+        columns=tuple(column or ()),
+        sources=tuple(source or ()),
+        out=out,
+        max_seconds=max_seconds,
+        settings=_settings(engine, method, rtol, atol),
+    )
     command = shlex.join(["hybridode", *context.obj])
     return run(model, data, options, command, Output(json, verbose, quiet))
 

@@ -11,6 +11,8 @@ from hybridode.commands.options import numbers_by_name, pairs
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
 from hybridode.commands.run import INTERRUPTED
+from hybridode.language.check import declare
+from hybridode.language.reader import load
 
 if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 class FitOptions:
     """The options of `hybridode fit` as given."""
 
-    starts: int = 1
+    starts: int | None = None
     seed: int = 0
     hold_out: str | None = None
     set: tuple[str, ...] = ()
@@ -36,18 +38,19 @@ def fit(model: str, data: str, options: FitOptions, command: str, output: Output
     """Fits, writes the run directory and returns the exit code: 0, 3 when no fit was found, 130 when interrupted."""
     set_ = numbers_by_name("--set", options.set)
     columns, sources = pairs("--column", options.columns), pairs("--source", options.sources)
-    import hybridode as ho
+    declarations = declare(load(model))
+    output.diagnostics(declarations.warnings)
+    from hybridode.fit.run import fit as run_fit
     from hybridode.report.run_directory import new_directory, write_run
+    from hybridode.solve.settings import Settings
 
-    loaded = ho.load(model)
-    output.diagnostics(loaded.declarations.warnings)
-    out = Path(options.out) if options.out is not None else None
-    directory = new_directory(Path(model), out)
+    settings = Settings(**options.settings)
+    directory = new_directory(Path(model), Path(options.out) if options.out is not None else None)
     try:
         with ProgressDisplay(output.quiet or output.json) as progress:
-            run = ho.fit(
-                loaded, data, set=set_, fix=options.fix, starts=options.starts, seed=options.seed, hold_out=options.hold_out,
-                columns=columns, sources=sources, progress=progress, max_seconds=options.max_seconds, **options.settings,
+            run = run_fit(
+                declarations, data, set=set_, fix=options.fix, starts=options.starts, seed=options.seed, hold_out=options.hold_out,
+                columns=columns, sources=sources, settings=settings, progress=progress, max_seconds=options.max_seconds,
             )  # fmt: skip
         write_run(run, directory, command)
     finally:
@@ -89,7 +92,7 @@ def statistics_text(run: FitRun) -> str:
         f"{result['status']}: negative log-likelihood {short(objective['nll'], 7)} over {objective['n_data']} observations"
         f" · AIC {short(objective['aic'], 6)} · BIC {short(objective['bic'], 6)}"
     ]
-    if result.get("status_reason"):
+    if result["status"] != "converged":
         lines.append(str(result["status_reason"]))
     if result.get("hold_out"):
         score = result["hold_out"]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+Rows = dict[str, Any]  # a table: column name -> array
+
 INK, MUTED, LINE, SHADE = "#1b1f24", "#667080", "#dfe3e8", "#eef1f4"
 SERIES = ("#2763b5", "#c4570f", "#1c7f55", "#8250b4", "#a5752a", "#b03a62", "#3d7f8f", "#5b6470")
 SIZE = (5.2, 3.1)  # inches: readable at a phone's width, two beside each other on a desk
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "hybridode",
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
@@ -78,45 +81,53 @@ def file_name(text: str) -> str:
     return re.sub(r"[^\w]+", "_", text).strip("_") or "column"
 
 
-def fit_figures(
-    predictions: pd.DataFrame, residuals: pd.DataFrame, time_label: str, most: int = 12, labels: dict[str, str] | None = None
-) -> list[Drawing]:
+def columns_of(table: pd.DataFrame) -> Rows:
+    """A table as arrays by column name; what is missing becomes NaN."""
+    return {str(name): table[name].to_numpy() for name in table.columns}
+
+
+def _where(rows: Rows, keep: Any) -> Rows:
+    return {name: values[keep] for name, values in rows.items()}
+
+
+def _names(rows: Rows, column: str) -> list[Any]:
+    """The distinct values of a column in order of first occurrence."""
+    return list(dict.fromkeys(rows[column].tolist()))
+
+
+def fit_figures(predictions: Rows, residuals: Rows, time_label: str, most: int = 12) -> list[Drawing]:
     """Per observed column the data, the fitted location and its 95 % band; held-out data are hollow on a shaded ground."""
     drawings = []
-    for column in list(dict.fromkeys(residuals["column"]))[:most]:
-        seen = residuals[residuals["column"] == column]
-        curve = predictions[(predictions["column"] == column) & (predictions["kind"] == "curve")]
-        if curve.empty:
-            curve = predictions[(predictions["column"] == column) & (predictions["kind"] != "state")]
-        label = (labels or {}).get(column, column)
-
-        def paint(axes: Axes, seen: Any = seen, curve: Any = curve, label: str = label) -> None:
-            _paint_fit(axes, seen, curve, time_label, label)
-
+    for column in _names(residuals, "column")[:most]:
+        seen = _where(residuals, residuals["column"] == column)
+        curve = _where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
+        paint = partial(_paint_fit, seen=seen, curve=curve, time_label=time_label, label=column)
         drawings.append(Drawing(f"fit_{file_name(column)}", "fit", f"{column}: data and fit", draw(paint)))
     return drawings
 
 
-def _paint_fit(axes: Axes, seen: pd.DataFrame, curve: pd.DataFrame, time_label: str, label: str) -> None:
-    names = list(dict.fromkeys(seen["series"]))
-    held = seen[seen["used"] == "hold_out"]
-    if not held.empty:
-        first = float(np.min(held["time"]))
-        before = seen.loc[seen["time"] < first, "time"]
-        left = (first + float(np.max(before))) / 2 if len(before) else first
+def _paint_fit(axes: Axes, seen: Rows, curve: Rows, time_label: str, label: str) -> None:
+    names = _names(seen, "series")
+    held = seen["used"] == "hold_out"
+    if held.any():
+        first, before = float(np.min(seen["time"][held])), seen["time"][~held]
+        before = before[before < first]
+        left = (first + float(np.max(before))) / 2 if before.size else first
         axes.axvspan(left, float(np.max(seen["time"])), color=SHADE, linewidth=0, zorder=0)
     for i, name in enumerate(names):
         color = SERIES[i % len(SERIES)]
-        line = curve[curve["series"] == name].sort_values("time")
-        points = seen[seen["series"] == name]
-        if len(names) <= 3:
+        line = _where(curve, curve["series"] == name)
+        line = _where(line, np.argsort(line["time"], kind="stable"))
+        if len(names) <= 3:  # more bands hide one another
             axes.fill_between(line["time"], line["lower95"], line["upper95"], color=color, alpha=0.16, linewidth=0)
         axes.plot(line["time"], line["location"], color=color, linewidth=1.6)
-        for used, face in (("fit", color), ("hold_out", "none")):
-            part = points[(points["used"] == used) & (~points["censored"].astype(bool))]
-            axes.plot(part["time"], part["observed"], "o", ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
-        part = points[points["censored"].astype(bool)]
-        axes.plot(part["time"], part["observed"], "v", ms=4.8, mfc="none", mec=color, mew=1.1, linestyle="none")
+        censored, mine = seen["censored"].astype(bool), seen["series"] == name
+        for part, marker, face in (
+            (mine & ~censored & ~held, "o", color),
+            (mine & ~censored & held, "o", "none"),
+            (mine & censored, "v", "none"),
+        ):
+            axes.plot(seen["time"][part], seen["observed"][part], marker, ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
     _limit_to(axes, seen["observed"], curve["location"])
     _time_axis(axes, time_label)
     axes.set_ylabel(label)
@@ -134,7 +145,7 @@ def _time_axis(axes: Axes, label: str) -> None:
 def _limit_to(axes: Axes, *values: Any) -> None:
     """The band of a wide distribution must not squeeze the data: at most half their range is shown beyond them."""
     finite = np.concatenate([np.asarray(v, float)[np.isfinite(np.asarray(v, float))] for v in values])
-    if not len(finite):
+    if not finite.size:
         return
     low, high = float(finite.min()), float(finite.max())
     room = 0.5 * (high - low) or 1.0
@@ -142,82 +153,85 @@ def _limit_to(axes: Axes, *values: Any) -> None:
     axes.set_ylim(max(bottom, low - room), min(top, high + room))
 
 
-def residual_figures(residuals: pd.DataFrame, time_label: str, most: int = 12) -> list[Drawing]:
+def residual_figures(residuals: Rows, time_label: str, most: int = 12) -> list[Drawing]:
     """Standardised residuals over time with the band that holds 95 % of them when the noise model is right."""
     drawings = []
-    for column in list(dict.fromkeys(residuals["column"]))[:most]:
-        seen = residuals[(residuals["column"] == column) & np.isfinite(residuals["residual"].astype(float))]
-        if seen.empty:
-            continue
-
-        def paint(axes: Axes, seen: Any = seen) -> None:
-            axes.axhspan(-1.96, 1.96, color=SHADE, linewidth=0, zorder=0)
-            axes.axhline(0, color=MUTED, linewidth=0.9)
-            for i, name in enumerate(dict.fromkeys(seen["series"])):
-                color = SERIES[i % len(SERIES)]
-                for used, face in (("fit", color), ("hold_out", "none")):
-                    part = seen[(seen["series"] == name) & (seen["used"] == used)]
-                    axes.vlines(part["time"], 0, part["residual"], color=color, linewidth=1.0, alpha=0.55)
-                    axes.plot(part["time"], part["residual"], "o", ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
-            reach = max(2.5, 1.1 * float(np.max(np.abs(seen["residual"]))))
-            axes.set_ylim(-reach, reach)
-            _time_axis(axes, time_label)
-            axes.set_ylabel("standardised residual")
-
-        drawings.append(Drawing(f"residuals_{file_name(column)}", "residuals", f"{column}: residuals", draw(paint)))
+    for column in _names(residuals, "column")[:most]:
+        keep = (residuals["column"] == column) & np.isfinite(residuals["residual"].astype(float))
+        if keep.any():
+            paint = partial(_paint_residuals, seen=_where(residuals, keep), time_label=time_label)
+            drawings.append(Drawing(f"residuals_{file_name(column)}", "residuals", f"{column}: residuals", draw(paint)))
     return drawings
 
 
-def convergence_figure(trace: pd.DataFrame) -> list[Drawing]:
+def _paint_residuals(axes: Axes, seen: Rows, time_label: str) -> None:
+    axes.axhspan(-1.96, 1.96, color=SHADE, linewidth=0, zorder=0)
+    axes.axhline(0, color=MUTED, linewidth=0.9)
+    for i, name in enumerate(_names(seen, "series")):
+        color = SERIES[i % len(SERIES)]
+        for used, face in (("fit", color), ("hold_out", "none")):
+            part = _where(seen, (seen["series"] == name) & (seen["used"] == used))
+            axes.vlines(part["time"], 0, part["residual"], color=color, linewidth=1.0, alpha=0.55)
+            axes.plot(part["time"], part["residual"], "o", ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
+    reach = max(2.5, 1.1 * float(np.max(np.abs(seen["residual"]))))
+    axes.set_ylim(-reach, reach)
+    _time_axis(axes, time_label)
+    axes.set_ylabel("standardised residual")
+
+
+def convergence_figure(trace: Rows) -> list[Drawing]:
     """How far the objective is above the best value of its stage, for every start; a stage begins at a tick.
 
     Stages may have objectives of their own (a network first sees a part of the data), so that each has its own best.
     """
-    finite = trace[np.isfinite(trace["objective"].astype(float))]
-    if finite.empty:
+    finite = _where(trace, np.isfinite(trace["objective"].astype(float)))
+    if not finite["objective"].size:
         return []
-    best = {stage: float(np.min(rows["objective"])) for stage, rows in finite.groupby("stage")}
+    best = {stage: float(np.min(finite["objective"][finite["stage"] == stage])) for stage in _names(finite, "stage")}
+    return [Drawing("convergence", "convergence", "Convergence", draw(partial(_paint_convergence, trace=finite, best=best)))]
+
+
+def _paint_convergence(axes: Axes, trace: Rows, best: Mapping[str, float]) -> None:
     floor = 1e-8 * max(1.0, *(abs(value) for value in best.values()))
-
-    def paint(axes: Axes) -> None:
-        for i, (start, rows) in enumerate(finite.groupby("start", sort=True)):
-            color = SERIES[i % len(SERIES)]
-            stages = rows["stage"].to_numpy()
-            gap = rows["objective"].to_numpy(float) - np.array([best[stage] for stage in stages]) + floor
-            begins = [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1), len(stages)]
-            for k, (first, last) in enumerate(itertools.pairwise(begins)):
-                steps = np.arange(first + 1, last + 1)
-                label = f"start {start}" if k == 0 else None
-                axes.plot(steps, gap[first:last], color=color, linewidth=1.4, label=label)
-                axes.plot(steps[:1], gap[first : first + 1], "|", color=color, ms=9)
-                if i == 0:
-                    place = (steps[0], gap[first])
-                    axes.annotate(str(stages[first]), place, xytext=(3, 4), textcoords="offset points", fontsize=7.5)
-        axes.set_yscale("log")
-        axes.set_xlabel("iteration")
-        axes.set_ylabel("objective above the best")
-        if 1 < finite["start"].nunique() <= 8:
-            axes.legend()
-
-    return [Drawing("convergence", "convergence", "Convergence", draw(paint))]
+    starts = _names(trace, "start")
+    for i, start in enumerate(starts):
+        color = SERIES[i % len(SERIES)]
+        rows = _where(trace, trace["start"] == start)
+        stages = rows["stage"]
+        gap = rows["objective"].astype(float) - np.array([best[stage] for stage in stages]) + floor
+        begins = [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1), len(stages)]
+        for k, (first, last) in enumerate(itertools.pairwise(begins)):
+            steps = np.arange(first + 1, last + 1)
+            axes.plot(steps, gap[first:last], color=color, linewidth=1.4, label=f"start {start}" if k == 0 else None)
+            axes.plot(steps[:1], gap[first : first + 1], "|", color=color, ms=9)
+            if i == 0:
+                place = (float(steps[0]), float(gap[first]))
+                axes.annotate(str(stages[first]), place, xytext=(3, 4), textcoords="offset points", fontsize=7.5)
+    axes.set_yscale("log")
+    axes.set_xlabel("iteration")
+    axes.set_ylabel("objective above the best")
+    if 1 < len(starts) <= len(SERIES):
+        axes.legend()
 
 
-def state_figures(predictions: pd.DataFrame, observed: Sequence[str], time_label: str, most: int = 12) -> list[Drawing]:
+def state_figures(predictions: Rows, observed: Sequence[str], time_label: str, most: int = 12) -> list[Drawing]:
     """The states that no column shows, along the fitted trajectory."""
-    states = predictions[predictions["kind"] == "state"]
+    states = _where(predictions, predictions["kind"] == "state")
     drawings = []
-    for state in [c for c in dict.fromkeys(states["column"]) if c not in observed][:most]:
-        rows = states[states["column"] == state]
-
-        def paint(axes: Axes, rows: Any = rows, state: str = state) -> None:
-            for i, name in enumerate(dict.fromkeys(rows["series"])):
-                part = rows[rows["series"] == name].sort_values("time")
-                axes.plot(part["time"], part["location"], color=SERIES[i % len(SERIES)], linewidth=1.6)
-            _time_axis(axes, time_label)
-            axes.set_ylabel(state)
-
+    for state in [name for name in _names(states, "column") if name not in observed][:most]:
+        rows = _where(states, states["column"] == state)
+        paint = partial(_paint_state, rows=rows, time_label=time_label, label=state)
         drawings.append(Drawing(f"state_{file_name(state)}", "states", f"{state} (not observed)", draw(paint)))
     return drawings
+
+
+def _paint_state(axes: Axes, rows: Rows, time_label: str, label: str) -> None:
+    for i, name in enumerate(_names(rows, "series")):
+        part = _where(rows, rows["series"] == name)
+        order = np.argsort(part["time"], kind="stable")
+        axes.plot(part["time"][order], part["location"][order], color=SERIES[i % len(SERIES)], linewidth=1.6)
+    _time_axis(axes, time_label)
+    axes.set_ylabel(label)
 
 
 def page_svg(drawing: Drawing) -> str:

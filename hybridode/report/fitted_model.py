@@ -6,6 +6,7 @@ lines with their parameters, and where the networks' weights are. Numbers are wr
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,12 +69,18 @@ def number_literal(value: Any) -> str:
     return number_text(float(listed))
 
 
+def is_known(value: Any) -> bool:
+    """False for NaN anywhere: a parameter that a column of the data sets has no one value."""
+    listed = value.tolist() if hasattr(value, "tolist") else value
+    return all(map(is_known, listed)) if isinstance(listed, list | tuple) else not math.isnan(float(listed))
+
+
 def _value_edits(file: s.File, values: Mapping[str, Any]) -> Iterator[_Edit]:
     for statement in file.statements:
         if not isinstance(statement, s.ValueStatement) or statement.kind not in ("param", "const", "state"):
             continue
         name = statement.name.text + ("(0)" if statement.kind == "state" else "")
-        if name not in values:
+        if name not in values or not is_known(values[name]):
             continue
         place = statement.value
         literal = number_literal(values[name])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybridode.errors import DataError, Diagnostic, UsageError
-from hybridode.report.figures import Drawing, convergence_figure, fit_figures, residual_figures, state_figures
+from hybridode.report.figures import Drawing, columns_of, convergence_figure, fit_figures, residual_figures, state_figures
 from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text
 from hybridode.report.html import report_html
 
@@ -102,12 +102,13 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
 
 def draw_all(run: FitRun, time_label: str) -> list[Drawing]:
     """All figures of a run."""
-    columns = {o.column for o in run.dataset.declarations.observations}
+    predictions, residuals = columns_of(run.predictions), columns_of(run.residuals)
+    observed = [o.column for o in run.dataset.declarations.observations]
     return [
-        *fit_figures(run.predictions, run.residuals, time_label),
-        *residual_figures(run.residuals, time_label),
-        *state_figures(run.predictions, sorted(columns), time_label),
-        *convergence_figure(run.trace),
+        *fit_figures(predictions, residuals, time_label),
+        *residual_figures(residuals, time_label),
+        *state_figures(predictions, observed, time_label),
+        *convergence_figure(columns_of(run.trace)),
     ]
 
 
