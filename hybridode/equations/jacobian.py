@@ -12,7 +12,7 @@ from dataclasses import replace
 from hybridode.equations.derivative_rules import total
 from hybridode.equations.folding import folded
 from hybridode.equations.system import EquationSystem, JacobianEntry
-from hybridode.expr import ONE, Expr, Symbol, mul, node, postorder, rebuild
+from hybridode.expr import ONE, Expr, Symbol, mul, neg, node, postorder, rebuild
 
 Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
 Gradient = Callable[[Expr], Mapping[Expr, Expr]]
@@ -58,7 +58,7 @@ class _Chain:
         parts: dict[int, list[Expr]] = {}
         for leaf, slope in self.gradient_of(e).items():
             for column, inner in self._leaf(leaf).items():
-                parts.setdefault(column, []).append(mul(slope, inner))
+                parts.setdefault(column, []).append(_times(slope, inner))
         sums = {column: total(terms) for column, terms in parts.items()}
         return {column: value for column, value in sums.items() if value.value != 0.0}
 
@@ -76,8 +76,14 @@ class _Chain:
         parts: dict[int, list[Expr]] = {}
         for j, argument in enumerate(arguments):
             for column, inner in self._chain(argument).items():
-                parts.setdefault(column, []).append(mul(_slope(leaf, j), inner))
+                parts.setdefault(column, []).append(_times(_slope(leaf, j), inner))
         return {column: total(terms) for column, terms in parts.items()}
+
+
+def _times(a: Expr, b: Expr) -> Expr:
+    """a*b with the signs of both in front."""
+    value = mul(*(x.args[0] if x.op == "neg" else x for x in (a, b)))
+    return neg(value) if (a.op == "neg") != (b.op == "neg") else value
 
 
 def _slope(leaf: Expr, j: int) -> Expr:

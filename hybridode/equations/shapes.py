@@ -17,7 +17,7 @@ from typing import Any
 from hybridode.equations.alpha import slot, whole
 from hybridode.equations.derivative_rules import RULES
 from hybridode.equations.patterns import raised
-from hybridode.expr import BOOLEAN, NARY, OPS, Expr, add, const, div, mul, node, postorder, pow_, symbols
+from hybridode.expr import BOOLEAN, NARY, OPS, Expr, add, const, div, mul, neg, node, postorder, pow_, symbols
 
 SMOOTH = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "asinh", "atan", "erf")  # SymPy's functions of these names
 SHOWN = {op: op for op in (*SMOOTH, "tanh", "asin", "acos", "acosh", "atanh", "sign", "floor", "sqrt")} | {"abs": "Abs"}
@@ -138,7 +138,8 @@ class Algebra:
                 (below if inverse is not None else above).append(inverse if inverse is not None else e)
             else:
                 above.append(e)
-        return div(mul(*above), mul(*below))
+        top, bottom = mul(*above), mul(*below)
+        return neg(div(top.args[0], bottom)) if top.op == "neg" else div(top, bottom)
 
     def _power(self, base: Expr, exponent: Any, e: Expr) -> Expr:
         if exponent.is_Integer and abs(exponent) <= _HIGHEST_POWER:
