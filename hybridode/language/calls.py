@@ -15,7 +15,7 @@ from hybridode.language.later import refuse
 from hybridode.language.names import count, nearest
 from hybridode.language.networks import inline_network
 from hybridode.language.operators import choose
-from hybridode.language.scope import CALLABLE, KINDS, Entity
+from hybridode.language.scope import CALLABLE, KINDS, PREDECLARED, Entity
 from hybridode.language.values import Value, each, matmul, shape_text, total
 from hybridode.language.walk import mentions
 
@@ -81,12 +81,14 @@ def _warn_hidden(el: Elaboration, c: s.Call, entity: Entity) -> None:
 def _unknown(el: Elaboration, c: s.Call, name: str, frame: Frame) -> None:
     if name in el.scope.excused:
         return
+    if name == el.scope.time or name in PREDECLARED:
+        what = "the time" if name == el.scope.time else "a number"
+        el.error("E0205", f"`{name}` is {what}, not a function", c.function, frame, f"to multiply write `{name}*(…)`")
+        return
     if name in FOREIGN:
         hint = FOREIGN[name]
     elif name in _DISTRIBUTIONS:
         hint = f"a distribution stands after `~`: `observe y ~ {name}(…)`"
-    elif name == el.scope.time:
-        hint = f"to multiply write `{name}*(…)`"
     else:
         callables = [e.name for e in el.scope.of_kind(*CALLABLE)]
         guess = nearest(name, [*callables, *NAMES])

@@ -74,7 +74,8 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         states += made
         starts += learnt_here
     time_unit = found.time.unit if found.time is not None else None
-    events = [at_event(el, st, time_unit) for st in found.of(s.AtStatement)]
+    meanings = restarts.entries(intermediates)
+    events = [at_event(el, st, time_unit, meanings) for st in found.of(s.AtStatement)]
     units = {item.name: item.unit for group in (states, params, inputs) for item in group}
     observed = observations(el, found.of(s.ObserveStatement), units)
     prior = priors(el, prior_statements, (*params, *starts))

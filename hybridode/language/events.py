@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hybridode.declarations import Assignment, AtEvent, size
-from hybridode.expr import Expr
+from hybridode.expr import Expr, Symbol, postorder, substitute, symbols
 from hybridode.language import syntax as s
 from hybridode.language.frames import EVERYWHERE, KNOWN_TIMES, Elaboration, Frame, Usage
 from hybridode.language.operators import positions, undeclared_derivative
@@ -12,11 +14,14 @@ from hybridode.language.scope import KINDS
 from hybridode.language.values import NotConstant, evaluate
 
 
-def at_event(el: Elaboration, st: s.AtStatement, time_unit: s.Unit | None) -> AtEvent | None:
+Meanings = Mapping[Symbol, Expr]  # what each intermediate is, entry by entry
+
+
+def at_event(el: Elaboration, st: s.AtStatement, time_unit: s.Unit | None, meanings: Meanings) -> AtEvent | None:
     """An `at` statement, None after an error."""
-    time = _time(el, st.time, "the time of this event", time_unit)
-    every = None if st.every is None else _time(el, st.every, "the period of this event", time_unit)
-    until = None if st.until is None else _time(el, st.until, "the last time of this event", time_unit)
+    time = _time(el, st.time, "the time of this event", time_unit, meanings)
+    every = None if st.every is None else _time(el, st.every, "the period of this event", time_unit, meanings)
+    until = None if st.until is None else _time(el, st.until, "the last time of this event", time_unit, meanings)
     sound = time is not None and (every is not None) == (st.every is not None) and (until is not None) == (st.until is not None)
     if every is not None and st.every is not None:
         sound = _is_positive_period(el, every, st.every) and sound
@@ -31,13 +36,21 @@ def at_event(el: Elaboration, st: s.AtStatement, time_unit: s.Unit | None) -> At
     return AtEvent(time, tuple(assignments), every, until, el.findings.span(st))
 
 
-def _time(el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None) -> Expr | None:
+def _time(el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None, meanings: Meanings) -> Expr | None:
     remedy = "a known time is made of numbers, constants and parameters"
     frame = Frame(Usage(what, KNOWN_TIMES, remedy), unit=unit, unit_of="the time")
     value = el.evaluate(node, frame)
     if value is None or not el.is_number(value, node, frame) or not el.is_scalar(value, "a time", node, frame):
         return None
-    return value.scalar
+    e = value.scalar
+    while any(symbol in meanings for symbol in symbols(e)):
+        (e,) = substitute((e,), meanings)
+    for part in postorder((e,)):
+        if part.op == "net" or (part.op == "sym" and part.data.kind not in ("parameter", "constant")):
+            reads = f"the network `{part.data}`" if part.op == "net" else f"`{part.data}`"
+            el.findings.error("E0318", f"{what} depends on {reads}", node, remedy)
+            return None
+    return e
 
 
 def _known(el: Elaboration, e: Expr) -> float | None:

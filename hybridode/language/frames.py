@@ -29,7 +29,7 @@ EVERYWHERE = frozenset({"time", "state", "derivative", "param", "const", "input"
 AT_START = EVERYWHERE - {"derivative"}
 IN_FUNCTION = frozenset({"param", "const", "func", "nn", "table"})
 CONSTANTS = frozenset({"const", "func"})
-KNOWN_TIMES = frozenset({"param", "const", "func", "definition", "table"})
+KNOWN_TIMES = frozenset({"param", "const", "func", "definition"})
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -67,9 +67,9 @@ class Frame(NamedTuple):
 
     def factor(self) -> Frame:
         """For factors: a network here would be one number for all entries, which is rarely meant."""
-        if not self.outputs:
+        if not self.outputs and not self.many:
             return self.plain()
-        return self._replace(outputs=(), unit=None, many=f"{_entries(self.outputs)} here")
+        return self._replace(outputs=(), unit=None, many=self.many or f"{_entries(self.outputs)} here")
 
 
 def _entries(shape: Shape) -> str:

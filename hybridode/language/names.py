@@ -39,7 +39,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     best, least = "", most + 1
     for candidate in pool:
         d = distance(name, candidate, most)
-        if d < least and d < len(name) and d < len(candidate):
+        if d < least and d < len(name):
             best, least = candidate, d
     return best
 

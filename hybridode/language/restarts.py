@@ -23,22 +23,21 @@ class Model(NamedTuple):
     at_events: list[AtEvent]
 
 
+def entries(definitions: Iterable[Definition]) -> dict[Symbol, Expr]:
+    """What each intermediate is, entry by entry."""
+    return {Symbol("definition", d.name, i if d.shape else -1): e for d in definitions for i, e in enumerate(d.elements)}
+
+
 def _entries(model: Model) -> dict[Symbol, Expr]:
-    """What each state is at the start and what each definition means, entry by entry."""
-    found: dict[Symbol, Expr] = {}
-    for state in model.states:
-        for i, e in enumerate(state.start):
-            found[Symbol("state", state.name, i if state.shape else -1)] = e
-    for d in model.definitions:
-        for i, e in enumerate(d.elements):
-            found[Symbol("definition", d.name, i if d.shape else -1)] = e
-    return found
+    """What each state is at the start and what each intermediate means, entry by entry."""
+    starts = {Symbol("state", st.name, i if st.shape else -1): e for st in model.states for i, e in enumerate(st.start)}
+    return starts | entries(model.definitions)
 
 
-def _needed(symbol: Symbol, entries: Mapping[Symbol, Expr]) -> list[Symbol]:
+def _needed(symbol: Symbol, known: Mapping[Symbol, Expr]) -> list[Symbol]:
     """The states and definitions whose starts this one's start needs."""
-    meant = [m for s in symbols(entries[symbol]) for m in (s, *_kinds_of_start(s))]
-    return [m for m in meant if m in entries]
+    meant = [m for s in symbols(known[symbol]) for m in (s, *_kinds_of_start(s))]
+    return [m for m in meant if m in known]
 
 
 def _kinds_of_start(s: Symbol) -> tuple[Symbol, ...]:
@@ -48,9 +47,10 @@ def _kinds_of_start(s: Symbol) -> tuple[Symbol, ...]:
 def start_circles(model: Model, findings: Findings) -> bool:
     """Reports starts that need each other, directly or through definitions; True if there are any."""
     places = {item.name: item.span for item in (*model.states, *model.definitions) if item.span is not None}
-    entries = _entries(model)
+    known = _entries(model)
     edges: dict[str, list[str]] = {}
     shown: dict[str, Symbol] = {}
+    found = False
     work = [Symbol("state", st.name, i if st.shape else -1) for st in model.states for i in range(len(st.start))]
     while work:
         symbol = work.pop()
@@ -58,10 +58,10 @@ def start_circles(model: Model, findings: Findings) -> bool:
         if key in edges:
             continue
         shown[key] = symbol
-        read = _needed(symbol, entries)
+        read = _needed(symbol, known)
         edges[key] = [f"{s.kind} {s}" for s in read]
         work += read
-    found = False
+        found = _reads_rate(symbol, known[symbol], places, findings) or found
     for component in components(edges, edges):
         if is_circle(component, edges) and any(shown[key].kind == "state" for key in component):
             way = circle(sorted(component, key=lambda k: _place_in_file(shown[k], places)), edges)
@@ -73,6 +73,15 @@ def start_circles(model: Model, findings: Findings) -> bool:
             findings.error("E0306", f"starts in a circle: {' needs '.join(names)}", first, "give one of them a value", related)
             found = True
     return found
+
+
+def _reads_rate(symbol: Symbol, e: Expr, places: Mapping[str, Span], findings: Findings) -> bool:
+    """A start that reads a derivative: the derivative is known only once all starts are."""
+    rate = next((s for s in symbols(e) if s.kind in ("derivative", "input_rate")), None)
+    if rate is not None and symbol.name in places:
+        message = f"a start needs `{symbol}`, which reads `{rate}'`: derivatives are not known before the start"
+        findings.error("E0318", message, places[symbol.name], "write what the start is without the derivative")
+    return rate is not None
 
 
 def _place_in_file(s: Symbol, places: Mapping[str, Span]) -> tuple[bool, int]:
@@ -107,21 +116,21 @@ def _roots(model: Model) -> Iterable[tuple[Expr, ...]]:
     yield from (tuple(a.value for a in event.assignments) for event in model.at_events)
 
 
-def _expanded(entries: Mapping[Symbol, Expr], origin: Expr | None) -> dict[Symbol, Expr | None]:
+def _expanded(known: Mapping[Symbol, Expr], origin: Expr | None) -> dict[Symbol, Expr | None]:
     """`x(0)` → an expression of parameters, constants and inputs at the start; None where that is impossible."""
     done: dict[Symbol, Expr | None] = {}
-    stack = list(entries)
+    stack = list(known)
     while stack:
         symbol = stack[-1]
         if symbol in done:
             stack.pop()
             continue
-        missing = [s for s in _needed(symbol, entries) if s not in done]
+        missing = [s for s in _needed(symbol, known) if s not in done]
         if missing:
             stack += missing
             continue
         stack.pop()
-        done[symbol] = _at_start(entries[symbol], done, origin)
+        done[symbol] = _at_start(known[symbol], done, origin)
     return {s._replace(kind="start"): e for s, e in done.items()}
 
 
