@@ -275,7 +275,8 @@ def _scatter_add(attrs: Any, shape: Shape, dtype: Any) -> Function:
     most = int(counts.max())
 
     def padded(x: Any) -> Any:
-        # Each place reads its elements and a zero for those it lacks: gathers and sums, which every backend does well and in one order.
+        # Each place reads its elements and a zero for those it lacks: gathers and sums, which every backend does
+        # well and in one order.
         at = np.full((most, total), len(places))
         order = np.argsort(places, kind="stable")
         rank = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -322,6 +323,6 @@ EMIT: dict[str, Emitter] = {
     "sum": _sum,
     "matvec": _plain(lambda a, x: lax.dot_general(a, x, (((1,), (0,)), ((), ())))),
     "matvec_transposed": _plain(lambda a, x: lax.dot_general(a, x, (((0,), (0,)), ((), ())))),
-    "outer": _plain(lambda x, y: lax.mul(lax.broadcast_in_dim(x, (x.shape[0], y.shape[0]), (0,)), lax.broadcast_in_dim(y, (x.shape[0], y.shape[0]), (1,)))),
+    "outer": _plain(lambda x, y: lax.dot_general(x, y, (((), ()), ((), ())))),
     "matmul": _matmul,
 }

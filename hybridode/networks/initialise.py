@@ -18,9 +18,9 @@ def initialise(network: Network, seed: int = 0, dtype: DTypeLike = np.float64) -
     """Trainable arrays by name: `W0` (out, in), `b0` (out,), …
 
     Weights are Glorot uniform, biases 0. The last layer is `small` (normal, 1e-3), `zero` or `glorot`. The network's own
-    `seed=`, if written, takes the place of the argument. Two things would leave a network without a gradient and are avoided: an even
-    network has random hidden biases (with none its value does not depend on the weights when the activation is odd), and a monotone one
-    that starts at zero has last weights of 1e-12 (the derivative of |w| at 0 is 0).
+    `seed=`, if written, takes the place of the argument. Two things would leave a network without a gradient and are
+    avoided: an even network has random hidden biases (with none its value does not depend on the weights when the
+    activation is odd), and a monotone one that starts at zero has last weights of 1e-12 (the derivative of |w| at 0 is 0).
     """
     own = seed if network.seed is None else network.seed
     name = int.from_bytes(hashlib.sha256(network.name.encode()).digest()[:8], "little")
@@ -49,7 +49,7 @@ def _last(network: Network, random: np.random.Generator, shape: tuple[int, ...])
 
 
 def constants(network: Network, dtype: DTypeLike = np.float64) -> dict[str, Any]:
-    """The constants of a network, never trained: `shift` (inputs,), `scale` (inputs,), `out_scale` (); 0, 1 and 1 until they are known."""
+    """The constants of a network, never trained: `shift` (inputs,), `scale` (inputs,), `out_scale` (); 0, 1, 1 until known."""
     shift = np.zeros(network.inputs) if network.shift is None or network.symmetry else np.array(network.shift)
     scale = np.ones(network.inputs) if network.scale is None else np.array(network.scale)
     out_scale = np.array(1.0 if network.out_scale is None else network.out_scale)

@@ -4,15 +4,16 @@ With z = (x - shift)/scale (shift 0 under a symmetry, rule D6) the value is
 
     out_scale * S(F)(z),   F(z) = positive(final(W_L a_(L-1) + b_L)),   a_l = act(W_l a_(l-1) + b_l),   a_0 = z
 
-where S is the identity, or (F(z) - F(-z))/2 for odd, (F(z) + F(-z))/2 for even, and positive(v) = softplus(v + log(e - 1)), which is 1 at
-v = 0 (rule D4). A monotone network has |W_l| for W_l in every layer after the first, and in the first +|W| or -|W| in the columns of
-inputs that are "up" or "down" (rule D7; Sill, NIPS 1997: increasing activations composed with weights of one sign).
+where S is the identity, or (F(z) - F(-z))/2 for odd, (F(z) + F(-z))/2 for even, and positive(v) = softplus(v + log(e - 1)),
+which is 1 at v = 0 (rule D4). A monotone network has |W_l| for W_l in every layer after the first, and in the first +|W| or
+-|W| in the columns of inputs that are "up" or "down" (rule D7; Sill, NIPS 1997: increasing activations, weights of one sign).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from hybridode.declarations import Network, size
 from hybridode.tape.tape import TapeBuilder
@@ -57,7 +58,7 @@ def weight_shapes(network: Network) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the trainable arrays: W0 (out, in), b0 (out,), …; an odd network has no last bias (it would cancel)."""
     layers = widths(network)
     shapes: dict[str, tuple[int, ...]] = {}
-    for k, (n, m) in enumerate(zip(layers[:-1], layers[1:], strict=True)):
+    for k, (n, m) in enumerate(pairwise(layers)):
         shapes[f"W{k}"] = (m, n)
         if not (network.symmetry == "odd" and k == len(layers) - 2):
             shapes[f"b{k}"] = (m,)

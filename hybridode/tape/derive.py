@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hybridode.tape.guard import guard
 from hybridode.tape.linear import plus
 from hybridode.tape.ops import OPS
-from hybridode.tape.shapes import Indices, indices, size
+from hybridode.tape.shapes import Indices, indices
 from hybridode.tape.tape import Tape, TapeBuilder
 
 Node = int
@@ -55,7 +55,10 @@ def cotangents(b: TapeBuilder, seeds: Mapping[Node, Node], wrt: Sequence[Node]) 
     return [_settled(b, n, dense, pieces) for n in wrt]
 
 
-def _settled(b: TapeBuilder, n: Node, dense: Mapping[Node, Node | None], pieces: Mapping[Node, list[tuple[Indices, Node]]]) -> Node | None:
+def _settled(
+    b: TapeBuilder, n: Node, dense: Mapping[Node, Node | None], pieces: Mapping[Node, list[tuple[Indices, Node]]]
+) -> Node | None:
+    """All of a node's cotangent, the collected elements put in their places."""
     total = dense.get(n)
     gathered = pieces.get(n)
     if gathered:
@@ -86,8 +89,8 @@ def _between(b: TapeBuilder, sources: Iterable[Node], sinks: Iterable[Node]) -> 
 
 # ---- on tapes -------------------------------------------------------------------------------------------------------
 def forward(tape: Tape, wrt: Sequence[str], outputs: Sequence[str] | None = None, values: bool = True) -> Tape:
-    """Jacobian times vector. Inputs: the tape's and `NAME.dot` for each name in `wrt` (of its shape). Outputs: `NAME.dot` for each
-    of `outputs` (all unless given), and the outputs themselves if `values`."""
+    """Jacobian times vector. Inputs: the tape's and `NAME.dot` for each name in `wrt` (of its shape). Outputs: `NAME.dot`
+    for each of `outputs` (all unless given), and the outputs themselves if `values`."""
     b = TapeBuilder()
     tape = guard(tape)
     nodes = b.inline(tape)
@@ -101,8 +104,8 @@ def forward(tape: Tape, wrt: Sequence[str], outputs: Sequence[str] | None = None
 
 
 def reverse(tape: Tape, wrt: Sequence[str], outputs: Sequence[str] | None = None, values: bool = False) -> Tape:
-    """Vector times Jacobian. Inputs: the tape's and `NAME.bar` for each of `outputs` (all unless given). Outputs: `NAME.bar` for each
-    name in `wrt` that is an input of the tape, and the outputs themselves if `values`."""
+    """Vector times Jacobian. Inputs: the tape's and `NAME.bar` for each of `outputs` (all unless given). Outputs: `NAME.bar`
+    for each name in `wrt` that is an input of the tape, and the outputs themselves if `values`."""
     b = TapeBuilder()
     tape = guard(tape)
     nodes = b.inline(tape)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridode.tape.ops import OPS
-from hybridode.tape.shapes import Indices, Shape, indices, size
+from hybridode.tape.shapes import Indices, Shape, extent, indices, size
 
 if TYPE_CHECKING:
     from hybridode.tape.tape import TapeBuilder
@@ -84,7 +84,7 @@ def _add(b: TapeBuilder, x: Node, y: Node) -> Node | None:
 
 def _sub(b: TapeBuilder, x: Node, y: Node) -> Node | None:
     zero = b.constant_of(y)
-    if zero == 0.0 and not np.signbit(zero):
+    if zero is not None and zero == 0.0 and not np.signbit(zero):
         return _wide(b, x, y)
     return b.make("add", x, _inside(b, y)) if _is_minus(b, y) else None
 
@@ -110,8 +110,7 @@ def _div(b: TapeBuilder, x: Node, y: Node) -> Node | None:
     return b.make("neg", b.make("div", _inside(b, x), y)) if _is_minus(b, x) else None
 
 
-def _undone(b: TapeBuilder, x: Node) -> Node | None:
-    """neg(neg(x)), not(not(x)): the operation is its own inverse. Set for both below."""
+def _neg(b: TapeBuilder, x: Node) -> Node | None:
     return _inside(b, x) if _is_minus(b, x) else None
 
 
@@ -131,7 +130,7 @@ def _select(b: TapeBuilder, condition: Node, x: Node, y: Node) -> Node | None:
 
 
 _OWN: dict[str, Callable[..., Node | None]] = {
-    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _undone, "not": _not, "select": _select,
+    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "not": _not, "select": _select,
 }  # fmt: skip
 
 
@@ -176,7 +175,7 @@ def _gather_of_concat(b: TapeBuilder, a: Node, at: Indices, shape: Shape) -> Nod
     if len(parts) == size(b.shape(a)) and all(b.shape(p) == () for p in parts):
         chosen = [parts[k] for k in at]
         return b.concat(chosen, shape) if shape else chosen[0]
-    low, high = (min(at[0], at[-1]), max(at[0], at[-1])) if isinstance(at, range) else (min(at), max(at))
+    low, high = extent(at)
     start = 0
     for part in parts:
         stop = start + size(b.shape(part))
@@ -185,10 +184,13 @@ def _gather_of_concat(b: TapeBuilder, a: Node, at: Indices, shape: Shape) -> Nod
                 return None
             if b.shape(part) == ():
                 return b.broadcast(part, shape)
-            moved = range(at.start - start, at.stop - start, at.step) if isinstance(at, range) and len(at) > 1 else [k - start for k in at]
-            return b.gather(part, moved, shape)
+            return b.gather(part, _shifted(at, -start), shape)
         start = stop
     return None
+
+
+def _shifted(at: Indices, by: int) -> Indices:
+    return range(at.start + by, at.stop + by, at.step) if isinstance(at, range) else tuple([k + by for k in at])
 
 
 def _gather_of_scatter(b: TapeBuilder, a: Node, at: Indices, shape: Shape) -> Node | None:
@@ -287,5 +289,7 @@ def _none(b: TapeBuilder, op: str, args: tuple[Node, ...], attrs: Any, shape: Sh
     return None
 
 
-_STRUCTURAL: dict[str, Fold] = {"gather": _gather, "scatter_add": _scatter_add, "concat": _concat, "broadcast": _broadcast, "sum": _sum}
+_STRUCTURAL: dict[str, Fold] = {
+    "gather": _gather, "scatter_add": _scatter_add, "concat": _concat, "broadcast": _broadcast, "sum": _sum,
+}  # fmt: skip
 FOLDS: dict[str, Fold] = {name: _STRUCTURAL.get(name, _elementwise if row.elementwise else _none) for name, row in OPS.items()}

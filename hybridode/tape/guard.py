@@ -13,12 +13,12 @@ from itertools import combinations
 from typing import Any
 
 from hybridode.tape.ops import OPS
-from hybridode.tape.shapes import Indices, Shape, size
+from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Instruction, Tape, TapeBuilder
 
 Node = int
-# When a value is needed: any of the terms, each all of its literals. A literal is ("is", condition, wanted), or says what is needed of
-# other elements by the number of a need: ("any", number), ("gather", number, places, shape), ("scatter", number, places, shape).
+# When a value is needed: any of the terms, each all of its literals. A literal is ("is", condition, wanted), or says what is
+# needed of other elements by the number of a need: ("any", number), ("gather" or "scatter", number, places, shape).
 Literal = tuple[Any, ...]
 Need = frozenset[frozenset[Literal]]
 ALWAYS: Need = frozenset([frozenset()])
@@ -152,7 +152,8 @@ def _or(x: Need, y: Need) -> Need:
 
 
 def _simplified(terms: set[frozenset[Literal]] | Need) -> Need:
-    """Terms that others contain are dropped, `c and rest` with `not c and rest` becomes `rest`; too many terms become what they share."""
+    """Terms that contain another are dropped, `c and rest` with `not c and rest` becomes `rest`; too many terms become
+    what they share."""
     kept = set(terms)
     changed = True
     while changed:
@@ -245,8 +246,8 @@ class _Masks:
         return self._node(need)
 
     def _node(self, need: Need) -> Node:
-        terms = [self._all("and", [self._literal(lit) for lit in sorted(term, key=_literal_key)]) for term in sorted(need, key=_term_key)]
-        return self._all("or", terms)
+        terms = [sorted(term, key=_literal_key) for term in sorted(need, key=_term_key)]
+        return self._all("or", [self._all("and", [self._literal(lit) for lit in term]) for term in terms])
 
     def _all(self, op: str, nodes: list[Node]) -> Node:
         total = nodes[0]

@@ -1,7 +1,7 @@
 """Forward and reverse rules: how tangents and cotangents pass through an operation.
 
-`forward(builder, node, tangents)` takes one tangent per operand (None: zero) and gives the node's, possibly narrower than
-the node where a scalar stands for all elements. `reverse(builder, node, cotangent)` gives each operand's share in the operand's shape.
+`forward(builder, node, tangents)` takes one tangent per operand (None: zero) and gives the node's, possibly narrower than the
+node where a scalar stands for all elements. `reverse(builder, node, cotangent)` gives each operand's share in its shape.
 """
 
 from __future__ import annotations

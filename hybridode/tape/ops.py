@@ -76,7 +76,13 @@ class Op:
 
 
 def _function(
-    name: str, numpy: Callable[..., Any], partials: rules.Rule, text: str = "", arity: int = 1, safe: Iterable[float | None] = (), swaps: bool = False
+    name: str,
+    numpy: Callable[..., Any],
+    partials: rules.Rule,
+    text: str = "",
+    arity: int = 1,
+    safe: Iterable[float | None] = (),
+    swaps: bool = False,
 ) -> Op:
     """A real elementwise operation."""
     text = text or f"{name}({', '.join(f'{{{j}}}' for j in range(arity))})"
@@ -133,11 +139,11 @@ _ELEMENTWISE = (
     _function("sigmoid", special.expit, rules.sigmoid),
     _function("relu", meaning.relu, rules.relu),
     Op(
-        "polygamma", 1, "r", "r", polygamma_shape, lambda attrs, shape: meaning.polygamma(attrs), "polygamma({attrs}, {0})",
+        "polygamma", 1, "r", "r", polygamma_shape, lambda k, shape: meaning.polygamma(k), "polygamma({attrs}, {0})",
         rules.polygamma, linear.chain_forward(rules.polygamma), linear.chain_reverse(rules.polygamma), (1.0,),
     ),
     Op(
-        "exprel_slope", 1, "r", "r", polygamma_shape, lambda attrs, shape: meaning.exprel_slope(attrs), "exprel_slope({attrs}, {0})",
+        "exprel_slope", 1, "r", "r", polygamma_shape, lambda k, shape: meaning.exprel_slope(k), "exprel_slope({attrs}, {0})",
         rules.exprel_slope, linear.chain_forward(rules.exprel_slope), linear.chain_reverse(rules.exprel_slope), (0.0,),
     ),
     Op(
@@ -167,19 +173,31 @@ _STRUCTURAL = (
         "scatter_add", 1, "r", "r", scatter_add_shape, meaning.scatter_add, "scatter_add({0}, [{attrs}])",
         forward=linear.same_forward, reverse=linear.scatter_add_reverse, free_shape=True,
     ),
-    Op("concat", -1, "*", "=", concat_shape, meaning.concat, "concat({*})", forward=linear.concat_forward, reverse=linear.concat_reverse, free_shape=True),
+    Op(
+        "concat", -1, "*", "=", concat_shape, meaning.concat, "concat({*})",
+        forward=linear.concat_forward, reverse=linear.concat_reverse, free_shape=True,
+    ),
     Op(
         "broadcast", 1, "*", "=", broadcast_shape, meaning.broadcast, "broadcast({0}{axis})",
         forward=linear.same_forward, reverse=linear.broadcast_reverse, free_shape=True,
     ),
     Op("sum", 1, "r", "r", sum_shape, meaning.total, "sum({0}{axis})", forward=linear.same_forward, reverse=linear.sum_reverse),
-    Op("matvec", 2, "r", "r", matvec_shape, plain(operator.matmul), "{0} @ {1}", forward=linear.bilinear_forward, reverse=linear.matvec_reverse),
+    Op(
+        "matvec", 2, "r", "r", matvec_shape, plain(operator.matmul), "{0} @ {1}",
+        forward=linear.bilinear_forward, reverse=linear.matvec_reverse,
+    ),
     Op(
         "matvec_transposed", 2, "r", "r", matvec_transposed_shape, plain(lambda a, x: a.T @ x), "{0}' @ {1}",
         forward=linear.bilinear_forward, reverse=linear.matvec_transposed_reverse,
     ),
-    Op("outer", 2, "r", "r", outer_shape, plain(np.outer), "outer({0}, {1})", forward=linear.bilinear_forward, reverse=linear.outer_reverse),
-    Op("matmul", 2, "r", "r", matmul_shape, meaning.matmul, "matmul({0}, {1}; {attrs})", forward=linear.bilinear_forward, reverse=linear.matmul_reverse),
+    Op(
+        "outer", 2, "r", "r", outer_shape, plain(np.outer), "outer({0}, {1})",
+        forward=linear.bilinear_forward, reverse=linear.outer_reverse,
+    ),
+    Op(
+        "matmul", 2, "r", "r", matmul_shape, meaning.matmul, "matmul({0}, {1}; {attrs})",
+        forward=linear.bilinear_forward, reverse=linear.matmul_reverse,
+    ),
 )  # fmt: skip
 
 OPS: dict[str, Op] = {row.name: row for row in (*_ELEMENTWISE, *_STRUCTURAL)}

@@ -21,11 +21,12 @@ from hybridode.expr import Expr, Symbol
 MIN_GROUP = 4  # instances from which a vector instruction with its gathers is worth more than scalars
 _MIN_SHARED_COST = 3  # cheaper expressions are computed again rather than gathered
 _LONG_SUM = 8
-_CHEAP = frozenset({"add", "mul", "neg", "not", "min", "max", "and", "or", "lt", "le", "gt", "ge", "eq", "ne", "where", "abs", "sign", "relu", "heaviside"})
+_CHEAP = frozenset("add mul neg min max abs sign relu heaviside where not and or lt le gt ge eq ne".split())
 _COSTLY = 4
 NETS = frozenset({"net", "net_jacobian"})
 
-# An operand of a template: the number of an earlier step, ~k for slot k, or the hexadecimal text of a number that belongs to the shape.
+# An operand of a template: the number of an earlier step, ~k for slot k, or the hexadecimal text of a number that
+# belongs to the shape.
 Operand = int | str
 Step = tuple[str, Any, tuple[Operand, ...]]  # operation, its datum, operands
 

@@ -41,10 +41,10 @@ def _attributes(i: Instruction) -> str:
     if i.op == "table":
         orders = "".join(f"'{n}" for n in attrs[1]) if any(attrs[1]) else ""
         return f"{attrs[0].name}{orders}"
-    if isinstance(attrs, range):
+    if isinstance(attrs, range) and (attrs.step > 0 or len(attrs) == 1):
         step = f":{attrs.step}" if attrs.step != 1 else ""
         return str(attrs[0]) if len(attrs) == 1 else f"{attrs.start}:{attrs.stop}{step}"
-    if isinstance(attrs, tuple):
+    if isinstance(attrs, tuple | range):
         shown = [_number(v) for v in attrs[:_SHOWN]]
         text = ", ".join(shown if len(attrs) <= _SHOWN else [*shown, f"… {len(attrs)} in all"])
         return f"[{text}]" if i.op == "const" and i.shape else text
@@ -54,4 +54,5 @@ def _attributes(i: Instruction) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(int(value)) if isinstance(value, int) or (abs(value) < 1e15 and value == int(value) and str(value) != "-0.0") else repr(value)
+    whole = isinstance(value, int) or (abs(value) < 1e15 and value == int(value) and str(value) != "-0.0")
+    return repr(int(value)) if whole else repr(value)

@@ -9,7 +9,8 @@ edge of the domain (sqrt at 0, x^y with y < 1 at 0, asin at 1) the rule gives 0:
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from hybridode.tape.tables import slope_orders
 
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
 
 Node = int
 Partials = tuple[Node | None, ...]
-
-
-class Rule(Protocol):
-    def __call__(self, b: TapeBuilder, out: Node, *args: Node) -> Partials: ...
+Rule = Callable[..., Partials]  # (builder, node of the value, nodes of the operands …)
 
 
 # ---- pieces ---------------------------------------------------------------------------------------------------------

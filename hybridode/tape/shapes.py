@@ -41,6 +41,11 @@ def indices(at: Iterable[int]) -> Indices:
     return regular if places == tuple(regular) else places
 
 
+def extent(at: Indices) -> tuple[int, int]:
+    """Lowest and highest place."""
+    return (min(at[0], at[-1]), max(at[0], at[-1])) if isinstance(at, range) else (min(at), max(at))
+
+
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise ShapeError(sentence)
@@ -48,7 +53,7 @@ def _require(condition: bool, sentence: str) -> None:
 
 def _places(attrs: Any, bound: int) -> None:
     _require(isinstance(attrs, range | tuple) and len(attrs) > 0, "places are a range or a tuple, not empty")
-    low, high = (min(attrs[0], attrs[-1]), max(attrs[0], attrs[-1])) if isinstance(attrs, range) else (min(attrs), max(attrs))
+    low, high = extent(attrs)
     _require(0 <= low and high < bound, f"places {low} to {high} do not lie in 0 to {bound - 1}")
 
 
@@ -69,7 +74,8 @@ def polygamma_shape(shapes: Sequence[Shape], attrs: Any, shape: Shape | None) ->
 
 def table_shape(shapes: Sequence[Shape], attrs: Any, shape: Shape | None) -> Shape:
     piecewise, orders = attrs
-    _require(len(piecewise.knots) == len(orders) == len(shapes), f"a table of {len(piecewise.knots)} arguments takes {len(shapes)}")
+    arguments = len(piecewise.knots)
+    _require(arguments == len(orders) == len(shapes), f"a table of {arguments} arguments takes {len(shapes)} operands")
     return elementwise_shape(shapes, None, shape)
 
 
@@ -101,7 +107,8 @@ def broadcast_shape(shapes: Sequence[Shape], attrs: Any, shape: Shape | None) ->
     if attrs is None:
         _require(shapes[0] == () and bool(shape), f"a scalar is spread over a shape, not {shapes[0]} over {shape}")
     else:
-        _require(shape is not None and len(shape) == 2 and shapes[0] == (shape[1 - attrs],), f"{shapes[0]} is not {shape} without axis {attrs}")
+        fits = shape is not None and len(shape) == 2 and attrs in (0, 1) and shapes[0] == (shape[1 - attrs],)
+        _require(fits, f"{shapes[0]} is not {shape} without axis {attrs}")
     return shape or ()
 
 

@@ -66,7 +66,8 @@ class Piecewise:
         arrays = np.broadcast_arrays(*[np.asarray(a, float) for a in x])
         cells = [np.searchsorted(k, a, side) for k, a in zip(knots, arrays, strict=True)]
         # The first and last cells hold a number: an infinite distance from the base must not meet their zeros.
-        steps = [np.where((c == 0) | (c == len(k)), 0.0, a - b[c]) for a, b, c, k in zip(arrays, bases, cells, knots, strict=True)]
+        ends = [(c == 0) | (c == len(k)) for c, k in zip(cells, knots, strict=True)]
+        steps = [np.where(end, 0.0, a - b[c]) for end, a, b, c in zip(ends, arrays, bases, cells, strict=True)]
         value = self.derivative_coefficients(orders)[tuple(cells)]
         for step in reversed(steps):
             value = _horner(value, step)
@@ -91,7 +92,8 @@ def piecewise(table: Table) -> Piecewise:
     slopes = _along(axes[0], values, kind, degree)
     if len(axes) == 2:
         # Values and slopes along axis 0 become polynomials in axis 1; the pieces then fit along axis 0 (Hermite form).
-        values, slopes = (np.moveaxis(_cells(axes[1], v.T, _along(axes[1], v.T, kind, degree), kind, degree), 1, 0) for v in (values, slopes))
+        both = (_cells(axes[1], v.T, _along(axes[1], v.T, kind, degree), kind, degree) for v in (values, slopes))
+        values, slopes = (np.moveaxis(v, 1, 0) for v in both)
     c = _cells(axes[0], values, slopes, kind, degree)
     if len(axes) == 2:
         c = np.moveaxis(c, -1, -2)

@@ -81,7 +81,7 @@ class TapeBuilder:
         i = self.instructions[node]
         if i.op == "broadcast":
             i = self.instructions[i.args[0]]
-        return i.attrs[0] if i.op == "const" and i.shape == () and i.attrs[0] is not True and i.attrs[0] is not False else None
+        return i.attrs[0] if i.op == "const" and i.shape == () and not isinstance(i.attrs[0], bool) else None
 
     # ---- making nodes -----------------------------------------------------------------------------------------------
     def node(self, op: str, args: tuple[int, ...] = (), attrs: Any = None, shape: Shape | None = None) -> int:
@@ -131,7 +131,8 @@ class TapeBuilder:
         flat = data.tolist()
         if array.shape == ():
             return self.const(flat[0])
-        if flat and (data.view(np.uint8 if array.dtype == bool else np.uint64) == data[:1].view(data.dtype if array.dtype == bool else np.uint64)).all():
+        bits = data.view(np.uint8 if array.dtype == bool else np.uint64)
+        if flat and (bits == bits[0]).all():
             return self.broadcast(self.const(flat[0]), array.shape)
         return self.node("const", (), tuple(flat), array.shape)
 

@@ -33,7 +33,8 @@ def verify(tape: Tape) -> Tape:
         _check_kinds(place, row, [boolean[a] for a in i.args])
         _check_shape(place, row, i, [shapes[a] for a in i.args])
         shapes.append(i.shape)
-        boolean.append(row.gives == "b" or (row.gives == "=" and (boolean[i.args[0]] if i.args else isinstance(i.attrs[0], bool))))
+        first = boolean[i.args[0]] if i.args else i.op == "const" and isinstance(i.attrs[0], bool)
+        boolean.append(row.gives == "b" or (row.gives == "=" and first))
     outputs = [name for name, _ in tape.outputs]
     _require(len(set(outputs)) == len(outputs), f"outputs of one name: {outputs}")
     for name, value in tape.outputs:
