@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import cache
 
+from hybridode.errors import Diagnostic, Source
 from hybridode.language.syntax import Node
+
+NESTING_LIMIT = 1_000  # contracts.md
 
 
 @cache
@@ -35,3 +38,9 @@ def deepest(node: Node) -> tuple[int, Node]:
         if not below:
             return depth, level[0]
         level = below
+
+
+def too_deep(source: Source, start: int, end: int) -> Diagnostic:
+    """The error for nesting beyond the limit; the place is where it is passed."""
+    message = f"an expression is nested more than {NESTING_LIMIT:,} deep"
+    return Diagnostic("E0142", message, source.span(start, end), "the limit is passed here: use intermediates")

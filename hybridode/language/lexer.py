@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
+from hybridode.language.depth import NESTING_LIMIT
 from hybridode.language.tables import load_table
 
 
@@ -47,7 +48,6 @@ _OPENERS = {"_LPAR": "_RPAR", "_LSQB": "_RSQB", "_LBRACE": "_RBRACE"}
 _CLOSERS = frozenset(_OPENERS.values())
 _FOLDED = {0xB5: 0x3BC, 0x2126: 0x3A9}  # micro sign → mu, ohm sign → omega (rule A5)
 _SKIPPED = "BLANK", "CONTINUED"
-NESTING_LIMIT = 1_000  # contracts.md
 RESERVED = frozenset("if then else and or not in for".split())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import gc
 import os
 import re
@@ -18,18 +17,13 @@ from hybridode.errors import Diagnostic, ModelError, Source
 from hybridode.language import syntax
 from hybridode.language.build import BUILDERS, TERMS_LIMIT, Refused
 from hybridode.language.confusables import lookalikes
-from hybridode.language.depth import deepest
-from hybridode.language.lexer import NESTING_LIMIT, Fault, Line, Token, is_statement_word, split, tokenize
-from hybridode.language.mistake_rows import CHARACTER_ROWS, FIRST_ROWS, GENERAL_ROWS
-from hybridode.language.mistake_statements import STATEMENT_ROWS
-from hybridode.language.mistake_words import explain_first_word, explain_inner_word
-from hybridode.language.mistakes import Stuck, explain, kind_of
+from hybridode.language.depth import NESTING_LIMIT, deepest, too_deep
+from hybridode.language.lexer import RESERVED, Line, Token, is_statement_word, split, tokenize
 from hybridode.language.parser import Parser, Unexpected
 from hybridode.language.tables import load_table
 
 TEXT_LIMIT = 8_000_000  # characters; this and the next as in contracts.md
 TOKEN_LIMIT = 2_000_000
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
 ERROR_LIMIT = 500  # a file with more is no model
 
 
@@ -80,6 +74,8 @@ def _decoded(name: str, data: bytes) -> str:
 
 
 def _near_file(name: str) -> str:
+    import difflib
+
     folder, wanted = os.path.split(name)
     try:
         there = os.listdir(folder or ".")
@@ -129,6 +125,13 @@ def parse_expression(source: Source, time: str = "t") -> tuple[syntax.Expression
     return _sentence(source, lines[0], "expr", time)
 
 
+def _messages():
+    """The words for mistakes, loaded when there is one: most files have none, and a start has 0.1 s."""
+    from hybridode.language import syntax_errors
+
+    return syntax_errors
+
+
 def _sentence(source: Source, line: Line, start: str, time: str) -> tuple[Any, list[Diagnostic]]:
     """The node of one statement or expression, or why there is none."""
     tokens, fault = line.tokens, line.fault
@@ -138,7 +141,7 @@ def _sentence(source: Source, line: Line, start: str, time: str) -> tuple[Any, l
         if crowd is not None:
             return None, [crowd]
     else:  # only what stands before the bracket can be trusted
-        found = [_explain_fault(source, fault, tokens)]
+        found = [_messages().explain_fault(source, fault, tokens)]
         tokens = tokens[: tokens.index(fault.token)] if fault.kind != "too deep" else []
         if not tokens:
             return None, found
@@ -147,9 +150,7 @@ def _sentence(source: Source, line: Line, start: str, time: str) -> tuple[Any, l
     except Unexpected as stop:
         if fault is not None and stop.index == len(tokens):
             return None, found
-        word = tokens[0].text if start == "statement" and is_statement_word(tokens[0], None, source.text) else ""
-        stuck = Stuck(source, line.tokens, stop.index, stop.expected, word)
-        return None, [_explain(stuck, start), *found]
+        return None, [_messages().explain_stop(source, line.tokens, stop, start), *found]
     except Refused as refusal:
         return None, [Diagnostic(refusal.code, refusal.message, source.span(refusal.start, refusal.end), refusal.hint), *found]
     if fault is not None:
@@ -157,34 +158,8 @@ def _sentence(source: Source, line: Line, start: str, time: str) -> tuple[Any, l
     if len(tokens) > NESTING_LIMIT:
         depth, at = deepest(node)
         if depth > NESTING_LIMIT:
-            return None, [_too_deep(source, at.start, at.end)]
+            return None, [too_deep(source, at.start, at.end)]
     return node, []
-
-
-def _explain(stuck: Stuck, start: str) -> Diagnostic:
-    strange = stuck.found.kind in ("BAD", "BADNAME", "UNCLOSED")
-    first_word = explain_first_word(stuck) if start == "statement" and not stuck.word else None
-    if first_word is not None:
-        return first_word
-    rows = (FIRST_ROWS, CHARACTER_ROWS if strange else (), STATEMENT_ROWS.get(stuck.word, ()), GENERAL_ROWS)
-    return explain_inner_word(stuck) or explain(stuck, rows)
-
-
-def _explain_fault(source: Source, fault: Fault, tokens: list[Token]) -> Diagnostic:
-    token = fault.token
-    span = source.span(token.start, token.end)
-    if fault.kind == "too deep":
-        return _too_deep(source, token.start, token.end)
-    if fault.kind == "closes nothing":
-        return Diagnostic("E0112", f"`{token.text}` closes nothing", span, "delete it, or open a bracket before it")
-    if fault.opener is not None:
-        related = ((source.span(fault.opener.start, fault.opener.end), "this bracket is open"),)
-        hint = f"a `{_CLOSING[fault.opener.text]}` is missing before it"
-        return Diagnostic("E0112", f"`{token.text}` cannot close `{fault.opener.text}`", span, hint, related=related)
-    at = tokens.index(token)
-    called = token.kind == "_LPAR" and at > 0 and kind_of(tokens[at - 1]) == "NAME" and tokens[at - 1].end == token.start
-    which = f"`(` of the call `{tokens[at - 1].text}`" if called else f"`{token.text}`"
-    return Diagnostic("E0111", f"{which} is never closed", span, f"a `{_CLOSING[token.text]}` is missing")
 
 
 # ---- limits ---------------------------------------------------------------------------------------------------------------
@@ -216,11 +191,6 @@ def _too_many_terms(source: Source, tokens: list[Token]) -> Diagnostic | None:
     return Diagnostic("E0142", message, source.span(place.start, place.end), hint)
 
 
-def _too_deep(source: Source, start: int, end: int) -> Diagnostic:
-    message = f"an expression is nested more than {NESTING_LIMIT:,} deep"
-    return Diagnostic("E0142", message, source.span(start, end), "the limit is passed here: use intermediates")
-
-
 @contextmanager
 def _without_collector() -> Iterator[None]:
     """A tree has no cycles; collecting while it grows costs a third of the time."""
@@ -236,7 +206,8 @@ def _without_collector() -> Iterator[None]:
 def _time_name(lines: list[Line], text: str) -> str:
     """What `time NAME` says, before anything is parsed; `t` if nothing does."""
     for line in lines:
-        first, *rest = line.tokens[:2]
-        if first.text == "time" and rest and kind_of(rest[0]) == "NAME" and is_statement_word(first, rest[0], text):
-            return rest[0].text
+        if len(line.tokens) > 1 and line.tokens[0].text == "time" and is_statement_word(line.tokens[0], None, text):
+            name = line.tokens[1]
+            if name.kind in ("NAME", "WORD") and name.text not in RESERVED:
+                return name.text
     return "t"
