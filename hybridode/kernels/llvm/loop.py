@@ -3,41 +3,23 @@
 Each lane is a trajectory with its own time, step size and next save point; a lane that has finished or failed is masked
 until the last one is done. Everything between two loads is straight-line code: no call leaves the module.
 
-`void NAME(ptr p, ptr y0, ptr t0, ptr ts, i64 T, ptr options, i64 max_steps, ptr ys, ptr status, ptr counts, ptr record, i64 capacity)`
-Arrays of lanes, element-major: p (m,), y0 (n,), t0 (), ts (T,) ascending, ys (T, n) out, status () out, counts (2,) out
-(accepted, rejected). `options` holds the scalars rtol, atol, first step (0: chosen), largest step. `record`, unless null,
-receives per attempted step (t, h, y (n,)) with h = 0 where a lane did not accept; `capacity` is its length in steps.
+`void NAME(ptr p, ptr y0, ptr t0, ptr ts, i64 T, ptr options, i64 max_steps, ptr ys, ptr status, ptr counts, ptr record,
+i64 capacity)`. Arrays of lanes, element-major: p (m,), y0 (n,), t0 (), ts (T,) ascending, ys (T, n) out, status () out,
+counts (3,) out (accepted, rejected, attempted by the group). `options` holds the scalars rtol, atol, first step (0: chosen),
+largest step. `record`, unless null, receives per attempted step (t, h, y (n,)) with h = 0 where a lane did not accept;
+`capacity` is its length in steps, and a group that needs more ends with the status RECORD_FULL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from hybridode.kernels.llvm.lane_loop import LaneLoop, only
 from hybridode.kernels.llvm.straight import Elements, emit, function
 from hybridode.kernels.llvm.writer import Lanes, Writer
-from hybridode.methods.control import Controller
-from hybridode.tape.tape import Tape
+from hybridode.methods.ready import Method
 
 DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RECORD_FULL, RUNNING = 0, 1, 2, 3, 4, 5
-
-
-@dataclass(frozen=True)
-class Method:
-    """A method made ready for one model: its step tape, and how it carries a slope and interpolates.
-
-    `dense[r]` gives the polynomial in theta by which row r of the tape's output `interpolant` is weighted in
-    y(theta) = y0 + sum_r weight_r(theta) row_r (see methods.dense). `slope`: the first-same-as-last tape f(t, y), or None.
-    """
-
-    step: Tape
-    slope: Tape | None
-    interpolant: str
-    weights: tuple[tuple[float, ...], ...]
-    scaled_by_h: bool
-    ends: bool  # the rows stand on the chord y0 … y1 instead of y0 alone
-    controller: Controller
-    n: int
 
 
 def solve_function(method: Method, lanes: Lanes, parameters: int, name: str = "solve") -> Writer:
@@ -45,25 +27,12 @@ def solve_function(method: Method, lanes: Lanes, parameters: int, name: str = "s
     return _Solve(method, lanes, parameters, name).write()
 
 
-class _Solve:
+class _Solve(LaneLoop):
     def __init__(self, method: Method, lanes: Lanes, parameters: int, name: str) -> None:
-        self.m, self.lanes, self.parameters, self.name = method, lanes, parameters, name
-        self.w = Writer(lanes)
-        self.align = lanes.bytes // lanes.width
+        super().__init__(lanes)
+        self.m, self.parameters, self.name = method, parameters, name
 
     # ---- small things -------------------------------------------------------------------------------------------------
-    def const(self, x: float) -> str:
-        return self.lanes.const(x)
-
-    def loads(self, pointer: str, n: int) -> list[str]:
-        return [self.w.load(pointer, str(k), align=self.align) for k in range(n)]
-
-    def maximum(self, a: str, b: str) -> str:
-        return self.w.intrinsic("maxnum", a, b)
-
-    def minimum(self, a: str, b: str) -> str:
-        return self.w.intrinsic("minnum", a, b)
-
     def power(self, x: str, exponent: float) -> str:
         """x^exponent for positive x (0 gives a huge or tiny number, never a NaN)."""
         safe = self.maximum(x, self.const(1e-30))
@@ -82,10 +51,7 @@ class _Solve:
     def slope_at(self, t: str, y: Elements) -> Elements:
         tape = self.m.slope
         assert tape is not None
-        return emit(self.w, tape, self.only(tape, {"t": [t], "y": y, "p": self.p}))[tape.outputs[0][0]]
-
-    def only(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
-        return {i.name: given[i.name] for i in tape.inputs}
+        return emit(self.w, tape, only(tape, {"t": [t], "y": y, "p": self.p}))[tape.outputs[0][0]]
 
     # ---- the function -------------------------------------------------------------------------------------------------
     def write(self) -> Writer:
@@ -124,9 +90,11 @@ class _Solve:
         rounds = w.fresh("round")
         new = self.attempt(now, t1, rounds)
         following = w.value(f"add i64 {rounds}, 1")
-        over = w.value(f"icmp uge i64 {following}, %max_steps")
-        running = self.equal(new["status"], RUNNING)
-        new["status"] = self.select_integer(w.logic("and", running, w.splat(over, "i1")), self.integers(MAX_STEPS), new["status"])
+        wanted = w.value("icmp ne ptr %record, null")
+        full = w.value(f"and i1 {wanted}, {w.value(f'icmp uge i64 {following}, %capacity')}")
+        for over, code in ((w.value(f"icmp uge i64 {following}, %max_steps"), MAX_STEPS), (full, RECORD_FULL)):
+            running = self.equal(new["status"], RUNNING)
+            new["status"] = self.select_integer(w.logic("and", running, w.splat(over, "i1")), self.integers(code), new["status"])
         going = w.any(self.equal(new["status"], RUNNING))
         w.line(f"br i1 {going}, label %back, label %done")
         w.label("back")
@@ -134,6 +102,7 @@ class _Solve:
         w.label("done")
         for k in range(2):
             w.store(new[("accepted", "rejected")[k]], "%counts", str(k), self.lanes.integer)
+        w.store(w.splat(following, "i64"), "%counts", "2", self.lanes.integer)
         w.store(new["status"], "%status", "0", self.lanes.integer)
         w.line("ret void")
         phis = [f"  {rounds} = phi i64 [ 0, %entry ], [ {following}, %back ]"]
@@ -151,7 +120,7 @@ class _Solve:
         final = w.compare("oge", w.mul(now["h"], self.const(1.0000001)), left)
         h = w.select(running, w.select(final, left, now["h"]), self.const(1.0))
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
-        out = emit(w, self.m.step, self.only(self.m.step, given))
+        out = emit(w, self.m.step, only(self.m.step, given))
         error = self.scaled_norm(out["error"], y, out["y"])
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok = w.logic("and", good, running)
@@ -198,14 +167,14 @@ class _Solve:
         w.label(loop[1:])
         j = w.fresh("j")
         place = len(w.lines)
-        due_time = self.gather(j)
-        left = w.value(f"icmp ult {lanes.integer} {j}, {self.splat_count()}")
+        due_time = self.gather("%ts", j)
+        left = w.value(f"icmp ult {lanes.integer} {j}, {w.splat('%T', 'i64')}")
         due = w.logic("and", w.logic("and", left, ok), w.compare("ole", due_time, t_new))
         w.line(f"br i1 {w.any(due)}, label {inside}, label {after}")
         w.label(inside[1:])
         theta = w.div(w.sub(due_time, t), h)
         for i, value in enumerate(self.interpolate(theta, h, y, out)):
-            self.scatter(value, due, j, i)
+            self.scatter_element(value, due, "%ys", j, self.m.n, i)
         following = self.count(j, due)
         w.line(f"br label {loop}")
         w.lines.insert(place, f"  {j} = phi {lanes.integer} [ {saved}, {before} ], [ {following}, {inside} ]")
@@ -215,12 +184,7 @@ class _Solve:
     def interpolate(self, theta: str, h: str, y: Elements, out: Mapping[str, Elements]) -> list[str]:
         """The dense output at theta."""
         w, n, rows = self.w, self.m.n, out[self.m.interpolant]
-        weights = []
-        for polynomial in self.m.weights:
-            value = self.const(polynomial[-1])
-            for coefficient in reversed(polynomial[:-1]):
-                value = w.add(w.mul(value, theta), self.const(coefficient))
-            weights.append(w.mul(value, h) if self.m.scaled_by_h else value)
+        weights = self.weights(self.m, theta, h)
         result = []
         for i in range(n):
             start = w.add(y[i], w.mul(theta, w.sub(out["y"][i], y[i]))) if self.m.ends else y[i]
@@ -228,43 +192,6 @@ class _Solve:
                 start = w.add(w.mul(weight, rows[r * n + i]), start)
             result.append(start)
         return result
-
-    def splat_count(self) -> str:
-        return self.w.splat("%T", "i64")
-
-    def gather(self, j: str) -> str:
-        """ts[j] of every lane, its last save point where j is past the end."""
-        w, width = self.w, self.lanes.width
-        last = w.splat(w.value("sub i64 %T, 1"), "i64")
-        inside = w.value(f"icmp ult {self.lanes.integer} {j}, {last}")
-        place = w.value(f"select {self.lanes.mask} {inside}, {self.lanes.integer} {j}, {self.lanes.integer} {last}")
-        if width == 1:
-            return w.load("%ts", place, align=self.align)
-        value = "poison"
-        for lane in range(width):
-            index = w.value(f"extractelement {self.lanes.integer} {place}, i32 {lane}")
-            flat = w.value(f"add i64 {w.value(f'mul i64 {index}, {width}')}, {lane}")
-            one = w.load("%ts", flat, self.lanes.scalar, self.align)
-            value = w.value(f"insertelement {self.lanes.real} {value}, {self.lanes.scalar} {one}, i32 {lane}")
-        return value
-
-    def scatter(self, value: str, mask: str, j: str, i: int) -> None:
-        """ys[j, i] = value in the lanes of the mask."""
-        w, width = self.w, self.lanes.width
-        if width == 1:  # only reached when the one lane is due
-            w.store(value, "%ys", w.value(f"add i64 {w.value(f'mul i64 {j}, {self.m.n}')}, {i}"), align=self.align)
-            return
-        whole = self.lanes.integer
-        row = w.value(f"mul {whole} {j}, {self.integers(self.m.n * width)}")
-        base = w.value(f"add {whole} {row}, {self.offsets(i)}")
-        places = w.value(f"getelementptr {self.lanes.scalar}, ptr %ys, {whole} {base}")
-        kind, name = self.lanes.real, f"@llvm.masked.scatter.{self.lanes.suffix}.v{width}p0"
-        w.needs[f"declare void {name}({kind}, <{width} x ptr>, i32 immarg, {self.lanes.mask})"] = None
-        w.line(f"call void {name}({kind} {value}, <{width} x ptr> {places}, i32 {self.align}, {self.lanes.mask} {mask})")
-
-    def offsets(self, i: int) -> str:
-        width = self.lanes.width
-        return "<" + ", ".join(f"i64 {i * width + lane}" for lane in range(width)) + ">"
 
     def record(self, rounds: str, ok: str, t: str, h: str, y: Elements) -> None:
         """The step's beginning, for the way back: (t, h or 0, y)."""
@@ -281,26 +208,6 @@ class _Solve:
             w.store(value, base, str(i + 2), align=self.align)
         w.line(f"br label {after}")
         w.label(after[1:])
-
-    # ---- integers of lanes ------------------------------------------------------------------------------------------------
-    def equal(self, a: str, value: int) -> str:
-        return self.w.value(f"icmp eq {self.lanes.integer} {a}, {self.integers(value)}")
-
-    def select_integer(self, condition: str, a: str, b: str) -> str:
-        return self.w.select(condition, a, b, self.lanes.integer)
-
-    def count(self, counter: str, mask: str) -> str:
-        """counter + 1 in the lanes of the mask."""
-        return self.w.value(
-            f"add {self.lanes.integer} {counter}, {self.w.value(f'zext {self.lanes.mask} {mask} to {self.lanes.integer}')}"
-        )
-
-    def not_(self, mask: str) -> str:
-        return self.w.logic("xor", mask, self.lanes.const(True))
-
-    def integers(self, value: int) -> str:
-        width = self.lanes.width
-        return str(value) if width == 1 else "<" + ", ".join([f"i64 {value}"] * width) + ">"
 
     def first_step(self, given: str, t0: str, t1: str, y0: Elements, k0: Elements) -> str:
         """The step given, or a guess from the slope (Hairer, Norsett & Wanner I, II.4, without the second evaluation)."""

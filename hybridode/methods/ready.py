@@ -1,0 +1,70 @@
+"""Methods made ready for one model: the step tape of a tableau, its reverse, its dense output and its controller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hybridode.methods.control import Controller, pi_controller
+from hybridode.methods.explicit import explicit_step, explicit_step_reverse
+from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
+from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
+from hybridode.tape.tape import Tape
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a driver needs to run a method on a model of `n` states.
+
+    Dense output: y(theta) = base + sum_r w_r(theta) row_r, where row_r is the r-th of `rows` vectors in the step's output
+    `interpolant`, w_r the polynomial with the coefficients `weights[r]` (powers 0, 1, …; times h if `scaled_by_h`), and
+    base is the old state, or the chord from the old to the new state if `ends`. `slope` is f(t, y) for methods whose step
+    takes the slope at its start as input `k` and gives the one at its end (first same as last), else None.
+    """
+
+    name: str
+    n: int
+    step: Tape
+    backward: Tape
+    slope: Tape | None
+    interpolant: str
+    weights: tuple[tuple[float, ...], ...]
+    scaled_by_h: bool
+    ends: bool
+    controller: Controller
+
+    @property
+    def rows(self) -> int:
+        return len(self.weights)
+
+
+def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
+    """An explicit pair with polynomial dense output."""
+    assert tableau.dense, f"{tableau.name} has no polynomial dense output"
+    return Method(
+        name=tableau.name,
+        n=n,
+        step=explicit_step(tableau, rates, n),
+        backward=explicit_step_reverse(tableau, rates, n),
+        slope=rates,
+        interpolant="stages",
+        weights=tuple((0.0, *row) for row in tableau.dense),
+        scaled_by_h=True,
+        ends=False,
+        controller=pi_controller(tableau.error_order, stiff=False),
+    )
+
+
+def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> Method:
+    """A Rosenbrock–Wanner method; its row r of dense output is weighted by theta^(r+1) (1 - theta)."""
+    return Method(
+        name=tableau.name,
+        n=n,
+        step=rosenbrock_step(tableau, model, n),
+        backward=rosenbrock_step_reverse(tableau, model, n),
+        slope=None,
+        interpolant="dense",
+        weights=tuple((*(0.0,) * (r + 1), 1.0, -1.0) for r in range(len(tableau.dense))),
+        scaled_by_h=False,
+        ends=True,
+        controller=pi_controller(tableau.error_order, stiff=True),
+    )
