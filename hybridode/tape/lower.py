@@ -63,7 +63,7 @@ def _where(b: TapeBuilder, condition: Node, x: Node, y: Node) -> Node:
 _ELEMENTWISE = (
     "neg", "not", "exp", "expm1", "exprel", "log", "log1p", "log10", "log2", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
     "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "abs", "sign", "floor", "gamma", "lgamma", "erf", "softplus", "sigmoid",
-    "relu", "heaviside", "div", "atan2", "mod", "lt", "le", "eq", "ne", "hill",
+    "relu", "heaviside", "digamma", "div", "atan2", "mod", "lt", "le", "eq", "ne", "hill",
 )  # fmt: skip
 
 LOWER: dict[str, Callable[..., Node]] = {
@@ -72,6 +72,7 @@ LOWER: dict[str, Callable[..., Node]] = {
     "gt": _swapped("lt"),
     "ge": _swapped("le"),
     "pow": TapeBuilder.power,
+    "exprel_slope": lambda b, x: b.make("exprel_slope", x, attrs=1),
     "mm": lambda b, x, k: b.div(x, b.add(k, x)),
     "digamma": _as_written("digamma"),
     "exprel_slope": lambda b, x: b.make("exprel_slope", x, attrs=1),
