@@ -16,7 +16,7 @@ STATEMENT_WORDS = tuple(
 
 # What people write from habit → how it is written here.
 _ELSEWHERE = {
-    "initial": "write `{rest} `", "parameter": "write `param {rest}`", "parameters": "write `param {rest}`",
+    "parameter": "write `param {rest}`", "parameters": "write `param {rest}`",
     "constant": "write `const {rest}`", "let": "write `{rest}`", "variable": "write `state {rest}`",
     "var": "write `state {rest}`", "def": "write `func name(arguments) = value`",
     "function": "write `func name(arguments) = value`", "ode": "write `dx/dt = …`",

@@ -13,7 +13,7 @@ from hybridode.language.reader import parse
 
 BAD = Path(__file__).parents[2] / "grammar" / "bad"
 MODELS = sorted(BAD.glob("*.ode"))
-SYNTAX_CODES = sorted(FOLDER.glob("E01*.md"))
+SYNTAX_CODES = [p for p in sorted(FOLDER.glob("E01*.md")) if p.stem < "E0150"]  # later ones come from the checker
 NOT_MODELS = {"E0139", "E0140", "E0141", "E0142"}  # their examples are commands, or too long to print
 
 
