@@ -24,7 +24,7 @@ def incidence(system: EquationSystem) -> EquationSystem:
     for i in range(n):
         bits = _union(edges[i], reached)
         if bits not in rows:
-            rows[bits] = tuple(k for k, bit in enumerate(reversed(f"{bits:b}")) if bit == "1")
+            rows[bits] = _members(bits)
         reached.append(bits)
     blocks = [tuple(k for k in block if k < n) for block in components(edges)]
     return replace(
@@ -34,6 +34,18 @@ def incidence(system: EquationSystem) -> EquationSystem:
 
 def _reads(e: Expr, number: dict[Symbol, int]) -> list[int]:
     return sorted(number[s] for s in symbols(e) if s in number)
+
+
+def _members(bits: int) -> tuple[int, ...]:
+    """The places of the bits that are set."""
+    if bits.bit_count() * 50 > bits.bit_length():
+        return tuple(k for k, bit in enumerate(reversed(f"{bits:b}")) if bit == "1")
+    places = []
+    while bits:
+        low = bits & -bits
+        places.append(low.bit_length() - 1)
+        bits ^= low
+    return tuple(places)
 
 
 def _union(members: list[int], sets: list[int]) -> int:

@@ -76,11 +76,11 @@ def test_a_chain_of_ten_thousand_equations_takes_seconds() -> None:
     for i in range(n):
         terms = [node("neg", (node("mul", (const(2.0), x[i])),)), *(x[j] for j in (i - 1, i + 1) if 0 <= j < n)]
         states.append(State(f"x{i}", (const(0.0),), (node("mul", (k, node("add", terms))),)))
-    began = time.perf_counter()
+    began = time.process_time()
     system = equations_of(
         Declarations(Source("chain.ode", ""), "chain", parameters=(Parameter("k", (1.0,)),), states=tuple(states))
     )
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
     assert len(system.jacobian or ()) == 3 * n - 2
     assert system.blocks == (tuple(range(n)),)
 
@@ -98,7 +98,7 @@ def test_a_sum_of_twenty_thousand_terms() -> None:
         ),
         definitions=(Definition("s", (total,)),),
     )
-    began = time.perf_counter()
+    began = time.process_time()
     system = equations_of(declarations)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
     assert [(e.row, e.column) for e in system.jacobian or ()] == [(n, i) for i in range(n)]
