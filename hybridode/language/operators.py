@@ -182,7 +182,7 @@ def _input_rate(el: Elaboration, name: str, primes: int, place: s.Node, frame: F
 
 # ---- operators ------------------------------------------------------------------------------------------------------
 def sign(el: Elaboration, term: s.Sign, frame: Frame) -> Visit:
-    if term.operator == "-" and isinstance(term.operand, s.Power) and isinstance(term.operand.base, s.Number):
+    if term.operator == "-" and isinstance(term.operand, s.Power) and isinstance(term.operand.base, s.Number) and _bare(el, term):
         base = term.operand.base.text
         hint = f"write `(-{base})^…` if that is meant, else `-({base}^…)`"
         el.findings.warn("W0302", f"`-{base}^…` is the negative of the power", term, hint)
@@ -190,6 +190,11 @@ def sign(el: Elaboration, term: s.Sign, frame: Frame) -> Visit:
     if value is None or not el.is_number(value, term.operand, frame):
         return None
     return value if term.operator == "+" else each([value], lambda a: node("neg", (a,)))
+
+
+def _bare(el: Elaboration, term: s.Sign) -> bool:
+    """`-2^2`, not `-(2^2)`: parentheses leave no node, only their place in the text."""
+    return "(" not in el.findings.source.text[term.start : term.operand.start + 1]
 
 
 def chain(el: Elaboration, c: s.Chain, frame: Frame) -> Visit:
