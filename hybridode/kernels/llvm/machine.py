@@ -20,7 +20,7 @@ def _initialised() -> Any:
 def host() -> Any:
     """A target machine of this processor. An execution engine owns and disposes of its machine, so each gets its own."""
     features = llvm.get_host_cpu_features().flatten()
-    return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+    return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=1, jit=True)
 
 
 def host_lanes(dtype: str = "float64") -> int:
