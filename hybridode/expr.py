@@ -265,6 +265,7 @@ def _show_node(e: Expr, at: Callable[[Expr, int], str], name: Callable[[Symbol],
     if op == "where":
         return f"if {at(args[0], _OR)} then {at(args[1], _OR)} else {at(args[2], 0)}", 0
     if op == "out":
-        return (at(args[0], _ATOM) if e.data == 0 else f"{at(args[0], _ATOM)}[{e.data + 1}]"), _ATOM
+        first = e.data == 0 and args[0].op == "net"
+        return (at(args[0], _ATOM) if first else f"{at(args[0], _ATOM)}[{e.data + 1}]"), _ATOM
     function = {"net": e.data, "table": e.data, "net_jacobian": f"D{e.data}", "table_slope": f"D{e.data}"}.get(op, op)
     return f"{function}({', '.join(at(a, 0) for a in args)})", _ATOM

@@ -30,12 +30,12 @@ def shape_by_names(e: Expr) -> Shape:
     return _renamed(postorder((e,)), e, frozenset({"sym"}), numbers=False)
 
 
-def shape_by_leaves(nodes: Iterable[Expr], e: Expr, leaves: frozenset[str]) -> Shape:
-    """Nodes of the operations `leaves` become slots, and so do numbers, but the KEPT ones and whole exponents.
+def shape_by_leaves(nodes: Iterable[Expr], e: Expr, leaves: frozenset[str], numbers: bool = True) -> Shape:
+    """Nodes of the operations `leaves` become slots, and so do `numbers`, but the KEPT ones and whole exponents.
 
     `nodes`: those below `e` down to such leaves, arguments first.
     """
-    return _renamed(nodes, e, leaves, numbers=True)
+    return _renamed(nodes, e, leaves, numbers)
 
 
 def _renamed(nodes: Iterable[Expr], root: Expr, leaves: frozenset[str], numbers: bool) -> Shape:

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from hybridode.equations.alpha import instantiate, shape_by_leaves, shape_by_names
-from hybridode.equations.derivative_rules import LEAVES, down_to_leaves
+from hybridode.equations.alpha import instantiate, shape_by_names
 from hybridode.equations.names import user_names
 from hybridode.equations.patterns import PATTERNS
 from hybridode.equations.system import EquationSystem, Rewrite
-from hybridode.equations.whole_system import over_expressions
+from hybridode.equations.whole_system import expressions, over_expressions
 from hybridode.errors import Span
 from hybridode.expr import Expr, node, postorder, show
 
@@ -38,21 +37,27 @@ class Rewritten(NamedTuple):
 def rewrite(system: EquationSystem) -> EquationSystem:
     """Every expression in its safe form; `rewrites` records each change once."""
     known: dict[Expr, Rewritten] = {}
-    made: list[tuple[Change, ...]] = []
 
-    def all_of(exprs: Sequence[Expr]) -> list[Expr]:
-        out = []
-        for e in exprs:
-            shape = shape_by_names(e)
-            if shape.expr not in known:
-                known[shape.expr] = rewritten(shape.expr)
-            new = known[shape.expr]
-            made.append(tuple(_in_place(c, shape.leaves) for c in new.changes))
-            out.append(e if not new.changes else instantiate((new.expr,), shape.leaves)[0])
-        return out
+    def all_of(exprs: Sequence[Expr]) -> list[Rewritten]:
+        return [_by_shape(e, known) for e in exprs]
 
-    changed = over_expressions(system, all_of)
-    return replace(changed, rewrites=_records(system, made))
+    made = all_of(expressions(system))
+    changed = over_expressions(system, lambda _: [new.expr for new in made])
+    # Starts have their definitions put in; what is told of them is what happens to what the user wrote.
+    first = len(system.definitions) + len(system.rates)
+    made[first : first + len(system.starts)] = all_of([e for state in system.declarations.states for e in state.start])
+    return replace(changed, rewrites=_records(system, [new.changes for new in made]))
+
+
+def _by_shape(e: Expr, known: dict[Expr, Rewritten]) -> Rewritten:
+    """An expression rewritten, and its changes in the user's symbols; `known` remembers by shape."""
+    shape = shape_by_names(e)
+    if shape.expr not in known:
+        known[shape.expr] = rewritten(shape.expr)
+    new = known[shape.expr]
+    if not new.changes:
+        return Rewritten(e, ())
+    return Rewritten(instantiate((new.expr,), shape.leaves)[0], tuple(_in_place(c, shape.leaves) for c in new.changes))
 
 
 def rewritten(root: Expr) -> Rewritten:
@@ -92,20 +97,15 @@ def _places(system: EquationSystem) -> list[tuple[str, Span | None]]:
 
 
 def _records(system: EquationSystem, made: list[tuple[Change, ...]]) -> tuple[Rewrite, ...]:
-    """One record per change. A start repeats its definitions with numbers put in: what only repeats a shape is not told again."""
+    """One record per change, at the first place where it is made."""
     name = user_names(system.declarations)
-    first_start = len(system.definitions) + len(system.rates)
-    starts = range(first_start, first_start + len(system.starts))
     seen: set[tuple[Expr, Expr]] = set()
-    shapes: set[Expr] = set()
     records = []
-    for i, ((place, span), changes) in enumerate(zip(_places(system), made, strict=True)):
+    for (place, span), changes in zip(_places(system), made, strict=True):
         for change in changes:
-            shape = shape_by_leaves(down_to_leaves(change.before), change.before, LEAVES).expr
-            if change[:2] in seen or (i in starts and shape in shapes):
+            if change[:2] in seen:
                 continue
             seen.add(change[:2])
-            shapes.add(shape)
             before, after, about = (_short(show(e, name)) for e in change[:3])
             records.append(Rewrite(place, before, after, change.reason.format(u=about), span))
     return tuple(records)
