@@ -106,7 +106,8 @@ def show(
     stage: Annotated[
         str, typer.Option("--stage", metavar="NAME", help="tree, model, equations, jacobian, tape or jax.")
     ] = "model",
-    latex: Annotated[bool, typer.Option("--latex", help="Equations as LaTeX, for papers.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="As LaTeX, for papers (model, equations, jacobian).")] = False,
+    simplify: Annotated[bool, typer.Option("--simplify", help="Let SymPy simplify what is shown (equations).")] = False,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -121,7 +122,7 @@ def show(
     """
     from hybridode.commands.show import show as run
 
-    run(model, stage, latex, Output(json, verbose, quiet))
+    run(model, stage, latex, simplify, Output(json, verbose, quiet))
 
 
 @app.command()
@@ -155,7 +156,7 @@ def simulate(
     from hybridode.commands.simulate import simulate as run
 
     settings = _settings(engine, method, rtol, atol)
-    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings)
+    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings=settings)
     return run(model, options, Output(json, verbose, quiet))
 
 
@@ -242,7 +243,7 @@ def predict(
     from hybridode.commands.simulate import SimulateOptions
 
     settings = _settings("auto", method, rtol, atol)
-    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings)
+    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings=settings)
     return go(run, options, Output(json, verbose, quiet))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hybridode.errors import Diagnostic, UsageError
@@ -71,12 +71,3 @@ def numbers(option: str, text: str) -> list[float]:
 
 def _no_value(message: str, hint: str) -> UsageError:
     return UsageError(Diagnostic("E0804", message, hint=hint))
-
-
-def unknown_name(option: str, name: str, known: Mapping[str, str], hint: str = "") -> UsageError:
-    """E0803 with the nearest of the `known` names (name -> what it is)."""
-    from hybridode.language.names import nearest
-
-    near = nearest(name, known)
-    found = f"did you mean `{near}` ({known[near]})?" if near else hint or "`hybridode show MODEL` lists the names"
-    return UsageError(Diagnostic("E0803", f"{option}: the model has no `{name}`", hint=found))

@@ -15,6 +15,4 @@ def predict(run: str, options: SimulateOptions, output: Output) -> int:
     saved = read_run(run)
     if saved.result["status"] != "converged":
         output.note(f"note: this fit is not converged but {saved.result['status']}")
-    if options.points is None and options.at is None:
-        options = replace(options, points=201)
-    return simulate(str(saved.model), options, output)
+    return simulate(str(saved.model), replace(options, observed=True), output)

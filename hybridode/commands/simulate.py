@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PICTURES = ("svg", "png", "pdf")
+POINTS = 201  # reported times by default: steps in round numbers
 SHOWN = 11  # rows of the table on the screen
 
 
@@ -31,6 +32,7 @@ class SimulateOptions:
     sources: tuple[str, ...] = ()
     output: str | None = None
     plot: str | None = None
+    observed: bool = False  # add the observed columns with their 95 % bands
     settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
 
 
@@ -40,13 +42,14 @@ def simulate(model: str, options: SimulateOptions, output: Output) -> int:
     sources = pairs("--source", options.sources)
     at = numbers("--at", options.at) if options.at is not None else None
     _check_times(options, at)
-    import hybridode as ho
+    from hybridode.api import load
 
-    loaded = ho.load(model)
-    output.diagnostics(loaded.declarations.warnings)
+    loaded = load(model)
+    output.diagnostics(loaded.warnings)
+    points = POINTS if options.points is None and at is None else options.points
     try:
         solution = loaded.simulate(
-            to=options.to, points=options.points, at=at, set=set_, data=options.data, sources=sources, **options.settings
+            to=options.to, points=points, at=at, set=set_, data=options.data, sources=sources, **options.settings
         )
     except NumericsError as error:
         if error.partial is not None:
@@ -69,6 +72,8 @@ def _check_times(options: SimulateOptions, at: list[float] | None) -> None:
 def _deliver(solution: Any, options: SimulateOptions, output: Output) -> None:
     """Writes and shows a solution, complete or not."""
     rows = solution.to_pandas()
+    if options.observed:
+        add_observed(rows, solution)
     if options.output == "-":
         print(rows.to_csv(index=False, lineterminator="\n"), end="")
     elif options.output is not None:
@@ -81,13 +86,29 @@ def _deliver(solution: Any, options: SimulateOptions, output: Output) -> None:
         {
             "ok": bool(solution.successful),
             "columns": {str(name): rows[name].tolist() for name in rows.columns},
-            "t_end": solution.t_end,
+            "t_end": float(solution.t_end),
             "stats": solution.stats,
         }
     )
     if options.output is None:
         output.result(short_table(rows))
     output.detail("\n".join(f"{name}: {value}" for name, value in solution.stats.items()))
+
+
+def add_observed(rows: pd.DataFrame, solution: Any) -> None:
+    """Adds `COLUMN.observed` (median, mean or probability) with the bounds that hold 95 % of new observations."""
+    import numpy as np
+
+    from hybridode.fit.noise import noise_of
+
+    compiled = solution.about.compiled
+    arguments = np.asarray(solution.observables())
+    for observation in compiled.system.observations:
+        places = [compiled.observable_index[observation.column, name] for name in observation.names]
+        low, high = noise_of(observation.distribution, observation.names).interval(*(arguments[:, i] for i in places))
+        rows[f"{observation.column}.observed"] = np.asarray(solution.observed[observation.column])
+        rows[f"{observation.column}.lower95"] = low
+        rows[f"{observation.column}.upper95"] = high
 
 
 def short_table(rows: pd.DataFrame) -> str:
@@ -111,5 +132,6 @@ def write_picture(solution: Any, path: Path) -> None:
     from hybridode.report.run_directory import write_atomically
 
     picture = io.BytesIO()
-    solution.plot().savefig(picture, format=path.suffix.lstrip(".").lower())
+    ending = path.suffix.lstrip(".").lower()
+    solution.plot().savefig(picture, format=ending, metadata={"Date": None} if ending == "svg" else None)
     write_atomically(path, picture.getvalue())
