@@ -90,8 +90,8 @@ def kinks(el: Elaboration, model: Declarations) -> None:
         keys = frozenset(reads(condition))
         depends = any(_moves(key, edges, moving) for key in keys)
         if depends:
-            message = f"this condition changes its side while {usage.what.removeprefix('the ')} is being solved"
-            hint = "the solver sees a kink there and takes small steps; a smooth switch is `step(x, k)`"
+            message = f"the choice here changes while the model runs: {usage.what} has a kink"
+            hint = "the solver takes small steps there; a smooth switch is `step(x, k)`"
             el.findings.warn("W0305", message, node, hint)
 
 

@@ -87,7 +87,7 @@ def arguments(el: Elaboration, d: s.Distribution, row: Distribution, frame: Fram
             sound = False
             continue
         values[name] = value
-        sound = (name not in row.positive or _is_positive(el, value, name, d, node)) and sound
+        sound = (name not in row.positive or _is_positive(el, value, name, d, row.usage(d.name), node)) and sound
     return values if sound else None
 
 
@@ -126,7 +126,7 @@ def _by_name(el: Elaboration, d: s.Distribution, row: Distribution) -> dict[str,
     return {name: given[name] for name in names}
 
 
-def _is_positive(el: Elaboration, value: Value, name: str, d: s.Distribution, place: s.Node) -> bool:
+def _is_positive(el: Elaboration, value: Value, name: str, d: s.Distribution, row_usage: str, place: s.Node) -> bool:
     """False (and a report) if a constant argument is 0 or negative; what is not constant is seen when it runs."""
     for element in value.elements:
         try:
@@ -134,6 +134,8 @@ def _is_positive(el: Elaboration, value: Value, name: str, d: s.Distribution, pl
         except NotConstant:
             continue
         if not number > 0:
-            el.findings.error("E0319", f"`{name}` of `{d.name}` must be positive, this is {number:g}", place)
+            el.findings.error(
+                "E0319", f"`{name}` of `{d.name}` must be positive, this is {number:g}", place, f"it is `{row_usage}`"
+            )
             return False
     return True

@@ -10,8 +10,8 @@ from hybridode.errors import Span
 from hybridode.expr import ZERO, Expr
 from hybridode.language import syntax as s
 from hybridode.language.frames import AT_START, Elaboration, Frame, Usage
+from hybridode.language.indices import positions
 from hybridode.language.names import listing
-from hybridode.language.operators import positions
 from hybridode.language.quantities import fit, parameter, unit_text
 from hybridode.language.structure import Equations, Part
 from hybridode.language.values import Value, symbol
@@ -41,6 +41,7 @@ def state(
     order = el.scope.orders[name]
     if shape is None:
         return [], []
+    _refuse_higher_starts(el, name, order, equations)
     rates, spans = _rates(el, st, shape, order, equations)
     states: list[State] = []
     parameters: list[Parameter] = []
@@ -56,6 +57,16 @@ def state(
             )
         )  # fmt: skip
     return states, parameters
+
+
+def _refuse_higher_starts(el: Elaboration, name: str, order: int, equations: Equations) -> None:
+    """`x'(0) = …` of a state whose `x'` is given by its equation at the start too."""
+    for label, parts in equations.starts.items():
+        primes = len(label) - len(name)
+        if label.rstrip("'") == name and primes >= order and name in equations.rates:
+            message = f"`{label}` is given by its equation, at the start too"
+            hint = f"only {listing(name + chr(39) * k + '(0)' for k in range(order))} can be given"
+            el.findings.error("E0323", message, parts[0].equation.left, hint)
 
 
 # ---- right sides ----------------------------------------------------------------------------------------------------
@@ -108,7 +119,13 @@ def _fill(el: Elaboration, parts: list[Part], name: str, shape: Shape, what: str
                 label = entry_names(name + "'" * (part.left.primes if what == "dynamics" else 0), shape)[flat]
                 message = f"`{label}` has {'its ' if what == 'dynamics' else 'a '}{what} twice"
                 related = [(earlier.equation.left, "first here")]
-                el.findings.error(twice, message, part.equation.left, "delete one, or add the right sides", related)
+                el.findings.error(
+                    twice,
+                    message,
+                    part.equation.left,
+                    "delete one, or add the right sides" if what == "dynamics" else "delete one",
+                    related,
+                )
                 sound = False
                 break
             filled[flat], by[flat] = element, part

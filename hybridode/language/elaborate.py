@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hybridode.language import calls, operators
+from hybridode.language import calls, indices, operators, reading
 from hybridode.language import syntax as s
 from hybridode.language.findings import Findings
 from hybridode.language.frames import Elaboration, Frame, Result, Visit
@@ -21,8 +21,8 @@ def _misplaced(el: Elaboration, node: s.Node, frame: Frame) -> Result:
 VISITORS: Mapping[type, Callable[[Elaboration, Any, Frame], Visit | Result]] = {
     s.Number: operators.number,
     s.Text: operators.text,
-    s.Ref: operators.ref,
-    s.Prime: operators.prime,
+    s.Ref: reading.ref,
+    s.Prime: reading.prime,
     s.Sign: operators.sign,
     s.Chain: operators.chain,
     s.Power: operators.power,
@@ -30,7 +30,7 @@ VISITORS: Mapping[type, Callable[[Elaboration, Any, Frame], Visit | Result]] = {
     s.Not: operators.negation,
     s.IfElse: operators.if_else,
     s.ListLiteral: operators.list_literal,
-    s.Index: operators.index,
+    s.Index: indices.index,
     s.Range: operators.span_of_indices,
     s.Call: calls.call,
     s.Option: _misplaced,

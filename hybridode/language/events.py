@@ -8,11 +8,11 @@ from hybridode.declarations import Assignment, AtEvent, size
 from hybridode.expr import Expr, Symbol, postorder, substitute, symbols
 from hybridode.language import syntax as s
 from hybridode.language.frames import EVERYWHERE, KNOWN_TIMES, Elaboration, Frame, Usage
-from hybridode.language.operators import positions, undeclared_derivative
+from hybridode.language.indices import positions
 from hybridode.language.quantities import fit
+from hybridode.language.reading import undeclared_derivative
 from hybridode.language.scope import KINDS
 from hybridode.language.values import NotConstant, evaluate
-
 
 Meanings = Mapping[Symbol, Expr]  # what each intermediate is, entry by entry
 
@@ -64,7 +64,12 @@ def _is_positive_period(el: Elaboration, every: Expr, place: s.Expression) -> bo
     period = _known(el, every)
     if period is None or period > 0:
         return True
-    el.findings.error("E0325", f"the period of an event must be positive, this is {period:g}", place)
+    el.findings.error(
+        "E0325",
+        f"the period of an event must be positive, this is {period:g}",
+        place,
+        "leave `every` out for an event that happens once",
+    )
     return False
 
 
@@ -72,7 +77,9 @@ def _is_later(el: Elaboration, time: Expr, until: Expr, place: s.Expression) -> 
     first, last = _known(el, time), _known(el, until)
     if first is None or last is None or first <= last:
         return True
-    el.findings.error("E0325", f"the event would end at {last:g}, before its first time {first:g}", place)
+    el.findings.error(
+        "E0325", f"the event would end at {last:g}, before its first time {first:g}", place, "`until` is a time, not a duration"
+    )
     return False
 
 

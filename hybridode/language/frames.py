@@ -165,8 +165,9 @@ class Elaboration:
         first = next(v for v in values if v.shape)
         i = next(i for i, v in enumerate(values) if v.shape and v.shape != first.shape)
         message = f"{what} takes equal sizes: {shape_text(first.shape)} and {shape_text(values[i].shape)}"
-        both_vectors = len(first.shape) == len(values[i].shape) == 1
-        self.error("E0313", message, places[i], frame, "" if both_vectors else "a matrix product is written `A @ x`")
+        vectors = len(first.shape) == len(values[i].shape) == 1
+        hint = "take a slice of the longer one: `x[1..2]`" if vectors else "a matrix product is written `A @ x`"
+        self.error("E0313", message, places[i], frame, hint)
         return None
 
     def whole(self, value: Result, place: Place, frame: Frame, what: str) -> int | None:
@@ -182,7 +183,7 @@ class Elaboration:
             self.error("E0314", f"{what} must be known before the run: {because}", place, frame, "use whole numbers and `const`s")
             return None
         if number != math.floor(number) or math.isinf(number):
-            self.error("E0314", f"{what} is a whole number, this is {number:g}", place, frame)
+            self.error("E0314", f"{what} is a whole number, this is {number:g}", place, frame, "write `1`, `2`, …, or a `const`")
             return None
         return int(number)
 
@@ -205,7 +206,13 @@ class Elaboration:
                     self.error("E0312", message, place, frame, "use numbers and `const`s")
                 return None
         if any(math.isnan(n) for n in numbers):
-            self.error("E0312", f"{subject} has no value (it is not a number)", place, frame)
+            self.error(
+                "E0312",
+                f"{subject} is not a number",
+                place,
+                frame,
+                "it divides 0 by 0, or takes the root or logarithm of a negative number",
+            )
             return None
         return tuple(numbers)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hybridode.language import syntax as s
-from hybridode.language.operators import unwrap
+from hybridode.language.reading import unwrap
 from hybridode.language.walk import base_name, mentions
 
 

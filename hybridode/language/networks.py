@@ -276,7 +276,9 @@ def _sizes(el: Elaboration, node: s.Expression, frame: Frame) -> Shape | None:
         if n is None:
             return None
         if n < 1 or n > MOST_ENTRIES:
-            el.error("E0504", f"a network has 1 to {MOST_ENTRIES} inputs and outputs, not {n}", part, frame)
+            el.error(
+                "E0504", f"a network has 1 to {MOST_ENTRIES} inputs and outputs, not {n}", part, frame, "write `nn U: 2 -> 1`"
+            )
             return None
         found.append(n)
     if not found:

@@ -10,8 +10,8 @@ from hybridode.language import syntax as s
 from hybridode.language.distributions import Distribution, arguments, find
 from hybridode.language.dynamics import LearntStart
 from hybridode.language.frames import CONSTANTS, EVERYWHERE, Elaboration, Frame, Usage
+from hybridode.language.indices import positions
 from hybridode.language.names import listing
-from hybridode.language.operators import positions
 from hybridode.language.scope import KINDS
 from hybridode.language.values import Value, common_shape, evaluate, shape_text, spread
 
@@ -132,7 +132,12 @@ def _constants(el: Elaboration, st: s.PriorStatement, row: Distribution) -> dict
     if st.distribution.name == "uniform":
         low, high = (evaluate(v.elements[0], el.scope.known) for v in values.values())
         if not low < high:
-            el.findings.error("E0319", "the ends of `uniform` are the wrong way round or equal", st.distribution)
+            el.findings.error(
+                "E0319",
+                "the ends of `uniform` are the wrong way round or equal",
+                st.distribution,
+                "write `uniform(lower, upper)`",
+            )
             return None
     return values
 
@@ -186,7 +191,11 @@ def _target(el: Elaboration, st: s.PriorStatement, parameters: dict[str, Paramet
         return None
     found = parameters.get(label)
     if found is None:
-        if entity.kind == "state" and st.target.indices and name in el.scope.shapes:
+        order = el.scope.orders.get(name, 1)
+        if entity.kind == "state" and st.target.primes >= order:
+            message = f"`{name}{primes}` is given by its equation, at the start too"
+            el.findings.error("E0322", message, st.target, f"write `prior {name}{chr(39) * (order - 1)}(0) ~ …`", related)
+        elif entity.kind == "state" and st.target.indices and name in el.scope.shapes:
             hint = f"write `state {name}[…] = … in (…, …)`, or `prior {name}(0) ~ …` for all entries"
             el.findings.error("E0322", f"the start of `{name}` is not learnt", st.target, hint, related)
         return None  # otherwise its declaration was reported

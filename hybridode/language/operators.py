@@ -1,34 +1,21 @@
-"""Visitors of everything but calls: literals, names, operators, indices, lists, conditionals."""
+"""Visitors of literals, operators, conditionals and lists."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator
-from itertools import product
-
-from hybridode.declarations import Shape
-from hybridode.expr import Expr, const, node, sym
+from hybridode.expr import Expr, const, node
 from hybridode.language import syntax as s
 from hybridode.language.frames import Elaboration, Frame, Result, Visit
-from hybridode.language.later import refuse
-from hybridode.language.names import count
-from hybridode.language.scope import CALLABLE, KINDS, PREDECLARED
 from hybridode.language.values import (
     MOST_ENTRIES,
     NotConstant,
     Value,
     each,
     evaluate,
-    flat_index,
     matmul,
     shape_text,
     spread,
-    symbol,
     total,
 )
-from hybridode.language.walk import base_name
-
-_SYMBOL_KINDS = {"param": "parameter", "const": "constant", "state": "state", "definition": "definition", "input": "input"}
 
 
 def number(el: Elaboration, literal: s.Number, frame: Frame) -> Result:
@@ -48,136 +35,6 @@ def text(el: Elaboration, literal: s.Text, frame: Frame) -> Result:
 def span_of_indices(el: Elaboration, r: s.Range, frame: Frame) -> Result:
     el.error("E0314", "a range may only stand in an index, `x[1..3]`, or after `for i in`", r, frame)
     return None
-
-
-# ---- names ----------------------------------------------------------------------------------------------------------
-def ref(el: Elaboration, name: s.Ref, frame: Frame) -> Result:
-    if name.name in frame.local:
-        return frame.local[name.name]
-    return read(el, name.name, name, frame)
-
-
-def read(el: Elaboration, name: str, place: s.Node, frame: Frame) -> Result:
-    """The value of a name of the file."""
-    scope = el.scope
-    entity = scope.find(name)
-    if entity is None:
-        if name == scope.time:
-            return _time(el, place, frame)
-        if name in PREDECLARED:
-            return Value((const(PREDECLARED[name]),))
-        scope.undeclared(name, place, el.findings)
-        return None
-    scope.used.add(entity.name)
-    if entity.kind == "later":
-        return None
-    if entity.kind in CALLABLE:
-        message = f"`{name}` is {KINDS[entity.kind]} and needs its arguments"
-        el.error("E0205", message, place, frame, f"write `{name}(…)`", entity.span)
-        return None
-    if not el.may_read(entity, entity.kind, place, frame) or name not in scope.shapes:
-        return None
-    kind = "start_input" if entity.kind == "input" and frame.usage.starts else _SYMBOL_KINDS[entity.kind]
-    return symbol(kind, name, scope.shapes[name], name in scope.booleans)
-
-
-def _time(el: Elaboration, place: s.Node, frame: Frame) -> Result:
-    if "time" in frame.usage.allowed:
-        return Value((sym("time", el.scope.time),))
-    hint = frame.usage.remedy or "only numbers and names that do not depend on time may stand here"
-    el.error("E0318", f"`{el.scope.time}` is the time and cannot be read in {frame.usage.what}", place, frame, hint)
-    return None
-
-
-def prime(el: Elaboration, derivative: s.Prime, frame: Frame) -> Visit | Result:
-    """`x'`, `x[1]'`, `theta''`, `dI/dt`."""
-    name = base_name(derivative)
-    if not name:
-        el.error("E0323", "only states and inputs have a derivative", derivative, frame, "write `x'` or `dx/dt` for a state `x`")
-        return None
-    primes, indices = unwrap(derivative)
-    if name in frame.local:
-        el.error("E0323", f"`{name}` is an argument: its derivative is not known here", derivative, frame, "pass the derivative")
-        return None
-    value = rate_of(el, name, primes, derivative, frame)
-    if not indices:
-        return value
-    return take(el, value, indices, derivative, frame)
-
-
-def unwrap(node_: s.Node) -> tuple[int, tuple[s.Node, ...]]:
-    """Number of primes and the indices of `x''`, `x[1]'` or `x'[1]`."""
-    primes, indices = 0, ()
-    while isinstance(node_, (s.Prime, s.Index)):
-        if isinstance(node_, s.Prime):
-            primes += 1
-        else:
-            indices = (*node_.indices, *indices)
-        node_ = node_.operand
-    return primes, indices
-
-
-def rate_of(el: Elaboration, name: str, primes: int, place: s.Node, frame: Frame) -> Result:
-    """The value of `x` with primes: a velocity state, the derivative of a state, or of an input."""
-    scope = el.scope
-    entity = scope.find(name)
-    if entity is None:
-        undeclared_derivative(el, name, place, frame)
-        return None
-    scope.used.add(entity.name)
-    if entity.kind == "later":
-        return None
-    if entity.kind == "input":
-        return _input_rate(el, name, primes, place, frame)
-    if entity.kind != "state":
-        hint = "only states and inputs have derivatives"
-        if entity.kind == "definition":
-            hint = f"write the derivative out, or make `{name}` a state"
-        el.error("E0323", f"`{name}` is {KINDS[entity.kind]}: its derivative is not known", place, frame, hint, entity.span)
-        return None
-    order = scope.orders.get(name)
-    if order is None or name not in scope.shapes:
-        return None
-    if primes > order:
-        message = f"the highest derivative of `{name}` with an equation is `{name + chr(39) * order}`"
-        el.error("E0323", message, place, frame, f"its right side is the value of `{name + chr(39) * order}`", entity.span)
-        return None
-    if primes < order:
-        if not el.may_read(entity, "state", place, frame):
-            return None
-        return symbol("state", name + "'" * primes, scope.shapes[name])
-    if not el.may_read(entity, "derivative", place, frame):
-        return None
-    return symbol("derivative", name + "'" * (primes - 1), scope.shapes[name])
-
-
-def undeclared_derivative(el: Elaboration, name: str, place: s.Node, frame: Frame) -> None:
-    """`dose/dt` is read as d(ose)/dt: say so when `dose` is what is declared."""
-    written = el.findings.source.text[place.start : place.end]
-    whole = el.scope.find("d" + name)
-    if whole is not None and not written.endswith("'"):
-        message = f"`{written}` is read as the derivative of `{name}`, which is not declared"
-        hint = f"the derivative of `d{name}` is `d{name}'` or `dd{name}/d{el.scope.time}`"
-        el.error("E0207", message, place, frame, hint, whole.span)
-        return
-    el.scope.undeclared(name, place, el.findings)
-
-
-def _input_rate(el: Elaboration, name: str, primes: int, place: s.Node, frame: Frame) -> Result:
-    signal = el.inputs.get(name)
-    if signal is None or not el.may_read(el.scope.entities[name], "derivative", place, frame):
-        return None
-    if primes > 1:
-        el.error("E0323", f"only the first derivative of the input `{name}` is known", place, frame)
-        return None
-    if signal.interpolation == "rectilinear":
-        refuse(el.findings, "rectilinear", place)
-        return None
-    if signal.interpolation in ("previous", "next"):
-        message = f"`{name}` is held constant between its records: its derivative is 0 with jumps"
-        el.error("E0323", message, place, frame, "interpolate it: `interp=linear`, `cubic`, `hermite` or `akima`", signal.span)
-        return None
-    return symbol("input_rate", name, signal.shape)
 
 
 # ---- operators ------------------------------------------------------------------------------------------------------
@@ -274,7 +131,7 @@ def _matmul(el: Elaboration, left: Value, right: Value, place: s.Node, frame: Fr
     made = matmul(left, right)
     if made is None:
         message = f"`@` cannot multiply {shape_text(left.shape)} by {shape_text(right.shape)}"
-        hint = "use `*` with a number" if not (left.shape and right.shape) else "the inner sizes must be equal"
+        hint = "use `*` with a number" if not (left.shape and right.shape) else "the inner sizes must be equal, and not too large"
         el.error("E0313", message, place, frame, hint)
     return made
 
@@ -393,76 +250,15 @@ def list_literal(el: Elaboration, items: s.ListLiteral, frame: Frame) -> Visit:
             values.append(value)
     if len(values) < len(items.items):
         return None
+    if sum(len(value.elements) for value in values) > MOST_ENTRIES:
+        el.error("E0313", f"this list has more than {MOST_ENTRIES} entries", items, frame, "use smaller vectors")
+        return None
     for value, item in zip(values, items.items, strict=True):
         if value.shape != values[0].shape:
             message = f"the entries of a list are alike: {shape_text(values[0].shape)} and {shape_text(value.shape)}"
-            el.error("E0313", message, item, frame)
+            el.error("E0313", message, item, frame, "write each as a number, or each as a list of one length")
             return None
     elements: list[Expr] = []
     for value in values:
         elements += value.elements
     return Value(tuple(elements), (len(values), *values[0].shape))
-
-
-# ---- indices --------------------------------------------------------------------------------------------------------
-def index(el: Elaboration, i: s.Index, frame: Frame) -> Visit:
-    value = yield i.operand, frame.plain()
-    return (yield from take(el, value, i.indices, i, frame))
-
-
-def take(el: Elaboration, value: Result, indices: tuple[s.Node, ...], place: s.Node, frame: Frame) -> Visit:
-    """Entries of a value by 1-based indices and slices."""
-    chosen = yield from positions(el, value.shape if value is not None else None, indices, place, frame)
-    if value is None or chosen is None:
-        return None
-    flats, shape = chosen
-    return Value(tuple(value.elements[k] for k in flats), shape, value.boolean)
-
-
-def positions(
-    el: Elaboration, shape: tuple[int, ...] | None, indices: tuple[s.Node, ...], place: s.Node, frame: Frame
-) -> Generator[tuple[s.Node, Frame], Result, tuple[list[int], Shape] | None]:
-    """Flat places and the shape that indices choose from a shape; None after an error (unknown shape: checks names only)."""
-    inner = frame.plain()
-    ends: list[tuple[int | None, int | None, bool, s.Node]] = []
-    for i in indices:
-        parts = (i.first, i.last) if isinstance(i, s.Range) else (i,)
-        numbers: list[int | None] = []
-        for part in parts:
-            value = yield part, inner
-            numbers.append(el.whole(value, part, inner, "an index"))
-        ends.append((numbers[0], numbers[-1], isinstance(i, s.Range), i))
-    if shape is None or any(first is None or last is None for first, last, _, _ in ends):
-        return None
-    name = el.findings.source.text[place.start : indices[0].start].rstrip("[ ")
-    if not shape:
-        el.error("E0314", f"`{name}` is one number and has no entries", place, frame, f"declare it as a vector: `{name}[3]`")
-        return None
-    if len(indices) != len(shape):
-        message = f"`{name}` is {shape_text(shape)} and takes {count(len(shape), 'index', 'indices')}"
-        el.error("E0314", message, place, frame)
-        return None
-    axes: list[range] = []
-    for (first, last, _, i), n in zip(ends, shape, strict=True):
-        assert first is not None and last is not None
-        if not _inside(el, first, last, n, name, i, frame):
-            return None
-        axes.append(range(first, last + 1))
-    if math.prod(map(len, axes)) > MOST_ENTRIES:
-        return None
-    kept = tuple(len(axis) for axis, (_, _, is_range, _) in zip(axes, ends, strict=True) if is_range)
-    return [flat_index(entry, shape) for entry in product(*axes)], kept
-
-
-def _inside(el: Elaboration, first: int, last: int, n: int, name: str, place: s.Node, frame: Frame) -> bool:
-    if first < 1:
-        hint = f"the first entry is `{name}[1]`" if first == 0 else f"the last entry is `{name}[{n}]`"
-        el.error("E0314", "indices count from 1", place, frame, hint)
-        return False
-    if last > n:
-        el.error("E0314", f"`{name}` has {count(n, 'entry', 'entries')}, not {last}", place, frame)
-        return False
-    if last < first:
-        el.error("E0314", f"the slice `{first}..{last}` is empty", place, frame)
-        return False
-    return True

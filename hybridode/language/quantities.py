@@ -79,7 +79,7 @@ def fit(el: Elaboration, value: Value, shape: Shape, name: str, place: Place, fr
     if value.shape == ():
         return Value(value.elements * size(shape), shape)
     what = f"`{name}` is {shape_text(shape)}"
-    hint = f"declare it `{name}[{', '.join(map(str, value.shape))}]`" if not shape else ""
+    hint = f"declare it `{name}[{', '.join(map(str, value.shape))}]`" if not shape else "give one number, or one for each entry"
     el.error("E0313", f"{what}, its value is {shape_text(value.shape)}", place, frame, hint)
     return None
 

@@ -70,7 +70,13 @@ def start_circles(model: Model, findings: Findings) -> bool:
             related = [(p, f"{a} needs {b}") for p, a, b in zip(at[1:], names[1:], names[2:], strict=False) if p is not None]
             first = at[0]
             assert first is not None
-            findings.error("E0306", f"starts in a circle: {' needs '.join(names)}", first, "give one of them a value", related)
+            findings.error(
+                "E0306",
+                f"starts in a circle: {' needs '.join(names)}" if len(names) > 2 else f"{names[0]} needs itself",
+                first,
+                "give one of them a value",
+                related,
+            )
             found = True
     return found
 

@@ -113,6 +113,8 @@ class Scope:
             return
         guess = self.suggestion(name)
         hint = f"declare it (`param {name} = …`, `const {name} = …`) or define it (`{name} = …`)"
+        if name.startswith("NN_"):
+            hint = "an inline network has no name in the file: declare `nn f: 1 -> 1` and call `f(x)`"
         if isinstance(guess, Entity):
             same = " (it looks the same but has other letters)" if skeleton(guess.name) == skeleton(name) else ""
             hint = f"did you mean {guess.words}?{same}"

@@ -90,7 +90,9 @@ def table(el: Elaboration, st: s.TableStatement) -> Table | None:
         return None  # refused before
     n = len(st.arguments)
     if n > 2:
-        el.findings.error("E0324", f"a table has one or two arguments, `{name}` has {n}", st.name)
+        el.findings.error(
+            "E0324", f"a table has one or two arguments, `{name}` has {n}", st.name, "put tables together in an expression"
+        )
         return None
     rows = _rows(el, st, n)
     if rows is None:
@@ -130,7 +132,7 @@ def _rows(el: Elaboration, st: s.TableStatement, n: int) -> list[tuple[float, ..
         if row is None:
             return None
         if not all(map(math.isfinite, row)):
-            el.findings.error("E0324", "a point is made of finite numbers", item)
+            el.findings.error("E0324", "a point is made of finite numbers", item, f"write `{form}`")
             return None
         rows.append(row)
     if len(rows) < 2:
@@ -141,7 +143,7 @@ def _rows(el: Elaboration, st: s.TableStatement, n: int) -> list[tuple[float, ..
 
 def _is_plain(el: Elaboration, value: Value, item: s.Node, frame: Frame) -> bool:
     if len(value.shape) > 1:
-        el.error("E0324", "a point is a plain list of numbers", item, frame)
+        el.error("E0324", "a point is a plain list of numbers", item, frame, "no lists in it")
     return len(value.shape) == 1
 
 
@@ -167,6 +169,11 @@ def _grid(
             if missing
             else "a point stands twice or an axis has one value"
         )
-        el.findings.error("E0324", f"the points of `{st.name.text}` are no full grid: {because}", st.points or st.name)
+        el.findings.error(
+            "E0324",
+            f"the points of `{st.name.text}` are no full grid: {because}",
+            st.points or st.name,
+            "every x with every y, once",
+        )
         return None
     return (xs, ys), tuple(found[point] for point in product(xs, ys))

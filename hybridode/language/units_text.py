@@ -73,7 +73,7 @@ class LiteralUnits:
             kind = quantity(base)
             other = next((name for name, q in self._declared.items() if q == kind), None)
             if other is not None:
-                text = f"`{literal.text} [{literal.unit.text}]` needs converting: this file uses `{other}` for {kind}"
+                text = f"`{literal.text} [{literal.unit.text}]` needs converting (this file uses `{other}` for {kind})"
                 self._refuse(literal, text, f"write the number in `{other}`", findings)
                 return
             self._declared[base] = kind
@@ -87,9 +87,9 @@ class LiteralUnits:
             return
         self.seen_literal = True
         if normal_form(literal.unit) != normal_form(place):
-            text = f"`{literal.text} [{literal.unit.text}]` needs converting: {what} is in `{place.text}`"
+            text = f"`{literal.text} [{literal.unit.text}]` needs converting ({what} is in `{place.text}`)"
             self._refuse(literal, text, f"write the number in `{place.text}`", findings)
 
     @staticmethod
     def _refuse(literal: Number, text: str, hint: str, findings: Findings) -> None:
-        refuse(findings, "conversion", literal, f"{text}, which", hint)
+        refuse(findings, "conversion", literal, f"{text}; this", hint)

@@ -112,7 +112,12 @@ def _softplus(u: float) -> float:
 
 
 def _hill(x: float, k: float, n: float) -> float:
-    return 0.0 if x <= 0 else 1 / (1 + (k / x) ** n)
+    if x <= 0:
+        return 0.0
+    try:
+        return 1 / (1 + (k / x) ** n)
+    except OverflowError:
+        return 0.0
 
 
 def _power(a: float, b: float) -> float:

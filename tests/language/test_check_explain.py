@@ -25,7 +25,8 @@ def examples(path: Path) -> list[str]:
 
 
 def diagnostics(lines: str) -> tuple[Diagnostic, ...]:
-    text = lines if lines.startswith("model ") else "model m\n" + BASE + lines
+    alone = lines.startswith(("model ", "state x "))
+    text = lines if alone else "model m\n" + BASE + lines
     try:
         return declare(Source("m.ode", text + "\n")).warnings
     except ModelError as wrong:

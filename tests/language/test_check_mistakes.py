@@ -59,7 +59,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("a = 2*a", "E0305", "a", "defined by itself"),
     ("state x = 1\nx' = p\np = 2*x'", "E0305", "p", "`p` reads `x'` reads `p`"),
     ("state x\nstate y\nx(0) = 2*y\ny(0) = x\nx' = y\ny' = x", "E0306", "x", "`x(0)` needs `y(0)` needs `x(0)`"),
-    ("state x\nx(0) = x + 1\nx' = 1", "E0306", "x", "`x(0)` needs `x(0)`"),
+    ("state x\nx(0) = x + 1\nx' = 1", "E0306", "x", "`x(0)` needs itself"),
     ("state x\na = 2*x\nx(0) = a\nx' = -a", "E0306", "x", "`x(0)` needs `a` needs `x(0)`"),
     ("x(0) = 3", "E0307", "x(0)", "given twice"),
     ("state x\nx' = 1\nx(0) = 1\nx(0) = 2", "E0307", "x(0)", "twice"),
@@ -81,7 +81,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("param q = 0.5 logit", "E0311", "logit", "in (0, 1) logit"),
     ("param q = 2*k", "E0318", "k", "use numbers and `const`s"),
     ("table f(u) = [[0, 1], [1, 2]]\nconst c = f(1)", "E0318", "f", "is a table"),
-    ("const c = 0/0", "E0312", "0/0", "has no value"),
+    ("const c = 0/0", "E0312", "0/0", "is not a number"),
     ("const c = x", "E0318", "x", "is a state and cannot be read in the value of `c`"),
     ("param v[3] = [1, 2]", "E0313", "[1, 2]", "a vector of 3"),
     ("param v[3] = 1\nparam w[2] = 2\ny = v + w", "E0313", "w", "a vector of 3 and a vector of 2"),
@@ -117,6 +117,8 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("state x = x' \nx' = 1", "E0318", "x'", "is a derivative and cannot be read in the start"),
     ("y = z'", "E0203", "z'", "`z` is not declared"),
     ("z = 2*x\ny = z'", "E0323", "z'", "make `z` a state"),
+    ("x'(0) = 2", "E0323", "x'(0)", "only `x(0)` can be given"),
+    ("prior x'(0) ~ normal(1, 1)", "E0322", "x'", "write `prior x(0) ~ …`"),
     ("k' = 2", "E0323", "k'", "only a state has dynamics"),
     ("y = x''", "E0323", "x''", "highest derivative"),
     ("input I from data.I, interp=previous\ny = dI/dt", "E0323", "dI/dt", "interp=linear"),
@@ -124,7 +126,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("state x[2] = 0\nx[1]' = 1\nx[2]' = 2\nx[1]' = 3", "E0302", "x[1]'", "twice"),
     ("table f(u) = [[1, 1], [0, 3]]\ny = f(x)", "E0324", "[0, 3]", "sort the points"),
     ("table f(u) = [0, 1, 2]\ny = f(x)", "E0324", "0", "`[x, value]`"),
-    ("table f(u, v) = [[0, 0, 1], [0, 1, 2], [1, 0, 3]]\ny = f(x, x)", "E0324", "[[0, 0, 1], [0, 1, 2], [1, 0, 3]]", "the value at (1, 1) is missing"),
+    ("table f(u, v) = [[0, 0, 1], [0, 1, 2], [1, 0, 3]]", "E0324", "[[0, 0, 1], [0, 1, 2], [1, 0, 3]]", "(1, 1) is missing"),
     ("table f(u) = [[0, 1]]\ny = f(x)", "E0324", "[[0, 1]]", "at least two points"),
     ("y = interp(x, [1, 0], [2, 3])", "E0324", "[1, 0]", "must increase"),
     ("at 0 every 0 { x := 1 }", "E0325", "0", "must be positive"),
@@ -140,7 +142,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("param q = 1 in (0, 2) in (0, 3)", "E0328", "in (0, 3)", "bounds twice"),
     ("state x = 1 log\nx' = 1", "E0328", "log", "only a start with `in (…)` is learnt"),
     ("const a = b\nconst b = a", "E0329", "a", "`a` needs `b` needs `a`"),
-    ("state x = 1\nx' = NN(x) + y\ny = NN_x", "E0203", "NN_x", "not declared"),
+    ("state x = 1\nx' = NN(x) + y\ny = NN_x", "E0203", "NN_x", "declare `nn f: 1 -> 1`"),
     # ---- units
     ("param q [mV] = 1", "E0401", "mV", "`param q: mV = …`"),
     ("param q: mV = 1 [V]", "E0915", "1 [V]", "write the number in `mV`"),
@@ -241,6 +243,7 @@ def test_one_mistake_one_error(lines: str, code: str, under: str, words: str) ->
     assert first.span is not None
     assert text[first.span.start : first.span.end] == under
     assert words in words_of(first)
+    assert all(d.hint for d in found), "every error says how to mend it"
     several = {"E0906", "E0910"}  # two refused statements in the row
     assert len(found) == 1 or code in several, [(d.code, d.message) for d in found]
 

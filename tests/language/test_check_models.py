@@ -217,7 +217,8 @@ def test_boolean_definitions() -> None:
 # ---- constants, parameters, starts ----------------------------------------------------------------------------------
 def test_constants_in_any_order() -> None:
     d = model("state x = 0\nx' = a + sum(v) + M[2, 1]\nconst a = 2*b\nconst b = f(3)\nfunc f(u) = u + c\nconst c = 1\n"
-              "const v = [1, 2, n]\nconst n = 3\nconst M = [[0, 1], [2, 3]] @ [[1, 0], [0, 2]]\nparam p[n] = 0\ny = p")  # fmt: skip
+              "const v = [1, 2, n]\nconst n = 3\nconst M = [[0, 1], [2, 3]] @ [[1, 0], [0, 2]]\n"
+              "param p[n] = 0\ny = p")  # fmt: skip
     assert {c.name: (c.values, c.shape) for c in d.constants} == {
         "a": ((8.0,), ()), "b": ((4.0,), ()), "c": ((1.0,), ()), "v": ((1.0, 2.0, 3.0), (3,)), "n": ((3.0,), ()),
         "M": ((0.0, 2.0, 2.0, 6.0), (2, 2)),
@@ -270,7 +271,8 @@ def test_starts_read_inputs_at_the_start() -> None:
 
 def test_x0_in_dynamics_is_what_the_start_is_made_of() -> None:
     d = model(
-        "param k = 1\nstate x = 1 in (0, 3)\nstate z\nz(0) = 2*x + k\nx' = x/x(0)\nz' = z(0) + a\na = z(0)*k\nobserve q ~ normal(z - z(0), 1)"
+        "param k = 1\nstate x = 1 in (0, 3)\nstate z\nz(0) = 2*x + k\nx' = x/x(0)\n"
+        "z' = z(0) + a\na = z(0)*k\nobserve q ~ normal(z - z(0), 1)"
     )
     assert [symbols(e) for e in state(d, "x").rate] == [[Symbol("state", "x"), Symbol("parameter", "x(0)")]]
     assert rates(d, "z") == ["2*x(0) + k + a"] and means(d, "a") == ["(2*x(0) + k)*k"]
@@ -341,7 +343,8 @@ def test_inputs() -> None:
         "state x = 0\nx' = a + b + sum(c) + da/dt + a'"
     )
     assert [(i.columns, i.interpolation) for i in d.inputs] == [
-        ((("data", "A"),), "akima"), ((('"calendar.csv"', "b"),), "next"), ((("protocol", "c[1]"), ("protocol", "c[2]")), "linear"),
+        ((("data", "A"),), "akima"),
+        ((('"calendar.csv"', "b"),), "next"), ((("protocol", "c[1]"), ("protocol", "c[2]")), "linear"),
     ]  # fmt: skip
     assert Symbol("input_rate", "a") in symbols(state(d, "x").rate[0])
 
@@ -382,7 +385,8 @@ def test_observations() -> None:
         "observe d[2] ~ poisson(x) at start\nobserve e ~ laplace(b=2, loc=x)"
     )
     assert [(o.column, o.distribution, [n for n, _ in o.arguments], o.at) for o in d.observations] == [
-        ("x", "normal", ["mean", "sd"], ""), ("a", "student", ["df", "loc", "scale"], ""), ("b", "negbinomial", ["mean", "k"], ""),
+        ("x", "normal", ["mean", "sd"], ""),
+        ("a", "student", ["df", "loc", "scale"], ""), ("b", "negbinomial", ["mean", "k"], ""),
         ("c", "bernoulli", ["p"], ""), ("d[2]", "poisson", ["mean"], "start"), ("e", "laplace", ["loc", "b"], ""),
     ]  # fmt: skip
     x = d.observations[0]
@@ -391,7 +395,8 @@ def test_observations() -> None:
 
 def test_priors_on_entries() -> None:
     d = model(
-        "param w[2, 2] = 1\nstate x = 1\nx' = sum(w[1, 1..2]) + w[2, 1] + w[2, 2]\nprior w[2, 1] ~ beta(2, 3)\nprior w[1, 2] ~ halfnormal(1)"
+        "param w[2, 2] = 1\nstate x = 1\nx' = sum(w[1, 1..2]) + w[2, 1] + w[2, 2]\n"
+        "prior w[2, 1] ~ beta(2, 3)\nprior w[1, 2] ~ halfnormal(1)"
     )
     assert [(p.parameter, p.entry, p.distribution) for p in d.priors] == [("w", 2, "beta"), ("w", 1, "halfnormal")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def test_components_come_after_what_they_need(edges: dict[str, list[str]]) -> No
     for component in found:
         if is_circle(component, edges):
             way = circle(component, edges)
-            assert way[0] == way[-1] and all(b in edges[a] for a, b in zip(way, way[1:], strict=False))
+            assert way[0] == way[-1] and all(b in edges[a] for a, b in pairwise(way))
 
 
 def test_listing() -> None:

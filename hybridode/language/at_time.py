@@ -1,0 +1,66 @@
+"""Visitor of values that are called like functions of time: `x(0)`, `x(t)`, `x(t - tau)`."""
+
+from __future__ import annotations
+
+from hybridode.expr import node
+from hybridode.language import syntax as s
+from hybridode.language.frames import Elaboration, Frame, Result, Visit
+from hybridode.language.later import refuse
+from hybridode.language.scope import KINDS
+from hybridode.language.values import Value
+from hybridode.language.walk import mentions
+
+_AT_START = {"state": "start", "definition": "start", "input": "start_input", "start_input": "start_input"}
+
+
+def at_time(el: Elaboration, c: s.Call, frame: Frame) -> Visit:
+    """A value that is called like a function of time: its start, itself, or a delay."""
+    written = el.findings.source.text[c.function.start : c.function.end]
+    value = yield c.function, frame.plain()
+    if value is None:
+        return None
+    kinds = {e.data.kind if e.op == "sym" else "" for e in value.elements}
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    if kind not in _AT_START:
+        _not_callable(el, c, written, frame)
+        return None
+    argument = c.arguments[0] if len(c.arguments) == 1 else None
+    if isinstance(argument, s.Option) or any(isinstance(a, s.Option) for a in c.arguments):
+        refuse(el.findings, "delay" if isinstance(argument, s.Option) and argument.name == el.scope.time else "field", c)
+        return None
+    if isinstance(argument, s.Ref) and argument.name == el.scope.time:
+        return value
+    if isinstance(argument, s.Number):
+        return _start(el, c, argument, value, kind, written, frame)
+    if argument is not None and _depends_on_time(el, argument):
+        refuse(el.findings, "delay", c)
+        return None
+    hint = f"`{written}(0)` is its start; to multiply write `{written}*(…)`"
+    el.error("E0308", f"`{written}` can only be read at the start or at `{el.scope.time}` minus a delay", c, frame, hint)
+    return None
+
+
+def _start(el: Elaboration, c: s.Call, at: s.Number, value: Value, kind: str, written: str, frame: Frame) -> Result:
+    if at.value != 0:
+        hint = f"`{written}(0)` is its value at the start; to multiply write `{written}*{at.text}`"
+        el.error("E0308", f"only the start can be read: `{written}(0)`, not `{written}({at.text})`", c, frame, hint)
+        return None
+    el.scope.used.add(written)
+    meant = kind if frame.usage.starts else _AT_START[kind]
+    if meant == "start":
+        el.restarts.append(c)
+    return Value(tuple(node("sym", (), e.data._replace(kind=meant)) for e in value.elements), value.shape, value.boolean)
+
+
+def _not_callable(el: Elaboration, c: s.Call, written: str, frame: Frame) -> None:
+    entity = el.scope.find(written)
+    if entity is not None:
+        message, at = f"`{written}` is {KINDS[entity.kind]}, not a function", entity.span
+    else:
+        message, at = "this value is not a function", None
+    shown = f"`{written}*(…)`" if len(written) < 30 else "a `*`"
+    el.error("E0205", message, c.function, frame, f"to multiply write {shown}", at)
+
+
+def _depends_on_time(el: Elaboration, argument: s.Node) -> bool:
+    return any(m.name == el.scope.time for m in mentions(argument))
