@@ -267,5 +267,7 @@ def _show_node(e: Expr, at: Callable[[Expr, int], str], name: Callable[[Symbol],
     if op == "out":
         first = e.data == 0 and args[0].op == "net"
         return (at(args[0], _ATOM) if first else f"{at(args[0], _ATOM)}[{e.data + 1}]"), _ATOM
-    function = {"net": e.data, "table": e.data, "net_jacobian": f"D{e.data}", "table_slope": f"D{e.data}"}.get(op, op)
-    return f"{function}({', '.join(at(a, 0) for a in args)})", _ATOM
+    arguments = ", ".join(at(a, 0) for a in args)
+    if op == "table_slope":
+        return f"D{e.data[0]}({arguments})[{e.data[1] + 1}]", _ATOM
+    return f"{ {'net': e.data, 'table': e.data, 'net_jacobian': f'D{e.data}'}.get(op, op)}({arguments})", _ATOM

@@ -16,6 +16,7 @@ from hybridode.expr import ONE, ZERO, Expr, const, div, mul, neg, node, pow_, re
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
 }  # fmt: skip
+TRUE, FALSE = node("le", (ZERO, ZERO)), node("lt", (ZERO, ZERO))
 EXACT: dict[str, Callable[[float], float]] = {  # one argument, the same bits everywhere
     "abs": abs,
     "floor": lambda a: float(math.floor(a)) if math.isfinite(a) else a,
@@ -48,6 +49,8 @@ def folded(old: Expr, args: tuple[Expr, ...]) -> Expr | None:
         return const(a / b) if a is not None and b else div(*args) if b else None
     if op == "pow":
         return _fold_power(*args)
+    if op in ("and", "or", "not"):
+        return _fold_condition(op, args)
     if op == "where":
         truth = _truth(args[0])
         return None if truth is None else args[1] if truth else args[2]
@@ -79,6 +82,20 @@ def _fold_power(a: Expr, n: Expr) -> Expr | None:
         exact = int(a.value) ** int(n.value)
         return const(exact) if abs(exact) <= 2**53 else None
     return None
+
+
+def _fold_condition(op: str, args: tuple[Expr, ...]) -> Expr | None:
+    """Conditions that are settled leave `and` and `or`, or settle them."""
+    truths = [_truth(a) for a in args]
+    if op == "not":
+        return None if truths[0] is None else FALSE if truths[0] else TRUE
+    settling = op == "or"
+    if settling in truths:
+        return TRUE if settling else FALSE
+    open_ = [a for a, truth in zip(args, truths, strict=True) if truth is None]
+    if not open_:
+        return FALSE if settling else TRUE
+    return open_[0] if len(open_) == 1 else node(op, open_)
 
 
 def _truth(e: Expr) -> bool | None:

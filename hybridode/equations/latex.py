@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from hybridode.declarations import Declarations, entry_names
 from hybridode.equations.latex_names import name_latex, text_latex
-from hybridode.equations.names import user_names
+from hybridode.equations.names import is_velocity, user_names
 from hybridode.equations.system import EquationSystem
 from hybridode.expr import Expr, Symbol, number_text, postorder
 
@@ -184,10 +184,10 @@ def model_latex(declarations: Declarations) -> str:
 
 
 def _model_lines(d: Declarations, name: Callable[[Symbol], str]) -> Iterator[tuple[str, str, str]]:
-    time = name_latex(d.time)
     for state in d.states:
         for entry, rate in zip(entry_names(state.name, state.shape), state.rate, strict=True):
-            yield rf"\frac{{\mathrm{{d}} {name_latex(entry)}}}{{\mathrm{{d}} {time}}}", "=", expr_latex(rate, name)
+            if not is_velocity(rate, state.name):
+                yield _derivative(entry, d.time), "=", expr_latex(rate, name)
     for definition in d.definitions:
         for entry, e in zip(entry_names(definition.name, definition.shape), definition.elements, strict=True):
             yield name_latex(entry), "=", expr_latex(e, name)
@@ -200,12 +200,21 @@ def _model_lines(d: Declarations, name: Callable[[Symbol], str]) -> Iterator[tup
         yield rf"\mathrm{{{text_latex(o.column)}}}", r"\sim", rf"\operatorname{{{o.distribution}}}\left({arguments}\right)"
 
 
+def _derivative(state: str, time: str) -> str:
+    """The left side dx/dt; for the velocity x' it is d^2 x/dt^2."""
+    order = state.count("'") + 1
+    raised = f"^{{{order}}}" if order > 1 else ""
+    position = state.replace("'", "")
+    return rf"\frac{{\mathrm{{d}}{raised} {name_latex(position)}}}{{\mathrm{{d}} {name_latex(time)}{raised}}}"
+
+
 def system_latex(system: EquationSystem) -> str:
     """The equations after the passes, as they are computed."""
-    name, time = user_names(system.declarations), name_latex(system.declarations.time)
+    name, time = user_names(system.declarations), system.declarations.time
     lines = [
-        (rf"\frac{{\mathrm{{d}} {name_latex(name(s))}}}{{\mathrm{{d}} {time}}}", "=", expr_latex(e, name))
+        (_derivative(name(s), time), "=", expr_latex(e, name))
         for s, e in zip(system.states, system.rates, strict=True)
+        if not is_velocity(e, s.name)
     ]
     lines += [(name_latex(name(d.symbol)), "=", expr_latex(d.expr, name)) for d in system.definitions]
     lines += [(f"{name_latex(name(s))}(0)", "=", expr_latex(e, name)) for s, e in zip(system.states, system.starts, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hybridode.declarations import Declarations, entry_names
-from hybridode.expr import Symbol
+from hybridode.expr import Expr, Symbol
 
 
 def user_names(declarations: Declarations) -> Callable[[Symbol], str]:
@@ -19,3 +19,8 @@ def user_names(declarations: Declarations) -> Callable[[Symbol], str]:
         return str(symbol) if entries is None or symbol.index < 0 else entries[symbol.index]
 
     return name
+
+
+def is_velocity(rate: Expr, state: str) -> bool:
+    """Whether this right side of x' = … only reads the state `x'` that an equation for x'' made."""
+    return rate.op == "sym" and rate.data.kind == "state" and rate.data.name == f"{state}'"

@@ -61,9 +61,9 @@ def jacobian_text(system: EquationSystem) -> str:
         return f"{heading}\n\nnot formed: it has more entries than are worth it; derivatives are those of the tape\n"
     share = f"{len(system.jacobian):,} of {n * n:,} entries are not zero"
     entries = [f"d {states[e.row]}'/d {states[e.column]} = {expr_text(e.expr, name)}" for e in system.jacobian]
-    learnt = any(x.op == "net_jacobian" for x in postorder(e.expr for e in system.jacobian))
-    note = ["", "DU(x, y)[j] is the derivative of the network U by its input j (of its output i: entry (i - 1)*inputs + j)"]
-    return document(heading, (section(share, _pattern(system, states)), section("entries", entries + note * learnt)))
+    slopes = any(x.op in ("net_jacobian", "table_slope") for x in postorder(e.expr for e in system.jacobian))
+    note = ["", "DU(x, y)[j] is the derivative of the network (or table) U by its input j; of output i: entry (i - 1)*inputs + j"]
+    return document(heading, (section(share, _pattern(system, states)), section("entries", entries + note * slopes)))
 
 
 def _pattern(system: EquationSystem, states: list[str]) -> list[str]:

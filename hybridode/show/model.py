@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from hybridode.declarations import AtEvent, Declarations, InputSignal, Network, Parameter, State, Table, entry_names
-from hybridode.equations.names import user_names
+from hybridode.equations.names import is_velocity, user_names
 from hybridode.expr import Symbol, number_text
 from hybridode.expr import show as expr_text
 from hybridode.show.layout import columns, counted, document, section
@@ -132,6 +132,9 @@ def _table(t: Table) -> str:
 
 
 def _dynamics(s: State, name: Names) -> list[str]:
+    """The equations of a state; none for a position whose velocity is the state `x'`."""
+    if all(is_velocity(e, s.name) for e in s.rate):
+        return []
     return [f"{entry}' = {expr_text(e, name)}" for entry, e in zip(entry_names(s.name, s.shape), s.rate, strict=True)]
 
 
