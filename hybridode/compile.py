@@ -23,11 +23,10 @@ from hybridode.equations.pipeline import equations_of
 from hybridode.equations.system import EquationSystem
 from hybridode.expr import Expr, Symbol, const, symbols
 from hybridode.kernels.jax import emit
-from hybridode.networks.lower import lower
 from hybridode.solve.defaults import default_arguments, parameter_slices
 from hybridode.solve.field import rates_with_jacobian, vector_function
 from hybridode.solve.problem import Arguments, Compiled, EventTable
-from hybridode.tape.build import build
+from hybridode.solve.tapes import tape_of
 from hybridode.tape.tape import Tape
 
 Dump = Callable[[str, Any], None]
@@ -85,27 +84,6 @@ def tapes_of(system: EquationSystem) -> dict[str, Tape]:
         times, values = _event_outputs(system)
         tapes |= {"at_times": make(times), "at_values": make(values)}
     return tapes
-
-
-def tape_of(system: EquationSystem, outputs: Mapping[str, Sequence[Expr]]) -> Tape:
-    """Expressions of a model as a tape over the standard inputs `t`, `y`, `p`, `u`, `du`, `u0` and the networks' arrays."""
-    declarations = system.declarations
-    return build(
-        outputs,
-        leaves=_leaves(system),
-        definitions=[(d.symbol, d.expr) for d in system.definitions],
-        networks={n.name: lower(n) for n in declarations.networks},
-        tables={t.name: t for t in declarations.tables},
-    )
-
-
-def _leaves(system: EquationSystem) -> dict[Symbol, tuple[str, int]]:
-    leaves = {Symbol("time", system.declarations.time): ("t", -1)}
-    leaves |= {s: ("y", i) for i, s in enumerate(system.states)}
-    leaves |= {s: ("p", i) for i, s in enumerate(system.parameters)}
-    for kind, vector in (("input", "u"), ("input_rate", "du"), ("start_input", "u0")):
-        leaves |= {Symbol(kind, s.name, s.index): (vector, i) for i, s in enumerate(system.inputs)}
-    return leaves
 
 
 def observable_index(system: EquationSystem) -> dict[tuple[str, str], int]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.floating[Any]]
-    # What a numeric function takes: a JAX array (traced or not) or a NumPy one.
-    AnyArray = Array | NDArray[np.floating[Any]]
+    # A JAX array (traced or not) or a NumPy one: no checker follows code that is written once for both.
+    AnyArray = Any
 else:
     Array = FloatArray = AnyArray = Any
 

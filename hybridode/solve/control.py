@@ -37,7 +37,7 @@ class UntilUnderflow(dfx.AbstractAdaptiveStepSizeController):
         return self.controller.norm
 
     def wrap(self, direction: Any) -> UntilUnderflow:
-        return UntilUnderflow(self.controller.wrap(direction), self.smallest)
+        return _made(self.controller.wrap(direction), self.smallest)
 
     def init(self, *args: Any) -> Any:
         return self.controller.init(*args)
@@ -55,13 +55,18 @@ class UntilUnderflow(dfx.AbstractAdaptiveStepSizeController):
         return keep, next_t0, next_t1, made_jump, state, dfx.RESULTS.where(stuck, reason, result)
 
 
+def _made(inner: Any, smallest: Any) -> Any:
+    make: Any = UntilUnderflow  # its rtol, atol and norm are properties; type checkers take them for fields to be given
+    return make(inner, smallest)
+
+
 def controller(rtol: float, atol: float, t0: Array, t1: Array, jumps: Array | None,
                stops: Array | None) -> dfx.AbstractAdaptiveStepSizeController:  # fmt: skip
     """Diffrax's proportional-integral-derivative controller with our end.
 
     It steps to `stops` and to both sides of `jumps` (of the right-hand side) before t1; neither is differentiated.
     """
-    inner = UntilUnderflow(dfx.PIDController(rtol=rtol, atol=atol, norm=optx.rms_norm), 1e-24 * lax.stop_gradient(jnp.abs(t1 - t0)))
+    inner = _made(dfx.PIDController(rtol=rtol, atol=atol, norm=optx.rms_norm), 1e-24 * lax.stop_gradient(jnp.abs(t1 - t0)))
     if jumps is None and stops is None:
         return inner
     # A jump at the very end would put the last step a rounding before the end, and the last value would not be saved.

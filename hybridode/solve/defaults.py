@@ -11,28 +11,33 @@ import numpy as np
 from hybridode.declarations import entry_names, size
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, UsageError
-from hybridode.networks.initialise import constants, initialise
+from hybridode.networks.weights import first_weights
 from hybridode.solve.problem import Arguments
-from hybridode.solve.signals import build_signals, no_signals
+from hybridode.solve.signals import Signals, build_signals, no_signals
 
 
 def default_arguments(system: EquationSystem, set: Mapping[str, Any] | None = None,
-                      data: Mapping[str, tuple[Any, Any]] | None = None, dtype: Any = np.float64, *, seed: int = 0,
-                      stand_in: bool = False) -> Arguments:  # fmt: skip
-    """See `Compiled.arguments`. `seed` is that of the networks; `stand_in` takes inputs of 0 where no data are given."""
-    declarations = system.declarations
-    weights = {n.name: initialise(n, seed, dtype) | constants(n, dtype) for n in declarations.networks}
-    names = [name for i in declarations.inputs for name in entry_names(i.name, i.shape)]
-    kinds = [i.interpolation for i in declarations.inputs for _ in entry_names(i.name, i.shape)]
-    records = dict(data or {})
+                      data: Mapping[str, tuple[Any, Any]] | None = None, dtype: Any = np.float64, *, stand_in: bool = False,
+                      weights: Mapping[str, Mapping[str, Any]] | None = None) -> Arguments:  # fmt: skip
+    """See `Compiled.arguments`. `stand_in` takes inputs of 0 where no data are given; `weights` stand for the first ones."""
+    arrays = first_weights(system.declarations, dtype=dtype) if weights is None else {n: dict(w) for n, w in weights.items()}
+    signals = build_inputs(system, data or {}, stand_in)
+    return Arguments(parameter_vector(system, set or {}), arrays, signals, np.zeros(signals.count)).astype(dtype)
+
+
+def build_inputs(system: EquationSystem, data: Mapping[str, tuple[Any, Any]], stand_in: bool = False) -> Signals:
+    """The inputs from the records (times, values) of every entry. Raises `UsageError` E0825 where one has none."""
+    inputs = system.declarations.inputs
+    names = [name for i in inputs for name in entry_names(i.name, i.shape)]
+    kinds = [i.interpolation for i in inputs for _ in entry_names(i.name, i.shape)]
+    records = dict(data)
     missing = [name for name in names if name not in records]
     if stand_in:
-        records |= {name: ((0.0,), (0.0,)) for name in missing}
+        records |= dict.fromkeys(missing, ((0.0,), (0.0,)))
     elif missing:
-        span = next(i.span for i in declarations.inputs if missing[0] in entry_names(i.name, i.shape))
-        raise UsageError(Diagnostic("E0825", f"input `{missing[0]}` has no data", span, "give the records of the inputs with data="))
-    signals = build_signals(names, kinds, records) if names else no_signals()
-    return Arguments(parameter_vector(system, set or {}), weights, signals, np.zeros(len(names))).astype(dtype)
+        span = next(i.span for i in inputs if missing[0] in entry_names(i.name, i.shape))
+        raise UsageError(Diagnostic("E0825", f"input `{missing[0]}` has no data", span, "give the records of inputs with data="))
+    return build_signals(names, kinds, records) if names else no_signals()
 
 
 def parameter_slices(system: EquationSystem) -> dict[str, slice]:
@@ -73,5 +78,44 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that the model does not have."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, 2)
-    hint = "did you mean " + " or ".join(f"`{n}`" for n in near) + "?" if near else "known are " + ", ".join(f"`{n}`" for n in known[:12])
+    hint = (
+        "did you mean " + " or ".join(f"`{n}`" for n in near) + "?"
+        if near
+        else "known are " + ", ".join(f"`{n}`" for n in known[:12])
+    )
     return UsageError(Diagnostic("E0829", f"{what}: the model has no `{name}`", hint=hint if known else ""))
+
+
+def with_parameters(slices: Mapping[str, slice], base: Arguments, params: Mapping[str, Any]) -> Arguments:
+    """Arguments (of JAX arrays) with these natural values and weights by name put in; the rest stays.
+
+    Raises `UsageError` E0829 for an unknown name or another shape.
+    """
+    import jax.numpy as jnp
+
+    p, dtype = base.parameters, base.parameters.dtype
+    weights = {name: dict(arrays) for name, arrays in base.weights.items()}
+    for name, value in params.items():
+        if name in weights:
+            weights[name] |= _network_arrays(name, value, weights[name], dtype)
+        elif name in slices:
+            place, value = slices[name], jnp.asarray(value, dtype)
+            if value.size not in (1, place.stop - place.start):
+                message = f"`{name}` takes {place.stop - place.start} numbers, {value.size} were given"
+                raise UsageError(Diagnostic("E0829", message))
+            p = p.at[place].set(value.reshape(-1))
+        else:
+            raise unknown_name("parameters", name, [*slices, *weights])
+    return Arguments(p, weights, base.signals, base.inputs_at_start)
+
+
+def _network_arrays(name: str, given: Mapping[str, Any], base: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
+    import jax.numpy as jnp
+
+    arrays = {key: jnp.asarray(array, dtype) for key, array in given.items()}
+    for key, array in arrays.items():
+        if key not in base:
+            raise unknown_name(f"weights of {name}", key, base)
+        if array.shape != base[key].shape:
+            raise UsageError(Diagnostic("E0829", f"`{name}.{key}` has shape {base[key].shape}, {array.shape} was given"))
+    return arrays

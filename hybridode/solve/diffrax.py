@@ -56,10 +56,9 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     Raises `UsageError` E0824 when the adjoint is asked for a model with events.
     """
     if gradient == "adjoint" and compiled.events is not None:
-        raise UsageError(
-            Diagnostic("E0824", "gradient `adjoint` cannot go back through the jumps of `at` statements",
-                       compiled.system.at_events[0].span if compiled.system.at_events else None, "use gradient `reverse` or `forward`")
-        )  # fmt: skip
+        span = compiled.system.at_events[0].span if compiled.system.at_events else None
+        message = "gradient `adjoint` cannot go back through the jumps of `at` statements"
+        raise UsageError(Diagnostic("E0824", message, span, "use gradient `reverse` or `forward`"))
     dtype = jnp.result_type(args.parameters)
     t0, ts = jnp.asarray(t0, dtype), jnp.asarray(ts, dtype)
     plan = plan_events(compiled, args, t0, ts[-1]) if events is None and compiled.events is not None else events
@@ -83,7 +82,7 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
     """One smooth stretch, with the values at ts (within [t0, t1])."""
     implicit = METHODS[method].implicit
     solver = implicit_solver(method, settings.rtol, settings.atol) if implicit else EXPLICIT[method]()
-    solution = dfx.diffeqsolve(
+    solution: Any = dfx.diffeqsolve(
         dfx.ODETerm(compiled.rates if implicit else compiled.plain_rates),
         solver,
         t0,

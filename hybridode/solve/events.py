@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from hybridode.solve import results
 from hybridode.solve.problem import Arguments, Compiled, EventTable
@@ -52,7 +53,7 @@ def plan_events(compiled: Compiled, args: Arguments, t0: Any, t1: Any, spare: bo
     """
     if compiled.events is None:
         return None
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves((args, t0, t1))):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves((args, t0, t1))):
         raise AssertionError("the firings of `at` statements must be planned outside jit: pass events=plan_events(...)")
     first, period, last = (np.asarray(a, np.float64) for a in compiled.events.times(args))
     counts = []

@@ -16,7 +16,7 @@ from hybridode.equations.system import EquationSystem
 from hybridode.expr import Symbol
 from hybridode.solve.signals import Signals, jump_columns
 from hybridode.tape.interpret import Interpreter
-from hybridode.types import Array
+from hybridode.types import AnyArray, Array
 
 if TYPE_CHECKING:
     from hybridode.tape.tape import Tape
@@ -40,10 +40,10 @@ class Arguments(eqx.Module):
     what `X(0)` of an input reads (`at_start` fills it).
     """
 
-    parameters: Array
-    weights: dict[str, dict[str, Array]]
+    parameters: AnyArray
+    weights: dict[str, dict[str, AnyArray]]
     signals: Signals
-    inputs_at_start: Array
+    inputs_at_start: AnyArray
 
     def at_start(self, t0: Any) -> Arguments:
         """The same numbers with the inputs' values at the start time filled in."""

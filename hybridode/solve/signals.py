@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.errors import DataError, Diagnostic
-from hybridode.types import Array, FloatArray
+from hybridode.types import AnyArray, FloatArray
 
 _SEARCH_FROM = 64  # knots from which a binary search beats comparing with every knot
 
@@ -32,12 +32,12 @@ class Signals(eqx.Module):
     knots j - 1 and j (piece 0: before the first knot), lowest power first, powers of t - knots[i, max(j - 1, 0)].
     """
 
-    knots: Array
-    coefficients: Array
+    knots: AnyArray
+    coefficients: AnyArray
 
-    def __call__(self, t: Any) -> tuple[Array, Array]:
+    def __call__(self, t: Any) -> tuple[AnyArray, AnyArray]:
         """Values and rates (k,), (k,) at one time; limits from the right at knots. JAX or NumPy, as the arrays are."""
-        xp = jnp if isinstance(self.knots, jax.Array) or isinstance(t, jax.Array) else np
+        xp: Any = jnp if isinstance(self.knots, jax.Array) or isinstance(t, jax.Array) else np
         knots, coefficients = xp.asarray(self.knots), xp.asarray(self.coefficients)
         k, count = knots.shape
         if k == 0:
@@ -157,10 +157,8 @@ def _clean(name: str, times: Any, values: Any) -> tuple[FloatArray, FloatArray]:
         raise DataError(Diagnostic("E0610", f"input `{name}` has no record", hint="give at least one value"))
     if not np.all(np.isfinite(x)) or np.any(np.diff(x) <= 0):
         i = int(np.argmax(~(np.diff(x) > 0)))
-        raise DataError(
-            Diagnostic("E0611", f"the times of input `{name}` do not increase: {x[i]:g} is followed by {x[min(i + 1, len(x) - 1)]:g}",
-                       hint="sort the rows and keep one row per time")
-        )  # fmt: skip
+        message = f"the times of input `{name}` do not increase: {x[i]:g} is followed by {x[min(i + 1, len(x) - 1)]:g}"
+        raise DataError(Diagnostic("E0611", message, hint="sort the rows and keep one row per time"))
     return x, y
 
 
@@ -186,10 +184,12 @@ _JUMPS_IN_VALUE = frozenset({"previous", "next"})
 
 def jump_columns(interpolations: Sequence[str], reads_rate: Sequence[bool]) -> tuple[int, ...]:
     """The signals with knots that the integrator has to land on (see `jump_times`)."""
-    return tuple(i for i, (kind, rate) in enumerate(zip(interpolations, reads_rate, strict=True)) if kind in _JUMPS_IN_VALUE or rate)
+    return tuple(
+        i for i, (kind, rate) in enumerate(zip(interpolations, reads_rate, strict=True)) if kind in _JUMPS_IN_VALUE or rate
+    )
 
 
-def jump_times(signals: Signals, columns: tuple[int, ...]) -> Array | None:
+def jump_times(signals: Signals, columns: tuple[int, ...]) -> AnyArray | None:
     """All knots of these signals in one vector padded with +inf, or None when there are none."""
     if not columns or signals.knots.shape[-1] == 0:
         return None

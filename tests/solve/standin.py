@@ -28,8 +28,8 @@ def compiled(
     n = len(start(0.0, arguments(parameters))) if callable(start) else len(start)
     declarations = Declarations(Source("standin.ode", ""), "standin", inputs=tuple(inputs))
     states = tuple(Symbol("state", f"x{i}") for i in range(n))
-    system = EquationSystem(declarations, states, tuple(Symbol("parameter", f"p{i}") for i in range(len(parameters))), (), (), (ZERO,) * n,
-                            (ZERO,) * n)  # fmt: skip
+    names = tuple(Symbol("parameter", f"p{i}") for i in range(len(parameters)))
+    system = EquationSystem(declarations, states, names, (), (), (ZERO,) * n, (ZERO,) * n)
     return Compiled(
         declarations=declarations,
         system=system,

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.solve.standin import compiled
 
 from hybridode.errors import UsageError
 from hybridode.solve import results
@@ -15,6 +14,7 @@ from hybridode.solve.diffrax import integrate
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Compiled, EventTable
 from hybridode.solve.settings import Settings
+from tests.solve.standin import compiled
 
 TIGHT = Settings(rtol=1e-10, atol=1e-12)
 INF = np.inf

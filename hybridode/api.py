@@ -1,0 +1,319 @@
+"""The public interface: `load`, `parse` and `Model`. Nothing heavy is imported before something is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybridode.declarations import Declarations, entry_names
+from hybridode.errors import Diagnostic, Source, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hybridode.fit.run import FitRun
+    from hybridode.fit.trainable import TrainableModel
+    from hybridode.solve.field import VectorField
+    from hybridode.solve.problem import Arguments, Compiled
+    from hybridode.solve.settings import Settings
+    from hybridode.solve.solution import Solution
+    from hybridode.solve.solver import Solver
+
+    Data = str | Path | pd.DataFrame
+
+
+def load(path: str | Path) -> Model:
+    """The model in a file. Raises ModelError with everything that is wrong in it, UsageError when it cannot be read."""
+    from hybridode.language.check import declare
+    from hybridode.language.reader import load as read
+
+    return Model(declare(read(path)))
+
+
+def parse(text: str, name: str = "model.ode") -> Model:
+    """The model in a text; `name` stands in messages, and files that it names are looked for beside it."""
+    from hybridode.language.check import declare
+
+    return Model(declare(Source(name, text)))
+
+
+class Model:
+    """A checked model. Immutable; what is compiled for it is kept with it."""
+
+    def __init__(self, declarations: Declarations, weights: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self.declarations = declarations
+        self._weights = weights  # of the networks, where they are not those that the text says
+        self._compiled: dict[frozenset[str], Compiled] = {}
+
+    @property
+    def name(self) -> str:
+        return self.declarations.name
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What the checker found suspicious."""
+        return self.declarations.warnings
+
+    def __repr__(self) -> str:
+        d = self.declarations
+        return f"<Model {d.name}: {len(d.states)} states, {len(d.parameters)} parameters, {len(d.networks)} networks>"
+
+    # ---- solving ----------------------------------------------------------------------------------------------------
+    def simulate(
+        self,
+        to: float | None = None,
+        points: int | None = None,
+        at: Sequence[float] | None = None,
+        set: Mapping[str, Any] | None = None,
+        data: Data | None = None,
+        start: Any = None,
+        *,
+        sources: Mapping[str, Data] | None = None,
+        series: str | None = None,
+        engine: str = "auto",
+        method: str = "auto",
+        rtol: float | None = None,
+        atol: float | None = None,
+        max_steps: int = 65536,
+        check: bool = True,
+        **names: Any,
+    ) -> Solution:
+        """Integrates the model once, in float64 whatever JAX's flag is, and returns NumPy arrays.
+
+        to, points: report `points` (200) evenly spaced times up to `to` (the last time of the data); at: these times instead.
+        set: other values of params, consts and starts (`x(0)`); `simulate(to=5, alpha=2)` is short for `set={"alpha": 2}`.
+        data: a CSV file or DataFrame that the inputs (and columns named as params) are read from; sources: files by the names
+        that inputs read from; series: which, if the data has several. start: the start time (`from` in the model, else the
+        first row of the data, else 0), or a mapping of start values by state (and of the time by its name), or the whole
+        state. method: see `hybridode.solve.settings`. Raises NumericsError with the partial solution when the solve fails,
+        unless check=False.
+        """
+        from hybridode.solve.solver import is_traced, simulate_once, start_of
+
+        values = {**(set or {}), **names}
+        if is_traced(values, start, at, to):
+            message = "simulate computes numbers: it cannot stand inside jit, grad or vmap"
+            raise UsageError(Diagnostic("E0831", message, hint="make a pure function with model.solver(at=…)"))
+        settings = _settings(engine=engine, method=method, rtol=rtol, atol=atol, max_steps=max_steps)
+        compiled, args, t0, given, last = self._numbers(values, data, sources, series)
+        t0, starts = start_of(compiled, start, t0)
+        times = _times(float(t0), to, points, at, last)
+        return simulate_once(compiled, args, float(t0), times, settings, {**given, **starts}, check)
+
+    def solver(
+        self,
+        at: Any = None,
+        rtol: float | None = None,
+        atol: float | None = None,
+        engine: str = "auto",
+        method: str = "auto",
+        gradient: str = "auto",
+        set: Mapping[str, Any] | None = None,
+        data: Data | None = None,
+        start: Any = None,
+        *,
+        sources: Mapping[str, Data] | None = None,
+        series: str | None = None,
+        max_steps: int = 65536,
+        dtype: str | None = None,
+    ) -> Solver:
+        """A pure function `solve(params, start=None, inputs=None, at=None) -> Solution` for jit, vmap and derivatives.
+
+        Method and gradient are fixed here, at the declared values (`set` replaces fixed values too). gradient: "reverse" ("auto")
+        for grad, vjp, jacrev; "forward" for jvp, jacfwd; "adjoint" for grad with memory that does not grow. Precision follows
+        JAX's flag; raises UsageError E0830 when single precision cannot meet rtol, unless dtype="float32" is asked for.
+        """
+        from hybridode.solve.solver import Solver, check_precision, start_of
+
+        settings = check_precision(
+            _settings(engine=engine, method=method, gradient=gradient, rtol=rtol, atol=atol, max_steps=max_steps), dtype
+        )
+        compiled, args, t0, given, _ = self._numbers(set or {}, data, sources, series, stand_in=True)
+        t0, starts = start_of(compiled, start, t0)
+        needs_inputs = bool(self.declarations.inputs) and data is None and not sources
+        return Solver(compiled, args, settings, float(t0), at, {**given, **starts}, needs_inputs)
+
+    def module(self, key: Any = None, **options: Any) -> TrainableModel:
+        """The model as an Equinox module with unconstrained leaves: `module(start=None, inputs=None, at=None) -> Solution`.
+
+        key: a JAX key (or an integer) from which networks are initialised; as declared without. options: those of `solver`.
+        """
+        from hybridode.fit.trainable import trainable
+
+        return trainable(self.solver(**options), _seed(key))
+
+    def parameters(self) -> dict[str, Any]:
+        """Trainable values in natural units by name: `{"alpha": array, "x(0)": learnt start, "U": {"W0": (out, in), …}}`."""
+        import jax.numpy as jnp
+
+        from hybridode.networks.weights import first_weights
+
+        d = self.declarations
+        values: dict[str, Any] = {p.name: jnp.asarray(p.values, float).reshape(p.shape) for p in d.parameters if not p.fixed}
+        weights = first_weights(d) if self._weights is None else self._weights
+        for n in d.networks:
+            if not n.freeze:
+                values[n.name] = {k: jnp.asarray(a, float) for k, a in weights[n.name].items() if k[0] in "Wb"}
+        return values
+
+    @property
+    def vector_field(self) -> VectorField:
+        """The right-hand side `f(t, y, args=None)` as an Equinox module. Raises UsageError E0825 if the model has inputs."""
+        return self.field()
+
+    def field(
+        self, data: Data | None = None, sources: Mapping[str, Data] | None = None, series: str | None = None
+    ) -> VectorField:
+        """`vector_field` of a model with inputs, which are read from these files."""
+        from hybridode.solve.field import VectorField
+
+        compiled, args, _, _, _ = self._numbers({}, data, sources, series)
+        return VectorField(args, compiled)
+
+    # ---- looking ----------------------------------------------------------------------------------------------------
+    def show(self, stage: str = "equations") -> str:
+        """What a stage of the compiler makes of the model, as text: tree, model, equations, jacobian, tape, jax."""
+        from hybridode.show import show
+
+        return show(self.declarations, stage)
+
+    # ---- shared -----------------------------------------------------------------------------------------------------
+    def compiled(self, promoted: frozenset[str] = frozenset()) -> Compiled:
+        """The compiled model, in which the constants named are parameters; made once."""
+        from hybridode.compile import compile_model
+
+        if promoted not in self._compiled:
+            self._compiled[promoted] = compile_model(self.declarations, promoted)
+        return self._compiled[promoted]
+
+    def _numbers(self, values: Mapping[str, Any], data: Data | None, sources: Mapping[str, Data] | None, series: str | None,
+                 stand_in: bool = False) -> tuple[Compiled, Arguments, float, dict[int, Any], float | None]:  # fmt: skip
+        """(compiled, arguments, start time, start values by place, last time of the data)."""
+        from hybridode.fit.evaluate import constant_value
+        from hybridode.fit.given import given_by
+        from hybridode.solve.defaults import default_arguments
+        from hybridode.solve.solver import spread, state_places
+
+        d = self.declarations
+        needs_files = data is not None or sources or any(source != "data" for i in d.inputs for source, _ in i.columns)
+        found = given_by(d, data, sources, series) if needs_files else None
+        values = {**(found.numbers if found else {}), **values}
+        constants = {name: c.name for c in d.constants for name in (c.name, *entry_names(c.name, c.shape))}
+        compiled = self.compiled(frozenset(constants[name] for name in values if name in constants))
+        places = state_places(compiled)
+        starts: dict[int, Any] = {}
+        for name in [
+            n for n in values if n not in compiled.parameter_slices and n.removesuffix("(0)") in places and n.endswith("(0)")
+        ]:
+            starts |= spread(name, places[name.removesuffix("(0)")], values.pop(name))
+        inputs = dict(found.inputs) if found else {}
+        args = default_arguments(compiled.system, values, inputs, stand_in=stand_in and not inputs, weights=self._weights)
+        t0, last = 0.0, None
+        if found is not None and len(found.times):
+            t0, last = float(found.times[0]), float(found.times[-1])
+        if d.time_origin is not None:
+            t0 = float(constant_value(d.time_origin, _constants(d)) or 0.0)
+        return compiled, args, t0, starts, last
+
+
+class Run:
+    """A finished fit: `model` (fitted), `parameters`, `result` (the content of result.json), tables, and `save(directory)`.
+
+    `predictions`, `residuals`, `trace`, `parameters_table` are DataFrames (docs/run-directory.md), `log` lines in words,
+    `weights` the networks' arrays by name, `fitted` everything else that the fit knows.
+    """
+
+    def __init__(self, model: Model, fitted: FitRun) -> None:
+        self.fitted = fitted
+        self.parameters = fitted.parameters
+        self.weights = fitted.weights
+        self.result = fitted.result
+        self.status: str = fitted.result["status"]
+        self.predictions = fitted.predictions
+        self.residuals = fitted.residuals
+        self.trace = fitted.trace
+        self.parameters_table = fitted.parameters_table
+        self.log = fitted.log
+        self._model = model
+
+    @property
+    def model(self) -> Model:
+        """The model at the fitted values and weights."""
+        import numpy as np
+
+        d = self.fitted.compiled.declarations
+        known = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.parameters.items()}
+        parameters = tuple(replace(p, values=known.get(p.name, p.values)) for p in d.parameters)
+        return Model(replace(d, parameters=parameters), self.weights if d.networks else None)
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes the run directory (result.json, fitted.ode, tables, report) and returns it. Raises UsageError E0806, E0809."""
+        from hybridode.report.run_directory import new_directory, write_run
+
+        return write_run(self.fitted, new_directory(Path(self._model.declarations.source.name), Path(directory)))
+
+    def __repr__(self) -> str:
+        return f"<Run of {self._model.name}: {self.status}>"
+
+
+def fit(model: Model, data: Data, **options: Any) -> Run:
+    """Fits a model to data; options are those of `hybridode.fit.run.fit` (set, fix, starts, seed, hold_out, columns, …)."""
+    from hybridode.fit.run import fit as run_fit
+
+    return Run(model, run_fit(model, data, **options))
+
+
+def _settings(**chosen: Any) -> Settings:
+    from hybridode.solve.settings import Settings
+
+    return Settings(**{name: value for name, value in chosen.items() if value is not None})
+
+
+def _seed(key: Any) -> int | None:
+    """A seed for the networks from a JAX key or an integer."""
+    if key is None or isinstance(key, int):
+        return key
+    import jax
+
+    return int(jax.random.randint(key, (), 0, 2**31 - 1))
+
+
+def _constants(d: Declarations) -> dict[Any, float]:
+    from hybridode.expr import Symbol
+
+    return {Symbol("constant", c.name, i if c.shape else -1): v for c in d.constants for i, v in enumerate(c.values)}
+
+
+def _times(t0: float, to: float | None, points: int | None, at: Sequence[float] | None, last: float | None) -> Any:
+    """The times to report, ascending from t0. Raises UsageError E0822."""
+    import numpy as np
+
+    if at is not None:
+        if to is not None or points is not None:
+            raise UsageError(
+                Diagnostic("E0822", "`at` already says which times are reported", hint="leave out `to` and `points`")
+            )
+        times = np.atleast_1d(np.asarray(at, float))
+    else:
+        end = last if to is None else float(to)
+        if end is None:
+            raise UsageError(Diagnostic("E0832", "it is not said how far to simulate", hint="give to=TIME or at=[…]"))
+        if points is not None and points < 1:
+            raise UsageError(Diagnostic("E0822", f"points = {points} makes no sense", hint="give at least 1"))
+        times = np.linspace(t0, end, 200 if points is None else points) if points != 1 else np.array([end])
+    if not times.size:
+        raise UsageError(Diagnostic("E0832", "no times were given", hint="give at least one"))
+    if not np.all(np.isfinite(times)):
+        raise UsageError(Diagnostic("E0822", "the times to report must be finite"))
+    if times.min() < t0 or np.any(np.diff(times) < 0):
+        bad = times.min() if times.min() < t0 else times[1:][np.diff(times) < 0][0]
+        message = f"the solve starts at {t0:g} and runs forward: the time {bad:g} comes too late or lies before it"
+        raise UsageError(
+            Diagnostic("E0822", message, hint="give times in ascending order from the start; start= sets the start time")
+        )
+    return times
+
+
+__all__ = ["Model", "Run", "fit", "load", "parse"]

@@ -1,0 +1,60 @@
+"""What a data file gives to a simulation: inputs, numbers, and how far it goes. Nothing needs to be observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hybridode.declarations import Declarations
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.fit import columns
+from hybridode.fit.data import _groups, _numbers
+from hybridode.fit.records import time_of_rows
+from hybridode.fit.sources import Knots, own_inputs, source_inputs
+from hybridode.fit.table import Table, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Data = Table | str | Path | pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """`times` of the rows of one series, ascending; `inputs` knots per input entry; `numbers` what columns set."""
+
+    times: np.ndarray
+    inputs: Mapping[str, Knots]
+    numbers: Mapping[str, float]
+
+
+def given_by(
+    declarations: Declarations, data: Data | None, sources: Mapping[str, Data] | None, series: str | None = None
+) -> Given:
+    """The inputs and numbers of one series of a file (the only one, or the one named `series`) and of the sources.
+
+    Raises DataError (E06) for what the files lack, UsageError E0833 when a series must be named or does not exist.
+    """
+    folder = Path(declarations.source.name).parent
+    files = source_inputs(declarations, sources or {}, folder)  # type: ignore[arg-type]
+    if data is None:
+        return Given(np.zeros(0), files.of_series(series or ""), {})
+    table = data if isinstance(data, Table) else read_table(data)
+    roles = columns.assign(table, replace(declarations, observations=()))
+    times = time_of_rows(table, roles)
+    groups = _groups(table, roles)
+    if series is None and len(groups) > 1:
+        listed = ", ".join(f"`{name}`" for name in list(groups)[:8])
+        raise UsageError(Diagnostic("E0833", f"{table.name} has {len(groups)} series", hint=f"choose one with series=: {listed}"))
+    if series is not None and series not in groups:
+        raise UsageError(
+            Diagnostic("E0833", f"{table.name} has no series `{series}`", hint=f"it has {columns.listed(list(groups))}")
+        )
+    name = next(iter(groups)) if series is None else series
+    order = groups[name][np.argsort(times[groups[name]], kind="stable")]
+    inputs = {**own_inputs(table, declarations, roles, order, times, name), **files.of_series(name)}
+    return Given(times[order], inputs, _numbers(table, declarations, roles, name, order))

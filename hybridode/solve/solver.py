@@ -1,0 +1,259 @@
+"""Solves ready to be called: `Solver`, a pure function of parameters for JAX, and `simulate_once`, NumPy in and out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from hybridode.declarations import entry_names
+from hybridode.errors import Diagnostic, NumericsError, UsageError
+from hybridode.solve.defaults import build_inputs, unknown_name, with_parameters
+from hybridode.solve.diffrax import Raw, integrate
+from hybridode.solve.events import EventPlan, plan_events
+from hybridode.solve.guards import guarded
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.settings import Settings
+from hybridode.solve.signals import Signals
+from hybridode.solve.solution import About, Solution
+from hybridode.solve.stiffness import choose_method
+from hybridode.types import FloatArray
+
+_SMALLEST_SHAPE = 64  # save points are padded to powers of two from here, so that few shapes are compiled
+
+
+def program(compiled: Compiled, method: str, settings: Settings, gradient: str, plan: EventPlan | None) -> Callable[..., Raw]:
+    """`integrate` as a jitted function (args, t0, ts, y0) -> Raw, kept with the model."""
+    key = (method, settings, gradient, plan)
+    if key not in compiled.jitted:
+
+        def run(args: Arguments, t0: Any, ts: Any, y0: Any) -> Raw:
+            return integrate(compiled, args, t0, ts, method, settings, gradient, y0, plan)
+
+        compiled.jitted[key] = jax.jit(run)
+    return compiled.jitted[key]
+
+
+def solution_of(raw: Raw, ts: Any, args: Arguments, t0: Any, y0: Any, about: About) -> Solution:
+    """The solution that a driver's raw numbers make."""
+    return Solution(ts, raw.ys, raw.ys_left, raw.result, raw.t_end, raw.y_end, raw.stats, args, t0, y0, about)
+
+
+def is_traced(*trees: Any) -> bool:
+    """True if any leaf is being traced by JAX."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves(trees))
+
+
+# ---- start: a time, start values, or both ---------------------------------------------------------------------------
+def start_of(compiled: Compiled, start: Any, t0: Any) -> tuple[Any, Mapping[int, Any]]:
+    """(start time, {place in y: value}) from what a caller gives as `start`.
+
+    A number is the time of the start; a mapping gives values by the names of states (`x`, `x'`, `v`, `v[2]`, also written `x(0)`)
+    and the time by its own name; a vector (n,) is the whole state. Raises UsageError E0829.
+    """
+    if start is None:
+        return t0, {}
+    if not isinstance(start, Mapping):
+        if np.ndim(start) == 0:
+            return start, {}
+        if np.shape(start) != (compiled.size,):
+            raise UsageError(Diagnostic("E0829", f"the start has shape {np.shape(start)}, the model has {compiled.size} states"))
+        return t0, {i: start[i] for i in range(compiled.size)}
+    places = state_places(compiled)
+    given: dict[int, Any] = {}
+    for name, value in start.items():
+        bare = name.removesuffix("(0)")
+        if bare == compiled.declarations.time and bare not in places:
+            t0 = value
+        elif bare not in places:
+            raise unknown_name("start", name, [*places, compiled.declarations.time])
+        else:
+            given |= spread(name, places[bare], value)
+    return t0, given
+
+
+def state_places(compiled: Compiled) -> dict[str, tuple[int, ...]]:
+    """Places in y of every state and of every entry of a vector state."""
+    places: dict[str, tuple[int, ...]] = {}
+    at = 0
+    for s in compiled.declarations.states:
+        names = entry_names(s.name, s.shape)
+        places |= {name: (at + i,) for i, name in enumerate(names)}
+        places[s.name] = tuple(range(at, at + len(names)))
+        at += len(names)
+    return places
+
+
+def spread(name: str, places: tuple[int, ...], value: Any) -> dict[int, Any]:
+    """A value for each place: one number for all, or as many as there are. Raises UsageError E0829."""
+    size = int(np.size(value))
+    if size not in (1, len(places)):
+        raise UsageError(Diagnostic("E0829", f"`{name}` takes {len(places)} numbers, {size} were given"))
+    flat = value.reshape(-1) if hasattr(value, "reshape") else np.ravel(value)
+    return {place: flat[0 if size == 1 else k] for k, place in enumerate(places)}
+
+
+# ---- NumPy in, NumPy out --------------------------------------------------------------------------------------------
+def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray, settings: Settings, start: Mapping[int, float],
+                  check: bool = True) -> Solution:  # fmt: skip
+    """One solve in float64 whatever JAX's flag; arrays of the solution are NumPy's.
+
+    Raises NumericsError (E07) with the partial solution when the solve fails and `check` is set.
+    """
+    y0 = None
+    if start:
+        y0 = compiled.numbers("start", t0, np.zeros(0), args.at_start(t0)).copy()
+        y0[list(start)] = [float(v) for v in start.values()]
+    method, reason, _ = choose_method(compiled, args, t0, float(ts[-1]), settings, y0)
+    solution = _simulated(compiled, args, t0, y0, ts, replace(settings, method=method), reason)
+    if check and not solution.successful:
+        raise NumericsError(solution.diagnostic, partial=solution)
+    return solution
+
+
+def _simulated(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: Any, settings: Settings, reason: str,
+               least: int = _SMALLEST_SHAPE) -> Solution:  # fmt: skip
+    ts = np.atleast_1d(np.asarray(ts, np.float64))
+    shape = max(least, 1 << (len(ts) - 1).bit_length())
+    padded = np.pad(ts, (0, shape - len(ts)), mode="edge")
+    with jax.enable_x64(True):
+        plan = plan_events(compiled, args, t0, ts[-1])
+        began = time.perf_counter()
+        run = _executable(compiled, settings, plan, args, np.float64(t0), padded, y0)
+        ready = time.perf_counter()
+        raw = jax.tree_util.tree_map(np.asarray, run(args, np.float64(t0), padded, y0))
+        done = time.perf_counter()
+    timing = (("compile_seconds", ready - began), ("run_seconds", done - ready))
+
+    def again(args: Arguments, t0: Any, y0: Any, ts: Any) -> Solution:
+        return _simulated(compiled, args, t0, y0, ts, settings, reason, shape)
+
+    about = About(compiled, settings.method, reason, settings, again, timing)
+    raw = eqx.tree_at(lambda r: (r.ys, r.ys_left), raw, (raw.ys[: len(ts)], raw.ys_left[: len(ts)]))
+    return solution_of(raw, ts, args, np.float64(t0), y0, about)
+
+
+def _executable(compiled: Compiled, settings: Settings, plan: EventPlan | None, *inputs: Any) -> Callable[..., Raw]:
+    """The compiled program for inputs of these shapes, kept with the model."""
+    leaves, tree = jax.tree_util.tree_flatten(inputs)
+    key = ("simulate", settings, plan, tree, tuple(np.shape(leaf) for leaf in leaves))
+    if key not in compiled.jitted:
+        compiled.jitted[key] = program(compiled, settings.method, settings, "forward", plan).lower(*inputs).compile()
+    return compiled.jitted[key]
+
+
+# ---- a pure function for JAX ----------------------------------------------------------------------------------------
+class Solver:
+    """`solve(params, start=None, inputs=None, at=None) -> Solution`, pure: jit, vmap and the derivatives of its mode in all.
+
+    params: natural values by name as `model.parameters()` gives them; what is left out keeps its value. start: see `start_of`.
+    inputs: {name: (times, values)} or `Signals`. at: times, ascending. Raises UsageError for what does not fit.
+    """
+
+    def __init__(self, compiled: Compiled, args: Arguments, settings: Settings, t0: float, at: FloatArray | None,
+                 start: Mapping[int, float], needs_inputs: bool = False) -> None:  # fmt: skip
+        self.needs_inputs = needs_inputs  # the inputs in `args` only stand in for those that each call must give
+        self.compiled = compiled
+        self.settings = settings
+        self.gradient = "reverse" if settings.gradient == "auto" else settings.gradient
+        self.base = args.astype(settings.dtype)
+        self.t0 = t0
+        self.start = dict(start)
+        self.at = None if at is None else np.asarray(at, settings.dtype)
+        self.method = settings.method
+        self._chosen: dict[Any, About] = {}
+        if self.at is not None:
+            self.about(self.at)
+
+    def __call__(
+        self, params: Mapping[str, Any] | None = None, start: Any = None, inputs: Any = None, at: Any = None
+    ) -> Solution:
+        ts = self.at if at is None else at
+        if ts is None:
+            raise UsageError(Diagnostic("E0832", "no times were given", hint="give at= when the solver is made or called"))
+        about = self.about(ts)
+        args = self.arguments(params or {}, inputs)
+        t0, given = start_of(self.compiled, start, self.t0)
+        ts = jnp.atleast_1d(jnp.asarray(ts, self.settings.dtype))
+        t0 = jnp.asarray(t0, self.settings.dtype)
+        args, t0, ts, given = guarded((args, t0, ts, {**self.start, **given}), self.gradient)
+        y0 = None
+        if given:
+            y0 = self.compiled.start(t0, args.at_start(t0))
+            y0 = y0.at[np.array(list(given))].set(jnp.stack([jnp.asarray(v, y0.dtype) for v in given.values()]))
+        return about.again(args, t0, y0, ts)
+
+    def arguments(self, params: Mapping[str, Any], inputs: Any = None) -> Arguments:
+        """The solve's numbers with these parameters, weights and inputs put in. Raises UsageError E0829."""
+        base = jax.tree_util.tree_map(jnp.asarray, self.base)
+        args = with_parameters(self.compiled.parameter_slices, base, params)
+        if inputs is None:
+            if self.needs_inputs:
+                message = "the model reads inputs, and none were given"
+                raise UsageError(
+                    Diagnostic("E0825", message, hint="give data= when the solver is made, or inputs= when it is called")
+                )
+            return args
+        signals = inputs if isinstance(inputs, Signals) else build_inputs(self.compiled.system, inputs)
+        signals = jax.tree_util.tree_map(lambda a: jnp.asarray(a, self.settings.dtype), signals)
+        return eqx.tree_at(lambda a: a.signals, args, signals)
+
+    def about(self, ts: Any) -> About:
+        """Method, reason and event plan: measured once, at the declared values, for the times given first."""
+        if "about" not in self._chosen:
+            if is_traced(ts):
+                if self.settings.method == "auto" or self.compiled.events is not None:
+                    raise UsageError(
+                        Diagnostic("E0832", "the method cannot be measured: the times are traced by JAX",
+                                   hint='give at= when the solver is made, or choose: method="tsit5"')
+                    )  # fmt: skip
+                last = self.t0
+            else:
+                last = float(np.max(np.asarray(ts), initial=self.t0))
+            self._chosen["about"] = self._about(last)
+        return self._chosen["about"]
+
+    def _about(self, last: float) -> About:
+        y0 = None
+        args = jax.tree_util.tree_map(np.asarray, self.base)
+        if self.start:
+            y0 = self.compiled.numbers("start", self.t0, np.zeros(0), args.at_start(self.t0)).copy()
+            y0[list(self.start)] = [float(v) for v in self.start.values()]
+        method, reason, _ = choose_method(self.compiled, args, self.t0, last, self.settings, y0)
+        self.method = method
+        plan = plan_events(self.compiled, args, self.t0, last, spare=True)
+        run = program(self.compiled, method, self.settings, self.gradient, plan)
+
+        def again(args: Arguments, t0: Any, y0: Any, ts: Any) -> Solution:
+            ts = jnp.atleast_1d(jnp.asarray(ts, self.settings.dtype))
+            return solution_of(run(args, t0, ts, y0), ts, args, t0, y0, about)
+
+        about = About(self.compiled, method, reason, self.settings, again)
+        return about
+
+    def __repr__(self) -> str:
+        return f"<Solver of {self.compiled.declarations.name}: {self.method}, gradient {self.gradient}>"
+
+
+def check_precision(settings: Settings, dtype: str | None) -> Settings:
+    """The settings in the precision that JAX's flag allows. Raises UsageError E0830 when that cannot meet the tolerance."""
+    if dtype is not None:
+        settings = replace(settings, dtype=dtype)
+        if settings.dtype == "float32" or jax.config.read("jax_enable_x64"):
+            return settings
+    if jax.config.read("jax_enable_x64"):
+        return settings
+    if settings.rtol < 1e-4 or dtype is not None:
+        raise UsageError(
+            Diagnostic("E0830", f"JAX is in single precision, which cannot meet rtol = {settings.rtol:g}",
+                       hint='switch on double precision with jax.config.update("jax_enable_x64", True), '
+                            'or ask for dtype="float32" and rtol of 1e-4 or more')
+        )  # fmt: skip
+    return replace(settings, dtype="float32")

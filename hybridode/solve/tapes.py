@@ -1,0 +1,57 @@
+"""Expressions of a model as tapes over its standard inputs `t`, `y`, `p`, `u`, `du`, `u0` and the networks' arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hybridode.declarations import entry_names
+from hybridode.equations.system import EquationSystem
+from hybridode.expr import Expr, Symbol, const, node, substitute, symbols
+from hybridode.networks.lower import lower
+from hybridode.tape.build import build
+from hybridode.tape.tape import Tape
+
+
+def tape_of(system: EquationSystem, outputs: Mapping[str, Sequence[Expr]]) -> Tape:
+    """A tape whose outputs are vectors of these expressions; they may read definitions."""
+    declarations = system.declarations
+    return build(
+        outputs,
+        leaves=_leaves(system),
+        definitions=[(d.symbol, d.expr) for d in system.definitions],
+        networks={n.name: lower(n) for n in declarations.networks},
+        tables={t.name: t for t in declarations.tables},
+    )
+
+
+def _leaves(system: EquationSystem) -> dict[Symbol, tuple[str, int]]:
+    """Where the tape finds the number of each symbol: (input vector, place), place -1 for the time itself."""
+    leaves = {Symbol("time", system.declarations.time): ("t", -1)}
+    leaves |= {s: ("y", i) for i, s in enumerate(system.states)}
+    leaves |= {s: ("p", i) for i, s in enumerate(system.parameters)}
+    for kind, vector in (("input", "u"), ("input_rate", "du"), ("start_input", "u0")):
+        leaves |= {Symbol(kind, s.name, s.index): (vector, i) for i, s in enumerate(system.inputs)}
+    return leaves
+
+
+def in_system(system: EquationSystem, exprs: Sequence[Expr]) -> tuple[Expr, ...]:
+    """Expressions over the declared names as expressions of the system: constants as numbers (or as the parameters that they
+    were promoted to), `x'` as the rate of x."""
+    known: dict[Symbol, Expr] = {}
+    for c in system.declarations.constants:
+        for i, value in enumerate(c.values):
+            symbol = Symbol("constant", c.name, i if c.shape else -1)
+            as_parameter = Symbol("parameter", c.name, symbol.index)
+            known[symbol] = node("sym", (), as_parameter) if as_parameter in system.parameters else const(value)
+    rates = {Symbol("derivative", s.name, s.index): rate for s, rate in zip(system.states, system.rates, strict=True)}
+    return substitute(substitute(exprs, rates | known), known)
+
+
+def reads_only_numbers(*exprs: Expr) -> bool:
+    """True if nothing that can be learnt or changes in time is read."""
+    return not symbols(*exprs)
+
+
+def state_names(system: EquationSystem) -> tuple[str, ...]:
+    """The user's names of all entries of y: `x`, `x'`, `v[1]`, …"""
+    return tuple(name for s in system.declarations.states for name in entry_names(s.name, s.shape))
