@@ -65,6 +65,7 @@ class FitRun:
     trace: pd.DataFrame
     parameters_table: pd.DataFrame
     log: list[str] = field(default_factory=list)
+    constants: dict[str, Any] = field(default_factory=dict)  # those that `set` gave another value
 
     @property
     def status(self) -> str:
@@ -74,7 +75,7 @@ class FitRun:
 
 def fit(
     model: Any,
-    data: str | Path | pd.DataFrame,
+    data: str | Path | pd.DataFrame | Dataset,
     *,
     set: Mapping[str, Any] | None = None,
     fix: Iterable[str] | None = None,
@@ -87,7 +88,7 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     max_seconds: float | None = None,
 ) -> FitRun:
-    """Fits a model (`Model` or `Declarations`) to data (path of a CSV file, or a DataFrame). Runs in float64.
+    """Fits a model (`Model` or `Declarations`) to data (path of a CSV file, a DataFrame, or what `experiments` made). Runs in float64.
 
     set: other values to begin with (params, consts, learnt starts; consts stay constant). fix: names that are not learnt; a
     mapping sets them too. starts: None means 8, or 1 with networks. hold_out: `last:5` or `fraction:0.2` of each series' times.
@@ -105,7 +106,7 @@ def fit(
     check_names(declarations, fixed, "fix")
     folder = Path(declarations.source.name).parent
     with jax.enable_x64(True):
-        dataset = experiments(declarations, data, columns, sources, folder)
+        dataset = data if isinstance(data, Dataset) else experiments(declarations, data, columns, sources, folder)
         return _fit(declarations, dataset, values, frozenset(fixed), starts, seed, hold_out, settings or Settings(),
                     Recorder(progress, max_seconds, began=began))  # fmt: skip
 
@@ -308,6 +309,7 @@ def _finish(
     return FitRun(
         declarations, objective.compiled, dataset, _natural(objective, numbers), weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
+        _constants(objective, dataset, numbers),
     )  # fmt: skip
 
 
@@ -331,6 +333,14 @@ def _uncertainty(objective: Objective, batch: Batch, theta: np.ndarray, solved: 
         return e, none_known(objective.space, theta[:k], "the model could not be evaluated here")
     point = evaluate_point(objective, batch, theta)
     return e, uncertainty(objective.space, theta[:k], point.fisher)
+
+
+def _constants(objective: Objective, dataset: Dataset, numbers: Arguments) -> dict[str, Any]:
+    """Constants with a value of this fit: promoted by `set`, not by a column of the data."""
+    slices = objective.compiled.parameter_slices
+    found = [c for c in dataset.declarations.constants if c.name in slices and c.name not in dataset.promoted]
+    values = {c.name: np.asarray(numbers.parameters)[slices[c.name]] for c in found}
+    return {c.name: values[c.name].reshape(c.shape) if c.shape else float(values[c.name][0]) for c in found}
 
 
 def _natural(objective: Objective, numbers: Arguments) -> dict[str, Any]:
