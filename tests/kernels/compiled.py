@@ -11,12 +11,12 @@ import numpy as np
 
 from hybridode.kernels.llvm.machine import host
 from hybridode.kernels.llvm.writer import Lanes
-from hybridode.kernels.mathlib import FUNCTIONS, define, module_text, name_of
+from hybridode.kernels.mathlib import arity_of, define, module_text
 
 
 def loop_text(op: str, lanes: Lanes, attributes: str = "nounwind", attrs: Any = None) -> str:
     """`void @apply(ptr x0, …, ptr out, i64 n)` over n groups of lanes, and what it calls."""
-    arity, real, align = FUNCTIONS[op].arity, lanes.real, lanes.bytes // lanes.width
+    arity, real, align = arity_of(op, attrs), lanes.real, lanes.bytes // lanes.width
     pointers = ", ".join(f"ptr %p{k}" for k in range(arity))
     loads = [
         line
@@ -58,7 +58,7 @@ def compiled(
         optimised(module, machine)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    arity = FUNCTIONS[op].arity
+    arity = arity_of(op, attrs)
     native = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(engine.get_function_address("apply"))
 
     def apply(*arguments: Any, out: Any = None) -> Any:
@@ -76,4 +76,4 @@ def compiled(
     return apply
 
 
-__all__ = ["compiled", "loop_text", "name_of", "optimised"]
+__all__ = ["compiled", "loop_text", "optimised"]

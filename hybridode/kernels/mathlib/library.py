@@ -10,16 +10,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridode.kernels.llvm.writer import Lanes
-from hybridode.kernels.mathlib import elementary, exponential, inverse, logarithm, power, trigonometric
+from hybridode.kernels.mathlib import (
+    elementary,
+    exponential,
+    inverse,
+    logarithm,
+    lookup,
+    polygamma,
+    power,
+    remainder,
+    special,
+    trigonometric,
+)
 from hybridode.kernels.mathlib.code import Code, Definition, Value, finish
 
 
 @dataclass(frozen=True)
 class Function:
-    """`emit(code, *operands)` writes the function's instructions into a body and gives its value."""
+    """`emit(code, *operands)` writes the function's instructions into a body and gives its value.
+
+    With `label`, `emit` takes the operation's attributes too (`attrs=`), and `label` names them in a symbol. Arity -1: as many
+    operands as the attributes say.
+    """
 
     arity: int
     emit: Callable[..., Value]
+    label: Callable[[Any], str] | None = None
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -55,21 +71,35 @@ FUNCTIONS: dict[str, Function] = {
     "abs": Function(1, elementary.absolute),
     "sqrt": Function(1, elementary.sqrt),
     "floor": Function(1, elementary.floor),
+    "mod": Function(2, remainder.mod),
+    "erf": Function(1, special.erf),
+    "gamma": Function(1, special.gamma),
+    "lgamma": Function(1, special.lgamma),
+    "digamma": Function(1, special.digamma),
+    "polygamma": Function(1, polygamma.polygamma, str),
+    "exprel_slope": Function(1, polygamma.exprel_slope, str),
+    "table": Function(-1, lookup.table, lookup.table_name),
 }
 
 
-def name_of(op: str, lanes: Lanes) -> str:
-    """`@hode_exp_v4f64`."""
-    return f"@hode_{op}_{lanes.suffix}"
+def name_of(op: str, lanes: Lanes, attrs: Any = None) -> str:
+    """`@hode_exp_v4f64`, `@hode_polygamma_2_f64`."""
+    label = FUNCTIONS[op].label
+    return f"@hode_{op}_{label(attrs)}_{lanes.suffix}" if label else f"@hode_{op}_{lanes.suffix}"
+
+
+def arity_of(op: str, attrs: Any = None) -> int:
+    arity = FUNCTIONS[op].arity
+    return len(attrs[1]) if arity < 0 else arity
 
 
 def define(op: str, lanes: Lanes, attributes: str = "nounwind", attrs: Any = None) -> Definition:
     """`define internal <4 x double> @hode_exp_v4f64(<4 x double> %x0)`; add "alwaysinline" where passes run that inline."""
     function, code = FUNCTIONS[op], Code(lanes)
-    operands = [Value(code, f"%x{k}", "real") for k in range(function.arity)]
-    result = function.emit(code, *operands)
+    operands = [Value(code, f"%x{k}", "real") for k in range(arity_of(op, attrs))]
+    result = function.emit(code, *operands, attrs=attrs) if function.label else function.emit(code, *operands)
     arguments = ", ".join(f"{lanes.real} {x.name}" for x in operands)
-    name = name_of(op, lanes)
+    name = name_of(op, lanes, attrs)
     return finish(name, code, f"{lanes.real} {name}({arguments})", f"{lanes.real} {result.name}", attributes)
 
 

@@ -132,7 +132,8 @@ def hill(c: Code, x: Value, k: Value, n: Value) -> Value:
     signed = ((k < 0.0) & odd).where(-1.0, 1.0)
     d, d_low = fast_two_sum(c.value(1.0), signed * e)  # or that times `signed`
     result = quotient(c, (above.where(e * signed, 1.0), above.where(e_low * signed, 0.0)), (d, d_low + signed * e_low))
-    wrong = x.is_nan() | ((k < 0.0) & ~integer) | ((k.is_nan() | n.is_nan()) & n.differs(0.0))
+    result = d.equals(0.0).where(math.inf, result)  # w = -1
+    wrong = x.is_nan() | ((k < 0.0) & ~integer & a.differs(math.inf)) | ((k.is_nan() | n.is_nan()) & n.differs(0.0))
     wrong = wrong | (x.equals(math.inf) & a.equals(math.inf) & n.differs(0.0))
     result = wrong.where(math.nan, result)
     return (x <= 0.0).where(0.0, result)
