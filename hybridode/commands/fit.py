@@ -40,18 +40,29 @@ def fit(model: str, data: str, options: FitOptions, command: str, output: Output
     columns, sources = pairs("--column", options.columns), pairs("--source", options.sources)
     declarations = declare(load(model))
     output.diagnostics(declarations.warnings)
+    from hybridode.fit.data import experiments
     from hybridode.fit.run import fit as run_fit
     from hybridode.report.run_directory import new_directory, write_run
     from hybridode.solve.settings import Settings
 
     settings = Settings(**options.settings)
+    dataset = experiments(declarations, data, columns, sources, Path(model).parent)
+    output.result("\n".join(dataset.notes) + "\n")
     directory = new_directory(Path(model), Path(options.out) if options.out is not None else None)
     try:
         with ProgressDisplay(output.quiet or output.json) as progress:
             run = run_fit(
-                declarations, data, set=set_, fix=options.fix, starts=options.starts, seed=options.seed, hold_out=options.hold_out,
-                columns=columns, sources=sources, settings=settings, progress=progress, max_seconds=options.max_seconds,
-            )  # fmt: skip
+                declarations,
+                dataset,
+                set=set_,
+                fix=options.fix,
+                starts=options.starts,
+                seed=options.seed,
+                hold_out=options.hold_out,
+                settings=settings,
+                progress=progress,
+                max_seconds=options.max_seconds,
+            )
         write_run(run, directory, command)
     finally:
         if not any(directory.iterdir()):  # nothing came out: an empty folder would look like a run
@@ -62,14 +73,9 @@ def fit(model: str, data: str, options: FitOptions, command: str, output: Output
 
 
 def summary(run: FitRun, directory: Path) -> str:
-    """What a fit ends with: what was understood, the parameters, the statistics, where everything is."""
-    parts = []
-    if run.dataset.notes:
-        parts.append("\n".join(run.dataset.notes))
-    parts.append(parameter_table(run))
-    parts.append(statistics_text(run))
-    parts.append(f"report: {directory / 'report.html'}\nmodel:  {directory / 'fitted.ode'}")
-    return "\n\n".join(parts)
+    """What a fit ends with: the parameters, the statistics, where everything is."""
+    places = f"report: {directory / 'report.html'}\nmodel:  {directory / 'fitted.ode'}"
+    return "\n\n".join([parameter_table(run), statistics_text(run), places])
 
 
 def parameter_table(run: FitRun) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.declarations import entry_names
 from hybridode.errors import DataError, Diagnostic, UsageError
 from hybridode.report.figures import Drawing, columns_of, convergence_figure, fit_figures, residual_figures, state_figures
 from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text
@@ -118,7 +119,11 @@ def model_text(run: FitRun) -> str:
         name: {k: v for k, v in tensors.items() if k in ("shift", "scale", "out_scale")} for name, tensors in run.weights.items()
     }
     starts = {series.start for series in run.dataset.series}
-    return fitted_text(run.dataset.declarations, run.parameters, constants, starts.pop() if len(starts) == 1 else None)
+    declarations, given = run.dataset.declarations, run.dataset.given
+    # What a column of the data sets has a value for each series: the text keeps the declared one.
+    own = [p for p in declarations.parameters if given.isdisjoint(entry_names(p.name, p.shape))]
+    values = {**run.constants, **{p.name: run.parameters[p.name] for p in own}}
+    return fitted_text(declarations, values, constants, starts.pop() if len(starts) == 1 else None)
 
 
 def weights_bytes(weights: Mapping[str, Mapping[str, Any]]) -> bytes:

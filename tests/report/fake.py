@@ -62,7 +62,9 @@ def fitted_run(hybrid: bool = False) -> Any:
             declarations=declarations,
             notes=("time: column `year`, 1900 to 1920, 21 rows", "hare, lynx: observed, lognormal", "learnt: 8 numbers"),
             series=(SimpleNamespace(name="", start=1900.0),),
+            given=frozenset(),
         ),
+        constants={},
         parameters={name: np.float64(VALUES[name]) for name in names},
         weights=weights,
         predictions=_predictions(grid),
@@ -146,6 +148,7 @@ def _table(declarations: Any) -> pd.DataFrame:
 
 
 def _result(declarations: Any, hybrid: bool) -> dict[str, Any]:
+    score = {"n": 5, "rmse": 12.3, "log_score": -3.81}
     return {
         "schema": 1,
         "model": declarations.name,
@@ -154,7 +157,7 @@ def _result(declarations: Any, hybrid: bool) -> dict[str, Any]:
         "objective": {"nll": 131.4821, "n_data": 42, "aic": 278.96, "bic": 292.86},
         "parameters": {},
         "networks": {n.name: {"layers": [n.inputs, *n.hidden, 1], "n_weights": 25} for n in declarations.networks},
-        "hold_out": {"rmse": 12.3, "log_score": -3.81} if hybrid else None,
+        "hold_out": {"spec": "last:5", **score, "by_column": {"hare": score, "lynx": score}} if hybrid else None,
         "seed": 0,
         "starts": [{"start": i, "objective": 131.5 + i, "status": "converged", "reason": None} for i in (1, 2, 3)],
         "timing": {"compile": 3.2, "fit": 5.1, "total": 9.4},
