@@ -5,6 +5,7 @@ from __future__ import annotations
 from hybridode.expr import node
 from hybridode.language import syntax as s
 from hybridode.language.frames import Elaboration, Frame, Result, Visit
+from hybridode.language.functions import NAMES, call_text
 from hybridode.language.later import refuse
 from hybridode.language.scope import KINDS
 from hybridode.language.values import Value
@@ -59,7 +60,10 @@ def _not_callable(el: Elaboration, c: s.Call, written: str, frame: Frame) -> Non
     else:
         message, at = "this value is not a function", None
     shown = f"`{written}*(…)`" if len(written) < 30 else "a `*`"
-    el.error("E0205", message, c.function, frame, f"to multiply write {shown}", at)
+    hint = f"to multiply write {shown}"
+    if written in NAMES:
+        hint = f"it hides the function `{call_text(written)}`: rename it if the function is meant"
+    el.error("E0205", message, c.function, frame, hint, at)
 
 
 def _depends_on_time(el: Elaboration, argument: s.Node) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -148,7 +149,10 @@ def _origin(el: Elaboration, found: Collected) -> Expr | None:
     value = el.evaluate(found.time.origin, frame)
     if value is None or not el.is_scalar(value, "the start", found.time.origin, frame):
         return None
-    return value.scalar if el.constant(value, found.time.origin, frame) is not None else None
+    number = el.constant(value, found.time.origin, frame) if el.is_number(value, found.time.origin, frame) else None
+    if number is not None and math.isinf(number[0]):
+        el.error("E0312", "the start of the time is infinite", found.time.origin, frame, "write a number: `time t from 1900`")
+    return value.scalar if number is not None else None
 
 
 def _units_mode(tree: s.File, found: Collected, literals: LiteralUnits) -> str:

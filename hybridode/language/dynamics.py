@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -238,6 +239,8 @@ def _by_value(el: Elaboration, st: s.ValueStatement, shape: Shape, given: s.Expr
     if value is None or not el.is_number(value, given, frame):
         return (ZERO,) * size(shape)
     fitted = fit(el, value, shape, name, given, frame)
+    if fitted is not None and any(e.value is not None and math.isinf(e.value) for e in fitted.elements):
+        el.findings.error("E0310", f"the start of `{name}` is infinite", given, "write a finite number")
     return (ZERO,) * size(shape) if fitted is None else fitted.elements
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from hybridode.declarations import Assignment, AtEvent, size
@@ -45,6 +46,10 @@ def _time(el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None, m
     e = value.scalar
     while any(symbol in meanings for symbol in symbols(e)):
         (e,) = substitute((e,), meanings)
+    known = _known(el, e)
+    if known is not None and not math.isfinite(known):
+        el.findings.error("E0325", f"{what} is not a finite number", node, "leave the event out if it never happens")
+        return None
     for part in postorder((e,)):
         if part.op == "net" or (part.op == "sym" and part.data.kind not in ("parameter", "constant")):
             reads = f"the network `{part.data}`" if part.op == "net" else f"`{part.data}`"

@@ -182,7 +182,7 @@ class Elaboration:
             because = f"`{reason.symbol}` is not a constant" if reason.symbol else "networks and tables are not constants"
             self.error("E0314", f"{what} must be known before the run: {because}", place, frame, "use whole numbers and `const`s")
             return None
-        if number != math.floor(number) or math.isinf(number):
+        if not math.isfinite(number) or number != math.floor(number) or abs(number) > 1e9:
             self.error("E0314", f"{what} is a whole number, this is {number:g}", place, frame, "write `1`, `2`, …, or a `const`")
             return None
         return int(number)
@@ -211,7 +211,7 @@ class Elaboration:
                 f"{subject} is not a number",
                 place,
                 frame,
-                "it divides 0 by 0, or takes the root or logarithm of a negative number",
+                "it divides by 0, or takes the root or logarithm of a negative number",
             )
             return None
         return tuple(numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -57,6 +58,8 @@ class _Reader(NamedTuple):
             return ()
         found = self.el.evaluate(value, frame)
         numbers = None if found is None or not self.el.is_number(found, value, frame) else self.el.constant(found, value, frame)
+        if numbers is not None and not all(map(math.isfinite, numbers)):
+            raise Wrong(value, f"`{option.name}` is made of finite numbers", hint)
         if numbers is None or found is None or len(found.shape) > 1:
             raise Wrong(value, "" if numbers is None else f"`{option.name}` is a plain list", hint)
         return numbers
@@ -67,7 +70,7 @@ def _hidden(read: _Reader, option: s.Option) -> dict[str, Any]:
     if not isinstance(option.value, s.ListLiteral):
         raise Wrong(option, "`hidden` is a list of layer sizes", hint)
     sizes = read.numbers(option, option.value, hint)
-    if any(n != int(n) or not 1 <= n <= 10_000 for n in sizes):
+    if any(not 1 <= n <= 10_000 or n != int(n) for n in sizes):
         raise Wrong(option.value, "a layer's size is a whole number from 1 to 10000", hint)
     return {"hidden": tuple(int(n) for n in sizes)}
 
@@ -117,7 +120,7 @@ def _one(read: _Reader, option: s.Option, value: Any, hint: str) -> tuple[float]
 
 def _seed(read: _Reader, option: s.Option) -> dict[str, Any]:
     (seed,) = _one(read, option, option.value, "write `seed=1`")
-    if seed != int(seed) or not 0 <= seed < 2**32:
+    if not 0 <= seed < 2**32 or seed != int(seed):
         raise Wrong(option, "`seed` is a whole number from 0 to 4294967295", "write `seed=1`")
     return {"seed": int(seed)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from hybridode.declarations import Observation, Parameter, Prior, entry_names, size
@@ -127,7 +128,14 @@ def _constants(el: Elaboration, st: s.PriorStatement, row: Distribution) -> dict
     if values is None:
         return None
     for name, value in values.items():
-        if not el.is_scalar(value, f"`{name}`", st.distribution, frame) or el.constant(value, st.distribution, frame) is None:
+        one = el.is_scalar(value, f"`{name}`", st.distribution, frame)
+        numbers = el.constant(value, st.distribution, frame) if one else None
+        if numbers is None:
+            return None
+        if math.isinf(numbers[0]):
+            el.findings.error(
+                "E0319", f"`{name}` of a prior is finite", st.distribution, "without a prior every value is as likely"
+            )
             return None
     if st.distribution.name == "uniform":
         low, high = (evaluate(v.elements[0], el.scope.known) for v in values.values())

@@ -240,7 +240,7 @@ def choose(el: Elaboration, whole: s.Node, parts: list[tuple[Value, s.Node]], wh
 
 def list_literal(el: Elaboration, items: s.ListLiteral, frame: Frame) -> Visit:
     if not items.items:
-        el.error("E0313", "a list needs entries", items, frame)
+        el.error("E0313", "a list needs entries", items, frame, "write `[1, 2]`")
         return None
     inner = frame if frame.unit is not None and not frame.outputs else frame.plain()
     values: list[Value] = []

@@ -13,6 +13,7 @@ from hybridode.language import syntax as s
 from hybridode.language.findings import Place
 from hybridode.language.frames import CONSTANTS, Elaboration, Frame, Usage
 from hybridode.language.graph import circle, components, is_circle
+from hybridode.language.units_text import quantity
 from hybridode.language.values import MOST_ENTRIES, Value, shape_text
 from hybridode.language.walk import mentions
 
@@ -57,9 +58,9 @@ def _word(statement: s.ValueStatement | s.InputStatement) -> str:
 
 
 def _looks_like_unit(el: Elaboration, part: s.Node) -> str:
-    """The text of `1/s` or `mV` in a place for sizes, if none of its names is declared."""
+    """The text of `1/s` or `mV` in a place for sizes, if its names are units and none is declared."""
     names = [m.name for m in mentions(part)]
-    if names and all(el.scope.find(name) is None and name not in el.scope.excused for name in names):
+    if names and all(el.scope.find(name) is None and quantity(name) != name for name in names):
         return el.findings.source.text[part.start : part.end]
     return ""
 

@@ -61,7 +61,9 @@ def _elaborate(declarations: Declarations, source: Source, findings: Findings, u
     node, errors = parse_expression(source, declarations.time)
     if node is None:
         raise UsageError(errors)
-    tree = parse(declarations.source)[0]
+    # The text is read again only for what Declarations do not keep: functions, and the units beside which a literal stands.
+    needed = "func" in declarations.source.text or "[" in source.text
+    tree = parse(declarations.source)[0] if needed else s.File(())
     el = _elaboration(declarations, tree, findings)
     place = next((u for u in declared_units(tree.statements) if u.text == unit), None)
     return el.evaluate(node, Frame(usage, unit=place, unit_of="this value"))

@@ -63,6 +63,8 @@ def each(values: Sequence[Value], make: Callable[..., Expr], boolean: bool = Fal
     """`make` applied entry by entry; the shapes must agree (see `common_shape`)."""
     shape = common_shape(values)
     assert shape is not None
+    if not shape:
+        return Value((make(*(v.elements[0] for v in values)),), (), boolean)
     columns = [spread(v, shape) for v in values]
     return Value(tuple(make(*entry) for entry in zip(*columns, strict=True)), shape, boolean)
 

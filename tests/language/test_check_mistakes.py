@@ -34,6 +34,8 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("func f(a) = 2*a\ny = fun(x) + f(x)", "E0204", "fun", "define it"),
     ("func decay(a) = 2*a\ny = dacay(x) + decay(x)", "E0204", "dacay", "did you mean `decay`"),
     ("y = k(x + 1)", "E0205", "k", "`k` is a parameter, not a function"),
+    ("param gamma = 2\ny = gamma(x + 1)", "E0205", "gamma", "it hides the function `gamma(x)`"),
+    ("const nn1 = 2\nparam q[nn] = 1\ny = sum(q)*nn1", "E0203", "nn", "did you mean `nn1`"),
     ("y = t(x + 1)", "E0205", "t", "not a function"),
     ("func f(a) = 2*a\ny = f*x", "E0205", "f", "write `f(…)`"),
     ("func f(a) = a(2)\ny = f(x)", "E0205", "a", "is an argument, not a function"),
