@@ -53,6 +53,7 @@ def function(op: str) -> Scalar:
 
     def call(w: Writer, *args: str) -> str:
         w.functions[op] = None
+        w.calls[op, w.lanes] = None
         real = w.lanes.real
         return w.value(f"call {real} @hode_{op}_{w.lanes.suffix}({', '.join(f'{real} {a}' for a in args)})")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,16 @@ class Writer:
     lines: list[str] = field(default_factory=list)
     needs: dict[str, None] = field(default_factory=dict)  # ordered set of "declare …" lines
     functions: dict[str, None] = field(default_factory=dict)  # ordered set of mathlib operations
-    _count: int = 0
+    calls: dict[tuple[str, Lanes], None] = field(default_factory=dict)  # the same with the lanes they are called with
+    _count: list[int] = field(default_factory=lambda: [0])
+
+    def beside(self, lanes: Lanes) -> Writer:
+        """A writer of other lanes into the same body."""
+        return replace(self, lanes=lanes)
 
     def fresh(self, hint: str = "v") -> str:
-        self._count += 1
-        return f"%{hint}{self._count}"
+        self._count[0] += 1
+        return f"%{hint}{self._count[0]}"
 
     def line(self, text: str) -> None:
         self.lines.append("  " + text)

@@ -1,0 +1,492 @@
+"""A tape with wide values (networks, large vectors): registers for what is small, memory and loops for what is not.
+
+A value is one of
+    registers   a list of names, one per element (as in `straight`)
+    Buffer      elements in memory, one after the other; each holds all lanes, unless it is `uniform` (the same in every lane: a
+                network's weights), when an element is one number
+    Lazy        an elementwise operation that is computed where it is read, so that chains become one loop
+
+Loops run over elements in chunks: with one lane, a chunk is a vector of neighbouring elements; with several lanes it is one
+element of all lanes. Every buffer ends with room for one more chunk, so that the last chunk may reach beyond the end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hybridode.kernels.llvm.straight import ELEMENTWISE, STRUCTURAL
+from hybridode.kernels.llvm.writer import Lanes, Writer
+from hybridode.tape.ops import OPS
+from hybridode.tape.shapes import Shape, size
+from hybridode.tape.tape import Tape
+
+NARROW = 12  # values of at most this many elements stay in registers
+DEEP = 12  # lazy chains longer than this are stored
+UNROLLED = 4  # loops of at most this many rounds are written out
+
+
+@dataclass(frozen=True)
+class Buffer:
+    pointer: str
+    count: int
+    uniform: bool = False
+
+
+@dataclass(frozen=True)
+class Lazy:
+    op: str
+    operands: tuple[Any, ...]
+    shape: Shape
+    depth: int
+    attrs: Any = None
+
+    @property
+    def count(self) -> int:
+        return size(self.shape)
+
+
+Value = list[str] | Buffer | Lazy
+
+
+class WideEmitter:
+    """Emits tapes into a writer. `frame` is the scratch memory (bytes) that the function must provide as `%frame`."""
+
+    def __init__(self, w: Writer, vector: int) -> None:
+        """`vector`: how many numbers the widest register of the target holds."""
+        self.w = w
+        self.chunk = w if w.lanes.width > 1 else w.beside(Lanes(vector, w.lanes.dtype))
+        self.step = 1 if w.lanes.width > 1 else vector  # elements per chunk
+        self.unit = w.lanes.bytes  # bytes of one element of a lane buffer
+        self.number = w.lanes.bytes // w.lanes.width
+        self.frame = 0
+        self._free: dict[int, list[int]] = {}
+        self._offsets: dict[str, tuple[int, int]] = {}
+
+    # ---- a tape -----------------------------------------------------------------------------------------------------------
+    def emit(self, tape: Tape, inputs: Mapping[str, Value]) -> dict[str, Value]:
+        """Registers or buffers of all outputs."""
+        values: list[Value] = [inputs[i.name] for i in tape.inputs]
+        shapes: list[Shape] = [i.shape for i in tape.inputs]
+        first = len(values)
+        self._boolean = [False] * first
+        reads = Counter(a for i in tape.instructions for a in i.args)
+        last: dict[int, int] = {a: k for k, i in enumerate(tape.instructions) for a in i.args}
+        results = {value for _, value in tape.outputs}
+        held: dict[str, int] = {}  # buffer -> position of its last reader, lazies included
+        for k, (op, args, attrs, shape) in enumerate(tape.instructions):
+            operands = [self.number_of(values[a]) if op == "broadcast" and self._boolean[a] else values[a] for a in args]
+            value = self.instruction(op, operands, [shapes[a] for a in args], attrs, shape)
+            number = first + k
+            if op == "broadcast" and self._boolean[args[0]]:
+                value = Lazy("ne", (value, [self.w.lanes.const(0.0)]), shape, 2)
+            elif (
+                isinstance(value, Lazy) and (reads[number] > 1 or value.depth > DEEP or number in results) and op not in _BOOLEAN
+            ):
+                value = self.store(value)
+            values.append(value)
+            shapes.append(shape)
+            gives = OPS[op].gives
+            like = self._boolean[args[0]] if args else isinstance(attrs[0], bool) if op == "const" else False
+            self._boolean.append(gives == "b" or (gives == "=" and like))
+            end = 10**9 if number in results else last.get(number, k)
+            for name in _buffers(value):
+                if name in self._offsets:
+                    held[name] = max(held.get(name, 0), end)
+            for name in [name for name, at in held.items() if at <= k]:
+                self.release(name)
+                del held[name]
+        return {name: values[value] for name, value in tape.outputs}
+
+    def instruction(self, op: str, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+        if op in ELEMENTWISE:
+            return self.elementwise(op, operands, shape)
+        condition = any(isinstance(x, Lazy) and x.op in _BOOLEAN for x in operands)
+        if op in _WIDE and not condition and (any(not isinstance(x, list) for x in operands) or size(shape) > NARROW):
+            return _WIDE[op](self, operands, shapes, attrs, shape)
+        narrow = [self.registers(x) for x in operands]
+        return list(STRUCTURAL[op](self.w, narrow, shapes, attrs, shape))
+
+    def elementwise(self, op: str, operands: Sequence[Value], shape: Shape) -> Value:
+        n = size(shape)
+        if n <= NARROW:
+            narrow = [self.registers(x) for x in operands]
+            row = ELEMENTWISE[op]
+            return [row(self.w, *[x[k] if len(x) > 1 or n == 1 else x[0] for x in narrow]) for k in range(n)]
+        takes = OPS[op].takes
+        if "b" in takes and any(isinstance(x, list) and len(x) > 1 for x in operands):  # conditions in registers
+            narrow = [self.registers(x) for x in operands]
+            return [ELEMENTWISE[op](self.w, *[x[k] if len(x) > 1 else x[0] for x in narrow]) for k in range(n)]
+        kept = tuple(x if not isinstance(x, list) or len(x) == 1 else self.store_registers(x) for x in operands)
+        depth = 1 + max((x.depth for x in kept if isinstance(x, Lazy)), default=0)
+        return Lazy(op, kept, shape, depth)
+
+    def number_of(self, condition: Value) -> Value:
+        """Conditions as 0 and 1."""
+        one, zero = self.w.lanes.const(1.0), self.w.lanes.const(0.0)
+        return [self.w.select(c, one, zero) for c in self.registers(condition)]
+
+    # ---- memory -----------------------------------------------------------------------------------------------------------
+    def buffer(self, count: int) -> Buffer:
+        """Scratch for `count` elements and one more chunk."""
+        bytes_ = ((count + self.step) * self.unit + 63) // 64 * 64
+        free = self._free.get(bytes_)
+        offset = free.pop() if free else self.frame
+        if offset == self.frame:
+            self.frame += bytes_
+        pointer = self.w.value(f"getelementptr i8, ptr %frame, i64 {offset}", "b")
+        self._offsets[pointer] = (offset, bytes_)
+        return Buffer(pointer, count)
+
+    def release(self, pointer: str) -> None:
+        offset, bytes_ = self._offsets.pop(pointer)
+        self._free.setdefault(bytes_, []).append(offset)
+
+    def registers(self, x: Value) -> list[str]:
+        """All elements of a value in registers."""
+        if isinstance(x, list):
+            return x
+        if isinstance(x, Lazy) and x.op in _BOOLEAN:  # conditions have no form in memory
+            operands = [self.registers(a) for a in x.operands]
+            return [ELEMENTWISE[x.op](self.w, *[a[k] if len(a) > 1 else a[0] for a in operands]) for k in range(x.count)]
+        if isinstance(x, Lazy):
+            x = self.store(x)
+        return [self.element(x, str(k)) for k in range(x.count)]
+
+    def element(self, x: Buffer, index: str) -> str:
+        """One element in all lanes."""
+        w = self.w
+        if x.uniform and w.lanes.width > 1:
+            return w.splat(w.load(x.pointer, index, w.lanes.scalar, self.number))
+        return w.load(x.pointer, index, align=self.number)
+
+    def store_registers(self, x: Sequence[str]) -> Buffer:
+        out = self.buffer(len(x))
+        for k, value in enumerate(x):
+            self.w.store(value, out.pointer, str(k), align=self.number)
+        return out
+
+    def in_memory(self, x: Value) -> Buffer:
+        if isinstance(x, Buffer):
+            return x
+        return self.store(x) if isinstance(x, Lazy) else self.store_registers(x)
+
+    def store(self, x: Lazy) -> Buffer:
+        """A lazy value computed into a buffer. Rows of a matrix are stored in rising order, so that what the last chunk of
+        a row writes beyond its end is overwritten by the next row."""
+        out = self.buffer(x.count)
+        rows, columns = x.shape if len(x.shape) == 2 else (1, x.count)
+
+        def row(i: str) -> None:
+            base = "0" if rows == 1 else self.w.value(f"mul i64 {i}, {columns}")
+
+            def piece(j: str) -> None:
+                at = j if rows == 1 else self.w.value(f"add i64 {base}, {j}")
+                self.write(self.at(x, i, j, at), out, at)
+
+            self.chunks(columns, piece)
+
+        self.repeat(rows, row)
+        return out
+
+    def write(self, value: str, out: Buffer, at: str) -> None:
+        place = self.w.value(f"getelementptr {self.w.lanes.real}, ptr {out.pointer}, i64 {at}", "a")
+        self.w.line(f"store {self.chunk.lanes.real} {value}, ptr {place}, align {self.number}")
+
+    def at(self, x: Value, i: str, j: str, at: str, boolean: bool = False) -> str:
+        """The chunk of a value at row i, column j, flat place `at`; a value of one element is the same everywhere."""
+        if isinstance(x, list):
+            return x[0] if self.step == 1 else self.chunk.splat(x[0], "i1" if boolean else None)
+        if isinstance(x, Lazy):
+            if x.op in _PLACED:
+                return _PLACED[x.op](self, x, i, j)
+            takes = OPS[x.op].takes
+            kinds = takes + takes[-1] * len(x.operands)
+            operands = [self.at(a, i, j, at, kind == "b") for a, kind in zip(x.operands, kinds, strict=False)]
+            return ELEMENTWISE[x.op](self.chunk, *operands)
+        return self.read(x, at)
+
+    def read(self, x: Buffer, at: str) -> str:
+        if x.count == 1:
+            return (
+                self.chunk.splat(self.w.load(x.pointer, "0", self.w.lanes.scalar, self.number))
+                if self.step > 1
+                else self.element(x, "0")
+            )
+        if self.step == 1:
+            return self.element(x, at)
+        place = self.w.value(f"getelementptr {self.w.lanes.real}, ptr {x.pointer}, i64 {at}", "a")
+        return self.w.value(f"load {self.chunk.lanes.real}, ptr {place}, align {self.number}")
+
+    # ---- loops ------------------------------------------------------------------------------------------------------------
+    def chunks(self, count: int, body: Callable[[str], None]) -> None:
+        """body(first element) for every chunk of `count` elements."""
+        self.repeat(-(-count // self.step), lambda c: body(self.w.value(f"mul i64 {c}, {self.step}") if self.step > 1 else c))
+
+    def repeat(self, rounds: int, body: Callable[[str], None]) -> None:
+        self.fold(rounds, [], lambda k, _: (body(k), [])[1], self.w.lanes.real)
+
+    def fold(self, rounds: int, start: Sequence[str], body: Callable[[str, list[str]], list[str]], kind: str) -> list[str]:
+        """`carried = body(k, carried)` for k = 0 … rounds - 1; the carried registers have the type `kind`."""
+        carried = list(start)
+        if rounds <= UNROLLED:
+            for k in range(rounds):
+                carried = body(str(k), carried)
+            return carried
+        w = self.w
+        enter, loop, leave = (w.fresh(name)[1:] for name in ("enter", "each", "leave"))
+        w.line(f"br label %{enter}")
+        w.label(enter)
+        w.line(f"br label %{loop}")
+        w.label(loop)
+        place = len(w.lines)
+        k, names = w.fresh("k"), [w.fresh("c") for _ in carried]
+        new = body(k, list(names))
+        following = w.value(f"add i64 {k}, 1")
+        back = w.fresh("back")[1:]
+        more = w.value(f"icmp ult i64 {following}, {rounds}")
+        w.line(f"br label %{back}")
+        w.label(back)
+        w.line(f"br i1 {more}, label %{loop}, label %{leave}")
+        phis = [f"  {k} = phi i64 [ 0, %{enter} ], [ {following}, %{back} ]"]
+        phis += [f"  {a} = phi {kind} [ {s}, %{enter} ], [ {b}, %{back} ]" for a, s, b in zip(names, carried, new, strict=True)]
+        w.lines[place:place] = phis
+        w.label(leave)
+        return new
+
+    # ---- sums of products ---------------------------------------------------------------------------------------------------
+    def rows_times(self, matrix: Buffer, columns: int, x: Buffer, first: str, rows: int) -> list[str]:
+        """Entries first … first + rows - 1 of matrix @ x, in registers of all lanes."""
+        w, c = self.w, self.chunk
+        starts = [w.value(f"mul i64 {w.value(f'add i64 {first}, {r}')}, {columns}") for r in range(rows)]
+        if self.step == 1:
+
+            def one(j: str, sums: list[str]) -> list[str]:
+                value = self.element(x, j)
+                cells = [self.element(matrix, w.value(f"add i64 {s}, {j}")) for s in starts]
+                return [w.add(w.mul(cell, value), total) for cell, total in zip(cells, sums, strict=True)]
+
+            return self.fold(columns, [w.lanes.const(0.0)] * rows, one, w.lanes.real)
+        whole, rest = columns // self.step, columns % self.step
+
+        def several(k: str, sums: list[str]) -> list[str]:
+            j = w.value(f"mul i64 {k}, {self.step}")
+            value = self.read(x, j) if x.count > 1 else self.read(x, "0")
+            cells = [self.read(matrix, w.value(f"add i64 {s}, {j}")) for s in starts]
+            return [c.add(c.mul(cell, value), total) for cell, total in zip(cells, sums, strict=True)]
+
+        sums = self.fold(whole, [c.lanes.const(0.0)] * rows, several, c.lanes.real) if whole else None
+        totals = [self.horizontal(s) for s in sums] if sums else [w.lanes.const(0.0)] * rows
+        for j in range(whole * self.step, whole * self.step + rest):
+            value = self.element(x, str(j))
+            cells = [self.element(matrix, w.value(f"add i64 {s}, {j}")) for s in starts]
+            totals = [w.add(w.mul(cell, value), total) for cell, total in zip(cells, totals, strict=True)]
+        return totals
+
+    def horizontal(self, v: str) -> str:
+        """The sum of a chunk's elements, in a fixed order of pairs."""
+        lanes, w = self.chunk.lanes, self.w
+        name = f"@llvm.vector.reduce.fadd.v{lanes.width}f{64 if lanes.dtype == 'float64' else 32}"
+        w.needs[f"declare {lanes.scalar} {name}({lanes.scalar}, {lanes.real})"] = None
+        return w.value(f"call reassoc {lanes.scalar} {name}({lanes.scalar} {w.lanes.const(-0.0)}, {lanes.real} {v})")
+
+
+def _buffers(x: Value) -> list[str]:
+    """The buffers that a value reads."""
+    found, stack = [], [x]
+    while stack:
+        v = stack.pop()
+        if isinstance(v, Buffer):
+            found.append(v.pointer)
+        elif isinstance(v, Lazy):
+            stack.extend(v.operands)
+    return found
+
+
+# ---- structural operations on wide values -------------------------------------------------------------------------------
+def _matvec(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    matrix, x = e.in_memory(operands[0]), e.in_memory(operands[1])
+    rows, columns = shapes[0]
+    if rows <= NARROW:
+        return e.rows_times(matrix, columns, x, "0", rows)
+    out, block = e.buffer(rows), 4
+    whole = rows // block
+
+    def some(k: str) -> None:
+        first = e.w.value(f"mul i64 {k}, {block}")
+        for r, value in enumerate(e.rows_times(matrix, columns, x, first, block)):
+            e.w.store(value, out.pointer, e.w.value(f"add i64 {first}, {r}"), align=e.number)
+
+    e.repeat(whole, some)
+    for r, value in enumerate(e.rows_times(matrix, columns, x, str(whole * block), rows % block)):
+        e.w.store(value, out.pointer, str(whole * block + r), align=e.number)
+    return out
+
+
+def _matvec_transposed(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    """Sum over rows of g_i times row i: the rows are contiguous, so chunks of the result stay in registers."""
+    matrix, g = e.in_memory(operands[0]), e.in_memory(operands[1])
+    rows, columns = shapes[0]
+    out = e.buffer(columns)
+    w, c, most = e.w, e.chunk, 4
+    pieces = -(-columns // e.step)
+
+    def block(first: str, count: int) -> None:
+        starts = [w.value(f"mul i64 {w.value(f'add i64 {first}, {r}')}, {e.step}") for r in range(count)]
+
+        def row(i: str, sums: list[str]) -> list[str]:
+            factor = e.element(g, i) if e.step == 1 else c.splat(w.load(g.pointer, i, w.lanes.scalar, e.number))
+            base = w.value(f"mul i64 {i}, {columns}")
+            cells = [e.read(matrix, w.value(f"add i64 {base}, {s}")) for s in starts]
+            return [c.add(c.mul(cell, factor), total) for cell, total in zip(cells, sums, strict=True)]
+
+        for s, total in zip(starts, e.fold(rows, [c.lanes.const(0.0)] * count, row, c.lanes.real), strict=True):
+            e.write(total, out, s)
+
+    e.repeat(pieces // most, lambda k: block(w.value(f"mul i64 {k}, {most}"), most))
+    if pieces % most:
+        block(str(pieces // most * most), pieces % most)
+    return e.registers(out) if columns <= NARROW else out
+
+
+def _matmul(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    """Entry by entry: used for the few columns of a network's Jacobian."""
+    a, b = e.in_memory(operands[0]), e.in_memory(operands[1])
+    (flip_a, flip_b), w = attrs, e.w
+    (rows, columns), inner = shape, shapes[0][0] if flip_a else shapes[0][1]
+    out = e.buffer(rows * columns)
+
+    def entry(i: str, j: str) -> None:
+        def term(k: str, total: list[str]) -> list[str]:
+            left = w.value(f"add i64 {w.value(f'mul i64 {k if flip_a else i}, {shapes[0][1]}')}, {i if flip_a else k}")
+            right = w.value(f"add i64 {w.value(f'mul i64 {j if flip_b else k}, {shapes[1][1]}')}, {k if flip_b else j}")
+            return [w.add(w.mul(e.element(a, left), e.element(b, right)), total[0])]
+
+        (total,) = e.fold(inner, [w.lanes.const(0.0)], term, w.lanes.real)
+        w.store(total, out.pointer, w.value(f"add i64 {w.value(f'mul i64 {i}, {columns}')}, {j}"), align=e.number)
+
+    e.repeat(rows, lambda i: e.repeat(columns, lambda j: entry(i, j)))
+    return e.registers(out) if rows * columns <= NARROW else out
+
+
+def _sum(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    x, w = e.in_memory(operands[0]), e.w
+    if attrs is None:
+
+        def one(k: str, total: list[str]) -> list[str]:
+            return [w.add(e.element(x, k), total[0])]
+
+        return e.fold(x.count, [w.lanes.const(0.0)], one, w.lanes.real)
+    rows, columns = shapes[0]
+    inner, outer = (rows, columns) if attrs == 0 else (columns, rows)
+    out = e.buffer(outer)
+
+    def line(o: str) -> None:
+        def term(k: str, total: list[str]) -> list[str]:
+            i, j = (k, o) if attrs == 0 else (o, k)
+            return [w.add(e.element(x, w.value(f"add i64 {w.value(f'mul i64 {i}, {columns}')}, {j}")), total[0])]
+
+        (total,) = e.fold(inner, [w.lanes.const(0.0)], term, w.lanes.real)
+        w.store(total, out.pointer, o, align=e.number)
+
+    e.repeat(outer, line)
+    return e.registers(out) if outer <= NARROW else out
+
+
+def _outer(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    return Lazy("outer", tuple(e.in_memory(x) for x in operands), shape, 1)
+
+
+def _outer_at(e: WideEmitter, x: Lazy, i: str, j: str) -> str:
+    left, right = x.operands
+    factor = e.element(left, i) if e.step == 1 else e.chunk.splat(e.w.load(left.pointer, i, e.w.lanes.scalar, e.number))
+    return e.chunk.mul(factor, e.read(right, j) if right.count > 1 else e.at(right, i, j, j))
+
+
+def _broadcast(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    x = operands[0]
+    if attrs is None:
+        return Lazy("spread", (e.registers(x),), shape, 1)
+    return Lazy(f"along{attrs}", (e.in_memory(x),), shape, 1)
+
+
+def _along(e: WideEmitter, x: Lazy, i: str, j: str) -> str:
+    (vector,) = x.operands
+    if x.op == "along0":
+        return e.read(vector, j)
+    return e.element(vector, i) if e.step == 1 else e.chunk.splat(e.w.load(vector.pointer, i, e.w.lanes.scalar, e.number))
+
+
+def _gather(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    x = operands[0]
+    if isinstance(x, list):
+        return e.store_registers([x[k] for k in attrs])
+    x = e.in_memory(x)
+    if isinstance(attrs, range) and (attrs.step == 1 or len(attrs) == 1) and len(attrs) > NARROW:
+        return _copy(
+            e, Buffer(e.w.address(x.pointer, str(attrs[0]), e.w.lanes.scalar if x.uniform else None), len(attrs), x.uniform)
+        )
+    taken = [e.element(x, str(k)) for k in attrs]
+    return taken if len(taken) <= NARROW else e.store_registers(taken)
+
+
+def _copy(e: WideEmitter, x: Buffer, out: Buffer | None = None) -> Buffer:
+    out = out or e.buffer(x.count)
+    for k in range(x.count) if x.count <= UNROLLED else ():
+        e.w.store(e.element(x, str(k)), out.pointer, str(k), align=e.number)
+    if x.count > UNROLLED:
+        e.repeat(x.count, lambda k: e.w.store(e.element(x, k), out.pointer, k, align=e.number))
+    return out
+
+
+def _concat(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    out, at = e.buffer(size(shape)), 0
+    for part in operands:
+        if isinstance(part, list):
+            for value in part:
+                e.w.store(value, out.pointer, str(at), align=e.number)
+                at += 1
+        else:
+            x = e.in_memory(part)
+            _copy(e, x, Buffer(e.w.address(out.pointer, str(at)), x.count))
+            at += x.count
+    return out
+
+
+def _scatter_add(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    out, zero = e.buffer(size(shape)), e.w.lanes.const(0.0)
+    e.repeat(size(shape), lambda k: e.w.store(zero, out.pointer, k, align=e.number))
+    x = operands[0]
+    source = x if isinstance(x, list) else e.in_memory(x)
+    for k, place in enumerate(attrs):
+        value = source[k] if isinstance(source, list) else e.element(source, str(k))
+        e.w.store(e.w.add(e.element(out, str(place)), value), out.pointer, str(place), align=e.number)
+    return out
+
+
+def _constant(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
+    numbers = e.store_registers([e.w.lanes.const(float(value)) for value in attrs])
+    return Lazy("ne", (numbers, [e.w.lanes.const(0.0)]), shape, 1) if isinstance(attrs[0], bool) else numbers
+
+
+_WIDE: dict[str, Callable[..., Value]] = {
+    "matvec": _matvec,
+    "matvec_transposed": _matvec_transposed,
+    "matmul": _matmul,
+    "sum": _sum,
+    "outer": _outer,
+    "broadcast": _broadcast,
+    "gather": _gather,
+    "concat": _concat,
+    "scatter_add": _scatter_add,
+    "const": _constant,
+}
+_PLACED: dict[str, Callable[[WideEmitter, Lazy, str, str], str]] = {
+    "outer": _outer_at,
+    "spread": lambda e, x, i, j: e.at(x.operands[0], i, j, j),
+    "along0": _along,
+    "along1": _along,
+}
+_BOOLEAN = frozenset({"lt", "le", "eq", "ne", "and", "or", "not"})
