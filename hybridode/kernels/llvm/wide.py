@@ -83,7 +83,9 @@ class WideEmitter:
             if op == "broadcast" and self._boolean[args[0]]:
                 value = Lazy("ne", (value, [self.w.lanes.const(0.0)]), shape, 2)
             elif (
-                isinstance(value, Lazy) and (reads[number] > 1 or value.depth > DEEP or number in results) and op not in _BOOLEAN
+                isinstance(value, Lazy)
+                and (reads[number] > 1 or value.depth > DEEP or number in results)
+                and value.op not in _BOOLEAN
             ):
                 value = self.store(value)
             values.append(value)
