@@ -72,7 +72,7 @@ def compiled(
         native(*[x.ctypes.data for x in arrays], result.ctypes.data, groups)
         return result[:count]
 
-    apply.engine = engine  # type: ignore[attr-defined]  # the code lives as long as this
+    apply.engine, apply.native = engine, native  # type: ignore[attr-defined]  # the code lives as long as this
     return apply
 
 

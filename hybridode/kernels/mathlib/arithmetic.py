@@ -50,9 +50,10 @@ def quotient(c: Code, n: Pair, d: Pair) -> Value:
     return c.muladd(rest, inverse, q)
 
 
-def clamp(x: Value, low: float, high: float) -> Value:
+def clamp(x: Value, low: float, high: float | None) -> Value:
     """NaN stays NaN."""
-    x = (x > high).where(high, x)
+    if high is not None:
+        x = (x > high).where(high, x)
     return (x < low).where(low, x)
 
 

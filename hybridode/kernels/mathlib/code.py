@@ -212,6 +212,16 @@ class Code:
             merged.append(self.line(phi, a.kind))
         return merged
 
+    def outside(self, name: str, emit: Callable[..., Value], *operands: Value) -> Value:
+        """A call of a function of these lanes that is hardly ever needed, so that its instructions stand elsewhere."""
+        inner, real = Code(self.lanes), self.lanes.real
+        own = [Value(inner, f"%x{k}", "real") for k in range(len(operands))]
+        result = emit(inner, *own)
+        function = f"@hode_{name}_{self.lanes.suffix}"
+        signature = f"{real} {function}({', '.join(f'{real} {x.name}' for x in own)})"
+        self.requires(finish(function, inner, signature, f"{real} {result.name}", "noinline cold nounwind"))
+        return self.line(f"call {real} {function}({', '.join(f'{real} {x.name}' for x in operands)})", "real")
+
     def requires(self, definition: Definition) -> None:
         self.needs[definition.name] = definition
 

@@ -38,9 +38,13 @@ class Reduced:
 
     k: Value
     shifted: Value
+    first: Value
     r: Value
-    low: Value
     tail: Value
+
+    def low(self, c: Code) -> Value:
+        """The rounding error of r."""
+        return c.fma(self.k, -CONSTANTS["LN2"][c.lanes.dtype][1], self.first - self.r)
 
 
 def reduce(c: Code, x: Value) -> Reduced:
@@ -49,14 +53,13 @@ def reduce(c: Code, x: Value) -> Reduced:
     k, shifted = nearest(c, x, CONSTANTS["LOG2E"][dtype][0])
     first = c.fma(k, -ln2[0], x)  # exact
     r = c.fma(k, -ln2[1], first)
-    low = c.fma(k, -ln2[1], first - r)
-    return Reduced(k, shifted, r, low, r * r * polynomial(c, r, POLYNOMIALS["EXP"][dtype]))
+    return Reduced(k, shifted, first, r, r * r * polynomial(c, r, POLYNOMIALS["EXP"][dtype]))
 
 
-def exp_scaled(c: Code, x: Value) -> tuple[Value, Value, Value, Value]:
-    """e^x as (p, low, f, g): (p + low)·f·g. x is clamped to where the result is neither 0 nor infinite."""
+def exp_scaled(c: Code, x: Value, highest: bool = True) -> tuple[Value, Value, Value, Value]:
+    """e^x as (p, low, f, g): (p + low)·f·g. x is clamped to where the result is neither 0 nor (`highest`) infinite."""
     dtype = c.lanes.dtype
-    y = reduce(c, clamp(x, LOWEST[dtype], HIGHEST[dtype]))
+    y = reduce(c, clamp(x, LOWEST[dtype], HIGHEST[dtype] if highest else None))
     s, e = fast_two_sum(c.value(1.0), y.r)
     return (s, e + y.tail, *two_factors(c, y.shifted))
 
@@ -68,7 +71,7 @@ def exp(c: Code, x: Value) -> Value:
 
 def _exp_pair_of_minus(c: Code, a: Value) -> Pair:
     """e^-a for a >= 0 as a sum of two."""
-    s, low, f, g = exp_scaled(c, -a)
+    s, low, f, g = exp_scaled(c, -a, highest=False)
     p, p_low = fast_two_sum(s, low)
     return p * f * g, p_low * f * g
 
@@ -85,7 +88,7 @@ def expm1_scaled(c: Code, x: Value) -> tuple[Value, Value, Value, Value]:
     inverse = ((c.value(3 * c.format.bias, "bits") - y.shifted.bits()) << m).real()
     one = (y.k > m + 8.0).where(1.0, 1.0 - inverse)
     s, e = fast_two_sum(one, y.r)
-    return s, e + (y.tail + y.low), f, g
+    return s, e + (y.tail + y.low(c)), f, g
 
 
 def expm1(c: Code, x: Value) -> Value:
@@ -134,12 +137,14 @@ def cosh(c: Code, x: Value) -> Value:
 
 
 def tanh(c: Code, x: Value) -> Value:
-    """E/(E + 2) with E = e^(2|x|) - 1."""
+    """E/(E + 2) with E = e^(2|x|) - 1: `expm1_scaled` with one factor, as 2|x| is small."""
+    m, bias = c.format.mantissa, c.format.bias
     a = abs(x)
     limit = FLAT[c.lanes.dtype]
-    s, low, f, g = expm1_scaled(c, (a > limit).where(limit, a) * 2.0)
-    p, p_low = fast_two_sum(s, low)
-    scale = f * g
+    y = reduce(c, (a > limit).where(limit, a) * 2.0)
+    k = y.shifted.bits()
+    scale = ((k - bias) << m).real()
+    s, e = fast_two_sum(1.0 - ((c.value(3 * bias, "bits") - k) << m).real(), y.r)
+    p, p_low = fast_two_sum(s, e + (y.tail + y.low(c)))
     e, e_low = p * scale, p_low * scale
-    d, d_low = two_sum(c.value(2.0), e)
-    return with_sign_of(quotient(c, (e, e_low), (d, d_low + e_low)), x)
+    return with_sign_of(quotient(c, (e, e_low), (e + 2.0, e_low)), x)

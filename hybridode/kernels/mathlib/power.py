@@ -49,9 +49,9 @@ def log2_from_quotient(c: Code, k: Value, s: Value, s_low: Value) -> Pair:
     return fast_two_sum(high, e + y_low)
 
 
-def log2_pair(c: Code, x: Value) -> Pair:
-    """log2 of a positive finite number as a sum of two."""
-    y = split(c, x)
+def log2_pair(c: Code, x: Value, subnormal: bool = True) -> Pair:
+    """log2 of a positive finite number as a sum of two; `subnormal=False` where x is known to be normal."""
+    y = split(c, x, subnormal)
     f = y.m - 1.0
     d = y.m + 1.0
     d_low = y.m - (d - 1.0)
@@ -61,9 +61,9 @@ def log2_pair(c: Code, x: Value) -> Pair:
     return log2_from_quotient(c, y.k, s, s_low)
 
 
-def log2_ratio(c: Code, x: Value, y: Value) -> Pair:
+def log2_ratio(c: Code, x: Value, y: Value, subnormal: bool = True) -> Pair:
     """log2(x/y) of positive finite numbers, without the quotient's overflow or rounding."""
-    a, b = split(c, x), split(c, y)
+    a, b = split(c, x, subnormal), split(c, y, subnormal)
     root = math.sqrt(2.0)
     down, up = a.m > b.m * root, b.m > a.m * root
     m = down.where(a.m * 0.5, up.where(a.m + a.m, a.m))
@@ -97,7 +97,22 @@ def exp2_scaled(c: Code, high: Value, low: Value) -> tuple[Value, Value, Value, 
     return (s, e + tail, *two_factors(c, shifted))
 
 
+def is_ordinary(c: Code, x: Value) -> Value:
+    """Positive, finite and normal."""
+    return (x >= c.format.smallest_normal) & (x < math.inf)
+
+
 def pow_(c: Code, x: Value, y: Value) -> Value:
+    """x^y; for positive normal x and results that are far from the ends, else by `pow_of_any`."""
+    log2, log2_low = log2_pair(c, x, subnormal=False)
+    high, low = two_product(c, log2, y)
+    p, p_low, f, g = exp2_scaled(c, high, c.muladd(log2_low, y, low))
+    usual = (p + p_low) * f * g
+    rare = ~(is_ordinary(c, x) & (abs(high) < FARTHEST[c.lanes.dtype]))
+    return c.where_any(rare, [usual], lambda: [c.outside("pow_of_any", pow_of_any, x, y)])[0]
+
+
+def pow_of_any(c: Code, x: Value, y: Value) -> Value:
     """x^y with the special cases of C99 (F.9.4.4): x^0 = 1, 1^y = 1, NaN for x < 0 and y no integer."""
     a = abs(x)
     p, low, f, g = exp2_scaled(c, *times(c, log2_pair(c, a), y))
@@ -114,7 +129,29 @@ def pow_(c: Code, x: Value, y: Value) -> Value:
 
 
 def hill(c: Code, x: Value, k: Value, n: Value) -> Value:
-    """x^n/(k^n + x^n) = 1/(1 + w), w = (k/x)^n, for x > 0; 0 for x <= 0. Powers as in `pow_`, w up to any size."""
+    """x^n/(k^n + x^n) = 1/(1 + w), w = (k/x)^n; for positive normal x, k and w far from the ends, else by `hill_of_any`."""
+    log2, log2_low = log2_ratio(c, k, x, subnormal=False)
+    high, low = two_product(c, log2, n)
+    usual = _hill_from_exponent(c, high, c.muladd(log2_low, n, low), None)
+    rare = ~(is_ordinary(c, x) & is_ordinary(c, k) & (abs(high) < FARTHEST[c.lanes.dtype]))
+    return c.where_any(rare, [usual], lambda: [c.outside("hill_of_any", hill_of_any, x, k, n)])[0]
+
+
+def _hill_from_exponent(c: Code, high: Value, low: Value, sign: Value | None) -> Value:
+    """1/(1 + sign·2^(high + low)), `sign` 1 or -1 (None: 1), from the smaller of 2^± so that nothing overflows."""
+    above = high > 0.0
+    p, p_low, f, g = exp2_scaled(c, above.where(-high, high), above.where(-low, low))
+    p, p_low = fast_two_sum(p, p_low)
+    e, e_low = p * f * g, p_low * f * g
+    if sign is not None:
+        e, e_low = sign * e, sign * e_low
+    d, d_low = fast_two_sum(c.value(1.0), e)
+    result = quotient(c, (above.where(e, 1.0), above.where(e_low, 0.0)), (d, d_low + e_low))
+    return result if sign is None else d.equals(0.0).where(math.inf, result)
+
+
+def hill_of_any(c: Code, x: Value, k: Value, n: Value) -> Value:
+    """0 for x <= 0; powers as in `pow_of_any`, w up to any size."""
     a = abs(k)
     high, low = times(c, log2_ratio(c, a, x), n)
     # k/x is 0 or infinite (or NaN) where an operand is: 2^±FARTHEST stands for it.
@@ -123,16 +160,9 @@ def hill(c: Code, x: Value, k: Value, n: Value) -> Value:
     edge = (none ^ (n < 0.0)).where(-limit, limit)
     high = n.equals(0.0).where(0.0, (none | all_).where(edge, high))
     low = (none | all_ | n.equals(0.0)).where(0.0, low)
-    above = high > 0.0
-    p, p_low, f, g = exp2_scaled(c, above.where(-high, high), above.where(-low, low))
-    p, p_low = fast_two_sum(p, p_low)
-    e, e_low = p * f * g, p_low * f * g  # the smaller of w and 1/w
     integer, half = c.intrinsic("rint", n).equals(n), n * 0.5
     odd = integer & c.intrinsic("rint", half).differs(half)
-    signed = ((k < 0.0) & odd).where(-1.0, 1.0)
-    d, d_low = fast_two_sum(c.value(1.0), signed * e)  # or that times `signed`
-    result = quotient(c, (above.where(e * signed, 1.0), above.where(e_low * signed, 0.0)), (d, d_low + signed * e_low))
-    result = d.equals(0.0).where(math.inf, result)  # w = -1
+    result = _hill_from_exponent(c, high, low, ((k < 0.0) & odd).where(-1.0, 1.0))
     wrong = x.is_nan() | ((k < 0.0) & ~integer & a.differs(math.inf)) | ((k.is_nan() | n.is_nan()) & n.differs(0.0))
     wrong = wrong | (x.equals(math.inf) & a.equals(math.inf) & n.differs(0.0))
     result = wrong.where(math.nan, result)
