@@ -17,6 +17,7 @@ from hybridode.expr import BOOLEAN, ONE, ZERO, Expr, add, const, div, mul, neg, 
 
 Given = Mapping[int, Expr]  # argument number -> derivative of the argument
 Rule = Callable[[Expr], Callable[[Given], Expr]]
+Wanted = Callable[[Expr], bool]
 LEAVES = frozenset({"sym", "out", "table", "net_jacobian", "table_slope"})
 
 
@@ -128,9 +129,10 @@ def _hill(x: Expr, k: Expr, n: Expr) -> tuple[Expr, ...]:
     0 where x <= 0 or K <= 0."""
     inside = node("and", (_positive(x), _positive(k)))
     x, k = _where(inside, x, ONE), _where(inside, k, ONE)
-    spread = _where(inside, mul(node("hill", (x, k, n)), node("hill", (k, x, n))), ZERO)
+    spread = mul(node("hill", (x, k, n)), node("hill", (k, x, n)))
     slope = mul(n, spread)
-    return div(slope, x), neg(div(slope, k)), mul(spread, _log(div(x, k)))
+    partials = div(slope, x), neg(div(slope, k)), mul(spread, _log(div(x, k)))
+    return tuple(_where(inside, p, ZERO) for p in partials)
 
 
 def _pow(a: Expr, b: Expr) -> tuple[Expr, ...]:
@@ -199,13 +201,17 @@ RULES: dict[str, Rule] = {
 
 
 # ---- a whole expression ---------------------------------------------------------------------------------------------
-def gradient(root: Expr) -> dict[Expr, Expr]:
-    """Partial derivatives of an expression by each of its leaves (symbols, network outputs, table values) in order of
+def every_leaf(leaf: Expr) -> bool:
+    return True
+
+
+def gradient(root: Expr, wanted: Wanted = every_leaf) -> dict[Expr, Expr]:
+    """Partial derivatives of an expression by each wanted leaf (symbols, network outputs, table values) in order of
     first occurrence; zeros left out. What stands inside a network or a table is not looked into."""
     found: dict[Expr, dict[Expr, Expr]] = {}
     for e in down_to_leaves(root):
         if e.op in LEAVES:
-            found[e] = {e: ONE}
+            found[e] = {e: ONE} if wanted(e) else {}
         elif e.op == "const" or e.op in BOOLEAN:
             found[e] = {}
         else:

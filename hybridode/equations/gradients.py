@@ -6,51 +6,65 @@ A long sum is taken term by term. Beyond a budget (many different shapes, or one
 from __future__ import annotations
 
 from hybridode.equations.alpha import instantiate, shape_by_leaves
-from hybridode.equations.derivative_rules import LEAVES, down_to_leaves, gradient, total
+from hybridode.equations.derivative_rules import LEAVES, Wanted, down_to_leaves, every_leaf, gradient, total
 from hybridode.equations.shapes import Algebra
 from hybridode.expr import ONE, Expr, mul, neg
 
 MOST_SHAPES = 200
+MOST_WORK = 6000  # nodes times derivatives that SymPy is given in all, about 0.3 ms each
 LARGEST = 400  # nodes of a shape, counted as a tree
 DEEPEST = 30  # SymPy recurses
+Key = tuple[Expr, tuple[int, ...]]
 
 
 class ShapeCache:
-    """Partial derivatives by shape. One object may serve many models; `shapes` are those that went through SymPy."""
+    """Partial derivatives by shape. One object may serve many models.
 
-    def __init__(self, most_shapes: int = MOST_SHAPES) -> None:
+    `shapes`: (shape, slots by which it is differentiated) -> {slot: derivative}, None where SymPy's answer has no word of ours.
+    """
+
+    def __init__(self, most_shapes: int = MOST_SHAPES, most_work: int = MOST_WORK) -> None:
         self.most_shapes = most_shapes
-        self.shapes: dict[Expr, dict[int, Expr] | None] = {}
+        self.most_work = most_work
+        self.work = 0
+        self.shapes: dict[Key, dict[int, Expr] | None] = {}
         self._algebra = Algebra()
 
-    def gradient(self, e: Expr) -> dict[Expr, Expr]:
-        """Like `derivative_rules.gradient`: {leaf: partial derivative}, zeros left out."""
+    def gradient(self, e: Expr, wanted: Wanted = every_leaf) -> dict[Expr, Expr]:
+        """Like `derivative_rules.gradient`: {wanted leaf: partial derivative}, zeros left out."""
         parts: dict[Expr, list[Expr]] = {}
         for term, sign in _terms(e):
-            for leaf, slope in self._term(term).items():
+            for leaf, slope in self._term(term, wanted).items():
                 parts.setdefault(leaf, []).append(mul(slope, sign))
         sums = {leaf: total(slopes) for leaf, slopes in parts.items()}
         return {leaf: value for leaf, value in sums.items() if value.value != 0.0}
 
-    def _term(self, e: Expr) -> dict[Expr, Expr]:
+    def _term(self, e: Expr, wanted: Wanted) -> dict[Expr, Expr]:
         if e.op in LEAVES:
-            return {e: ONE}
-        if e.op == "const":
-            return {}
+            return {e: ONE} if wanted(e) else {}
         nodes = list(down_to_leaves(e))
+        if not any(x.op in LEAVES and wanted(x) for x in nodes):
+            return {}
         if not _fits(nodes):
-            return gradient(e)
+            return gradient(e, wanted)
         shape = shape_by_leaves(nodes, e, LEAVES)
-        if shape.expr not in self.shapes:
-            if len(self.shapes) >= self.most_shapes:
-                return gradient(e)
-            self.shapes[shape.expr] = self._algebra.partials(shape.expr)
-        partials = self.shapes[shape.expr]
+        by = tuple(i for i, leaf in enumerate(shape.leaves) if leaf.op != "const" and wanted(leaf))
+        partials = self._partials(shape.expr, by, len(nodes))
         if partials is None:
-            return gradient(e)
-        wanted = [i for i in partials if shape.leaves[i].op != "const"]
-        values = instantiate([partials[i] for i in wanted], shape.leaves)
-        return {shape.leaves[i]: value for i, value in zip(wanted, values, strict=True)}
+            return gradient(e, wanted)
+        values = instantiate(partials.values(), shape.leaves)
+        return {shape.leaves[i]: value for i, value in zip(partials, values, strict=True)}
+
+    def _partials(self, shape: Expr, by: tuple[int, ...], nodes: int) -> dict[int, Expr] | None:
+        """The derivatives of a shape, None if it is beyond the budget."""
+        key = (shape, by)
+        if key not in self.shapes:
+            work = nodes * len(by)
+            if len(self.shapes) >= self.most_shapes or self.work + work > self.most_work:
+                return None
+            self.work += work
+            self.shapes[key] = self._algebra.partials(shape, by)
+        return self.shapes[key]
 
 
 def _terms(e: Expr) -> list[tuple[Expr, Expr]]:

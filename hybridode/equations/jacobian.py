@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from hybridode.equations.derivative_rules import total
+from hybridode.equations.derivative_rules import Wanted, total
 from hybridode.equations.folding import folded
 from hybridode.equations.system import EquationSystem, JacobianEntry
 from hybridode.expr import ONE, Expr, Symbol, mul, neg, node, postorder, rebuild
 
 Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
-Gradient = Callable[[Expr], Mapping[Expr, Expr]]
+Gradient = Callable[[Expr, Wanted], Mapping[Expr, Expr]]
 MOST_ENTRIES = 2_000_000  # beyond (a mean field over thousands of states) the Jacobian is left to the tape's derivatives
 
 
@@ -56,11 +56,15 @@ class _Chain:
 
     def _chain(self, e: Expr) -> Row:
         parts: dict[int, list[Expr]] = {}
-        for leaf, slope in self.gradient_of(e).items():
+        for leaf, slope in self.gradient_of(e, self._depends).items():
             for column, inner in self._leaf(leaf).items():
                 parts.setdefault(column, []).append(_times(slope, inner))
         sums = {column: total(terms) for column, terms in parts.items()}
         return {column: value for column, value in sums.items() if value.value != 0.0}
+
+    def _depends(self, leaf: Expr) -> bool:
+        """Whether a leaf depends on a state."""
+        return bool(self._leaf(leaf))
 
     def _leaf(self, leaf: Expr) -> Row:
         if leaf.op != "sym":

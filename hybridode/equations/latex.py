@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from hybridode.declarations import Declarations, entry_names
+from hybridode.equations.guards import unguarded
 from hybridode.equations.latex_names import name_latex, text_latex
 from hybridode.equations.names import is_velocity, user_names
 from hybridode.equations.system import EquationSystem
@@ -51,7 +52,7 @@ def _node(e: Expr, args: list[Text], name: Callable[[Symbol], str]) -> Text:
     if op == "not":
         return rf"\text{{not }} {_at(args[0], _ATOM)}", _CMP
     if op == "where":
-        return _cases(args), _ATOM
+        return _cases(args), _OR
     if op in _FENCED:
         left, right = _FENCED[op]
         return f"{left}{args[0][0]}{right}", _ATOM
@@ -225,9 +226,10 @@ def jacobian_latex(system: EquationSystem) -> str:
     """The entries of the Jacobian that are not zero, one a line."""
     name = user_names(system.declarations)
     states = [name_latex(name(s)) for s in system.states]
+    entries = system.jacobian or ()
     return _aligned(
-        (rf"\frac{{\partial \dot{{{states[e.row]}}}}}{{\partial {states[e.column]}}}", "=", expr_latex(e.expr, name))
-        for e in system.jacobian or ()
+        (rf"\frac{{\partial \dot{{{states[e.row]}}}}}{{\partial {states[e.column]}}}", "=", expr_latex(value, name))
+        for e, value in zip(entries, unguarded(e.expr for e in entries), strict=True)
     )
 
 

@@ -54,7 +54,7 @@ def _exponential_minus_one(e: Expr) -> Hit | None:
 
 def _scaled_exponential_minus_one(e: Expr) -> Hit | None:
     """c*exp(u) - c -> c*expm1(u) for a number c."""
-    form = linear(e)
+    form = linear(e) if len(e.args) == 2 else None
     if form is None or len(form) != 2 or not form.get(None):
         return None
     (t,) = (k for k in form if k is not None)

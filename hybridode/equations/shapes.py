@@ -17,7 +17,7 @@ from typing import Any
 from hybridode.equations.alpha import slot, whole
 from hybridode.equations.derivative_rules import RULES
 from hybridode.equations.patterns import raised
-from hybridode.expr import BOOLEAN, NARY, OPS, Expr, add, const, div, mul, neg, node, postorder, pow_, symbols
+from hybridode.expr import BOOLEAN, NARY, Expr, add, const, div, mul, neg, node, postorder, pow_, symbols
 
 SMOOTH = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "asinh", "atan", "erf")  # SymPy's functions of these names
 SHOWN = {op: op for op in (*SMOOTH, "tanh", "asin", "acos", "acosh", "atanh", "sign", "floor", "sqrt")} | {"abs": "Abs"}
@@ -30,6 +30,7 @@ class Algebra:
 
     def __init__(self, opaque: bool = True) -> None:
         self.opaque = opaque
+        self._ours: dict[str, Any] = {}
 
     @cached_property
     def sympy(self) -> ModuleType:
@@ -43,12 +44,13 @@ class Algebra:
         names = {op: op for op in SMOOTH} if self.opaque else SHOWN
         return {op: getattr(self.sympy, name) for op, name in names.items()}
 
-    @cached_property
-    def ours(self) -> dict[str, Any]:
-        """Operation -> a SymPy function class that only our rules look into."""
-        return {op: self._function(op) for op in OPS if op not in self.known and op not in ("const", "sym")}
-
     def _function(self, op: str) -> Any:
+        """The SymPy function class of an operation that only our rules look into."""
+        if op not in self._ours:
+            self._ours[op] = self._new_function(op)
+        return self._ours[op]
+
+    def _new_function(self, op: str) -> Any:
         def eval_derivative(self_: Any, by: Any) -> Any:
             if op in BOOLEAN:
                 return self.sympy.S.Zero
@@ -88,7 +90,7 @@ class Algebra:
             return sp.Pow(*args)
         if op == "add" and not self.opaque:
             return sp.Add(*args)
-        return (self.known.get(op) or self.ours[op])(*args)
+        return (self.known.get(op) or self._function(op))(*args)
 
     def _number(self, value: float) -> Any:
         sp = self.sympy
@@ -155,17 +157,17 @@ class Algebra:
         # Numbered names sort as the slots do; real, so that SymPy does not keep cases of complex numbers.
         return {s.index: self.sympy.Symbol(f"s{s.index:04d}", real=True) for s in symbols(e)}
 
-    def partials(self, shape: Expr) -> dict[int, Expr] | None:
-        """Slot number -> partial derivative of an expression of slots, zeros left out; None if SymPy's answer has no
-        word of ours."""
+    def partials(self, shape: Expr, by: Iterable[int]) -> dict[int, Expr] | None:
+        """Slot number -> partial derivative of an expression of slots by those slots, zeros left out; None if SymPy's
+        answer has no word of ours."""
         slots = self._slots(shape)
         made = self.into([shape], slots)
         origin: dict[Any, Expr] = {}
         for e, x in made.items():
             origin.setdefault(x, e)
         out: dict[int, Expr] = {}
-        for i, s in sorted(slots.items()):
-            slope = made[shape].diff(s)
+        for i in by:
+            slope = made[shape].diff(slots[i])
             if slope == 0:
                 continue
             value = self.back(slope, origin)

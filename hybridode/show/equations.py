@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hybridode.equations.alpha import instantiate, shape_by_leaves
 from hybridode.equations.derivative_rules import LEAVES, down_to_leaves
+from hybridode.equations.guards import unguarded
 from hybridode.equations.names import user_names
 from hybridode.equations.shapes import Algebra
 from hybridode.equations.system import EquationSystem, ScalarObservation
@@ -60,7 +61,11 @@ def jacobian_text(system: EquationSystem) -> str:
     if system.jacobian is None:
         return f"{heading}\n\nnot formed: it has more entries than are worth it; derivatives are those of the tape\n"
     share = f"{len(system.jacobian):,} of {n * n:,} entries are not zero"
-    entries = [f"d {states[e.row]}'/d {states[e.column]} = {expr_text(e.expr, name)}" for e in system.jacobian]
+    values = unguarded(e.expr for e in system.jacobian)
+    entries = [
+        f"d {states[e.row]}'/d {states[e.column]} = {expr_text(value, name)}"
+        for e, value in zip(system.jacobian, values, strict=True)
+    ]
     slopes = any(x.op in ("net_jacobian", "table_slope") for x in postorder(e.expr for e in system.jacobian))
     note = ["", "DU(x, y)[j] is the derivative of the network (or table) U by its input j; of output i: entry (i - 1)*inputs + j"]
     return document(heading, (section(share, _pattern(system, states)), section("entries", entries + note * slopes)))

@@ -17,7 +17,7 @@ from tests.equations.evaluator import evaluate
 from tests.equations.models import minus, n
 
 X, Y, Z = (sym("state", name) for name in "xyz")
-CACHE = ShapeCache(most_shapes=10_000)
+CACHE = ShapeCache(most_shapes=10_000, most_work=10**9)
 DOMAIN = {"acosh": (1.2, 3.0), "asin": (-0.8, 0.8), "acos": (-0.8, 0.8), "atanh": (-0.8, 0.8), "mod": (0.3, 0.33)}
 NO_DERIVATIVE_EXPECTED = BOOLEAN | {
     "const",
