@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from hybridode.methods.control import Controller, pi_controller
 from hybridode.methods.explicit import explicit_step, explicit_step_reverse
 from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
+from hybridode.methods.tangent import explicit_step_tangent, rosenbrock_step_tangent
 from hybridode.tape.tape import Tape
 
 
@@ -24,13 +27,24 @@ class Method:
     name: str
     n: int
     step: Tape
-    backward: Tape
+    make_backward: Callable[[], Tape]
+    make_tangent: Callable[[], Tape]
     slope: Tape | None
     interpolant: str
     weights: tuple[tuple[float, ...], ...]
     scaled_by_h: bool
     ends: bool
     controller: Controller
+
+    @cached_property
+    def backward(self) -> Tape:
+        """The transpose of the step."""
+        return self.make_backward()
+
+    @cached_property
+    def tangent(self) -> Tape:
+        """The derivative of the step."""
+        return self.make_tangent()
 
     @property
     def rows(self) -> int:
@@ -44,7 +58,8 @@ def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
         name=tableau.name,
         n=n,
         step=explicit_step(tableau, rates, n),
-        backward=explicit_step_reverse(tableau, rates, n),
+        make_backward=partial(explicit_step_reverse, tableau, rates, n),
+        make_tangent=partial(explicit_step_tangent, tableau, rates, n),
         slope=rates,
         interpolant="stages",
         weights=tuple((0.0, *row) for row in tableau.dense),
@@ -60,7 +75,8 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> 
         name=tableau.name,
         n=n,
         step=rosenbrock_step(tableau, model, n),
-        backward=rosenbrock_step_reverse(tableau, model, n),
+        make_backward=partial(rosenbrock_step_reverse, tableau, model, n),
+        make_tangent=partial(rosenbrock_step_tangent, tableau, model, n),
         slope=None,
         interpolant="dense",
         weights=tuple((*(0.0,) * (r + 1), 1.0, -1.0) for r in range(len(tableau.dense))),

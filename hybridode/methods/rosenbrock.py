@@ -45,12 +45,13 @@ def rosenbrock_step(method: RosenbrockTableau, model: StiffField, n: int) -> Tap
     estimate, dense (r n,) the vectors k_0 … of the dense output (see RosenbrockTableau).
     """
     b = TapeBuilder()
-    s = _forward(b, method, model, n)
+    s = start_of_step(b, method, model, n)
     outputs = {"y": _sum(b, s.y, method.b, s.u), "error": _sum(b, None, method.error, s.u)}
     return b.finish({**outputs, "dense": b.concat([_sum(b, None, row, s.u) for row in method.dense])})
 
 
-def _forward(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int) -> _Step:
+def start_of_step(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int) -> _Step:
+    """The nodes of a step, all stages solved."""
     time, h, y = b.input("t"), b.input("h"), b.input("y", (n,))
     entries = evaluate(b, model.jacobian, y, time, 0) if model.pattern else None
     slope = None if model.time_slope is None else evaluate(b, model.time_slope, y, time, 0)
@@ -95,7 +96,7 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
     """
     b = TapeBuilder()
     model = StiffField(guard(model.rates), guard(model.jacobian), model.pattern, model.time_slope and guard(model.time_slope))
-    s = _forward(b, method, model, n)
+    s = start_of_step(b, method, model, n)
     read = {i.attrs: node for node, i in enumerate(b.instructions) if i.op == "input" and i.attrs not in ("t", "h", "y")}
     bars = _Bars(b, read, s.y)
     new_bar = bars.y = b.input("y.bar", (n,))

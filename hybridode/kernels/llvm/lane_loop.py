@@ -1,13 +1,16 @@
-"""What the forward and the backward loop share: arrays of lanes, per-lane indices, the weights of dense output."""
+"""What the loops share: the rows of the arrays that the lanes work on, per-lane places, the weights of dense output."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from hybridode.kernels.llvm.job import slot_text
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 from hybridode.tape.tape import Tape
+
+Row = Sequence[str]  # per lane the address of its row of an array
 
 
 def only(tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
@@ -16,20 +19,18 @@ def only(tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
 
 
 class LaneLoop:
-    """A writer with the vocabulary of the loops."""
+    """A writer with the vocabulary of the loops; the function is `void NAME(ptr job, i64 start)` (see `job`)."""
 
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
         self.w = Writer(lanes)
         self.align = lanes.bytes // lanes.width
+        self.T = ""  # the number of save points, a register
+        self.ts: Row = ()
 
     # ---- reals ----------------------------------------------------------------------------------------------------------
     def const(self, x: float) -> str:
         return self.lanes.const(x)
-
-    def loads(self, pointer: str, n: int) -> list[str]:
-        """The first n elements of an array of lanes."""
-        return [self.w.load(pointer, str(k), align=self.align) for k in range(n)]
 
     def maximum(self, a: str, b: str) -> str:
         return self.w.intrinsic("maxnum", a, b)
@@ -47,6 +48,16 @@ class LaneLoop:
             weights.append(w.mul(value, h) if method.scaled_by_h else value)
         return weights
 
+    def dense(self, method: Method, weights: Elements, theta: str, old: Elements, new: Elements, rows: Elements) -> list[str]:
+        """The dense output with these weights."""
+        w, n, result = self.w, method.n, []
+        for i in range(n):
+            value = w.add(old[i], w.mul(theta, w.sub(new[i], old[i]))) if method.ends else old[i]
+            for r, weight in enumerate(weights):
+                value = w.add(w.mul(weight, rows[r * n + i]), value)
+            result.append(value)
+        return result
+
     # ---- masks and integers -----------------------------------------------------------------------------------------------
     def not_(self, mask: str) -> str:
         return self.w.logic("xor", mask, self.lanes.const(True))
@@ -55,55 +66,101 @@ class LaneLoop:
         width = self.lanes.width
         return str(value) if width == 1 else "<" + ", ".join([f"i64 {value}"] * width) + ">"
 
+    def whole(self, op: str, a: str, b: str) -> str:
+        """An operation or comparison of integers: `add`, `icmp slt`, …"""
+        return self.w.value(f"{op} {self.lanes.integer} {a}, {b}")
+
     def equal(self, a: str, value: int) -> str:
-        return self.w.value(f"icmp eq {self.lanes.integer} {a}, {self.integers(value)}")
+        return self.whole("icmp eq", a, self.integers(value))
 
     def select_integer(self, condition: str, a: str, b: str) -> str:
         return self.w.select(condition, a, b, self.lanes.integer)
 
     def count(self, counter: str, mask: str, op: str = "add") -> str:
         """counter + 1 (or - 1: op "sub") in the lanes of the mask."""
-        one = self.w.value(f"zext {self.lanes.mask} {mask} to {self.lanes.integer}")
-        return self.w.value(f"{op} {self.lanes.integer} {counter}, {one}")
+        return self.whole(op, counter, self.w.value(f"zext {self.lanes.mask} {mask} to {self.lanes.integer}"))
 
-    # ---- per-lane places ----------------------------------------------------------------------------------------------------
-    def clamped(self, j: str) -> str:
-        """The save point j of every lane, within 0 … T-1."""
-        w, whole, mask = self.w, self.lanes.integer, self.lanes.mask
-        last = w.splat(w.value("sub i64 %T, 1"), "i64")
-        low = w.value(f"icmp sgt {whole} {j}, {self.integers(0)}")
-        positive = w.value(f"select {mask} {low}, {whole} {j}, {whole} {self.integers(0)}")
-        inside = w.value(f"icmp slt {whole} {positive}, {last}")
-        return w.value(f"select {mask} {inside}, {whole} {positive}, {whole} {last}")
+    def lane(self, vector: str, k: int, kind: str | None = None) -> str:
+        """Lane k of a vector (reals unless another vector type is given)."""
+        if self.lanes.width == 1:
+            return vector
+        return self.w.value(f"extractelement {kind or self.lanes.real} {vector}, i32 {k}")
 
-    def gather(self, pointer: str, j: str) -> str:
-        """pointer[j] of every lane (an array over save points)."""
-        return self.gather_element(pointer, j, 1, 0)
-
-    def gather_element(self, pointer: str, j: str, n: int, i: int) -> str:
-        """pointer[j, i] of every lane of an array (T, n)."""
-        w, width, place = self.w, self.lanes.width, self.clamped(j)
-        if width == 1:
-            row = w.value(f"mul i64 {place}, {n}")
-            return w.load(pointer, w.value(f"add i64 {row}, {i}"), align=self.align)
-        value = "poison"
-        for lane in range(width):
-            index = w.value(f"extractelement {self.lanes.integer} {place}, i32 {lane}")
-            flat = w.value(f"add i64 {w.value(f'mul i64 {index}, {n * width}')}, {i * width + lane}")
-            one = w.load(pointer, flat, self.lanes.scalar, self.align)
-            value = w.value(f"insertelement {self.lanes.real} {value}, {self.lanes.scalar} {one}, i32 {lane}")
+    def join(self, scalars: Sequence[str], kind: str = "") -> str:
+        """A vector of scalars (of this scalar type, the lanes' own unless given)."""
+        if self.lanes.width == 1:
+            return scalars[0]
+        kind, value = kind or self.lanes.scalar, "poison"
+        for k, scalar in enumerate(scalars):
+            value = self.w.value(f"insertelement <{self.lanes.width} x {kind}> {value}, {kind} {scalar}, i32 {k}")
         return value
 
-    def scatter_element(self, value: str, mask: str, pointer: str, j: str, n: int, i: int) -> None:
-        """pointer[j, i] = value in the lanes of the mask (width 1: the caller knows that the mask is true)."""
-        w, width, whole = self.w, self.lanes.width, self.lanes.integer
-        if width == 1:
-            row = w.value(f"mul i64 {j}, {n}")
-            w.store(value, pointer, w.value(f"add i64 {row}, {i}"), align=self.align)
-            return
-        offsets = "<" + ", ".join(f"i64 {i * width + lane}" for lane in range(width)) + ">"
-        row = w.value(f"mul {whole} {j}, {self.integers(n * width)}")
-        places = w.value(f"getelementptr {self.lanes.scalar}, ptr {pointer}, {whole} {w.value(f'add {whole} {row}, {offsets}')}")
-        kind, name = self.lanes.real, f"@llvm.masked.scatter.{self.lanes.suffix}.v{width}p0"
-        w.needs[f"declare void {name}({kind}, <{width} x ptr>, i32 immarg, {self.lanes.mask})"] = None
-        w.line(f"call void {name}({kind} {value}, <{width} x ptr> {places}, i32 {self.align}, {self.lanes.mask} {mask})")
+    # ---- the job ----------------------------------------------------------------------------------------------------------
+    def slot(self, name: str, kind: str = "i64") -> str:
+        place = self.w.fresh("slot")
+        self.w.line(slot_text("%job", name, place))
+        return self.w.value(f"load {kind}, ptr {place}, align 8")
+
+    def whose(self) -> tuple[list[str], list[str], list[str]]:
+        """Per lane: its trajectory, the trajectory's row in what a solve wrote, its row among the seeds.
+
+        Lanes past the end repeat the last one: they compute and write the same.
+        """
+        w = self.w
+        block, seeds_of, first, total, base = (self.slot(s) for s in ("trajectories", "seeds", "first", "total", "base"))
+        last = w.value(f"sub i64 {w.value(f'mul i64 {block}, {seeds_of}')}, 1")
+        trajectories, written, seeds = [], [], []
+        for k in range(self.lanes.width):
+            q = w.value(f"add i64 %start, {k}")
+            q = w.value(f"select i1 {w.value(f'icmp slt i64 {q}, {last}')}, i64 {q}, i64 {last}")
+            b = w.value(f"add i64 {first}, {w.value(f'urem i64 {q}, {block}')}")
+            trajectories.append(b)
+            written.append(w.value(f"sub i64 {b}, {base}"))
+            before = w.value(f"mul i64 {w.value(f'udiv i64 {q}, {block}')}, {total}")
+            seeds.append(w.value(f"add i64 {before}, {b}"))
+        return trajectories, written, seeds
+
+    def rows(self, name: str, places: Sequence[str], stride: str, kind: str = "") -> list[str]:
+        """Per lane the address of its row of an array with this stride in elements."""
+        pointer = self.slot(name, "ptr")
+        return [self.w.address(pointer, self.w.value(f"mul i64 {k}, {stride}"), kind or self.lanes.scalar) for k in places]
+
+    # ---- rows -------------------------------------------------------------------------------------------------------------
+    def read(self, row: Row, k: int) -> str:
+        """Element k of every lane's row."""
+        return self.join([self.w.load(r, str(k), self.lanes.scalar, self.align) for r in row])
+
+    def reads(self, row: Row, n: int) -> list[str]:
+        """The first n elements of every lane's row."""
+        return [self.read(row, k) for k in range(n)]
+
+    def write_row(self, row: Row, values: Elements) -> None:
+        """Every lane's row from its first element on."""
+        for k, value in enumerate(values):
+            for r, lane in zip(row, range(self.lanes.width), strict=True):
+                self.w.store(self.lane(value, lane), r, str(k), self.lanes.scalar, self.align)
+
+    def places(self, row: Row, j: str, n: int) -> list[str]:
+        """Per lane the address of row j of an array (…, n) that its row holds."""
+        found = []
+        for k, r in enumerate(row):
+            flat = self.w.value(f"mul i64 {self.lane(j, k, self.lanes.integer)}, {n}")
+            found.append(self.w.address(r, flat, self.lanes.scalar))
+        return found
+
+    def chosen(self, mask: str, places: Row, otherwise: str) -> list[str]:
+        """The places in the lanes of the mask, elsewhere a place where writing does no harm."""
+        out = []
+        for k, place in enumerate(places):
+            out.append(self.w.value(f"select i1 {self.lane(mask, k, self.lanes.mask)}, ptr {place}, ptr {otherwise}"))
+        return out
+
+    def clamped(self, j: str) -> str:
+        """The save point j of every lane, within 0 … T-1."""
+        last = self.w.splat(self.w.value(f"sub i64 {self.T}, 1"), "i64")
+        positive = self.select_integer(self.whole("icmp sgt", j, self.integers(0)), j, self.integers(0))
+        return self.select_integer(self.whole("icmp slt", positive, last), positive, last)
+
+    def time(self, j: str) -> str:
+        """The time of save point j (the nearest there is) of every lane."""
+        return self.read(self.places(self.ts, self.clamped(j), 1), 0)

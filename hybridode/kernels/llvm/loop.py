@@ -3,23 +3,23 @@
 Each lane is a trajectory with its own time, step size and next save point; a lane that has finished or failed is masked
 until the last one is done. Everything between two loads is straight-line code: no call leaves the module.
 
-`void NAME(ptr p, ptr y0, ptr t0, ptr ts, i64 T, ptr options, i64 max_steps, ptr ys, ptr status, ptr counts, ptr record,
-i64 capacity)`. Arrays of lanes, element-major: p (m,), y0 (n,), t0 (), ts (T,) ascending, ys (T, n) out, status () out,
-counts (3,) out (accepted, rejected, attempted by the group). `options` holds the scalars rtol, atol, first step (0: chosen),
-largest step. `record`, unless null, receives per attempted step (t, h, y (n,)) with h = 0 where a lane did not accept;
-`capacity` is its length in steps, and a group that needs more ends with the status RECORD_FULL.
+`void NAME(ptr job, i64 start)` solves the trajectories start … start + width - 1 of a `job`. It reads p, y0, t0, ts and the
+options; writes ys (NaN after the end of a failed solve), info, end and, unless it is null, the record: t, h and y at the
+start of every accepted step. A trajectory of `capacity` steps or more overwrites the record's last row: its record is of no use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
+from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop, only
 from hybridode.kernels.llvm.straight import Elements, emit, function
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
-DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RECORD_FULL, RUNNING = 0, 1, 2, 3, 4, 5
+DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING = 0, 1, 2, 3, 5
 
 
 def solve_function(method: Method, lanes: Lanes, parameters: int, name: str = "solve") -> Writer:
@@ -56,31 +56,50 @@ class _Solve(LaneLoop):
     # ---- the function -------------------------------------------------------------------------------------------------
     def write(self) -> Writer:
         w, real, integer = self.w, self.lanes.real, self.lanes.integer
-        w.lines.append(
-            f"define void @{self.name}(ptr %p, ptr %y0, ptr %t0, ptr %ts, i64 %T, ptr %options, i64 %max_steps, ptr %ys, "
-            "ptr %status, ptr %counts, ptr %record, i64 %capacity) {"
-        )
+        w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")
         w.label("entry")
-        scalars = [w.splat(w.load("%options", str(k), self.lanes.scalar)) for k in range(4)]
-        self.rtol, self.atol, first, self.largest = scalars
-        self.p = self.loads("%p", self.parameters)
-        y0 = self.loads("%y0", self.m.n)
-        (t0,) = self.loads("%t0", 1)
-        last = w.value("sub i64 %T, 1")
-        t1 = w.load("%ts", last, align=self.align)
+        y0, t0 = self.prologue()
+        t1 = self.time(self.integers(1 << 62))
         k0 = self.slope_at(t0, y0) if self.m.slope is not None else []
-        h0 = self.first_step(first, t0, t1, y0, k0)
-        nothing = w.compare("oge", t0, t1)
+        h0 = self.first_step(self.first, t0, t1, y0, k0)
+        saved = self.save_start(t0, y0)
+        zero = self.integers(0)
+        ready = w.fresh("ready")
+        w.line(f"br label {ready}")
+        w.label(ready[1:])
+        idle = w.compare("uge", t0, t1)  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(1.0))}
         carried |= {f"y{k}_": (real, v) for k, v in enumerate(y0)} | {f"k{k}_": (real, v) for k, v in enumerate(k0)}
-        zero = self.integers(0)
-        carried |= {"accepted": (integer, zero), "rejected": (integer, zero), "saved": (integer, zero)}
-        carried |= {"status": (integer, self.select_integer(nothing, self.integers(DONE), self.integers(RUNNING)))}
-        self.loop(carried, t1)
+        carried |= {"accepted": (integer, zero), "rejected": (integer, zero), "saved": (integer, saved)}
+        carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
+        self.loop(carried, t1, ready)
         w.lines.append("}")
         return w
 
-    def loop(self, carried: dict[str, tuple[str, str]], t1: str) -> None:
+    def prologue(self) -> tuple[Elements, str]:
+        """Everything that is read once; the start."""
+        w = self.w
+        trajectories, written, _ = self.whose()
+        n = self.m.n
+        self.T, self.max_steps, self.capacity = self.slot("times"), self.slot("max_steps"), self.slot("capacity")
+        options = self.slot("options", "ptr")
+        scalars = [w.splat(w.load(options, str(k), self.lanes.scalar)) for k in range(4)]
+        self.rtol, self.atol, self.first, self.largest = scalars
+        self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
+        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.parameters)
+        y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
+        t0 = self.read(self.rows("t0", trajectories, self.slot("t0_stride")), 0)
+        self.nowhere = w.value(f"alloca {self.lanes.scalar}, i64 {max(n, 1)}, align {self.align}")
+        stride = w.value(f"mul i64 {self.T}, {n}")
+        self.wanted = w.value(f"icmp ne ptr {self.slot('ys', 'ptr')}, null")
+        self.ys = self.rows("ys", written, stride)
+        self.info = self.rows("info", written, str(len(INFO)), "i32")
+        self.end = self.rows("end", written, str(n + 1))
+        self.recording = w.value(f"icmp ne ptr {self.slot('record', 'ptr')}, null")
+        self.records = self.rows("record", written, w.value(f"mul i64 {self.capacity}, {n + 2}"))
+        return y0, t0
+
+    def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
         """Phis, one attempted step, saving, the end."""
         w = self.w
         w.line("br label %loop")
@@ -88,30 +107,30 @@ class _Solve(LaneLoop):
         place = len(w.lines)
         now = {name: f"%now.{name}" for name in carried}
         rounds = w.fresh("round")
-        new = self.attempt(now, t1, rounds)
+        new = self.attempt(now, t1)
         following = w.value(f"add i64 {rounds}, 1")
-        wanted = w.value("icmp ne ptr %record, null")
-        full = w.value(f"and i1 {wanted}, {w.value(f'icmp uge i64 {following}, %capacity')}")
-        for over, code in ((w.value(f"icmp uge i64 {following}, %max_steps"), MAX_STEPS), (full, RECORD_FULL)):
-            running = self.equal(new["status"], RUNNING)
-            new["status"] = self.select_integer(w.logic("and", running, w.splat(over, "i1")), self.integers(code), new["status"])
+        over = w.splat(w.value(f"icmp uge i64 {following}, {self.max_steps}"), "i1")
+        late = w.logic("and", self.equal(new["status"], RUNNING), over)
+        new["status"] = self.select_integer(late, self.integers(MAX_STEPS), new["status"])
         going = w.any(self.equal(new["status"], RUNNING))
         w.line(f"br i1 {going}, label %back, label %done")
         w.label("back")
         w.line("br label %loop")
         w.label("done")
-        for k in range(2):
-            w.store(new[("accepted", "rejected")[k]], "%counts", str(k), self.lanes.integer)
-        w.store(w.splat(following, "i64"), "%counts", "2", self.lanes.integer)
-        w.store(new["status"], "%status", "0", self.lanes.integer)
+        self.write_row(self.end, [new["t"], *(new[f"y{i}_"] for i in range(self.m.n))])
+        for k, name in enumerate(INFO):
+            for row, lane in zip(self.info, range(self.lanes.width), strict=True):
+                number = w.value(f"trunc i64 {self.lane(new[name], lane, self.lanes.integer)} to i32")
+                w.store(number, row, str(k), "i32", 4)
+        self.blank(new["saved"])
         w.line("ret void")
-        phis = [f"  {rounds} = phi i64 [ 0, %entry ], [ {following}, %back ]"]
+        phis = [f"  {rounds} = phi i64 [ 0, {entry} ], [ {following}, %back ]"]
         phis += [
-            f"  %now.{name} = phi {kind} [ {start}, %entry ], [ {new[name]}, %back ]" for name, (kind, start) in carried.items()
+            f"  %now.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]" for name, (kind, start) in carried.items()
         ]
         w.lines[place:place] = phis
 
-    def attempt(self, now: Mapping[str, str], t1: str, rounds: str) -> dict[str, str]:
+    def attempt(self, now: Mapping[str, str], t1: str) -> dict[str, str]:
         """One attempted step of all lanes; the new values of what is carried."""
         w, n, c = self.w, self.m.n, self.m.controller
         y, k = [now[f"y{i}_"] for i in range(n)], [now[f"k{i}_"] for i in range(n)] if self.m.slope else []
@@ -128,7 +147,7 @@ class _Solve(LaneLoop):
         t_new = w.select(final, t1, w.add(now["t"], h))
         finished = w.logic("and", ok, final)
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)
-        self.record(rounds, ok, now["t"], h, y)
+        self.record(now["accepted"], now["t"], h, y)
         grow = w.mul(
             self.const(c.safety),
             w.mul(self.power(error, -c.alpha), self.power(now["before"], c.beta) if c.beta else self.const(1.0)),
@@ -156,56 +175,60 @@ class _Solve(LaneLoop):
         return new
 
     # ---- save points ----------------------------------------------------------------------------------------------------
-    def save(self, ok: str, saved: str, t: str, h: str, t_new: str, y: Elements, out: Mapping[str, Elements]) -> str:
-        """Writes the values at all save points up to t_new of the lanes that accepted; returns how many are done."""
+    def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements]) -> str:
+        """Writes the values at every lane's save points from `start` on, while `until(j)` says so; returns where they end."""
         w, lanes = self.w, self.lanes
-        before = w.fresh("before_save")
+        before, loop, inside, after = (w.fresh(s) for s in ("before_save", "save", "save_one", "saved"))
         w.line(f"br label {before}")
         w.label(before[1:])
-        loop, inside, after = w.fresh("save"), w.fresh("save_one"), w.fresh("saved")
         w.line(f"br label {loop}")
         w.label(loop[1:])
         j = w.fresh("j")
         place = len(w.lines)
-        due_time = self.gather("%ts", j)
-        left = w.value(f"icmp ult {lanes.integer} {j}, {w.splat('%T', 'i64')}")
-        due = w.logic("and", w.logic("and", left, ok), w.compare("ole", due_time, t_new))
+        left = self.whole("icmp slt", j, w.splat(self.T, "i64"))
+        time = self.time(j)
+        due = w.logic("and", left, until(time))
         w.line(f"br i1 {w.any(due)}, label {inside}, label {after}")
         w.label(inside[1:])
-        theta = w.div(w.sub(due_time, t), h)
-        for i, value in enumerate(self.interpolate(theta, h, y, out)):
-            self.scatter_element(value, due, "%ys", j, self.m.n, i)
+        write = w.logic("and", due, w.splat(self.wanted, "i1"))
+        self.write_row(self.chosen(write, self.places(self.ys, self.clamped(j), self.m.n), self.nowhere), values(time, due))
         following = self.count(j, due)
         w.line(f"br label {loop}")
-        w.lines.insert(place, f"  {j} = phi {lanes.integer} [ {saved}, {before} ], [ {following}, {inside} ]")
+        w.lines.insert(place, f"  {j} = phi {lanes.integer} [ {start}, {before} ], [ {following}, {inside} ]")
         w.label(after[1:])
         return j
 
-    def interpolate(self, theta: str, h: str, y: Elements, out: Mapping[str, Elements]) -> list[str]:
-        """The dense output at theta."""
-        w, n, rows = self.w, self.m.n, out[self.m.interpolant]
-        weights = self.weights(self.m, theta, h)
-        result = []
-        for i in range(n):
-            start = w.add(y[i], w.mul(theta, w.sub(out["y"][i], y[i]))) if self.m.ends else y[i]
-            for r, weight in enumerate(weights):
-                start = w.add(w.mul(weight, rows[r * n + i]), start)
-            result.append(start)
-        return result
+    def save_start(self, t0: str, y0: Elements) -> str:
+        """The save points at the start."""
+        return self.over_points(self.integers(0), lambda time: self.w.compare("ole", time, t0), lambda time, due: y0)
 
-    def record(self, rounds: str, ok: str, t: str, h: str, y: Elements) -> None:
-        """The step's beginning, for the way back: (t, h or 0, y)."""
+    def save(self, ok: str, saved: str, t: str, h: str, t_new: str, y: Elements, out: Mapping[str, Elements]) -> str:
+        """Writes the values at all save points up to t_new of the lanes that accepted; returns how many are done."""
         w = self.w
-        wanted = w.value("icmp ne ptr %record, null")
-        room = w.value(f"icmp ult i64 {rounds}, %capacity")
+
+        def until(time: str) -> str:
+            return w.logic("and", ok, w.compare("ole", time, t_new))
+
+        def values(time: str, due: str) -> Elements:
+            theta = w.div(w.sub(time, t), h)
+            return self.dense(self.m, self.weights(self.m, theta, h), theta, y, out["y"], out[self.m.interpolant])
+
+        return self.over_points(saved, until, values)
+
+    def blank(self, saved: str) -> None:
+        """NaN at the save points that were not reached."""
+        nothing = [self.const(math.nan)] * self.m.n
+        self.over_points(saved, lambda time: self.lanes.const(True), lambda time, due: nothing)
+
+    def record(self, accepted: str, t: str, h: str, y: Elements) -> None:
+        """The beginning of a step, for the way back. A step that is not accepted is overwritten by the next attempt."""
+        w = self.w
         write, after = w.fresh("record_it"), w.fresh("recorded")
-        w.line(f"br i1 {w.value(f'and i1 {wanted}, {room}')}, label {write}, label {after}")
+        w.line(f"br i1 {self.recording}, label {write}, label {after}")
         w.label(write[1:])
-        base = w.address("%record", w.value(f"mul i64 {rounds}, {self.m.n + 2}"))
-        w.store(t, base, "0", align=self.align)
-        w.store(w.select(ok, h, self.const(0.0)), base, "1", align=self.align)
-        for i, value in enumerate(y):
-            w.store(value, base, str(i + 2), align=self.align)
+        last = w.splat(w.value(f"sub i64 {self.capacity}, 1"), "i64")
+        row = self.select_integer(self.whole("icmp slt", accepted, last), accepted, last)
+        self.write_row(self.places(self.records, row, self.m.n + 2), [t, h, *y])
         w.line(f"br label {after}")
         w.label(after[1:])
 

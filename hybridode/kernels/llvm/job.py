@@ -1,0 +1,44 @@
+"""The block of numbers and pointers that says what a batch of solves works on: one per call, read by every group of lanes.
+
+A job is an array of 64-bit slots. Arrays are row-major, one row per trajectory, as NumPy and XLA have them; a stride (in
+elements) of 0 lets all trajectories share a row. Solves run over `trajectories`; tangents and adjoints over `seeds` times as
+many lanes, seed-major, where all seeds of a trajectory read the same record of its steps.
+"""
+
+from __future__ import annotations
+
+SLOTS = (
+    "trajectories",  # B, in this block
+    "seeds",  # K (solve: 1)
+    "first",  # the block's first trajectory: a row of the arrays that are read
+    "total",  # trajectories of all blocks: seed k of trajectory b is row k total + b
+    "base",  # the trajectory that stands in row 0 of ys, info, end and record
+    "times",  # T
+    "capacity",  # steps per trajectory that the record holds
+    "max_steps",
+    "threads",
+    "next",  # the next group to be worked on; counts up
+    "options",  # double[4]: rtol, atol, first step (0: chosen), largest step
+    "p",  # (B, m)
+    "p_stride",
+    "y0",  # (B, n)
+    "y0_stride",
+    "t0",  # (B,)
+    "t0_stride",
+    "ts",  # (B, T) ascending
+    "ts_stride",
+    "ys",  # out (B, T, n), or null
+    "info",  # out of a solve, read by the others: int32 (B, 3) status, accepted and rejected steps
+    "end",  # out (B, 1 + n): the last time that was reached, the state there
+    "record",  # out of a solve, read by the others: (B, capacity, 2 + n) t, h, y of accepted steps, fewer than capacity; or null
+    "p_dot",  # (K B, m) | out: p_bar
+    "y0_dot",  # (K B, n) | out: y0_bar
+    "ys_dot",  # out (K B, T, n) | ys_bar
+)
+SLOT = {name: k for k, name in enumerate(SLOTS)}
+INFO = ("status", "accepted", "rejected")
+
+
+def slot_text(job: str, name: str, register: str) -> str:
+    """Instruction that sets `register` to the address of a slot."""
+    return f"{register} = getelementptr i64, ptr {job}, i64 {SLOT[name]}"

@@ -1,0 +1,109 @@
+"""What goes over recorded steps, backwards (adjoint) or forwards (tangent): the lanes' records, steps and save points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from hybridode.kernels.llvm.job import INFO
+from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.loop import DONE
+from hybridode.kernels.llvm.straight import Elements
+from hybridode.kernels.llvm.writer import Lanes
+from hybridode.methods.ready import Method
+
+
+class Replay(LaneLoop):
+    """`void NAME(ptr job, i64 start)` over the recorded steps of the lanes start … start + width - 1.
+
+    A lane whose solve failed, or whose record is not whole, is dead: it has no steps and gives NaN.
+    """
+
+    def __init__(self, method: Method, lanes: Lanes, parameters: int, name: str) -> None:
+        super().__init__(lanes)
+        self.m, self.parameters, self.name = method, parameters, name
+
+    def prologue(self) -> None:
+        """Everything that is read once."""
+        w, n = self.w, self.m.n
+        trajectories, written, self.seeds = self.whose()
+        self.T = self.slot("times")
+        capacity = self.slot("capacity")
+        self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
+        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.parameters)
+        self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {n + 2}"))
+        info = self.rows("info", written, str(len(INFO)), "i32")
+        status, accepted = (self.join([self.number(row, k) for row in info], "i64") for k in range(2))
+        whole = self.whole("icmp slt", accepted, w.splat(capacity, "i64"))
+        none = self.equal(accepted, 0)
+        self.alive = w.logic("and", self.equal(status, DONE), w.logic("or", none, whole))
+        self.steps = self.select_integer(self.alive, accepted, self.integers(0))
+
+    def number(self, row: str, k: int) -> str:
+        return self.w.value(f"sext i32 {self.w.load(row, str(k), 'i32', 4)} to i64")
+
+    def step(self, place: str, ok: str) -> tuple[str, str, Elements]:
+        """t, h and y of the recorded step of every lane (h = 1 and the first row where the lane has no such step)."""
+        row = self.select_integer(ok, place, self.integers(0))
+        t, h, *y = self.reads(self.places(self.records, row, self.m.n + 2), self.m.n + 2)
+        return t, self.w.select(ok, h, self.const(1.0)), y
+
+    def finite(self, value: str) -> str:
+        """The value, NaN in dead lanes."""
+        return self.w.select(self.alive, value, self.const(math.nan))
+
+    def over_points(self, start: str, due: Callable[[str, str], str], act: Callable[[str, str, str], None], op: str) -> str:
+        """act(place, time, mask) at every lane's save points from `start` on (op "add": upwards, "sub": downwards) while due(place,
+        time) says so; returns where they end."""
+        w, kind = self.w, self.lanes.integer
+        before, loop, inside, after = (w.fresh(s) for s in ("before_points", "points", "point", "points_done"))
+        w.line(f"br label {before}")
+        w.label(before[1:])
+        w.line(f"br label {loop}")
+        w.label(loop[1:])
+        j = w.fresh("j")
+        place = len(w.lines)
+        here = self.clamped(j)
+        time = self.read(self.places(self.ts, here, 1), 0)
+        left = self.whole("icmp slt", j, w.splat(self.T, "i64")) if op == "add" else self.whole("icmp sge", j, self.integers(0))
+        mask = w.logic("and", left, due(here, time))
+        w.line(f"br i1 {w.any(mask)}, label {inside}, label {after}")
+        w.label(inside[1:])
+        act(here, time, mask)
+        following = self.count(j, mask, op)
+        last = w.fresh("point_end")
+        w.line(f"br label {last}")
+        w.label(last[1:])
+        w.line(f"br label {loop}")
+        w.lines.insert(place, f"  {j} = phi {kind} [ {start}, {before} ], [ {following}, {last} ]")
+        w.label(after[1:])
+        return j
+
+    def most(self, numbers: str) -> str:
+        """The largest of the lanes' integers."""
+        if self.lanes.width == 1:
+            return numbers
+        width = self.lanes.width
+        name = f"@llvm.vector.reduce.smax.v{width}i64"
+        self.w.needs[f"declare i64 {name}({self.lanes.integer})"] = None
+        return self.w.value(f"call i64 {name}({self.lanes.integer} {numbers})")
+
+    def zeros(self, name: str, count: int) -> str:
+        """A new array of lanes, zero everywhere."""
+        pointer = f"%{name}"
+        self.w.line(f"{pointer} = alloca {self.lanes.real}, i64 {max(count, 1)}, align 64")
+        self.fill(pointer, count)
+        return pointer
+
+    def fill(self, pointer: str, count: int, start: int = 0) -> None:
+        for k in range(start, start + count):
+            self.put(pointer, k, self.const(0.0))
+
+    def at(self, pointer: str, k: int) -> str:
+        return self.w.load(pointer, str(k), align=self.align)
+
+    def put(self, pointer: str, k: int, value: str) -> None:
+        self.w.store(value, pointer, str(k), align=self.align)
+
+    def accumulate(self, pointer: str, k: int, value: str) -> None:
+        self.put(pointer, k, self.w.add(self.at(pointer, k), value))

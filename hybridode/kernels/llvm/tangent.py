@@ -1,0 +1,87 @@
+"""Forward sensitivities: tangents carried along the recorded steps, as one function of lanes.
+
+`void NAME(ptr job, i64 start)` reads p, ts, info, the record, p_dot and y0_dot, and writes ys_dot: the exact derivative of
+the numbers that were computed, with the sequence of step sizes held fixed (the transpose of `backward`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hybridode.kernels.llvm.replay import Replay
+from hybridode.kernels.llvm.straight import Elements, emit
+from hybridode.kernels.llvm.writer import Lanes, Writer
+from hybridode.methods.ready import Method
+
+
+def tangent_function(method: Method, lanes: Lanes, parameters: int, name: str = "tangent") -> Writer:
+    """The whole function as text (see the module)."""
+    return _Tangent(method, lanes, parameters, name).write()
+
+
+class _Tangent(Replay):
+    def write(self) -> Writer:
+        w, kind, n = self.w, self.lanes.integer, self.m.n
+        w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")
+        w.label("entry")
+        self.prologue()
+        self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
+        self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.parameters)), self.parameters)
+        y_dot = self.reads(self.rows("y0_dot", self.seeds, str(n)), n)
+        most = self.most(self.steps)
+        w.line("br label %ready")
+        w.label("ready")
+        w.line("br label %loop")
+        w.label("loop")
+        place = len(w.lines)
+        carried = [f"%now.y{k}_" for k in range(n)]
+        w.line(f"br i1 {w.value(f'icmp slt i64 %round, {most}')}, label %step, label %rest")
+        w.label("step")
+        at = w.splat("%round", "i64")
+        ok = self.whole("icmp slt", at, self.steps)
+        t, h, y = self.step(at, ok)
+        new, points = self.advance(ok, t, h, y, carried, "%points")
+        following = w.value("add i64 %round, 1")
+        w.line("br label %back")
+        w.label("back")
+        w.line("br label %loop")
+        w.lines[place:place] = [
+            f"  %round = phi i64 [ 0, %ready ], [ {following}, %back ]",
+            f"  %points = phi {kind} [ {self.integers(0)}, %ready ], [ {points}, %back ]",
+            *(f"  {c} = phi {self.lanes.real} [ {a}, %ready ], [ {b}, %back ]" for c, a, b in zip(carried, y_dot, new, strict=True)),
+        ]
+        w.label("rest")
+        self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(lambda time: carried), "add")
+        w.line("ret void")
+        w.lines.append("}")
+        return w
+
+    def writer(self, values: Callable[[str], Elements]) -> Callable[[str, str, str], None]:
+        """Writes the values at a save point's time in the lanes where it is due, NaN in dead lanes."""
+
+        def act(j: str, time: str, due: str) -> None:
+            places = self.places(self.ys_dot, j, self.m.n)
+            old = self.reads(places, self.m.n)
+            new = [self.finite(v) for v in values(time)]
+            self.write_row(places, [self.w.select(due, a, b) for a, b in zip(new, old, strict=True)])
+
+        return act
+
+    def advance(self, ok: str, t: str, h: str, y: Elements, y_dot: Elements, points: str) -> tuple[Elements, str]:
+        """The tangent of the new state; the save points of the step (those at its start belong to it, or to the one before)."""
+        w, m = self.w, self.m
+        given = {"t": [t], "h": [h], "y": y, "p": self.p, "y.dot": y_dot, "p.dot": self.p_dot}
+        out = emit(w, m.tangent, {i.name: given[i.name] for i in m.tangent.inputs})
+        new, rows = out["y.dot"], out[f"{m.interpolant}.dot"]
+        end = w.add(t, h)
+        last = self.whole("icmp eq", w.splat(w.value("add i64 %round, 1"), "i64"), self.steps)
+
+        def due(j: str, time: str) -> str:
+            return w.logic("and", ok, w.logic("or", last, w.compare("ole", time, end)))
+
+        def values(time: str) -> Elements:
+            theta = w.div(w.sub(time, t), h)
+            return self.dense(m, self.weights(m, theta, h), theta, y_dot, new, rows)
+
+        points = self.over_points(points, due, self.writer(values), "add")
+        return [w.select(ok, a, b) for a, b in zip(new, y_dot, strict=True)], points
