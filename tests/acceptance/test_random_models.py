@@ -29,7 +29,7 @@ def test_interpreter_agrees_with_python(seed: int) -> None:
     from hybridode.tape.interpret import interpret
 
     model = random_model(seed)
-    compiled = ho.parse(model.text).compiled
+    compiled = ho.parse(model.text).compiled()
     at = _vectors(model, compiled)
     tape = compiled.tapes["rates"]
     (rates,) = interpret(tape, {i.name: at[i.name] for i in tape.inputs}).values()
@@ -43,7 +43,7 @@ def test_jax_agrees_with_python(seed: int) -> None:
 
     model = random_model(seed)
     with jax.enable_x64(True):
-        compiled = ho.parse(model.text).compiled
+        compiled = ho.parse(model.text).compiled()
         args = compiled.arguments()
         at = _vectors(model, compiled)
         rates = compiled.rates(at["t"], at["y"], args)
@@ -59,7 +59,7 @@ def test_jacobian_agrees_with_differences(seed: int) -> None:
     from hybridode.tape.interpret import interpret
 
     model = random_model(seed)
-    compiled = ho.parse(model.text).compiled
+    compiled = ho.parse(model.text).compiled()
     at = _vectors(model, compiled)
     entries = compiled.system.jacobian
     rates = compiled.tapes["rates"]
