@@ -9,7 +9,8 @@ import pytest
 
 from hybridode.declarations import Network
 from hybridode.kernels.llvm.machine import compile_ir
-from hybridode.kernels.llvm.wide import Buffer, WideEmitter
+from hybridode.kernels.llvm.wide import WideEmitter
+from hybridode.kernels.llvm.wide_values import Buffer
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.kernels.mathlib import define, module_text
 from hybridode.networks.lower import lower
