@@ -83,10 +83,8 @@ def parameter_table(run: FitRun) -> str:
     rows = []
     for row in run.parameters_table.to_dict("records"):
         interval = f"{short(row['lower95'], 4)} … {short(row['upper95'], 4)}" if short(row["lower95"]) != "–" else "–"
-        remark = "fixed" if row["fixed"] else "at its bound" if row["at_bound"] else ""
-        reason = row["reason"] if isinstance(row["reason"], str) and not row["fixed"] else ""
-        rows.append([str(row["name"]), short(row["value"]), short(row["se"], 2), interval, str(row["unit"] or ""),
-                     ", ".join(text for text in (remark, reason) if text)])  # fmt: skip
+        remark = row["reason"] or ("fixed" if row["fixed"] else "at its bound" if row["at_bound"] else "")
+        rows.append([str(row["name"]), short(row["value"]), short(row["se"], 2), interval, row["unit"], remark])
     return table(["parameter", "value", "std. error", "95 % interval", "unit", ""], rows, frozenset({1, 2, 3}))
 
 

@@ -204,9 +204,9 @@ def _paint_convergence(axes: Axes, trace: Rows, best: Mapping[str, float]) -> No
             steps = np.arange(first + 1, last + 1)
             axes.plot(steps, gap[first:last], color=color, linewidth=1.4, label=f"start {start}" if k == 0 else None)
             axes.plot(steps[:1], gap[first : first + 1], "|", color=color, ms=9)
-            if i == 0:
-                place = (float(steps[0]), float(gap[first]))
-                axes.annotate(str(stages[first]), place, xytext=(3, 4), textcoords="offset points", fontsize=7.5)
+            if i == 0:  # upright, since short stages follow closely
+                where = axes.get_xaxis_transform()
+                axes.text(float(steps[0]), 0.98, f" {stages[first]}", transform=where, rotation=90, va="top", fontsize=7, color=MUTED)
     axes.set_yscale("log")
     axes.set_xlabel("iteration")
     axes.set_ylabel("objective above the best")

@@ -1,0 +1,71 @@
+"""A short form of every example: data as published or generated, and the model against an independent solution."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.integrate import solve_ivp
+
+import hybridode.api as ho
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MODELS = sorted(EXAMPLES.rglob("*.ode"))
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
+def test_loads_without_warnings(path: Path) -> None:
+    assert ho.load(path).warnings == ()
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODELS}), ids=lambda p: p.name)
+def test_has_a_page_with_a_picture(folder: Path) -> None:
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert ".svg)" in page
+    assert "hybridode fit " in page
+
+
+@pytest.mark.parametrize("name", ["decay", "lotka_volterra_ude"])
+def test_data_are_what_the_generator_writes(name: str) -> None:
+    folder = EXAMPLES / name
+    assert runpy.run_path(str(folder / "make_data.py"))["text"]() == (folder / "data.csv").read_text(encoding="utf-8")
+
+
+def test_pelts_are_the_published_ones() -> None:
+    """Sums of the published table (Hewitt 1921 in Howard's digitisation), so that a slip of one figure is seen."""
+    data = pd.read_csv(EXAMPLES / "lynx_hare" / "pelts.csv", comment="#")
+    assert list(data["year"]) == list(range(1900, 1921))
+    assert data["hare"].sum() == pytest.approx(715.7)
+    assert data["lynx"].sum() == pytest.approx(423.5)
+
+
+def test_lynx_and_hare_against_scipy() -> None:
+    at = np.linspace(1900, 1920, 21)
+    sol = ho.load(EXAMPLES / "lynx_hare" / "lynx_hare.ode").simulate(at=at, start=1900.0, rtol=1e-10, atol=1e-10)
+
+    def rates(_: float, u: np.ndarray) -> list[float]:
+        return [0.5 * u[0] - 0.03 * u[0] * u[1], 0.025 * u[0] * u[1] - 0.8 * u[1]]
+
+    exact = solve_ivp(rates, (1900, 1920), [30, 5], t_eval=at, method="DOP853", rtol=1e-12, atol=1e-12).y
+    np.testing.assert_allclose(sol["hare"], exact[0], rtol=1e-7)
+    np.testing.assert_allclose(sol.observed["lynx"], exact[1], rtol=1e-7)
+
+
+def test_epidemic_conserves_boys_and_peaks_where_it_must() -> None:
+    sol = ho.load(EXAMPLES / "influenza_sir" / "influenza_sir.ode").simulate(to=60, points=601, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(sol["S + I + R"], 763, rtol=1e-9)
+    # dI/dt = 0 where S = N/R0; beyond the end s = exp(-R0 (1 - s)) holds for the share that escapes (Kermack and McKendrick 1927).
+    peak = int(np.argmax(sol["I"]))
+    assert sol["S"][peak] == pytest.approx(763 / 3.6, rel=0.05)
+    share = sol["S"][-1] / 763
+    assert share == pytest.approx(762 / 763 * np.exp(-3.6 * (1 - share)), rel=1e-3)
+
+
+def test_untrained_network_leaves_the_known_physics() -> None:
+    """The last layer begins near zero: prey grow and predators die at their own rates."""
+    sol = ho.load(EXAMPLES / "lotka_volterra_ude" / "lotka_volterra_ude.ode").simulate(to=1, points=11)
+    np.testing.assert_allclose(sol["x"], 0.44249296 * np.exp(1.3 * sol.t), rtol=0.03)
+    np.testing.assert_allclose(sol["y"], 4.6280594 * np.exp(-1.8 * sol.t), rtol=0.03)
