@@ -189,6 +189,14 @@ def _term_key(term: frozenset[Literal]) -> tuple[int, list[tuple[str, int, str]]
     return len(term), sorted(map(_literal_key, term))
 
 
+def _through_sum(axis: int | None, shapes: list[Shape]) -> list[Literal]:
+    (shape,) = shapes
+    if axis is None or len(shape) != 2:
+        return [("any",)]
+    rows, columns = shape
+    return [("gather", tuple([k // columns if axis == 1 else k % columns for k in range(rows * columns)]), shape)]
+
+
 def _through_concat(attrs: None, shapes: list[Shape]) -> list[Literal]:
     moves, start = [], 0
     for s in shapes:
@@ -202,6 +210,7 @@ _MOVES: dict[str, Callable[[Any, list[Shape]], list[Literal]]] = {
     "gather": lambda places, shapes: [("scatter", places, shapes[0])],
     "scatter_add": lambda places, shapes: [("gather", places, shapes[0])],
     "concat": _through_concat,
+    "sum": _through_sum,
 }
 
 

@@ -72,7 +72,6 @@ LOWER: dict[str, Callable[..., Node]] = {
     "gt": _swapped("lt"),
     "ge": _swapped("le"),
     "pow": TapeBuilder.power,
-    "exprel_slope": lambda b, x: b.make("exprel_slope", x, attrs=1),
     "mm": lambda b, x, k: b.div(x, b.add(k, x)),
     "digamma": _as_written("digamma"),
     "exprel_slope": lambda b, x: b.make("exprel_slope", x, attrs=1),

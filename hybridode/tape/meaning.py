@@ -73,7 +73,8 @@ def exprel_slope(k: int) -> Function:
         for j in range(1, k + 1):
             up = (1.0 - j * up) / np.abs(far)  # e^-x E_j(x), x > 0
             down = (np.exp(-np.abs(far)) - j * down) / -np.abs(far)  # E_j(x), x < 0
-        return np.where(small, series, np.where(far > 0, np.exp(far) * up, down))[()]
+        above = np.where(far == np.inf, np.inf, np.exp(far) * up)
+        return np.where(small, series, np.where(far > 0, above, down))[()]
 
     return function
 

@@ -5,8 +5,8 @@ expression with several readers, a term of a sum. A unit's shape is its operatio
 (alpha-renaming; a leaf read twice is two slots, whose gathers become one again if they agree throughout). Units of
 one shape at one level of dependency are a group: one sequence of vector instructions.
 
-A sum is split into units of its terms where that groups better: when its own shape is rare, or when it is long and its
-terms are alike (a reaction network, all pairs of particles).
+A sum is split into units of its terms where that groups better: when its own shape is rare (a reaction network), or when
+it is long and its terms are alike (all pairs of particles).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _MIN_SHARED_COST = 3  # cheaper expressions are computed again rather than gathe
 _LONG_SUM = 8
 _CHEAP = frozenset("add mul neg min max abs sign relu heaviside where not and or lt le gt ge eq ne".split())
 _COSTLY = 4
+_OF_A_SPLIT = 10  # what bringing terms together costs: concatenation, gather, signs, scatter, and that they move
 NETS = frozenset({"net", "net_jacobian"})
 
 # An operand of a template: the number of an earlier step, ~k for slot k, or the hexadecimal text of a number that
@@ -61,6 +62,7 @@ class Plan:
 
     definitions: Mapping[Symbol, Expr]
     units: dict[Expr, Unit] = field(default_factory=dict)
+    _args: dict[Expr, tuple[Expr, ...]] = field(default_factory=dict)
 
     def resolve(self, e: Expr) -> Expr:
         while e.op == "sym" and e.data in self.definitions:
@@ -68,7 +70,10 @@ class Plan:
         return e
 
     def args(self, e: Expr) -> tuple[Expr, ...]:
-        return tuple(map(self.resolve, e.args))
+        found = self._args.get(e)
+        if found is None:
+            found = self._args[e] = tuple(map(self.resolve, e.args))
+        return found
 
 
 def plan(roots: Sequence[Expr], definitions: Mapping[Symbol, Expr]) -> tuple[Plan, list[Group]]:
@@ -79,7 +84,8 @@ def plan(roots: Sequence[Expr], definitions: Mapping[Symbol, Expr]) -> tuple[Pla
         p.units[e] = Unit(e)
     for unit in list(p.units.values()):
         _fill(p, unit)
-    _split_rare_sums(p)
+    _lift_sums(p)
+    _split_sums(p)
     return p, _groups(p)
 
 
@@ -183,30 +189,88 @@ def _template(p: Plan, root: Expr) -> tuple[tuple[Step, ...], tuple[Expr, ...]]:
     return tuple(steps), tuple(slots)
 
 
-def _split_rare_sums(p: Plan) -> None:
-    """Sums become units of their terms where their own shape is rare or their terms are alike."""
-    common = Counter(u.template for u in p.units.values() if u.kind == "shape")
-    for unit in list(p.units.values()):
-        if unit.kind != "shape" or unit.expr.op != "add":
+def _lift_sums(p: Plan) -> None:
+    """Sums under a factor become units where the shape of the whole is rare: `(a + b - c)/C` groups as `s/C`."""
+    work = [u for u in p.units.values() if u.kind == "shape"]
+    counts = Counter(u.template for u in work)
+    while work:
+        unit = work.pop()
+        if unit.expr.op not in ("mul", "div", "neg") or counts[unit.template] >= MIN_GROUP:
             continue
-        terms = p.args(unit.expr)
-        if common[unit.template] >= MIN_GROUP and not _alike([_term_shape(p, t) for t in terms]):
-            continue
-        unit.kind, unit.template, unit.slots = "sum", (), ()
-        signed = []
-        for term in terms:
-            sign, bare = 1.0, term
-            while bare.op == "neg":
-                sign, bare = -sign, p.resolve(bare.args[0])
-            if not is_leaf(bare) and bare not in p.units:
-                p.units[bare] = Unit(bare)
-                _fill(p, p.units[bare])
-            signed.append((sign, bare))
-        unit.terms = tuple(signed)
+        sums = [a for a in p.args(unit.expr) if a.op == "add" and a not in p.units]
+        inner = [
+            a
+            for a in p.args(unit.expr)
+            if a.op in ("mul", "div", "neg") and a not in p.units and any(b.op == "add" for b in a.args)
+        ]
+        for a in (*sums, *inner):
+            p.units[a] = Unit(a)
+            _fill(p, p.units[a])
+        if sums or inner:
+            _fill(p, unit)
+        work.extend(p.units[a] for a in inner)
 
 
-def _term_shape(p: Plan, term: Expr) -> int:
-    return 0 if is_leaf(term) or term in p.units else hash(_template(p, term)[0])
+def _split_sums(p: Plan) -> None:
+    """Sums become units of their terms where that makes fewer instructions."""
+    sums = [u for u in p.units.values() if u.kind == "shape" and u.expr.op == "add"]
+    terms = {u.expr: _signed_terms(p, u.expr) for u in sums}
+    shapes = {t: _shape(p, t) for signed in terms.values() for _, t in signed}
+    rare = _rare(sums, terms, shapes)
+    for u in sums:
+        if u.template in rare or _alike([hash(shapes[t]) for _, t in terms[u.expr]]):
+            u.kind, u.template, u.slots, u.terms = "sum", (), (), terms[u.expr]
+            for _, t in u.terms:
+                if not is_leaf(t) and t not in p.units:
+                    p.units[t] = Unit(t)
+                    _fill(p, p.units[t])
+
+
+def _signed_terms(p: Plan, root: Expr) -> tuple[tuple[float, Expr], ...]:
+    """The terms of a sum, sums in it opened."""
+    signed = []
+    stack = [(1.0, t) for t in reversed(p.args(root))]
+    while stack:
+        sign, term = stack.pop()
+        if term.op == "neg":
+            stack.append((-sign, p.args(term)[0]))
+        elif term.op == "add" and term not in p.units:
+            stack.extend((sign, t) for t in reversed(p.args(term)))
+        else:
+            signed.append((sign, term))
+    return tuple(signed)
+
+
+def _shape(p: Plan, e: Expr) -> tuple[Step, ...]:
+    """The template that an expression would have as a unit; nothing if it is read by place."""
+    return () if is_leaf(e) or e in p.units else _template(p, e)[0]
+
+
+def _rare(sums: list[Unit], terms: Mapping[Expr, Any], shapes: Mapping[Expr, tuple[Step, ...]]) -> set[tuple[Step, ...]]:
+    """The shapes of sums that are better split: all that occur less often than the bound that makes the fewest instructions."""
+    counts = Counter(u.template for u in sums)
+    best: tuple[int, int] = (0, 0)
+    for number, bound in enumerate([MIN_GROUP, *(8 << k for k in range(18))]):
+        split: dict[Expr, None] = {}
+        for u in sums:
+            if counts[u.template] < bound:
+                split.update((t, None) for _, t in terms[u.expr])
+        of_terms = Counter(shapes[t] for t in split)
+        cost = sum(_instructions(shape, n) for shape, n in of_terms.items())
+        cost += sum(_instructions(shape, n) for shape, n in counts.items() if n >= bound)
+        cost += _OF_A_SPLIT if split else 0
+        if number == 0 or cost < best[0]:
+            best = cost, bound
+        if bound > max(counts.values(), default=0):
+            break
+    return {shape for shape, n in counts.items() if n < best[1]}
+
+
+def _instructions(shape: tuple[Step, ...], count: int) -> int:
+    """About how many instructions `count` expressions of one shape take, gathers included."""
+    slots = sum(isinstance(o, int) and o < 0 for _, _, operands in shape for o in operands)
+    steps = sum(max(1, len(operands) - 1) for _, _, operands in shape)
+    return min(count * steps, steps + slots)
 
 
 def _groups(p: Plan) -> list[Group]:
@@ -235,6 +299,12 @@ def _level(p: Plan) -> None:
             else:
                 unit.level = 1 + max((u.level for u in below), default=-1)
                 stack.pop()
+    # What nothing else reads can wait for the last level, where it meets others of its shape.
+    read = {_read(p, e) for unit in p.units.values() for e in unit.reads}
+    last = max((u.level for u in p.units.values()), default=0)
+    for e, unit in p.units.items():
+        if e not in read:
+            unit.level = last
 
 
 def _read(p: Plan, e: Expr) -> Expr:

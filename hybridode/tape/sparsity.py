@@ -6,12 +6,14 @@ Appl. 13, 1974, 117): a tridiagonal Jacobian of any size takes three.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from hybridode.tape import rules
 from hybridode.tape.derive import tangents
 from hybridode.tape.ops import OPS
 from hybridode.tape.shapes import size
@@ -47,35 +49,83 @@ def pattern(tape: Tape, output: str, wrt: str) -> Pattern:
 
 def _passed(i: Instruction, shapes: list[tuple[int, ...]], parts: list[Pattern | None]) -> Pattern | None:
     """Structure of a value from that of its operands."""
-    total = size(i.shape)
-    n = next(p.shape[1] for p in parts if p is not None)
-    if OPS[i.op].elementwise:
-        # The derivative by a condition is zero; so is that of steps, and they have no partials of their own.
-        moved = [p if p.shape[0] == total else _all_rows(p, total) for p in parts if p is not None]
-        return _united(moved)
-    full = [sparse.csr_array((size(s), n)) if p is None else p for s, p in zip(shapes, parts, strict=True)]
+    row, total = OPS[i.op], size(i.shape)
+    if row.partials is rules.zero:
+        return None
+    if row.elementwise:
+        return _united([p if p.shape[0] == total else _spread(total) @ p for p in parts if p is not None])
     if i.op == "gather":
-        return sparse.csr_array(full[0][np.array(i.attrs)])
-    if i.op == "scatter_add":
-        places = sparse.csr_array((np.ones(len(i.attrs)), (np.array(i.attrs), np.arange(len(i.attrs)))), (total, len(i.attrs)))
-        return _united([places @ full[0]])
+        return None if parts[0] is None else sparse.csr_array(parts[0][np.array(i.attrs)])
     if i.op == "concat":
+        n = next(p.shape[1] for p in parts if p is not None)
+        full = [sparse.csr_array((size(s), n)) if p is None else p for s, p in zip(shapes, parts, strict=True)]
         return sparse.csr_array(sparse.vstack(full, format="csr"))
-    # A product or a sum mixes everything.
-    return _all_rows(_united([sparse.csr_array(sparse.vstack(full, format="csr"))]), total)
+    return _united([m @ p for m, p in zip(_MAPS[i.op](i, shapes), parts, strict=True) if p is not None])
+
+
+def _eye(n: int) -> Pattern:
+    return sparse.eye_array(n, format="csr")
+
+
+def _spread(n: int) -> Pattern:
+    return _full(n, 1)
+
+
+def _full(rows: int, columns: int) -> Pattern:
+    return sparse.csr_array(np.ones((rows, columns)))
+
+
+def _kron(a: Pattern, b: Pattern) -> Pattern:
+    return sparse.csr_array(sparse.kron(a, b))
+
+
+def _scatter(i: Instruction, shapes: list[tuple[int, ...]]) -> list[Pattern]:
+    k = len(i.attrs)
+    return [sparse.csr_array((np.ones(k), (np.array(i.attrs), np.arange(k))), (size(i.shape), k))]
+
+
+def _broadcast(i: Instruction, shapes: list[tuple[int, ...]]) -> list[Pattern]:
+    if i.attrs is None:
+        return [_spread(size(i.shape))]
+    rows, columns = i.shape
+    return [_kron(_eye(rows), _spread(columns)) if i.attrs == 1 else _kron(_spread(rows), _eye(columns))]
+
+
+def _sum(i: Instruction, shapes: list[tuple[int, ...]]) -> list[Pattern]:
+    if i.attrs is None:
+        return [_full(1, size(shapes[0]))]
+    rows, columns = shapes[0]
+    return [_kron(_eye(rows), _full(1, columns)) if i.attrs == 1 else _kron(_full(1, rows), _eye(columns))]
+
+
+def _matmul(i: Instruction, shapes: list[tuple[int, ...]]) -> list[Pattern]:
+    """Element (r, c) of a product depends on row r of the left and on column c of the right operand."""
+    (rows, columns), (left, right) = i.shape, i.attrs
+    inner = shapes[0][0] if left else shapes[0][1]
+    by_row, by_column = _kron(_eye(rows), _full(1, inner)), _kron(_full(1, inner), _eye(columns))
+    if left:
+        by_row = _kron(_full(1, inner), _eye(rows))
+    if right:
+        by_column = _kron(_eye(columns), _full(1, inner))
+    return [_kron(_eye(rows), _spread(columns)) @ by_row, _kron(_spread(rows), _eye(columns)) @ by_column]
+
+
+# Which elements of each operand each element of the result depends on: (elements of the result, elements of the operand).
+_MAPS: dict[str, Callable[[Instruction, list[tuple[int, ...]]], list[Pattern]]] = {
+    "scatter_add": _scatter,
+    "broadcast": _broadcast,
+    "sum": _sum,
+    "matvec": lambda i, s: [_kron(_eye(s[0][0]), _full(1, s[0][1])), _full(*s[0])],
+    "matvec_transposed": lambda i, s: [_kron(_full(1, s[0][0]), _eye(s[0][1])), _full(s[0][1], s[0][0])],
+    "outer": lambda i, s: [_kron(_eye(i.shape[0]), _spread(i.shape[1])), _kron(_spread(i.shape[0]), _eye(i.shape[1]))],
+    "matmul": _matmul,
+}
 
 
 def _united(parts: list[Pattern]) -> Pattern:
     total = sparse.csr_array(sum(parts[1:], parts[0]))
     total.data[:] = 1.0
     return total
-
-
-def _all_rows(p: Pattern, rows: int) -> Pattern:
-    """Every row depends on whatever any row depended on."""
-    columns = np.unique(p.indices)
-    indices = np.tile(columns, rows)
-    return sparse.csr_array((np.ones(len(indices)), indices, np.arange(rows + 1) * len(columns)), (rows, p.shape[1]))
 
 
 def colouring(p: Pattern) -> list[int]:
