@@ -16,7 +16,7 @@ from hybridode.expr import ONE, Expr, Symbol, mul, neg, node, postorder, rebuild
 
 Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
 Gradient = Callable[[Expr, Wanted], Mapping[Expr, Expr]]
-MOST_ENTRIES = 2_000_000  # beyond (a mean field over thousands of states) the Jacobian is left to the tape's derivatives
+MOST_ENTRIES = 500_000  # beyond (a mean field over thousands of states) the Jacobian is left to the tape's derivatives
 
 
 def jacobian(system: EquationSystem, gradient_of: Gradient) -> EquationSystem:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from hybridode.declarations import Declarations, Definition, Parameter, State
+from hybridode.equations.gradients import ShapeCache
+from hybridode.equations.jacobian import MOST_ENTRIES
 from hybridode.equations.pipeline import equations_of
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Source
@@ -102,3 +104,35 @@ def test_a_sum_of_twenty_thousand_terms() -> None:
     system = equations_of(declarations)
     assert time.process_time() - began < 20
     assert [(e.row, e.column) for e in system.jacobian or ()] == [(n, i) for i in range(n)]
+
+
+def mean_field(n: int) -> Declarations:
+    """x_i' = mean(sin(x)) - x_i^2: a full Jacobian."""
+    x = [sym("state", "x", i) for i in range(n)]
+    mean = node("div", (node("add", [node("sin", (a,)) for a in x]), const(n)))
+    rates = tuple(node("add", (sym("definition", "m"), node("neg", (node("mul", (a, a)),)))) for a in x)
+    state = State("x", tuple(const(0.1 + i / n) for i in range(n)), rates, (n,))
+    return Declarations(Source("mean.ode", ""), "mean", states=(state,), definitions=(Definition("m", (mean,)),))
+
+
+def test_a_jacobian_with_too_many_entries_is_not_formed_and_not_taken_for_zero() -> None:
+    """The compiled rates are then differentiated by JAX: the same numbers as the formula."""
+    import jax
+    import jax.numpy as jnp
+
+    from hybridode.compile import compile_model
+
+    n = 720
+    compiled = compile_model(mean_field(n))
+    assert compiled.system.jacobian is None and n * n > MOST_ENTRIES
+    with jax.enable_x64(True):
+        args = compiled.arguments()
+        y, v = np.linspace(0.1, 1.1, n), np.cos(np.arange(n) * 1.0)
+        _, product = jax.jvp(lambda y: compiled.rates(0.0, y, args), (jnp.asarray(y),), (jnp.asarray(v),))
+    np.testing.assert_allclose(product, np.mean(np.cos(y) * v) - 2 * y * v, rtol=1e-12, atol=1e-14)
+
+
+def test_pollu_has_two_shapes() -> None:
+    cache = ShapeCache()
+    equations_of(models.pollu(), shapes=cache)
+    assert len(cache.shapes) == 2
