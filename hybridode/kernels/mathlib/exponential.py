@@ -118,7 +118,8 @@ def softplus(c: Code, x: Value) -> Value:
 
 def sinh(c: Code, x: Value) -> Value:
     """(E + E/(E + 1))/2 with E = e^|x| - 1."""
-    s, low, f, g = expm1_scaled(c, abs(x))
+    a = abs(x)
+    s, low, f, g = expm1_scaled(c, a)
     p, p_low = fast_two_sum(s, low)
     half_g = g * 0.5
     top = 2.0 ** (c.format.mantissa + 4)  # from here on E/(E + 1) is 1
@@ -127,7 +128,8 @@ def sinh(c: Code, x: Value) -> Value:
     e, e_low = cut.where(top, e), cut.where(0.0, p_low * f * g)
     d, d_low = two_sum(c.value(1.0), e)
     q = quotient(c, (e, e_low), (d, d_low + e_low))
-    return with_sign_of(p * f * half_g + c.muladd(q, 0.5, p_low * f * half_g), x)
+    result = p * f * half_g + c.muladd(q, 0.5, p_low * f * half_g)
+    return with_sign_of((a < 4.0 * c.format.smallest_normal).where(a, result), x)  # half a subnormal is rounded
 
 
 def cosh(c: Code, x: Value) -> Value:
