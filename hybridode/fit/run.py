@@ -144,7 +144,8 @@ def _fit(
 
 # ---- before the search --------------------------------------------------------------------------------------------------
 def _prepare(
-    dataset: Dataset, values: Mapping[str, Any], fixed: frozenset[str], held: list[np.ndarray], settings: Settings, recorder: Recorder
+    dataset: Dataset, values: Mapping[str, Any], fixed: frozenset[str], held: list[np.ndarray], settings: Settings,
+    recorder: Recorder,
 ) -> _Prepared:  # fmt: skip
     began = time.perf_counter()
     d = dataset.declarations

@@ -20,7 +20,9 @@ GRADIENT_GOAL = 1e-8
 DECREMENT_GOAL = 1e-9  # expected gain in log-likelihood at which an optimum counts as found
 _NOISE = 1e-7  # relative error of values that comes from the solver
 _FARTHEST = 40.0  # unconstrained numbers beyond this are at a bound to all digits
+_FLATTEST = 1e-8  # a direction in which the objective is flatter than this share of the steepest is scaled like that
 _DAMPING = 1e-12
+_STALL, _STALLED = 20, 0.1  # networks: iterations in which at least this much log-likelihood must be gained
 
 
 @dataclass(frozen=True)
@@ -71,23 +73,31 @@ def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) 
 
 
 def fisher_scoring(
-    evaluate: Callable[[np.ndarray], Point], theta: np.ndarray, recorder: Recorder, max_iterations: int = 200, radius: float = 1.0
+    evaluate: Callable[[np.ndarray], Point],
+    theta: np.ndarray,
+    recorder: Recorder,
+    max_iterations: int = 200,
+    sphere: bool = False,
 ) -> Optimum:
-    """Minimises from theta. The value at theta must be finite; failed trial points shrink the region and are logged."""
+    """Minimises from theta. The value at theta must be finite; failed trial points shrink the region and are logged.
+
+    `sphere` takes one scale for all numbers: right for weights, which are of one kind, and many of which hardly matter.
+    """
+    radius = 1.0
     point = evaluate(theta)
     if not np.isfinite(point.value):
         recorder.reject(point.reason)
         return Optimum(theta, point.value, point.gradient, None, "stopped", f"the start cannot be evaluated: {point.reason}", 0)
     recorder.accept(point.theta, point.value, point.gradient)
     scale = np.zeros(len(theta))
-    polishing = 0
+    polishing, values = 0, [point.value]
     for iteration in range(1, max_iterations + 1):
         norm = float(np.max(np.abs(point.gradient), initial=0.0))
         if norm <= GRADIENT_GOAL:
             return _end(point, "converged", f"gradient {norm:.1e}", iteration - 1)
         diagonal = np.sqrt(np.maximum(np.diag(point.fisher), 0.0))
         scale = np.maximum(scale * 0.9, diagonal)  # forget slowly: a start far off must not shorten all later steps
-        safe = np.where(scale > 1e-8 * scale.max(initial=0.0), scale, 1e-8 * max(scale.max(initial=0.0), 1e-8))
+        safe = np.maximum(scale, (1.0 if sphere else _FLATTEST) * max(scale.max(initial=0.0), 1e-300))
         step, gain = trust_region_step(point.gradient / safe, point.fisher / np.outer(safe, safe), radius)
         trial = evaluate(np.clip(point.theta + step / safe, -_FARTHEST, _FARTHEST))
         length = float(np.linalg.norm(step))
@@ -106,13 +116,13 @@ def fisher_scoring(
                 polishing = polishing + 1 if small else 0
             elif small or gain < noise:
                 return _end(point, "converged", f"expected gain {gain:.1e}", iteration)
-            radius = (
-                0.3 * min(radius, length)
-                if ratio < 0.25 and gain > noise
-                else max(radius, 3 * length)
-                if ratio > 0.75
-                else radius
-            )
+            if ratio < 0.25 and gain > noise:
+                radius = 0.3 * min(radius, length)
+            elif ratio > 0.75:
+                radius = max(radius, 3 * length)
+        values.append(point.value)
+        if sphere and len(values) > _STALL and values[-1 - _STALL] - point.value < _STALLED:
+            return _end(point, "converged", f"the objective fell by less than {_STALLED} in {_STALL} iterations", iteration)
         if polishing > 15:
             return _end(point, "converged", f"expected gain {gain:.1e}", iteration)
         if radius < 1e-12:

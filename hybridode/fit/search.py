@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybridode.expr import Symbol
-from hybridode.fit.batch import Batch
+from hybridode.fit.batch import Batch, up_to
 from hybridode.fit.objective import Objective
 from hybridode.fit.progress import OutOfTime, Recorder
 from hybridode.fit.scoring import Optimum, Point, fisher_scoring
 from hybridode.fit.smooth import Curve
 from hybridode.fit.training import adam, lbfgs, match_gradients
 
+HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
+HORIZON_ITERATIONS = 8
 FISHER_MOST = 160  # trainable numbers up to which the Fisher matrix is worth its forward sensitivities in every iteration
 
 
@@ -95,15 +97,27 @@ def _one_start(
         recorder.begin_stage("fisher scoring")
         return fisher_scoring(lambda x: evaluate_point(objective, batch, x), theta, recorder)
     matched = match_gradients(objective, batch, curves, theta, recorder)
-    if matched is not None:
-        theta = matched
-    theta = adam(objective, batch, theta, recorder)
-    optimum = lbfgs(objective, batch, theta, recorder)
-    if len(theta) > FISHER_MOST or not np.isfinite(optimum.value):
-        return optimum
+    if matched is not None and len(theta) <= FISHER_MOST:
+        return _scoring_on_horizons(objective, batch, matched, recorder)
+    theta = adam(objective, batch, theta if matched is None else matched, recorder)
+    if len(theta) <= FISHER_MOST:
+        return _scoring_on_horizons(objective, batch, theta, recorder, horizons=())
+    return lbfgs(objective, batch, theta, recorder)
+
+
+def _scoring_on_horizons(
+    objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, horizons: Sequence[float] = HORIZONS
+) -> Optimum:
+    """Fisher scoring on the first part of the records, then on all. A part that cannot be evaluated is passed over."""
+    for fraction in horizons:
+        part = up_to(batch, fraction)
+        recorder.begin_stage(f"fisher scoring {round(100 * fraction)} %")
+        early = fisher_scoring(
+            lambda x, part=part: evaluate_point(objective, part, x), theta, recorder, HORIZON_ITERATIONS, sphere=True
+        )
+        theta = early.theta
     recorder.begin_stage("fisher scoring")
-    polished = fisher_scoring(lambda x: evaluate_point(objective, batch, x), optimum.theta, recorder)
-    return polished if polished.value <= optimum.value else optimum
+    return fisher_scoring(lambda x: evaluate_point(objective, batch, x), theta, recorder, sphere=True)
 
 
 def best_of(results: Sequence[StartResult]) -> StartResult | None:
