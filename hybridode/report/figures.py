@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Rows = dict[str, Any]  # a table: column name -> array
 
-INK, MUTED, LINE, SHADE = "#1b1f24", "#667080", "#dfe3e8", "#eef1f4"
+INK, MUTED, LINE, SHADE, PAPER = "#1b1f24", "#667080", "#dfe3e8", "#eef1f4", "#fefefe"
 SERIES = ("#2763b5", "#c4570f", "#1c7f55", "#8250b4", "#a5752a", "#b03a62", "#3d7f8f", "#5b6470")
 SIZE = (5.2, 3.1)  # inches: readable at a phone's width, two beside each other on a desk
 _STYLE: dict[Any, Any] = {
@@ -45,9 +45,9 @@ _STYLE: dict[Any, Any] = {
     "text.color": INK,
     "legend.frameon": False,
     "legend.fontsize": 8.0,
-    "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "savefig.facecolor": "none",
+    "figure.facecolor": PAPER,  # a file of its own may be looked at on any ground
+    "savefig.facecolor": PAPER,
 }
 
 
@@ -239,6 +239,7 @@ def page_svg(drawing: Drawing) -> str:
     svg = drawing.svg[drawing.svg.index("<svg") :]
     for variable, color in (("ink", INK), ("muted", MUTED), ("line", LINE), ("shade", SHADE), *_numbered(SERIES)):
         svg = svg.replace(color, f"var(--{variable})")
+    svg = svg.replace(PAPER, "none")
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{drawing.name}-", svg)
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', rf'<svg \1role="img" aria-label="{_attribute(drawing.title)}"', svg, count=1)
