@@ -180,3 +180,15 @@ def test_the_right_sides_own_nodes_come_back() -> None:
     e = n("mul", Y, n("exp", n("div", n("neg", n("add", X, 65.0)), 18.0)))
     exps = {x for root in (e, *CACHE.gradient(e).values()) for x in postorder([root]) if x.op == "exp"}
     assert len(exps) == 1
+
+
+def test_names_that_mean_something_to_sympy_or_python() -> None:
+    names = ["S", "E", "I", "N", "lambda", "pi2", "__import__", "oo", "zoo", "beta", "s0000"]
+    leaves = [sym("state", name) for name in names]
+    e = n("mul", *leaves)
+    partials = ShapeCache().gradient(e)
+    point = {leaf.data: 1.5 + i for i, leaf in enumerate(leaves)}
+    (whole,) = evaluate([e], point)
+    assert list(partials) == leaves
+    for leaf, value in zip(partials, evaluate(partials.values(), point), strict=True):
+        assert value == pytest.approx(whole / point[leaf.data], rel=1e-14)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -194,3 +195,12 @@ EXACT_FOLDS: list[tuple[Callable[[], Expr], str]] = [
 @pytest.mark.parametrize(("make", "expected"), EXACT_FOLDS)
 def test_folding(make: Callable[[], Expr], expected: str) -> None:
     assert show(rebuild([make()], folded)[0]) == expected
+
+
+def test_a_start_on_the_singularity() -> None:
+    """V(0) = -40 makes alpha_m at the start 0/0 as written; its limit is 1."""
+    d = models.hodgkin_huxley()
+    v, *gates = d.states
+    system = equations_of(replace(d, states=(replace(v, start=(n("neg", 40.0),)), *gates)))
+    start = evaluate(system.starts, {})
+    assert start[1] == pytest.approx(1 / (1 + 4 * math.exp(-25 / 18)), rel=1e-15)
