@@ -69,6 +69,6 @@ def controller(rtol: float, atol: float, t0: Array, t1: Array, jumps: Array | No
     inner = _made(dfx.PIDController(rtol=rtol, atol=atol, norm=optx.rms_norm), 1e-24 * lax.stop_gradient(jnp.abs(t1 - t0)))
     if jumps is None and stops is None:
         return inner
-    # A jump at the very end would put the last step a rounding before the end, and the last value would not be saved.
+    # Diffrax would go on to the far side of a jump at the very end, and not save there.
     jump_ts = None if jumps is None else lax.stop_gradient(jnp.where(jumps < t1, jumps, jnp.inf))
     return dfx.ClipStepSizeController(inner, step_ts=None if stops is None else lax.stop_gradient(stops), jump_ts=jump_ts)

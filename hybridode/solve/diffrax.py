@@ -80,6 +80,11 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
 def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, method: str, settings: Settings, gradient: str,
              args: Arguments) -> Raw:  # fmt: skip
     """One smooth stretch, with the values at ts (within [t0, t1])."""
+    jumps = jump_times(args.signals, compiled.landing_signals)
+    if jumps is not None:  # a last stage at t1 itself would already see an input after its jump there
+        ends_in_jump = jnp.any(jumps == t1) & (t1 > t0)
+        t1 = t1 + lax.stop_gradient(jnp.where(ends_in_jump, jnp.nextafter(t1, t0) - t1, 0.0))
+        ts = jnp.where(ts > t1, t1, ts)
     implicit = METHODS[method].implicit
     solver = implicit_solver(method, settings.rtol, settings.atol) if implicit else EXPLICIT[method]()
     solution: Any = dfx.diffeqsolve(
@@ -92,9 +97,7 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
         args,
         saveat=dfx.SaveAt(ts=ts) if gradient == "adjoint" else dfx.SaveAt(subs=[dfx.SubSaveAt(ts=ts), dfx.SubSaveAt(t1=True)]),
         # The implicit methods' own interpolant has order 3 only: they step to the save points.
-        stepsize_controller=controller(
-            settings.rtol, settings.atol, t0, t1, jump_times(args.signals, compiled.landing_signals), ts if implicit else None
-        ),
+        stepsize_controller=controller(settings.rtol, settings.atol, t0, t1, jumps, ts if implicit else None),
         adjoint=ADJOINTS[gradient](),
         max_steps=settings.max_steps,
         throw=False,

@@ -1,0 +1,170 @@
+"""The native engine: whole solves as machine code, with exact derivatives of what was computed.
+
+`integrate` is the Diffrax driver's twin: the same arguments, the same `Raw`, pure JAX. `solve_numbers` does the same with
+NumPy alone. `cannot_run` says why a model has to use the other engine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hybridode.equations.system import EquationSystem
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.kernels.ffi.program import Program, run_solve
+from hybridode.kernels.llvm import loop
+from hybridode.kernels.llvm.straight import lacking
+from hybridode.methods.explicit_tableaux import EXPLICIT
+from hybridode.methods.ready import Method, explicit_method, rosenbrock_method
+from hybridode.methods.rosenbrock import StiffField
+from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
+from hybridode.solve import results
+from hybridode.solve.diffrax import Raw, finish
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.settings import METHODS, Settings
+from hybridode.tape.derive import forward
+from hybridode.tape.tape import Tape, TapeBuilder
+from hybridode.types import FloatArray
+
+MOST_STATES = 300  # beyond, unrolled steps are too long
+MOST_INSTRUCTIONS = 60_000  # of an unrolled step
+_CODES = {loop.DONE: results.SUCCESS, loop.MAX_STEPS: results.MAX_STEPS, loop.UNDERFLOW: results.STEP_UNDERFLOW,
+          loop.NON_FINITE: results.NON_FINITE}  # fmt: skip
+_TABLE = np.array([_CODES.get(k, results.OTHER) for k in range(1 + max(_CODES))], np.int32)
+
+
+# ---- what it can do -------------------------------------------------------------------------------------------------
+def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
+    """Why this model cannot be solved natively, in words, or None."""
+    system = compiled.system
+    if settings.dtype != "float64":
+        return f"native solves are in float64, {settings.dtype} was asked for"
+    if os.name == "nt":
+        return "native solves do not run on Windows yet"
+    if settings.gradient == "adjoint":
+        return "gradient `adjoint` is Diffrax's: natively `reverse` is the exact discrete adjoint"
+    if settings.method != "auto" and "native" not in METHODS[settings.method].engines:
+        return f"method {METHODS[settings.method].title} is Diffrax's"
+    for found, words in (
+        (system.declarations.networks, "networks"), (system.inputs, "inputs"), (system.at_events, "`at` statements"),
+    ):  # fmt: skip
+        if found:
+            return f"native solves do not have {words} yet"
+    if len(system.states) > MOST_STATES:
+        return f"{len(system.states)} states: native solves take up to {MOST_STATES} yet"
+    without = sorted(_lacking(compiled))
+    return f"native code has no {', '.join(without)} yet" if without else None
+
+
+def _lacking(compiled: Compiled) -> set[str]:
+    """Operations of the model's tapes and their derivatives that native code does not have."""
+    key = ("native", "lacking")
+    if key not in compiled.jitted:
+        tapes = [compiled.tapes[name] for name in ("rates", "jacobian") if name in compiled.tapes]
+        compiled.jitted[key] = {op for tape in tapes for op in lacking(forward(tape, ("y", "p")))}
+    return compiled.jitted[key]
+
+
+def method_for(chosen: str, settings: Settings) -> str:
+    """The native method for one that was chosen for Diffrax: explicit or implicit as that one, by the tolerance."""
+    if "native" in METHODS[chosen].engines:
+        return chosen
+    if not METHODS[chosen].implicit:
+        return "tsit5"
+    return "rosenbrock23" if settings.rtol > 2e-3 else "rodas4" if settings.rtol >= 1e-6 else "rodas5p"
+
+
+# ---- programs -------------------------------------------------------------------------------------------------------
+def program_of(compiled: Compiled, method: str) -> Program:
+    """The method on the model as native code, kept with the model. Raises UsageError E0840 where a step is too long."""
+    key = ("native", method)
+    if key not in compiled.jitted:
+        made = _method(compiled.system, compiled.tapes, method)
+        count = made.step.count()
+        if count > MOST_INSTRUCTIONS:
+            raise UsageError(
+                Diagnostic("E0840", f"a step of {METHODS[method].title} has {count} instructions, native code takes {MOST_INSTRUCTIONS}",
+                           hint='use engine="diffrax"')
+            )  # fmt: skip
+        compiled.jitted[key] = Program(made, compiled.tapes["rates"], len(compiled.system.parameters))
+    return compiled.jitted[key]
+
+
+def _method(system: EquationSystem, tapes: Any, name: str) -> Method:
+    n, rates = len(system.states), tapes["rates"]
+    if name in EXPLICIT:
+        return explicit_method(EXPLICIT[name], rates, n)
+    pattern = tuple((e.row, e.column) for e in system.jacobian or ())
+    return rosenbrock_method(ROSENBROCK[name], StiffField(rates, tapes.get("jacobian", rates), pattern, _time_slope(rates)), n)
+
+
+def _time_slope(rates: Tape) -> Tape | None:
+    """The partial derivative of the rates by time, None for an autonomous model."""
+    if not any(i.name == "t" for i in rates.inputs):
+        return None
+    b = TapeBuilder()
+    nodes = b.inline(forward(rates, ("t",), values=False), {"t.dot": b.const(1.0)})
+    slope = nodes[-1] if len(rates.outputs) != 1 else nodes[forward(rates, ("t",), values=False).outputs[0][1]]
+    return b.finish({"slope": slope})
+
+
+# ---- NumPy ----------------------------------------------------------------------------------------------------------
+def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray, method: str, settings: Settings,
+                  y0: FloatArray | None = None) -> Raw:  # fmt: skip
+    """One solve without JAX: `Raw` of NumPy arrays."""
+    args = jax.tree_util.tree_map(np.asarray, args)
+    start = compiled.numbers("start", t0, np.zeros(0), args) if y0 is None else np.asarray(y0, np.float64)
+    ts = np.asarray(ts, np.float64)
+    if compiled.size == 0:
+        code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
+        return Raw(np.zeros((len(ts), 0)), np.zeros((len(ts), 0)), np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
+    program = program_of(compiled, method)
+    options = program.options(settings.rtol, settings.atol, settings.max_steps)
+    ys, info, end = (x[0] for x in run_solve(program, args.parameters, start, np.asarray(t0), ts, options))
+    result = int(_TABLE[info[0]])
+    if not np.all(np.isfinite(start)):
+        result = results.START
+    if np.any(ts < t0) or np.any(np.diff(ts) < 0):
+        result = results.TIMES
+    if result in (results.START, results.TIMES):
+        end = np.concatenate([[t0], start])
+    t_end = ts[-1] if result == results.SUCCESS else end[0]
+    ys = np.where((result != results.TIMES) & (ts <= t_end)[:, None], ys, np.nan)
+    return Raw(ys, ys, np.asarray(result), np.asarray(t_end), end[1:], _counts(info))
+
+
+def _counts(info: Any) -> dict[str, Any]:
+    return {"steps": info[1] + info[2], "accepted": info[1], "rejected": info[2]}
+
+
+# ---- JAX ------------------------------------------------------------------------------------------------------------
+def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str, settings: Settings, gradient: str = "reverse",
+              y0: Any = None, events: None = None) -> Raw:  # fmt: skip
+    """Solve from t0 and return the states at `ts`: as `diffrax.integrate`, for models that `cannot_run` has nothing against.
+
+    Works under jit, vmap and derivatives of either mode (`gradient` chooses nothing), in float64.
+    """
+    from hybridode.kernels.ffi.primitives import solve_p
+
+    dtype = jnp.result_type(args.parameters)
+    assert dtype == np.float64, f"native solves are in float64, not {dtype}"
+    t0, ts = jnp.asarray(t0, dtype), jnp.asarray(ts, dtype)
+    args = jax.tree_util.tree_map(jnp.asarray, args)
+    start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
+    if compiled.size == 0:
+        return _without_states(start, t0, ts)
+    program = program_of(compiled, method)
+    options = program.options(settings.rtol, settings.atol, settings.max_steps)
+    backward = jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1])
+    ys, info, end, _ = solve_p.bind(args.parameters, start, t0, ts, jnp.asarray(options), program=program, capacity=0)
+    code = jnp.asarray(_TABLE)[jnp.clip(info[0], 0, len(_TABLE) - 1)]
+    code = jnp.where(jnp.all(jnp.isfinite(start)), code, results.START)
+    code = jnp.where(backward, results.TIMES, code)
+    y_end = jnp.where(code == results.SUCCESS, ys[-1], jax.lax.stop_gradient(end[1:]))
+    raw = Raw(ys, ys, code, jax.lax.stop_gradient(end[0]), y_end, _counts(info))
+    return finish(raw, code, t0, ts)
