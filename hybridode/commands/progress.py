@@ -46,7 +46,9 @@ class ProgressDisplay:
             return
         self._last, self._shown = stage, progress.elapsed
         if self._status is not None:
-            self._status.update(line(progress))
+            from rich.text import Text
+
+            self._status.update(Text(line(progress), no_wrap=True, overflow="ellipsis"))
         else:
             print(line(progress), file=sys.stderr, flush=True)
 
