@@ -16,7 +16,7 @@ from hybridode.networks.lower import weight_shapes
 def first_weights(declarations: Declarations, seed: int = 0, dtype: Any = np.float64) -> dict[str, dict[str, Any]]:
     """Per network its trainable arrays and its constants: from its file where it has one, else initialised.
 
-    A `shift=`, `scale=` or `out_scale=` in the text wins over the file's. Raises DataError E0520 when a file does not fit.
+    A `shift=`, `scale=` or `out_scale=` in the text wins over the file's. Raises DataError E0590 when a file does not fit.
     """
     folder = Path(declarations.source.name).parent
     files: dict[str, dict[str, np.ndarray]] = {}
@@ -40,9 +40,9 @@ def _read(path: Path, network: Network) -> dict[str, np.ndarray]:
         return load(path.read_bytes())
     except OSError as error:
         message = f"the weights of `{network.name}` cannot be read: {path}: {error.strerror}"
-        raise DataError(Diagnostic("E0520", message, network.span, "the file is looked for beside the model")) from error
+        raise DataError(Diagnostic("E0590", message, network.span, "the file is looked for beside the model")) from error
     except SafetensorError as error:
-        raise DataError(Diagnostic("E0520", f"{path} is no safetensors file: {error}", network.span)) from error
+        raise DataError(Diagnostic("E0590", f"{path} is no safetensors file: {error}", network.span)) from error
 
 
 def _of(network: Network, file: dict[str, np.ndarray], own: dict[str, Any], dtype: Any) -> dict[str, Any]:
@@ -53,11 +53,11 @@ def _of(network: Network, file: dict[str, np.ndarray], own: dict[str, Any], dtyp
         if found is None:
             message = f"{network.weights} holds no `{network.name}.{name}`"
             hint = "it holds " + (", ".join(f"`{n}`" for n in sorted(file)[:8]) or "nothing")
-            raise DataError(Diagnostic("E0520", message, network.span, hint))
+            raise DataError(Diagnostic("E0590", message, network.span, hint))
         if found.shape != shape:
             message = f"`{network.name}.{name}` in {network.weights} has shape {found.shape}, the model needs {shape}"
             hint = "the file belongs to a network of another size"
-            raise DataError(Diagnostic("E0520", message, network.span, hint))
+            raise DataError(Diagnostic("E0590", message, network.span, hint))
         arrays[name] = found.astype(dtype)
     written = {"shift": network.shift, "scale": network.scale, "out_scale": network.out_scale}
     for name, value in own.items():
