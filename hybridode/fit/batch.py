@@ -14,16 +14,15 @@ from hybridode.declarations import entry_names
 from hybridode.fit.data import Dataset, Series
 from hybridode.solve.problem import Compiled
 from hybridode.solve.signals import Signals, build_signals, no_signals, stack_signals
-from hybridode.types import Array
 
 
 class Column(eqx.Module):
     """The records of one observation, padded: which time (S, R), value, censored (-1, 0, 1), used (1.0 or 0.0)."""
 
-    time: Array
-    value: Array
-    censored: Array
-    used: Array
+    time: Any
+    value: Any
+    censored: Any
+    used: Any
 
 
 class Batch(eqx.Module):
@@ -32,11 +31,11 @@ class Batch(eqx.Module):
     `given` (S, m) says which entries of the parameter vector a series sets itself, `numbers` (S, m) to what.
     """
 
-    t0: Array
-    ts: Array
-    horizon: Array
-    given: Array
-    numbers: Array
+    t0: Any
+    ts: Any
+    horizon: Any
+    given: Any
+    numbers: Any
     signals: Signals
     columns: tuple[Column, ...]
 

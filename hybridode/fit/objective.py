@@ -129,7 +129,7 @@ class Objective:
     def _loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> Array:
         total = jnp.zeros(())
         for row, eta, c, censored in zip(self.rows, safe, batch.columns, self.any_censored, strict=True):
-            value = noises.log_likelihood(row, c.value, c.censored if censored else None, jnp.moveaxis(eta, -1, 0))
+            value = noises.log_likelihood(row, c.value, c.censored if censored else None, tuple(jnp.moveaxis(eta, -1, 0)))
             total = total - jnp.sum(jnp.where(c.used > 0, value, 0.0))
         return total
 

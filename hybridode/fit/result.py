@@ -30,7 +30,7 @@ def versions() -> dict[str, str]:
     return {"hybridode": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
 
 
-def objective_entry(nll: float, value: float, parts: Sequence[float], n_data: int, n_free: int, reason: str) -> dict[str, Any]:
+def objective_entry(nll: float, value: float, parts: Any, n_data: int, n_free: int, reason: str) -> dict[str, Any]:
     """nll: negative log-likelihood of the records that were fitted; value: with priors and regularisers."""
     if not np.isfinite(nll):
         nothing = dict.fromkeys(("nll", "aic", "bic", "value", "prior", "regulariser"))

@@ -14,6 +14,7 @@ import numpy as np
 from hybridode.compile import compile_model
 from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import Diagnostic, UsageError
+from hybridode.expr import Symbol
 from hybridode.fit import result as results
 from hybridode.fit.batch import Batch, RecordPlaces, build_batch, parameter_places, signals_of, with_use
 from hybridode.fit.data import Dataset, experiments
@@ -24,10 +25,11 @@ from hybridode.fit.objective import Objective
 from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
 from hybridode.fit.priors import bind_priors
 from hybridode.fit.progress import Progress, Recorder
-from hybridode.fit.search import StartResult, best_of, evaluate_point, run_starts, starts_note
-from hybridode.fit.smooth import smooth_states
+from hybridode.fit.search import FISHER_MOST, StartResult, best_of, evaluate_point, run_starts, starts_note
+from hybridode.fit.smooth import Curve, smooth_states
 from hybridode.fit.tables import (
     hold_out_scores,
+    impossible_row,
     parameters_table,
     predictions_table,
     residuals_table,
@@ -88,13 +90,13 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     max_seconds: float | None = None,
 ) -> FitRun:
-    """Fits a model (`Model` or `Declarations`) to data (path of a CSV file, a DataFrame, or what `experiments` made). Runs in float64.
+    """Fits a model (`Model` or `Declarations`) to data: a CSV file, a DataFrame, or a Dataset already read. Runs in float64.
 
     set: other values to begin with (params, consts, learnt starts; consts stay constant). fix: names that are not learnt; a
     mapping sets them too. starts: None means 8, or 1 with networks. hold_out: `last:5` or `fraction:0.2` of each series' times.
     columns: names of the model -> columns of the file. sources: names -> files of inputs. Ctrl-C and `max_seconds` end the
     search; the best point so far is reported (status "interrupted", "stopped"). A model that cannot be solved at any start
-    gives status "failed". Raises DataError (E06), UsageError (E08), ModelError.
+    gives status "failed" and what could be computed. Raises DataError (E06), UsageError (E08), ModelError.
     """
     began = time.perf_counter()
     declarations: Declarations = getattr(model, "declarations", model)
@@ -104,11 +106,24 @@ def fit(
         raise UsageError(Diagnostic("E0853", f"{starts} starts make no fit", hint="give at least one start"))
     check_names(declarations, values, "set")
     check_names(declarations, fixed, "fix")
-    folder = Path(declarations.source.name).parent
+    options = _Options(values, frozenset(fixed), starts, seed, hold_out, settings or Settings(), getattr(model, "_weights", None))
     with jax.enable_x64(True):
-        dataset = data if isinstance(data, Dataset) else experiments(declarations, data, columns, sources, folder)
-        return _fit(declarations, dataset, values, frozenset(fixed), starts, seed, hold_out, settings or Settings(),
-                    Recorder(progress, max_seconds, began=began))  # fmt: skip
+        if not isinstance(data, Dataset):
+            data = experiments(declarations, data, columns, sources, Path(declarations.source.name).parent)
+        return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began))
+
+
+@dataclass(frozen=True, eq=False)
+class _Options:
+    """What the caller chose. `weights` stand for the networks' first ones (of a model that was fitted before)."""
+
+    values: Mapping[str, Any]
+    fixed: frozenset[str]
+    starts: int | None
+    seed: int
+    hold_out: str | None
+    settings: Settings
+    weights: Mapping[str, Mapping[str, Any]] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,60 +133,56 @@ class _Prepared:
     objective: Objective
     batch: Batch
     fitted: Batch  # without what is held out
-    places: tuple[RecordPlaces, ...]
     held: list[np.ndarray]
+    curves: list[dict[Symbol, Curve]]  # smoothed states, for networks
     seconds: float
 
 
-def _fit(
-    declarations: Declarations, dataset: Dataset, values: Mapping[str, Any], fixed: frozenset[str], starts: int | None, seed: int,
-    hold_out: str | None, settings: Settings, recorder: Recorder,
-) -> FitRun:  # fmt: skip
+def _fit(declarations: Declarations, dataset: Dataset, options: _Options, recorder: Recorder) -> FitRun:
     recorder.log += dataset.notes
-    held = held_out(dataset, hold_out)
-    prepared = _prepare(dataset, values, fixed, held, settings, recorder)
+    prepared = _prepare(dataset, options, recorder)
     objective = prepared.objective
     networks = bool(trainable_weights(objective.networks, objective.weights))
-    count = starts if starts is not None else 1 if networks or not objective.n_parameters else STARTS
+    count = options.starts or (1 if networks or not objective.n_parameters else STARTS)
     recorder.starts = count
-    points = _points(objective, values, count, seed)
-    found, early = _search(prepared, points, dataset, seed, recorder)
-    if early != "interrupted" and settings.method == "auto":
-        prepared, found = _with_better_method(prepared, found, points, dataset, settings, recorder)
+    points = _points(objective, options, count)
+    prepared = _first_evaluation(prepared, points[0], dataset, recorder)
+    found, early = run_starts(objective, prepared.fitted, points, prepared.curves if networks else [], recorder)
+    if early != "interrupted" and options.settings.method == "auto":
+        prepared, found = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
     recorder.log.append(starts_note(found, count))
-    return _finish(declarations, dataset, prepared, found, early, seed, hold_out, recorder)
+    return _finish(declarations, dataset, prepared, found, early, options, recorder)
 
 
 # ---- before the search --------------------------------------------------------------------------------------------------
-def _prepare(
-    dataset: Dataset, values: Mapping[str, Any], fixed: frozenset[str], held: list[np.ndarray], settings: Settings,
-    recorder: Recorder,
-) -> _Prepared:  # fmt: skip
+def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepared:
+    """Everything the optimisers need: compiled model, padded data, networks scaled, method chosen."""
     began = time.perf_counter()
-    d = dataset.declarations
-    constants = {c.name for c in d.constants}
-    promoted = dataset.promoted | {n for n in constants if any(k == n or k.startswith(f"{n}[") for k in values)}
+    d, values = dataset.declarations, dict(options.values)
+    held = held_out(dataset, options.hold_out)
+    promoted = dataset.promoted | {c.name for c in d.constants if any(k == c.name or k.startswith(f"{c.name}[") for k in values)}
     compiled = compile_model(d, promoted)
-    d = compiled.declarations
     batch, places = build_batch(compiled, dataset)
     used = {
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
     }
     masks = {k: _padded_mask(batch, places[k], used[k], k) for k in used}
     fitted = with_use(batch, masks) if any(h.any() for h in held) else batch
-    arguments = compiled.arguments(dict(values), dict(dataset.series[0].inputs) or None)
+    arguments = compiled.arguments(values, dict(dataset.series[0].inputs) or None)
     base = np.array(arguments.parameters, float)
-    space = parameter_space(d.parameters, fixed, dataset.given)
-    curves = smooth_states(dataset, used)
-    weights = {name: {k: np.array(a, float) for k, a in arrays.items()} for name, arrays in arguments.weights.items()}
-    if weights:
+    space = parameter_space(d.parameters, options.fixed, dataset.given)
+    weights = {
+        n: {k: np.array(a, float) for k, a in arrays.items()} for n, arrays in (options.weights or arguments.weights).items()
+    }
+    curves = smooth_states(dataset, used) if weights else []
+    if weights and options.weights is None:
         weights = scale_networks(d, dataset, curves, {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights)
-    method, plan = _method(compiled, arguments, batch, weights, settings, recorder), _plan(compiled, arguments, batch)
+    method = _method(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(
-        compiled, space, d.networks, base, weights, bind_priors(d, space), method, settings, plan,
+        compiled, space, d.networks, base, weights, bind_priors(d, space), method, options.settings, _plan(compiled, arguments, batch),
         tuple(bool(np.any(np.asarray(c.censored) != 0)) for c in batch.columns),
     )  # fmt: skip
-    return _Prepared(objective, batch, fitted, places, held, time.perf_counter() - began)
+    return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began)
 
 
 def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: int) -> np.ndarray:
@@ -180,15 +191,12 @@ def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: 
     return mask
 
 
-def _method(
-    compiled: Compiled, arguments: Arguments, batch: Batch, weights: Mapping[str, Any], settings: Settings, recorder: Recorder
-) -> str:
+def _method(compiled: Compiled, arguments: Arguments, batch: Batch, settings: Settings, recorder: Recorder) -> str:
     """The integration method at these numbers: the user's, or chosen by measured stiffness."""
     if settings.method != "auto":
         return settings.method
     row = int(np.argmax(batch.horizon - batch.t0))
-    scaled: Any = replace(arguments, weights=dict(weights))
-    method, reason, _ = choose_method(compiled, scaled, float(batch.t0[row]), float(batch.ts[row, -1]), settings)
+    method, reason, _ = choose_method(compiled, arguments, float(batch.t0[row]), float(batch.ts[row, -1]), settings)
     recorder.log.append(f"method {METHODS[method].title}: {reason}")
     return method
 
@@ -202,35 +210,31 @@ def _plan(compiled: Compiled, arguments: Arguments, batch: Batch) -> EventPlan |
     return EventPlan(tuple(max(c) for c in zip(*counts, strict=True))) if counts else None
 
 
-def _points(objective: Objective, values: Mapping[str, Any], count: int, seed: int) -> list[np.ndarray]:
-    """Where the starts begin: parameters from the design, networks initialised anew for each (the first as compiled)."""
-    space = objective.space
-    z = space.unconstrain(dict(values))
+def _points(objective: Objective, options: _Options, count: int) -> list[np.ndarray]:
+    """Where the starts begin: parameters from the design, networks initialised anew for each (given ones stay)."""
+    z = objective.space.unconstrain(dict(options.values))
     points = []
-    for number, point in enumerate(starting_points(space, objective.priors, z, count, seed)):
-        weights = {
-            n.name: {**objective.weights[n.name], **initialise(n, seed + number)}
-            if not (n.weights or n.freeze)
-            else objective.weights[n.name]
-            for n in objective.networks
-        }
+    for number, point in enumerate(starting_points(objective.space, objective.priors, z, count, options.seed)):
+        weights = {n.name: dict(objective.weights[n.name]) for n in objective.networks}
+        for n in objective.networks:
+            if not (n.weights or n.freeze or options.weights):
+                weights[n.name] |= initialise(n, options.seed + number)
         points.append(pack(point, objective.networks, weights))
     return points
 
 
+def _first_evaluation(prepared: _Prepared, theta: np.ndarray, dataset: Dataset, recorder: Recorder) -> _Prepared:
+    """Compiles the objective, which takes most of a short fit, and says what is impossible at the declared values."""
+    began = time.perf_counter()
+    objective = prepared.objective
+    e = (objective.with_fisher if len(theta) <= FISHER_MOST else objective.with_gradient)(theta, prepared.fitted)
+    if not np.isfinite(float(e.value)):
+        where = impossible_row(objective, dataset, prepared.fitted, theta) if np.any(np.asarray(e.impossible)) else ""
+        recorder.log.append(f"warning W0751: the declared values give no likelihood: {objective.why(e)}{where}")
+    return replace(prepared, seconds=prepared.seconds + time.perf_counter() - began)
+
+
 # ---- the search -----------------------------------------------------------------------------------------------------------
-def _search(
-    prepared: _Prepared, points: list[np.ndarray], dataset: Dataset, seed: int, recorder: Recorder
-) -> tuple[list[StartResult], str]:
-    networks = len(points[0]) > prepared.objective.n_parameters
-    used = {
-        k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, prepared.held, strict=True)]
-        for k in range(len(dataset.columns))
-    }
-    curves = smooth_states(dataset, used) if networks else []
-    return run_starts(prepared.objective, prepared.fitted, points, curves, recorder)
-
-
 def _with_better_method(
     prepared: _Prepared,
     found: list[StartResult],
@@ -275,8 +279,8 @@ def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
 
 # ---- after the search -------------------------------------------------------------------------------------------------------
 def _finish(
-    declarations: Declarations, dataset: Dataset, prepared: _Prepared, found: list[StartResult], early: str, seed: int,
-    hold_out: str | None, recorder: Recorder,
+    declarations: Declarations, dataset: Dataset, prepared: _Prepared, found: list[StartResult], early: str, options: _Options,
+    recorder: Recorder,
 ) -> FitRun:  # fmt: skip
     objective, k = prepared.objective, prepared.objective.n_parameters
     best = best_of(found)
@@ -297,7 +301,7 @@ def _finish(
         "objective": results.objective_entry(nll, float(evaluation.value), parts, n_data, len(theta), reason),
         "parameters": results.parameter_entries(dataset.declarations, table),
         "networks": results.network_entries(objective.networks, weights),
-        "hold_out": hold_out_scores(residuals, hold_out), "seed": seed, "starts": results.start_entries(found),
+        "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
         "settings": {"engine": "diffrax", "method": objective.method, "gradient": "forward" if len(theta) == k else "reverse",
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),

@@ -119,6 +119,20 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
     return pd.concat(frames, ignore_index=True)
 
 
+def impossible_row(objective: Objective, dataset: Dataset, batch: Batch, theta: np.ndarray) -> str:
+    """The first record whose prediction its noise model cannot have, in words; "" when there is none (rules F6)."""
+    found, _ = jax.jit(lambda x: objective.arguments_of_noise(x, batch, "forward"))(jnp.asarray(theta))
+    for k, (row, eta, c) in enumerate(zip(objective.rows, found, batch.columns, strict=True)):
+        valid = np.asarray(row.valid(*jnp.moveaxis(eta, -1, 0)))
+        for i, j in np.argwhere(~valid & (np.asarray(c.used) > 0)):
+            records = dataset.series[i].records
+            record = np.flatnonzero(records.column == k)[j]
+            values = ", ".join(f"{a} = {float(v):.4g}" for a, v in zip(row.arguments, eta[i, j], strict=True))
+            place = f"{dataset.name}, line {records.line[record]}, time {records.time[record]:g}"
+            return f"; first at {place}, column `{dataset.columns[k]}`: {values}"
+    return ""
+
+
 def parameters_table(
     declarations: Declarations, objective: Objective, theta: np.ndarray, found: Uncertainty, given: frozenset[str]
 ) -> pd.DataFrame:
@@ -156,12 +170,12 @@ def hold_out_scores(residuals: pd.DataFrame, spec: str | None) -> dict[str, Any]
         return None
     seen = residuals[residuals["used"] == "hold_out"]
 
-    def scores(rows: pd.DataFrame) -> dict[str, Any]:
+    def scores(rows: Any) -> dict[str, Any]:
         exact = rows[rows["censored"] == 0]
         error = exact["observed"] - exact["predicted"]
         numbers = {
             "rmse": float(np.sqrt(np.mean(error**2))) if len(exact) else np.nan,
-            "log_score": float(rows["log_density"].mean()),
+            "log_score": float(np.mean(rows["log_density"])),
         }
         out: dict[str, Any] = {"n": len(rows)}
         for key, number in numbers.items():
