@@ -7,7 +7,6 @@ NumPy alone. `cannot_run` says why a model has to use the other engine.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -18,13 +17,15 @@ from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
 from hybridode.kernels.llvm import loop
-from hybridode.kernels.llvm.straight import lacking
+from hybridode.kernels.llvm.module import lacking
 from hybridode.methods.explicit_tableaux import EXPLICIT
 from hybridode.methods.ready import Method, explicit_method, rosenbrock_method
 from hybridode.methods.rosenbrock import StiffField
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 from hybridode.solve import results
-from hybridode.solve.diffrax import Raw, finish
+from hybridode.solve.diffrax import Raw
+from hybridode.solve.diffrax import _finish as finish
+from hybridode.solve.diffrax import _without_states as without_states
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.tape.derive import forward
@@ -107,10 +108,9 @@ def _time_slope(rates: Tape) -> Tape | None:
     """The partial derivative of the rates by time, None for an autonomous model."""
     if not any(i.name == "t" for i in rates.inputs):
         return None
-    b = TapeBuilder()
-    nodes = b.inline(forward(rates, ("t",), values=False), {"t.dot": b.const(1.0)})
-    slope = nodes[-1] if len(rates.outputs) != 1 else nodes[forward(rates, ("t",), values=False).outputs[0][1]]
-    return b.finish({"slope": slope})
+    b, moved = TapeBuilder(), forward(rates, ("t",), values=False)
+    nodes = b.inline(moved, {"t.dot": b.const(1.0)})
+    return b.finish({"slope": nodes[moved.outputs[0][1]]})
 
 
 # ---- NumPy ----------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     args = jax.tree_util.tree_map(jnp.asarray, args)
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
-        return _without_states(start, t0, ts)
+        return without_states(start, t0, ts)
     program = program_of(compiled, method)
     options = program.options(settings.rtol, settings.atol, settings.max_steps)
     backward = jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1])

@@ -12,22 +12,28 @@ from hybridode.errors import Diagnostic, UsageError
 
 @dataclass(frozen=True)
 class Method:
-    """One Runge-Kutta method. `evaluations` of the right-hand side per step, None where Newton's iterations decide."""
+    """One Runge-Kutta method. `evaluations` of the right-hand side per step, None where Newton's iterations decide; `engines`
+    that have it."""
 
     title: str
     order: int
     implicit: bool
     evaluations: int | None
+    engines: tuple[str, ...] = ("diffrax",)
 
 
 METHODS: dict[str, Method] = {
-    "tsit5": Method("Tsit5", 5, False, 6),
+    "tsit5": Method("Tsit5", 5, False, 6, ("native", "diffrax")),
     "dopri8": Method("Dopri8", 8, False, 13),
     "kvaerno3": Method("Kvaerno3", 3, True, None),
     "kvaerno5": Method("Kvaerno5", 5, True, None),
     "kencarp4": Method("KenCarp4", 4, True, None),
+    "bosh3": Method("Bogacki-Shampine 3", 3, False, 3, ("native",)),
+    "rosenbrock23": Method("Rosenbrock23", 2, True, 3, ("native",)),
+    "rodas4": Method("Rodas4", 4, True, 6, ("native",)),
+    "rodas5p": Method("Rodas5P", 5, True, 8, ("native",)),
 }
-ENGINES = ("auto", "diffrax")
+ENGINES = ("auto", "native", "diffrax")
 GRADIENTS = ("auto", "reverse", "forward", "adjoint")
 DTYPES = ("float64", "float32")
 

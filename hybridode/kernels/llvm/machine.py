@@ -23,6 +23,12 @@ def host() -> Any:
     return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=1, jit=True)
 
 
+def target_text() -> str:
+    """What code depends on beside its text: compiler, processor, its features."""
+    version = ".".join(str(v) for v in llvm.llvm_version_info)
+    return f"{version} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+
+
 def host_lanes(dtype: str = "float64") -> int:
     """How many lanes the widest vector register of this processor holds."""
     features = llvm.get_host_cpu_features()
@@ -47,11 +53,27 @@ class Machine:
         return ctypes.CFUNCTYPE(result, *arguments)(self.address(name))
 
 
-def compile_ir(text: str) -> Machine:
-    """Parse, verify and compile a module."""
+def object_code(text: str) -> bytes:
+    """Parse, verify and compile a module to an object file."""
     machine = host()
     module = llvm.parse_assembly(text)
     module.verify()
-    engine = llvm.create_mcjit_compiler(module, machine)
+    return machine.emit_object(module)
+
+
+def link(code: bytes) -> Machine:
+    """An object file loaded into this process."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), host())
+    engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return Machine(engine)
+
+
+def define_symbol(name: str, address: int) -> None:
+    """Lets code that is linked later call this address by name."""
+    llvm.add_symbol(name, address)
+
+
+def compile_ir(text: str) -> Machine:
+    """Text to code of this process."""
+    return link(object_code(text))

@@ -15,10 +15,12 @@ from hybridode.kernels.llvm.backward import adjoint_function
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
 from hybridode.kernels.llvm.loop import solve_function
+from hybridode.kernels.llvm.straight import CALLED, MISSING
 from hybridode.kernels.llvm.tangent import tangent_function
 from hybridode.kernels.llvm.writer import Lanes, Writer
-from hybridode.kernels.mathlib import define, module_text
+from hybridode.kernels.mathlib import FUNCTIONS, define, module_text
 from hybridode.methods.ready import Method
+from hybridode.tape.tape import Tape
 
 GROUP: dict[str, Callable[[Method, Lanes, int, str], Writer]] = {
     "solve": solve_function,
@@ -52,3 +54,8 @@ def module_of(kind: str, method: Method, lanes: Lanes, parameters: int, api: tup
     run, handler = f"hode_{kind}_{digest}_run", f"hode_{kind}_{digest}_xla"
     text = text.replace("@{run}", f"@{run}").replace("@{handler}", f"@{handler}")
     return Module(text, run, handler, (solve,) if solve else ())
+
+
+def lacking(tape: Tape) -> set[str]:
+    """The operations of a tape that native code does not have."""
+    return {i.op for i in tape.instructions if i.op in MISSING or (i.op in CALLED and i.op not in FUNCTIONS)}

@@ -165,7 +165,8 @@ STRUCTURAL: dict[str, Whole] = {
 }
 # Operations that this target does not have yet; a model that needs one runs on the other engine, which says so.
 MISSING = frozenset({"polygamma", "exprel_slope", "table"})
-ELEMENTWISE |= {op: function(op) for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL and op not in MISSING}
+CALLED = frozenset(op for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL and op not in MISSING)
+ELEMENTWISE |= {op: function(op) for op in CALLED}
 
 
 def missing(tape: Tape) -> set[str]:

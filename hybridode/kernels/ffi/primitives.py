@@ -1,0 +1,224 @@
+"""A solve as three JAX primitives: jit, vmap (into lanes), grad, jvp, jacfwd, jacrev, scan, checkpoint in any order.
+
+    solve    p, y0, t0, ts, options                       -> ys, info, end, record
+    tangent  …, info, record, p_dot, y0_dot               -> ys_dot          (linear in the dots)
+    adjoint  …, info, record, ys_bar                      -> p_bar, y0_bar   (the transpose of tangent)
+
+Every operand is one trajectory's, or has the batch's axes in front; operands that all trajectories share stay without them.
+Tangents and adjoints may have further axes in front of those: seeds, which share the trajectories' records. What moves with
+the times is not the kernels' business: an observation time moves its value by f, the start by -f at the start (the exact
+flow's derivative; a discrete one would only add the error of the step).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.kernels.ffi.program import Program
+from hybridode.kernels.ffi.target import call
+from hybridode.kernels.jax import emit
+from hybridode.kernels.llvm.job import INFO
+
+RANKS = (1, 1, 0, 1, 1, 1, 2)  # of p, y0, t0, ts, options, info, record without axes in front
+GIVEN = 5  # operands of a solve
+SHARED = 7  # operands of the others that are not differentiated
+
+solve_p, tangent_p, adjoint_p = Primitive("hode_solve"), Primitive("hode_tangent"), Primitive("hode_adjoint")
+for _primitive in (solve_p, tangent_p, adjoint_p):
+    _primitive.multiple_results = True
+
+
+# ---- shapes ---------------------------------------------------------------------------------------------------------
+def _batch(args: Sequence[Any]) -> tuple[int, ...]:
+    """The axes of the trajectories."""
+    return max((tuple(a.shape[: len(a.shape) - rank]) for a, rank in zip(args, RANKS, strict=False)), key=len)
+
+
+def _front(array: Any, rank: int) -> tuple[int, ...]:
+    """The axes in front of an array of this rank."""
+    return tuple(array.shape[: len(array.shape) - rank])
+
+
+def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[tuple[tuple[int, ...], Any]]:
+    batch, times, n = _batch(args), args[3].shape[-1], program.n
+    kind = np.dtype(np.float64)
+    return [((*batch, times, n), kind), ((*batch, len(INFO)), np.dtype(np.int32)), ((*batch, n + 1), kind), ((*batch, capacity, n + 2), kind)]
+
+
+def _tangent_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
+    return [((*_front(args[SHARED], 1), args[3].shape[-1], program.n), np.dtype(np.float64))]
+
+
+def _adjoint_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
+    front = _front(args[SHARED], 2)
+    return [((*front, k), np.dtype(np.float64)) for k in (program.parameters, program.n)]
+
+
+def _evaluate(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[Any]:
+    found = shapes(args, program, **params)
+    lanes = prod(_batch(args)) if kind == "solve" else prod(_front(args[SHARED], 1 if kind == "tangent" else 2))
+    return list(call(program, kind, lanes, [jax.ShapeDtypeStruct(*s) for s in found])(*args))
+
+
+def _set_up(primitive: Primitive, kind: str, shapes: Callable[..., Any]) -> None:
+    evaluate = partial(_evaluate, kind, shapes)
+    primitive.def_impl(jax.jit(evaluate, static_argnames=("program", "capacity")))
+    primitive.def_abstract_eval(lambda *args, **params: [ShapedArray(*s) for s in shapes(args, **params)])
+    mlir.register_lowering(primitive, mlir.lower_fun(evaluate, multiple_results=True), platform="cpu")
+
+
+_set_up(solve_p, "solve", _solve_shapes)
+_set_up(tangent_p, "tangent", _tangent_shapes)
+_set_up(adjoint_p, "adjoint", _adjoint_shapes)
+
+
+# ---- derivatives ----------------------------------------------------------------------------------------------------
+def _rates(program: Program, t: Any, y: Any, p: Any) -> Any:
+    """f at points: t (…), y (…, n), p broadcast against the axes in front of the times."""
+    function = emit(program.rates)
+    ((name, _),) = program.rates.outputs
+
+    def one(t: Any, y: Any, p: Any) -> Any:
+        given = {"t": t, "y": y, "p": p}
+        return function({i.name: given[i.name] for i in program.rates.inputs})[name]
+
+    for _ in range(t.ndim):
+        one = jax.vmap(one)
+    return one(t, y, p)
+
+
+def _is_zero(tangent: Any) -> bool:
+    return isinstance(tangent, ad.Zero)
+
+
+def _zero(primal: Any) -> Any:
+    aval = jax.typeof(primal)
+    return ad.Zero(aval.to_tangent_aval())
+
+
+def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Program, capacity: int) -> Any:
+    """Records the steps and carries tangents over them."""
+    p, y0, t0, ts, options = primals
+    p_dot, y0_dot, t0_dot, ts_dot, _ = tangents
+    out = solve_p.bind(*primals, program=program, capacity=program.capacity)
+    ys, info, _, record = out
+    batch = _batch(primals)
+    moved = None
+
+    def full(x: Any, rank: int) -> Any:
+        return jnp.broadcast_to(x, (*batch, *x.shape[x.ndim - rank :]))
+
+    if not _is_zero(t0_dot):
+        change = -full(t0_dot, 0)[..., None] * _rates(program, full(t0, 0), full(y0, 1), full(p, 1))
+        y0_dot = change if _is_zero(y0_dot) else full(y0_dot, 1) + change
+    if not (_is_zero(p_dot) and _is_zero(y0_dot)):
+        dots = [full(ad.instantiate_zeros(dot), 1) for dot in (p_dot, y0_dot)]
+        (moved,) = tangent_p.bind(*primals, info, record, *dots, program=program)
+    if not _is_zero(ts_dot):
+        times, points = full(ts, 1), jnp.broadcast_to(full(p, 1)[..., None, :], (*batch, ts.shape[-1], p.shape[-1]))
+        change = full(ts_dot, 1)[..., None] * _rates(program, times, ys, points)
+        moved = change if moved is None else moved + change
+    return out, [_zero(ys) if moved is None else moved, *(_zero(x) for x in out[1:])]
+
+
+def _linear_jvp(primitive: Primitive, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    if not all(_is_zero(t) for t in tangents[:SHARED]):
+        raise UsageError(
+            Diagnostic("E0841", "the native engine has no second derivatives of a solve",
+                       hint='use engine="diffrax", gradient="forward" for derivatives of derivatives')
+        )  # fmt: skip
+    out = primitive.bind(*primals, **params)
+    if all(_is_zero(t) for t in tangents):
+        return out, [_zero(x) for x in out]
+    dots = [ad.instantiate_zeros(t) for t in tangents[SHARED:]]
+    return out, primitive.bind(*primals[:SHARED], *dots, **params)
+
+
+def _tangent_transpose(cotangents: Sequence[Any], *args: Any, program: Program) -> list[Any]:
+    (ys_bar,) = cotangents
+    wanted = [ad.is_undefined_primal(a) for a in args[SHARED:]]
+    if _is_zero(ys_bar):
+        bars = [ad.Zero(a.aval) if w else None for a, w in zip(args[SHARED:], wanted, strict=True)]
+    else:
+        found = adjoint_p.bind(*args[:SHARED], ys_bar, program=program)
+        bars = [bar if w else None for bar, w in zip(found, wanted, strict=True)]
+    return [*[None] * SHARED, *bars]
+
+
+def _adjoint_transpose(cotangents: Sequence[Any], *args: Any, program: Program) -> list[Any]:
+    if all(_is_zero(c) for c in cotangents):
+        return [*[None] * SHARED, ad.Zero(args[SHARED].aval)]
+    dots = [ad.instantiate_zeros(c) for c in cotangents]
+    return [*[None] * SHARED, *tangent_p.bind(*args[:SHARED], *dots, program=program)]
+
+
+ad.primitive_jvps[solve_p] = _solve_jvp
+ad.primitive_jvps[tangent_p] = partial(_linear_jvp, tangent_p)
+ad.primitive_jvps[adjoint_p] = partial(_linear_jvp, adjoint_p)
+ad.primitive_transposes[tangent_p] = _tangent_transpose
+ad.primitive_transposes[adjoint_p] = _adjoint_transpose
+
+
+# ---- batches --------------------------------------------------------------------------------------------------------
+def _with_axis(arrays: Sequence[Any], dims: Sequence[Any], ranks: Sequence[int], size: int) -> list[Any]:
+    """The new axis in front of the trajectories' axes; operands of a solve that all trajectories share stay as they are."""
+    batch: tuple[int, ...] = ()
+    for array, dim, rank in zip(arrays, dims, ranks, strict=True):
+        shape = [k for axis, k in enumerate(array.shape) if axis != dim]
+        batch = max(batch, tuple(shape[: len(shape) - rank]), key=len)
+    out = []
+    for k, (array, dim, rank) in enumerate(zip(arrays, dims, ranks, strict=True)):
+        if dim is None and k < GIVEN and array.ndim == rank:
+            out.append(array)
+            continue
+        array = array[None] if dim is None else jnp.moveaxis(array, dim, 0)
+        own = array.shape[array.ndim - rank :]
+        array = array.reshape(array.shape[0], *(batch if array.ndim > rank + 1 else (1,) * len(batch)), *own)
+        out.append(jnp.broadcast_to(array, (size, *batch, *own)))
+    return out
+
+
+def _size(args: Sequence[Any], dims: Sequence[Any]) -> int:
+    return next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
+
+
+def _solve_batch(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
+    out = solve_p.bind(*_with_axis(args, dims, RANKS[:GIVEN], _size(args, dims)), **params)
+    return out, [0] * len(out)
+
+
+def _linear_batch(primitive: Primitive, rank: int, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
+    size = _size(args, dims)
+    shared, dots = args[:SHARED], args[SHARED:]
+    at = 0  # where the new axis stands in the dots
+    if any(d is not None for d in dims[:SHARED]):
+        # Trajectories of their own: the record has all their axes, so it says how many of the dots' axes are seeds.
+        taken = dims[SHARED] is not None
+        trajectories = len(shared[5].shape) - RANKS[5] - (dims[5] is not None)
+        at = len(dots[0].shape) - rank - taken - trajectories
+        shared = _with_axis(shared, dims[:SHARED], RANKS, size)
+    moved = []
+    for array, dim in zip(dots, dims[SHARED:], strict=True):
+        if dim is None:
+            array = jnp.broadcast_to(jnp.expand_dims(array, at), (*array.shape[:at], size, *array.shape[at:]))
+        else:
+            array = jnp.moveaxis(array, dim, at)
+        moved.append(array)
+    out = primitive.bind(*shared, *moved, **params)
+    return out, [at] * len(out)
+
+
+batching.primitive_batchers[solve_p] = _solve_batch
+batching.primitive_batchers[tangent_p] = partial(_linear_batch, tangent_p, 1)
+batching.primitive_batchers[adjoint_p] = partial(_linear_batch, adjoint_p, 2)

@@ -1,0 +1,115 @@
+"""A method on a model as native code: compiled when it is first needed, in the lane count that the batch is worth."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from hybridode.kernels.cache import loaded
+from hybridode.kernels.llvm.handler import OPTIONS
+from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
+from hybridode.kernels.llvm.machine import Machine, host_lanes
+from hybridode.kernels.llvm.module import Module, module_of
+from hybridode.kernels.llvm.writer import Lanes
+from hybridode.methods.ready import Method
+from hybridode.tape.tape import Tape
+from hybridode.types import FloatArray
+
+RECORD_BYTES = 1 << 22  # of the steps that one trajectory keeps for its derivatives; longer solves are solved again for them
+MOST_RECORDED = 4096
+
+
+@cache
+def api_version() -> tuple[int, int]:
+    """The version of XLA's FFI that the installed jaxlib speaks, from its header."""
+    import re
+
+    import jax.ffi
+
+    path = os.path.join(jax.ffi.include_dir(), "xla", "ffi", "api", "c_api.h")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    found = [re.search(rf"#define XLA_FFI_API_{part} (\d+)", text) for part in ("MAJOR", "MINOR")]
+    assert all(found), f"{path} does not say which version it is"
+    major, minor = (int(match.group(1)) for match in found if match)
+    return major, minor
+
+
+@cache
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Static: compared and hashed by identity, so that a compiled JAX program can be kept by it."""
+
+    method: Method
+    rates: Tape
+    parameters: int
+    modules: dict[tuple[str, int], Module] = field(default_factory=dict, repr=False)
+
+    @property
+    def n(self) -> int:
+        return self.method.n
+
+    def lanes(self, count: int) -> int:
+        """The lane count for this many trajectories (times seeds)."""
+        return 1 if count <= 1 else host_lanes()
+
+    def module(self, kind: str, width: int) -> tuple[Module, Machine]:
+        """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
+        found = self.modules.get((kind, width))
+        if found is None:
+            solve = "" if kind == "solve" else self.module("solve", width)[0].run
+            found = module_of(kind, self.method, Lanes(width), self.parameters, api_version(), solve)
+            self.modules[kind, width] = found
+        return found, loaded(found)
+
+    @property
+    def capacity(self) -> int:
+        """Steps of a record that is kept from a solve to its derivative."""
+        return max(16, min(MOST_RECORDED, RECORD_BYTES // (8 * (self.n + 2))))
+
+    def options(self, rtol: float, atol: float, max_steps: int, first: float = 0.0, largest: float = np.inf) -> FloatArray:
+        """The vector of options that all calls take."""
+        return np.array([rtol, atol, first, largest, float(max_steps), float(processors())])
+
+
+def run_solve(program: Program, p: FloatArray, y0: FloatArray, t0: FloatArray, ts: FloatArray,
+              options: FloatArray) -> tuple[FloatArray, np.ndarray, FloatArray]:  # fmt: skip
+    """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, from p (B, m) or (m,), y0 (B, n) or (n,), ts (B, T) or
+    (T,), t0 (B,) or (); B is 1 when nothing is batched. Python's lock is not held during the solves."""
+    given = {"p": (p, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
+    arrays = {name: np.ascontiguousarray(a, np.float64) for name, (a, _) in given.items()}
+    batch = max((arrays[name].shape[0] for name, (_, k) in given.items() if arrays[name].ndim > k), default=1)
+    n, times = program.n, arrays["ts"].shape[-1]
+    out = {
+        "ys": np.full((batch, times, n), np.nan),
+        "info": np.zeros((batch, len(INFO)), np.int32),
+        "end": np.zeros((batch, n + 1)),
+        "options": np.ascontiguousarray(options, np.float64),
+    }
+    job = np.zeros(len(SLOTS), np.int64)
+    for name, array in {**arrays, **out}.items():
+        job[SLOT[name]] = array.ctypes.data
+    for name, (_, k) in given.items():
+        job[SLOT[f"{name}_stride"]] = (arrays[name].shape[-1] if k else 1) if arrays[name].ndim > k else 0
+    numbers = {"trajectories": batch, "total": batch, "seeds": 1, "times": times}
+    numbers |= {name: int(options[OPTIONS.index(name)]) for name in ("max_steps", "threads")}
+    for name, number in numbers.items():
+        job[SLOT[name]] = number
+    run(program, "solve", program.lanes(batch), job)
+    return out["ys"], out["info"], out["end"]
+
+
+def run(program: Program, kind: str, width: int, job: Any) -> None:
+    """Works on a job (an int64 array of slots)."""
+    module, machine = program.module(kind, width)
+    machine.function(module.run, None, ctypes.c_void_p)(job.ctypes.data)

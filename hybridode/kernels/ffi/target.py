@@ -1,0 +1,25 @@
+"""Handlers registered with XLA, once a process each, under names that hash their code."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import jax.ffi
+
+from hybridode.kernels.ffi.program import Program
+from hybridode.kernels.llvm.machine import Machine
+
+
+@cache
+def _register(name: str, machine: Machine) -> str:
+    pointer = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(machine.address(name))
+    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(pointer), platform="cpu")
+    return name
+
+
+def call(program: Program, kind: str, lanes: int, results: Any) -> Any:
+    """A JAX function of the operands of a kind (see `llvm/handler`) that runs it on `lanes` solves; results are shapes."""
+    module, machine = program.module(kind, program.lanes(lanes))
+    return jax.ffi.ffi_call(_register(module.handler, machine), results)
