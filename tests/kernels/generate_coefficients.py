@@ -90,24 +90,31 @@ def of_square(f: Function, limit: Any) -> Function:
 
 sin, cos, pi = mpmath.sin, mpmath.cos, mpmath.pi
 ROWS = (
-    Row("EXP", "(e^r - 1 - r)/r², |r| <= ln(2)/2", over(lambda r: (mpmath.expm1(r) - r) / r**2, 0.5), abs, -LN2 * 0.501, LN2 * 0.501, LOOSE),
+    Row("EXP", "(e^r - 1 - r)/r², |r| <= ln(2)/2", over(lambda r: (mpmath.expm1(r) - r) / r**2, 0.5),
+        abs, -LN2 * 0.501, LN2 * 0.501, LOOSE),
     Row("EXP2", "(2^r - 1 - r ln 2)/r², |r| <= 1/2", over(lambda r: (mpmath.expm1(r * LN2) - r * LN2) / r**2, LN2**2 / 2),
         lambda r: r * r, mpf("-.501"), mpf(".501"), GOALS),
     Row("LOG", "(2 atanh(s)/s - 2)/z of z = s², s = f/(2 + f)", log_tail, lambda z: z / 2, mpf(0), mpf("0.02945"), GOALS),
     Row("ATANH", "(atanh(s)/s - 1 - z/3)/z² of z = s²", atanh_tail, lambda z: z * z, mpf(0), mpf("0.02945"), DOUBLED),
-    Row("SIN", "(sin r - r)/r³ of z = r², |r| <= π/4", of_square(lambda r: (sin(r) - r) / r**3, mpf(-1) / 6), lambda z: z, mpf(0), mpf("0.6169"), GOALS),
+    Row("SIN", "(sin r - r)/r³ of z = r², |r| <= π/4", of_square(lambda r: (sin(r) - r) / r**3, mpf(-1) / 6),
+        lambda z: z, mpf(0), mpf("0.6169"), GOALS),
     Row("COS", "(cos r - 1 + z/2)/z² of z = r², |r| <= π/4", of_square(lambda r: (cos(r) - 1 + r * r / 2) / r**4, mpf(1) / 24),
         lambda z: z * z, mpf(0), mpf("0.6169"), GOALS),
     Row("SINPI", "(sin πf - πf)/f³ of z = f², |f| <= 1/2", of_square(lambda f: (sin(pi * f) - pi * f) / f**3, -(pi**3) / 6),
         lambda z: z * mpmath.sqrt(z + mpf(10) ** -30) / sin(pi * mpmath.sqrt(z + mpf(10) ** -30)), mpf(0), mpf("0.25"), GOALS),
-    Row("ATAN", "(atan t - t)/t³ of z = t², 0 <= t <= 1", of_square(lambda t: (mpmath.atan(t) - t) / t**3, mpf(-1) / 3), lambda z: z, mpf(0), mpf(1), GOALS),
-    Row("ASIN", "(asin t - t)/t³ of z = t², 0 <= t <= 1/2", of_square(lambda t: (mpmath.asin(t) - t) / t**3, mpf(1) / 6), lambda z: z, mpf(0), mpf("0.25"), GOALS),
+    Row("ATAN", "(atan t - t)/t³ of z = t², 0 <= t <= 1", of_square(lambda t: (mpmath.atan(t) - t) / t**3, mpf(-1) / 3),
+        lambda z: z, mpf(0), mpf(1), GOALS),
+    Row("ASIN", "(asin t - t)/t³ of z = t², 0 <= t <= 1/2", of_square(lambda t: (mpmath.asin(t) - t) / t**3, mpf(1) / 6),
+        lambda z: z, mpf(0), mpf("0.25"), GOALS),
     Row("ERF", "(-log erfc(a)/a - 2/√π)/a, 0 <= a <= 6 (float32: 4)", erf_exponent, erf_weight, mpf(0), mpf(6), LOOSE),
-    Row("STIRLING", "z mu(z) of w = 1/z², z >= 5: lgamma(z) = (z - 1/2) log z - z + log(2π)/2 + mu(z)", stirling, lambda w: mpf("0.2"), mpf(0), mpf("0.04"), LOOSE),
-    Row("LGAMMA", "lgamma(2 + t)/t, |t| <= 1/2", over(lambda t: mpmath.loggamma(2 + t) / t, 1 - mpmath.euler), lambda t: 2, mpf("-.501"), mpf(".501"), LOOSE),
+    Row("STIRLING", "z mu(z) of w = 1/z², z >= 5: lgamma(z) = (z - 1/2) log z - z + log(2π)/2 + mu(z)", stirling,
+        lambda w: mpf("0.2"), mpf(0), mpf("0.04"), LOOSE),
+    Row("LGAMMA", "lgamma(2 + t)/t, |t| <= 1/2", over(lambda t: mpmath.loggamma(2 + t) / t, 1 - mpmath.euler),
+        lambda t: 2, mpf("-.501"), mpf(".501"), LOOSE),
     Row("DIGAMMA", "digamma(3/2 + t)/(3/2 + t - x0), |t| <= 1/2", lambda t: mpmath.digamma(1.5 + t) / (1.5 + t - DIGAMMA_ZERO),
         lambda t: 1, mpf("-.501"), mpf(".501"), LOOSE),
-    Row("DIGAMMA_TAIL", "(log z - 1/(2z) - digamma(z)) z² of w = 1/z², z >= 4", digamma_tail, lambda w: w, mpf(0), mpf("0.0625"), LOOSE),
+    Row("DIGAMMA_TAIL", "(log z - 1/(2z) - digamma(z)) z² of w = 1/z², z >= 4", digamma_tail,
+        lambda w: w, mpf(0), mpf("0.0625"), LOOSE),
 )  # fmt: skip
 
 # Constants as unevaluated sums, largest part first.

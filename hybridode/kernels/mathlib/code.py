@@ -111,7 +111,7 @@ class Value:
     def where(self, a: Any, b: Any) -> Value:
         """`a` in the lanes where this mask is true, else `b`."""
         assert self.kind == "mask"
-        kind = next((x.kind for x in (a, b) if isinstance(x, Value)), "real")
+        kind: Kind = a.kind if isinstance(a, Value) else b.kind if isinstance(b, Value) else "real"
         a, b = self.code.value(a, kind), self.code.value(b, kind)
         t = self.code.type_of(kind)
         return self.code.line(f"select {self.code.lanes.mask} {self.name}, {t} {a.name}, {t} {b.name}", kind)

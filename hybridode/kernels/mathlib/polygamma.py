@@ -15,7 +15,8 @@ def bernoulli(count: int) -> list[Fraction]:
     """B_0 … B_count, from sum_j C(n + 1, j) B_j = 0."""
     numbers = [Fraction(1)]
     for n in range(1, count + 1):
-        numbers.append(-sum(math.comb(n + 1, j) * numbers[j] for j in range(n)) / (n + 1))
+        total = sum((math.comb(n + 1, j) * numbers[j] for j in range(n)), Fraction(0))
+        numbers.append(-total / (n + 1))
     return numbers
 
 

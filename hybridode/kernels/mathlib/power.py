@@ -46,7 +46,7 @@ def log2_from_quotient(c: Code, k: Value, s: Value, s_low: Value) -> Pair:
     y = a * (2.0 * per_ln2[0])
     y_low = c.fma(a, 2.0 * per_ln2[0], -y) + c.muladd(a, 2.0 * per_ln2[1], a_low * (2.0 * per_ln2[0]))
     high, e = fast_two_sum(k, y)
-    return fast_two_sum(high, e + y_low)
+    return high, e + y_low
 
 
 def log2_pair(c: Code, x: Value, subnormal: bool = True) -> Pair:
@@ -90,9 +90,9 @@ def exp2_scaled(c: Code, high: Value, low: Value) -> tuple[Value, Value, Value, 
     dtype = c.lanes.dtype
     ln2 = CONSTANTS["LN2"][dtype]
     k, shifted = nearest(c, high)
-    r, r_low = fast_two_sum(high - k, low)
+    r = (high - k) + low
     t, t_low = two_product(c, r, c.value(ln2[0]))
-    tail = c.muladd(r * r, polynomial(c, r, POLYNOMIALS["EXP2"][dtype]), c.muladd(r_low, ln2[0], t_low))
+    tail = c.muladd(r * r, polynomial(c, r, POLYNOMIALS["EXP2"][dtype]), t_low)
     s, e = fast_two_sum(c.value(1.0), t)
     return (s, e + tail, *two_factors(c, shifted))
 

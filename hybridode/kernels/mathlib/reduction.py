@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from hybridode.kernels.llvm.writer import Lanes
 from hybridode.kernels.mathlib.arithmetic import Pair, fast_two_sum, two_product, two_sum
 from hybridode.kernels.mathlib.code import Code, Definition, Value
 from hybridode.kernels.mathlib.coefficients import CONSTANTS, TWO_OVER_PI_WORDS
 
 LIMIT = {"float64": 2.0**40, "float32": 2.0**16}
 SCALAR = "@hode_reduce_half_pi"
-_WORDS = "@hode_two_over_pi"
 
 
 @dataclass(frozen=True)
@@ -96,108 +96,110 @@ def _all_lanes(width: int, scalar: str, suffix: str, bits: int) -> Definition:
     return Definition(f"{SCALAR}_{suffix}", text, (), (_scalar(),))
 
 
+# { n mod 4, r, low } of one x >= 2^16 (NaN for infinity), with Payne and Hanek's method. x = m·2^e with an integer m; of 2/π
+# only the digits from 2^(1-e) on count (those before give multiples of 4), the first of which stands at `position` = e + 62 of
+# the table. Three words of them times m, modulo 2^192, are x·2/π mod 4 with 190 digits after the point.
+_SCALAR_TEXT = """\
+WORDS = internal unnamed_addr constant [COUNT x i64] [DIGITS]
+define internal { i64, double, double } SCALAR(double %x) noinline cold nounwind {
+entry:
+  %bits = bitcast double %x to i64
+  %exponent = lshr i64 %bits, 52
+  %below = icmp ult i64 %exponent, 1013 ; lanes that do not matter
+  %biased = select i1 %below, i64 1013, i64 %exponent
+  %fraction = and i64 %bits, 4503599627370495
+  %m64 = or i64 %fraction, 4503599627370496
+  %position = sub i64 %biased, 1013
+  %word = lshr i64 %position, 6
+  %shift = and i64 %position, 63
+  %p0 = getelementptr i64, ptr WORDS, i64 %word
+  %w0 = load i64, ptr %p0, align 8
+  %p1 = getelementptr i64, ptr %p0, i64 1
+  %w1 = load i64, ptr %p1, align 8
+  %p2 = getelementptr i64, ptr %p0, i64 2
+  %w2 = load i64, ptr %p2, align 8
+  %p3 = getelementptr i64, ptr %p0, i64 3
+  %w3 = load i64, ptr %p3, align 8
+  %a64 = call i64 @llvm.fshl.i64(i64 %w0, i64 %w1, i64 %shift)
+  %b64 = call i64 @llvm.fshl.i64(i64 %w1, i64 %w2, i64 %shift)
+  %c64 = call i64 @llvm.fshl.i64(i64 %w2, i64 %w3, i64 %shift)
+  %m = zext i64 %m64 to i128
+  %a = zext i64 %a64 to i128
+  %b = zext i64 %b64 to i128
+  %c = zext i64 %c64 to i128
+  %ma = mul i128 %m, %a
+  %top = shl i128 %ma, 64
+  %mb = mul i128 %m, %b
+  %mc = mul i128 %m, %c
+  %carried = lshr i128 %mc, 64
+  %sum = add i128 %top, %mb
+  %product = add i128 %sum, %carried ; 2 digits before the point, 126 after
+  %whole = lshr i128 %product, 126
+  %half = lshr i128 %product, 125
+  %up = and i128 %half, 1
+  %rounded = add i128 %whole, %up
+  %n128 = and i128 %rounded, 3
+  %n = trunc i128 %n128 to i64
+  %signed = shl i128 %product, 2 ; r/(π/2) in units of 2^-128, from -1/2 to 1/2
+  %negative = icmp slt i128 %signed, 0
+  %minus = sub i128 0, %signed
+  %magnitude = select i1 %negative, i128 %minus, i128 %signed
+  %zeros = call i128 @llvm.ctlz.i128(i128 %magnitude, i1 false)
+  %normal = shl i128 %magnitude, %zeros
+  %first128 = lshr i128 %normal, 75
+  %first = trunc i128 %first128 to i64
+  %second128 = lshr i128 %normal, 12
+  %second64 = trunc i128 %second128 to i64
+  %second = and i64 %second64, 9223372036854775807
+  %first_real = sitofp i64 %first to double
+  %second_real = sitofp i64 %second to double
+  %h = fmul double %first_real, 0x3CA0000000000000 ; 2^-53
+  %l = fmul double %second_real, 0x38B0000000000000 ; 2^-116
+  %r0 = fmul double %h, HALF_PI_HIGH
+  %minus_r0 = fneg double %r0
+  %e0 = call double @llvm.fma.f64(double %h, double HALF_PI_HIGH, double %minus_r0)
+  %e1 = fmul double %h, HALF_PI_LOW
+  %e2 = fmul double %l, HALF_PI_HIGH
+  %e3 = fadd double %e1, %e2
+  %e = fadd double %e0, %e3
+  %s = fadd double %r0, %e
+  %taken = fsub double %s, %r0
+  %rest = fsub double %e, %taken
+  %places = trunc i128 %zeros to i64
+  %scale_exponent = sub i64 1023, %places
+  %scale_bits = shl i64 %scale_exponent, 52
+  %sign = select i1 %negative, i64 -9223372036854775808, i64 0
+  %factor_bits = or i64 %scale_bits, %sign
+  %factor = bitcast i64 %factor_bits to double
+  %infinite = icmp eq i64 %biased, 2047
+  %scale = select i1 %infinite, double 0x7FF8000000000000, double %factor
+  %r = fmul double %s, %scale
+  %low = fmul double %rest, %scale
+  %result0 = insertvalue { i64, double, double } poison, i64 %n, 0
+  %result1 = insertvalue { i64, double, double } %result0, double %r, 1
+  %result2 = insertvalue { i64, double, double } %result1, double %low, 2
+  ret { i64, double, double } %result2
+}"""
+
+
 @cache
 def _scalar() -> Definition:
-    """{ n mod 4, r, low } of one x >= 2^16 (NaN for infinity), with Payne and Hanek's method.
-
-    x = m·2^e with an integer m; of 2/π only the digits from 2^(1-e) on count (those before give multiples of 4). Three words
-    of them times m, modulo 2^192, are x·2/π mod 4 with 190 digits after the point.
-    """
-    words = len(TWO_OVER_PI_WORDS)
-    table = ", ".join(f"i64 {w - (1 << 64) if w >> 63 else w}" for w in TWO_OVER_PI_WORDS)
+    wide = Lanes()
     high, low = CONSTANTS["HALF_PI"]["float64"][:2]
-    half_pi = [f"0x{bits:016X}" for bits in map(_bits, (high, low))]
-    t = f"[{words} x i64]"
-    load = [
-        line
-        for k in range(4)
-        for line in (
-            f"%i{k} = add i64 %word, {k}",
-            f"%p{k} = getelementptr {t}, ptr {_WORDS}, i64 0, i64 %i{k}",
-            f"%w{k} = load i64, ptr %p{k}, align 8",
-        )
-    ]
-    window = [f"%{x} = call i64 @llvm.fshl.i64(i64 %w{k}, i64 %w{k + 1}, i64 %shift)" for k, x in enumerate("abc")]
-    body = [
-        "%bits = bitcast double %x to i64",
-        "%exponent0 = lshr i64 %bits, 52",
-        "%below = icmp ult i64 %exponent0, 1013",  # lanes that do not matter
-        "%biased = select i1 %below, i64 1013, i64 %exponent0",
-        "%fraction = and i64 %bits, 4503599627370495",
-        "%m = or i64 %fraction, 4503599627370496",
-        "%position = sub i64 %biased, 1013",  # e + 62: where in the table the digit 2^(1-e) stands
-        "%word = lshr i64 %position, 6",
-        "%shift = and i64 %position, 63",
-        *load,
-        *window,
-        *(f"%{x}x = zext i64 %{x} to i128" for x in "mabc"),
-        "%ma = mul i128 %mx, %ax",
-        "%top = shl i128 %ma, 64",
-        "%mb = mul i128 %mx, %bx",
-        "%mc = mul i128 %mx, %cx",
-        "%mcs = lshr i128 %mc, 64",
-        "%sum = add i128 %top, %mb",
-        "%product = add i128 %sum, %mcs",  # 2 digits before the point, 126 after
-        "%whole = lshr i128 %product, 126",
-        "%up = lshr i128 %product, 125",
-        "%up1 = and i128 %up, 1",
-        "%rounded = add i128 %whole, %up1",
-        "%n128 = and i128 %rounded, 3",
-        "%n = trunc i128 %n128 to i64",
-        "%signed = shl i128 %product, 2",  # r/(π/2) in units of 2^-128, from -1/2 to 1/2
-        "%negative = icmp slt i128 %signed, 0",
-        "%minus = sub i128 0, %signed",
-        "%magnitude = select i1 %negative, i128 %minus, i128 %signed",
-        "%zeros = call i128 @llvm.ctlz.i128(i128 %magnitude, i1 false)",
-        "%normal = shl i128 %magnitude, %zeros",
-        "%first = lshr i128 %normal, 75",
-        "%first64 = trunc i128 %first to i64",
-        "%second = lshr i128 %normal, 12",
-        "%second64 = trunc i128 %second to i64",
-        "%second63 = and i64 %second64, 9223372036854775807",
-        "%h0 = sitofp i64 %first64 to double",
-        "%l0 = sitofp i64 %second63 to double",
-        "%h = fmul double %h0, 0x3CA0000000000000",  # 2^-53
-        "%l = fmul double %l0, 0x38B0000000000000",  # 2^-116
-        f"%rh = fmul double %h, {half_pi[0]}",
-        "%rn = fneg double %rh",
-        f"%e1 = call double @llvm.fma.f64(double %h, double {half_pi[0]}, double %rn)",
-        f"%e2 = fmul double %h, {half_pi[1]}",
-        f"%e3 = fmul double %l, {half_pi[0]}",
-        "%e4 = fadd double %e2, %e3",
-        "%e = fadd double %e1, %e4",
-        "%z = trunc i128 %zeros to i64",
-        "%exponent = sub i64 1023, %z",
-        "%placed = shl i64 %exponent, 52",
-        "%sign = select i1 %negative, i64 -9223372036854775808, i64 0",
-        "%factorbits = or i64 %placed, %sign",
-        "%factor = bitcast i64 %factorbits to double",
-        "%infinite = icmp eq i64 %biased, 2047",
-        "%scale = select i1 %infinite, double 0x7FF8000000000000, double %factor",
-        "%s = fadd double %rh, %e",
-        "%d = fsub double %s, %rh",
-        "%rest = fsub double %e, %d",
-        "%r = fmul double %s, %scale",
-        "%low = fmul double %rest, %scale",
-        "%r0 = insertvalue { i64, double, double } poison, i64 %n, 0",
-        "%r1 = insertvalue { i64, double, double } %r0, double %r, 1",
-        "%r2 = insertvalue { i64, double, double } %r1, double %low, 2",
-    ]
-    lines = "\n".join(f"  {line}" for line in body)
-    text = (
-        f"{_WORDS} = internal unnamed_addr constant {t} [{table}]\n"
-        f"define internal {{ i64, double, double }} {SCALAR}(double %x) noinline cold {{\nentry:\n{lines}\n"
-        "  ret { i64, double, double } %r2\n}"
-    )
+    replacements = {
+        "SCALAR": SCALAR,
+        "WORDS": "@hode_two_over_pi",
+        "COUNT": str(len(TWO_OVER_PI_WORDS)),
+        "DIGITS": ", ".join(f"i64 {w - (1 << 64) if w >> 63 else w}" for w in TWO_OVER_PI_WORDS),
+        "HALF_PI_HIGH": wide.number(high),
+        "HALF_PI_LOW": wide.number(low),
+    }
+    text = _SCALAR_TEXT
+    for name, value in replacements.items():
+        text = text.replace(name, value)
     declarations = (
         "declare i64 @llvm.fshl.i64(i64, i64, i64)",
         "declare i128 @llvm.ctlz.i128(i128, i1)",
         "declare double @llvm.fma.f64(double, double, double)",
     )
     return Definition(SCALAR, text, declarations)
-
-
-def _bits(x: float) -> int:
-    mantissa, exponent = x.hex().split("p")
-    digits = int(mantissa.split(".")[1].ljust(13, "0"), 16)
-    return ((int(exponent) + 1023) << 52) | digits
