@@ -189,7 +189,7 @@ def _limits(declarations: Declarations, k: int) -> tuple[float | None, float | N
         if e is not None and value is None:
             raise DataError(
                 Diagnostic(
-                    "E0634",
+                    "E0637",
                     f"the censoring limit of `{observation.column}` is no number",
                     observation.span,
                     "write a number or a const; other limits stand in the cells: `<0.5`",
