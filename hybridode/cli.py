@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hybridode.commands.output import Output
+from hybridode.solve.settings import ENGINES, METHODS
 from hybridode.version import __version__
 
 app = typer.Typer(
@@ -22,14 +23,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _one_of(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}."
+
+
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model file (.ode).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more; show the traceback of a bug of ours.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter or constant another value.")]
 Sources = Annotated[list[str] | None, typer.Option("--source", metavar="NAME=FILE", help="The file behind `from NAME.column`.")]
-Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto or diffrax.")]
-Method = Annotated[str, typer.Option("--method", metavar="NAME", help="auto, tsit5, dopri8, kvaerno3, kvaerno5 or kencarp4.")]
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help=_one_of(ENGINES))]
+Method = Annotated[str, typer.Option("--method", metavar="NAME", help=_one_of(("auto", *METHODS)))]
 Rtol = Annotated[float | None, typer.Option("--rtol", metavar="X", help="Relative tolerance of the solver (1e-6).")]
 Atol = Annotated[float | None, typer.Option("--atol", metavar="X", help="Absolute tolerance of the solver (1e-8).")]
 To = Annotated[float | None, typer.Option("--to", metavar="T", help="The last time.")]
