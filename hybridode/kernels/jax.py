@@ -136,7 +136,8 @@ def _exprel_slope(k: int) -> Function:
         for j in range(1, k + 1):
             up = (1.0 - j * up) / distance
             down = (j * down - jnp.exp(-distance)) / distance
-        return jnp.where(small, series, jnp.where(far > 0, jnp.exp(far) * up, down))
+        above = jnp.where(far == jnp.inf, jnp.inf, jnp.exp(far) * up)
+        return jnp.where(small, series, jnp.where(far > 0, above, down))
 
     return function
 
@@ -161,7 +162,7 @@ def _heaviside(x: Any) -> Any:
 
 
 def _polygamma(k: int) -> Function:
-    return lambda x: special.polygamma(jnp.asarray(k, x.dtype), x)
+    return lambda x: special.polygamma(k, x)
 
 
 def _scaled_log(base: float) -> Function:
@@ -226,7 +227,7 @@ _ELEMENTWISE: dict[str, Emitter] = {
     "asinh": _plain(lax.asinh),
     "acosh": _ruled("acosh", lax.acosh),
     "atanh": _plain(lax.atanh),
-    "abs": _plain(lax.abs),
+    "abs": _ruled("abs", lax.abs),
     "sign": _plain(lax.sign),
     "floor": _plain(lax.floor),
     "heaviside": _ruled("heaviside", _heaviside),
