@@ -22,7 +22,7 @@ from hybridode.fit.batch import Batch, parameter_places
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
 from hybridode.fit.priors import BoundPrior, prior_loss
 from hybridode.solve import results
-from hybridode.solve.diffrax import integrate
+from hybridode.solve.engines import integrate
 from hybridode.solve.events import EventPlan
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import Settings

@@ -38,10 +38,10 @@ from hybridode.fit.tables import (
 )
 from hybridode.fit.uncertainty import Uncertainty, none_known, uncertainty
 from hybridode.networks.initialise import initialise
+from hybridode.solve.engines import Choice, choose, chosen
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
-from hybridode.solve.stiffness import choose_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +177,7 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     curves = smooth_states(dataset, used) if weights else []
     if weights and options.weights is None:
         weights = scale_networks(d, dataset, curves, {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights)
-    method = _method(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
+    choice = _choice(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(
         compiled, space, d.networks, base, weights, bind_priors(d, space), method, options.settings,
         _plan(compiled, arguments, batch),
@@ -192,14 +192,12 @@ def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: 
     return mask
 
 
-def _method(compiled: Compiled, arguments: Arguments, batch: Batch, settings: Settings, recorder: Recorder) -> str:
-    """The integration method at these numbers: the user's, or chosen by measured stiffness."""
-    if settings.method != "auto":
-        return settings.method
+def _choice(compiled: Compiled, arguments: Arguments, batch: Batch, settings: Settings, recorder: Recorder) -> Choice:
+    """Engine and integration method at these numbers: the user's, or chosen by measured stiffness."""
     row = int(np.argmax(batch.horizon - batch.t0))
-    method, reason, _ = choose_method(compiled, arguments, float(batch.t0[row]), float(batch.ts[row, -1]), settings)
-    recorder.log.append(f"method {METHODS[method].title}: {reason}")
-    return method
+    choice = choose(compiled, arguments, float(batch.t0[row]), float(batch.ts[row, -1]), settings)
+    recorder.log.append(f"engine {choice.settings.engine}, method {METHODS[choice.method].title}: {choice.reason}")
+    return choice
 
 
 def _plan(compiled: Compiled, arguments: Arguments, batch: Batch) -> EventPlan | None:
@@ -249,7 +247,7 @@ def _with_better_method(
     if best is None:
         if METHODS[objective.method].implicit:
             return prepared, found
-        method, points = _FALLBACK, points[:1]
+        method, points = chosen(objective.settings.engine, _FALLBACK, "", objective.settings).method, points[:1]
         recorder.log.append(
             f"no start could be solved with {METHODS[objective.method].title}: {METHODS[method].title} tries the first again"
         )
@@ -258,7 +256,8 @@ def _with_better_method(
         row = int(np.argmax(prepared.batch.horizon - prepared.batch.t0))
         args = Arguments(args.parameters, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start)
         end = float(prepared.batch.ts[row, -1])
-        method, reason, _ = choose_method(objective.compiled, args, float(prepared.batch.t0[row]), end, settings)
+        choice = choose(objective.compiled, args, float(prepared.batch.t0[row]), end, settings)
+        method, reason = choice.method, choice.reason
         if METHODS[method].implicit == METHODS[objective.method].implicit:
             return prepared, found
         recorder.log.append(f"at the optimum the method is {METHODS[method].title}: {reason}; the search continues with it")
@@ -303,7 +302,7 @@ def _finish(
         "parameters": results.parameter_entries(dataset.declarations, table),
         "networks": results.network_entries(objective.networks, weights),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
-        "settings": {"engine": "diffrax", "method": objective.method, "gradient": "forward" if len(theta) == k else "reverse",
+        "settings": {"engine": objective.settings.engine, "method": objective.method, "gradient": "forward" if len(theta) == k else "reverse",
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
                  "unmatched": list(dataset.unmatched)},

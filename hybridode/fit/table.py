@@ -146,10 +146,10 @@ def parse_table(text: str, name: str) -> Table:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     source = Source(name, text)
     first = next((i for i, line in enumerate(text.split("\n")) if _has_content(line)), None)
-    if first is None:
-        raise data_error("E0622", f"{name} is empty", "give it a header line with column names and one line per time")
-    separator = _separator(text.split("\n")[first])
+    separator = "," if first is None else _separator(text.split("\n")[first])
     numbered = [(n, fields) for n, fields in _records(source, separator) if any(f.strip() for f in fields)]
+    if not numbered:
+        raise data_error("E0622", f"{name} is empty", "give it a header line with column names and one line per time")
     header_line, fields = numbered[0]
     headers = _headers(source, header_line, fields)
     rows, lines = [], []

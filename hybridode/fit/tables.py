@@ -18,7 +18,7 @@ from hybridode.fit.data import Dataset
 from hybridode.fit.objective import Objective
 from hybridode.fit.progress import Recorder
 from hybridode.fit.uncertainty import Uncertainty
-from hybridode.solve.diffrax import integrate
+from hybridode.solve.engines import integrate
 
 _GRID = 200  # times of the dense curves
 

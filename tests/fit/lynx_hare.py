@@ -91,7 +91,13 @@ def scipy_nll(p: np.ndarray, frame: pd.DataFrame = FRAME) -> float:
     a, b, c, e, s1, s2, h0, l0 = p
     t = frame["year"].to_numpy(float)
     solution = scipy.integrate.solve_ivp(
-        lambda t, y: [a * y[0] - b * y[0] * y[1], e * y[0] * y[1] - c * y[1]], (t[0], t[-1]), [h0, l0], "DOP853", t, rtol=1e-9, atol=1e-10
+        lambda t, y: [a * y[0] - b * y[0] * y[1], e * y[0] * y[1] - c * y[1]],
+        (t[0], t[-1]),
+        [h0, l0],
+        "DOP853",
+        t,
+        rtol=1e-9,
+        atol=1e-10,
     )
     if not solution.success or np.any(solution.y <= 0):
         return np.inf
