@@ -49,7 +49,7 @@ def run(tape: Tape, inputs: dict[str, np.ndarray], width: int, uniform: frozense
     w.line("ret void")
     w.lines.append("}")
     w.lines.insert(place, f"  %frame = alloca i8, i64 {e.frame + 64}, align 64")
-    text = "\n".join([*w.needs, module_text([define(op, lanes) for op, lanes in w.calls], w.needs), *w.lines])
+    text = "\n".join([*w.needs, module_text([define(op, lanes, attrs=attrs) for op, lanes, attrs in w.calls], w.needs), *w.lines])
     code = compile_ir(text)
     pad = {k: np.concatenate([v.reshape(-1), np.zeros(64)]) for k, v in inputs.items()}
     outputs = {name: np.zeros((*tape.shape(v), width)) for name, v in tape.outputs}

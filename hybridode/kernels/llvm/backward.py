@@ -27,7 +27,11 @@ class _Adjoint(Replay):
         y_row = self.rows("y0_dot", self.seeds, str(n))
         p_row = self.rows("p_dot", self.seeds, str(self.parameters))
         rows = self.m.rows * n
-        self.y_bar, self.p_bar, self.rows_bar = self.zeros("y_bar", n), self.zeros("p_bar", self.parameters), self.zeros("rows_bar", rows)
+        self.y_bar, self.p_bar, self.rows_bar = (
+            self.zeros("y_bar", n),
+            self.zeros("p_bar", self.parameters),
+            self.zeros("rows_bar", rows),
+        )
         self.old_bar = self.zeros("old_bar", n)
         most, last = self.most(self.steps), w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
         w.line("br label %ready")

@@ -65,7 +65,12 @@ define internal i64 @stride(ptr %buffer, i64 %trailing, i64 %row) {{
 
 def handler_text(kind: str, n: int, parameters: int, api: tuple[int, int]) -> str:
     """`ptr {handler}(frame)`, answering a request for metadata with this version of the API."""
-    lines = [HELPERS, "define ptr @{handler}(ptr %frame) {", "entry:", "  %job = alloca i64, i64 " + str(len(SLOTS)) + ", align 8"]
+    lines = [
+        HELPERS,
+        "define ptr @{handler}(ptr %frame) {",
+        "entry:",
+        "  %job = alloca i64, i64 " + str(len(SLOTS)) + ", align 8",
+    ]
     lines += [_word("%frame", _EXTENSION, "%extension"), "  %asked = icmp ne ptr %extension, null"]
     lines += ["  br i1 %asked, label %metadata, label %work", "metadata:", _word("%extension", 3, "%answer")]
     lines += ["  %version = getelementptr i64, ptr %answer, i64 3", f"  store i32 {api[0]}, ptr %version, align 4"]
@@ -74,7 +79,11 @@ def handler_text(kind: str, n: int, parameters: int, api: tuple[int, int]) -> st
     lines += [_word("%frame", _ARGUMENTS, "%arguments"), _word("%frame", _RESULTS, "%results")]
     for array, names in (("%arguments", OPERANDS[kind]), ("%results", RESULTS[kind])):
         for k, name in enumerate(names):
-            lines += [_word(array, k, f"%b_{name}"), _word(f"%b_{name}", _DATA, f"%d_{name}"), put("%job", name, f"%d_{name}", "ptr")]
+            lines += [
+                _word(array, k, f"%b_{name}"),
+                _word(f"%b_{name}", _DATA, f"%d_{name}"),
+                put("%job", name, f"%d_{name}", "ptr"),
+            ]
     lines += _sizes(kind, n, parameters)
     lines += ["  call void @{run}(ptr %job)", "  ret ptr null", "}", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
     return "\n".join(lines)
@@ -82,7 +91,11 @@ def handler_text(kind: str, n: int, parameters: int, api: tuple[int, int]) -> st
 
 def _sizes(kind: str, n: int, parameters: int) -> list[str]:
     """The job's numbers from the shapes of the buffers and from the options."""
-    lines = ["  %count = call i64 @leading(ptr %b_info, i64 1)", put("%job", "trajectories", "%count"), put("%job", "total", "%count")]
+    lines = [
+        "  %count = call i64 @leading(ptr %b_info, i64 1)",
+        put("%job", "trajectories", "%count"),
+        put("%job", "total", "%count"),
+    ]
     if kind == "solve":
         lines.append(put("%job", "seeds", "1"))
     else:

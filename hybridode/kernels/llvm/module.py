@@ -15,10 +15,10 @@ from hybridode.kernels.llvm.backward import adjoint_function
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
 from hybridode.kernels.llvm.loop import solve_function
-from hybridode.kernels.llvm.straight import CALLED, MISSING
+from hybridode.kernels.llvm.straight import ELEMENTWISE, STRUCTURAL
 from hybridode.kernels.llvm.tangent import tangent_function
 from hybridode.kernels.llvm.writer import Lanes, Writer
-from hybridode.kernels.mathlib import FUNCTIONS, define, module_text
+from hybridode.kernels.mathlib import define, module_text
 from hybridode.methods.ready import Method
 from hybridode.tape.tape import Tape
 
@@ -43,11 +43,15 @@ def module_of(kind: str, method: Method, lanes: Lanes, parameters: int, api: tup
     """The module of a kind ("solve", "tangent", "adjoint"). `api` is the version of XLA's FFI that the handler answers with;
     `solve` names the entry of the solve's module, which the other kinds call. Names carry a hash of the text."""
     group = GROUP[kind](method, lanes, parameters, "group")
-    definitions = [define(op, lanes) for op in group.functions]
+    definitions = [define(op, beside, attrs=attrs) for op, beside, attrs in group.calls]
     parts = [*group.needs, module_text(definitions, group.needs), *group.lines]
     parts.append(threads_over_groups(lanes.width))
     n = method.n
-    parts.append(f"define void @{{run}}(ptr %job) {{\n  call void @all(ptr %job)\n  ret void\n}}" if kind == "solve" else replay_driver(n, solve))
+    parts.append(
+        f"define void @{{run}}(ptr %job) {{\n  call void @all(ptr %job)\n  ret void\n}}"
+        if kind == "solve"
+        else replay_driver(n, solve)
+    )
     parts.append(handler_text(kind, n, parameters, api))
     text = "\n".join(parts)
     digest = hashlib.sha256(text.encode()).hexdigest()[:20]
@@ -58,4 +62,4 @@ def module_of(kind: str, method: Method, lanes: Lanes, parameters: int, api: tup
 
 def lacking(tape: Tape) -> set[str]:
     """The operations of a tape that native code does not have."""
-    return {i.op for i in tape.instructions if i.op in MISSING or (i.op in CALLED and i.op not in FUNCTIONS)}
+    return {i.op for i in tape.instructions if i.op not in ELEMENTWISE and i.op not in STRUCTURAL}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hybridode.kernels.llvm.writer import Writer
+from hybridode.kernels.mathlib import name_of
 from hybridode.tape.ops import OPS
 from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape
@@ -31,16 +32,20 @@ def emit(w: Writer, tape: Tape, inputs: Mapping[str, Elements]) -> dict[str, Ele
     for op, args, attrs, shape in tape.instructions:
         operands = [values[a] for a in args]
         if op in ELEMENTWISE:
-            values.append(_each(w, op, operands, size(shape)))
+            values.append(_each(w, op, operands, attrs, size(shape)))
         else:
             values.append(STRUCTURAL[op](w, operands, [shapes[a] for a in args], attrs, shape))
         shapes.append(shape)
     return {name: values[value] for name, value in tape.outputs}
 
 
-def _each(w: Writer, op: str, operands: Sequence[Elements], n: int) -> Elements:
-    row = ELEMENTWISE[op]
-    return [row(w, *[x[k] if len(x) > 1 or n == 1 else x[0] for x in operands]) for k in range(n)]
+def _each(w: Writer, op: str, operands: Sequence[Elements], attrs: Any, n: int) -> Elements:
+    return [element(w, op, [x[k] if len(x) > 1 or n == 1 else x[0] for x in operands], attrs) for k in range(n)]
+
+
+def element(w: Writer, op: str, operands: Sequence[str], attrs: Any = None) -> str:
+    """An elementwise operation on one element (all lanes)."""
+    return ELEMENTWISE[op](w, *operands) if attrs is None else call(w, op, operands, attrs)
 
 
 # ---- elementwise ----------------------------------------------------------------------------------------------------
@@ -48,16 +53,16 @@ def _condition(code: str) -> Scalar:
     return lambda w, a, b: w.compare(code, a, b)
 
 
-def function(op: str) -> Scalar:
+def call(w: Writer, op: str, operands: Sequence[str], attrs: Any = None) -> str:
     """A call of the operation's function in mathlib."""
+    w.calls[op, w.lanes, attrs] = None
+    real = w.lanes.real
+    return w.value(f"call {real} {name_of(op, w.lanes, attrs)}({', '.join(f'{real} {a}' for a in operands)})")
 
-    def call(w: Writer, *args: str) -> str:
-        w.functions[op] = None
-        w.calls[op, w.lanes] = None
-        real = w.lanes.real
-        return w.value(f"call {real} @hode_{op}_{w.lanes.suffix}({', '.join(f'{real} {a}' for a in args)})")
 
-    return call
+def function(op: str) -> Scalar:
+    """The row of an operation that is a function in mathlib."""
+    return lambda w, *operands: call(w, op, operands)
 
 
 ELEMENTWISE: dict[str, Scalar] = {
@@ -163,12 +168,4 @@ STRUCTURAL: dict[str, Whole] = {
     "outer": _outer,
     "matmul": _matmul,
 }
-# Operations that this target does not have yet; a model that needs one runs on the other engine, which says so.
-MISSING = frozenset({"polygamma", "exprel_slope", "table"})
-CALLED = frozenset(op for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL and op not in MISSING)
-ELEMENTWISE |= {op: function(op) for op in CALLED}
-
-
-def missing(tape: Tape) -> set[str]:
-    """The operations of a tape that this target does not have."""
-    return {i.op for i in tape.instructions} & MISSING
+ELEMENTWISE |= {op: function(op) for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL}

@@ -48,7 +48,10 @@ class _Tangent(Replay):
         w.lines[place:place] = [
             f"  %round = phi i64 [ 0, %ready ], [ {following}, %back ]",
             f"  %points = phi {kind} [ {self.integers(0)}, %ready ], [ {points}, %back ]",
-            *(f"  {c} = phi {self.lanes.real} [ {a}, %ready ], [ {b}, %back ]" for c, a, b in zip(carried, y_dot, new, strict=True)),
+            *(
+                f"  {c} = phi {self.lanes.real} [ {a}, %ready ], [ {b}, %back ]"
+                for c, a, b in zip(carried, y_dot, new, strict=True)
+            ),
         ]
         w.label("rest")
         self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(lambda time: carried), "add")

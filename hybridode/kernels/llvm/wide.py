@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hybridode.kernels.llvm.straight import ELEMENTWISE, STRUCTURAL
+from hybridode.kernels.llvm.straight import ELEMENTWISE, STRUCTURAL, element
 from hybridode.kernels.llvm.wide_operations import OPERATIONS, PLACED
 from hybridode.kernels.llvm.wide_values import BOOLEAN, DEEP, NARROW, UNROLLED, Buffer, Lazy, Value, buffers
 from hybridode.kernels.llvm.writer import Lanes, Writer
@@ -78,26 +78,25 @@ class WideEmitter:
 
     def instruction(self, op: str, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
         if op in ELEMENTWISE:
-            return self.elementwise(op, operands, shape)
+            return self.elementwise(op, operands, shape, attrs)
         condition = any(isinstance(x, Lazy) and x.op in BOOLEAN for x in operands)
         if op in OPERATIONS and not condition and (any(not isinstance(x, list) for x in operands) or size(shape) > NARROW):
             return OPERATIONS[op](self, operands, shapes, attrs, shape)
         narrow = [self.registers(x) for x in operands]
         return list(STRUCTURAL[op](self.w, narrow, shapes, attrs, shape))
 
-    def elementwise(self, op: str, operands: Sequence[Value], shape: Shape) -> Value:
+    def elementwise(self, op: str, operands: Sequence[Value], shape: Shape, attrs: Any) -> Value:
         n = size(shape)
         if n <= NARROW:
             narrow = [self.registers(x) for x in operands]
-            row = ELEMENTWISE[op]
-            return [row(self.w, *[x[k] if len(x) > 1 or n == 1 else x[0] for x in narrow]) for k in range(n)]
+            return [element(self.w, op, [x[k] if len(x) > 1 or n == 1 else x[0] for x in narrow], attrs) for k in range(n)]
         takes = OPS[op].takes
         if "b" in takes and any(isinstance(x, list) and len(x) > 1 for x in operands):  # conditions in registers
             narrow = [self.registers(x) for x in operands]
-            return [ELEMENTWISE[op](self.w, *[x[k] if len(x) > 1 else x[0] for x in narrow]) for k in range(n)]
+            return [element(self.w, op, [x[k] if len(x) > 1 else x[0] for x in narrow], attrs) for k in range(n)]
         kept = tuple(x if not isinstance(x, list) or len(x) == 1 else self.store_registers(x) for x in operands)
         depth = 1 + max((x.depth for x in kept if isinstance(x, Lazy)), default=0)
-        return Lazy(op, kept, shape, depth)
+        return Lazy(op, kept, shape, depth, attrs)
 
     def number_of(self, condition: Value) -> Value:
         """Conditions as 0 and 1."""
@@ -126,7 +125,7 @@ class WideEmitter:
             return x
         if isinstance(x, Lazy) and x.op in BOOLEAN:  # conditions have no form in memory
             operands = [self.registers(a) for a in x.operands]
-            return [ELEMENTWISE[x.op](self.w, *[a[k] if len(a) > 1 else a[0] for a in operands]) for k in range(x.count)]
+            return [element(self.w, x.op, [a[k] if len(a) > 1 else a[0] for a in operands]) for k in range(x.count)]
         if isinstance(x, Lazy):
             x = self.store(x)
         return [self.element(x, str(k)) for k in range(x.count)]
@@ -181,7 +180,7 @@ class WideEmitter:
             takes = OPS[x.op].takes
             kinds = takes + takes[-1] * len(x.operands)
             operands = [self.at(a, i, j, at, kind == "b") for a, kind in zip(x.operands, kinds, strict=False)]
-            return ELEMENTWISE[x.op](self.chunk, *operands)
+            return element(self.chunk, x.op, operands, x.attrs)
         return self.read(x, at)
 
     def read(self, x: Buffer, at: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ class Lanes:
 
 @dataclass
 class Writer:
-    """The body of a function that grows line by line. `needs` are the declarations and definitions it calls."""
+    """The body of a function that grows line by line. `needs` are its declarations, `calls` mathlib's functions that it calls
+    (operation, lanes, attributes); both are ordered sets."""
 
     lanes: Lanes
     lines: list[str] = field(default_factory=list)
-    needs: dict[str, None] = field(default_factory=dict)  # ordered set of "declare …" lines
-    functions: dict[str, None] = field(default_factory=dict)  # ordered set of mathlib operations
-    calls: dict[tuple[str, Lanes], None] = field(default_factory=dict)  # the same with the lanes they are called with
+    needs: dict[str, None] = field(default_factory=dict)
+    calls: dict[tuple[str, Lanes, Any], None] = field(default_factory=dict)
     _count: list[int] = field(default_factory=lambda: [0])
 
     def beside(self, lanes: Lanes) -> Writer:
