@@ -184,7 +184,7 @@ def fit(
     source: Sources = None,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory (MODEL.runs/001, 002, ...).")] = None,
     max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", metavar="S", help="Stop after S seconds, keep the best.")
+        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the best.")
     ] = None,
     engine: Engine = "auto",
     method: Method = "auto",

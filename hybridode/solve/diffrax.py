@@ -17,6 +17,7 @@ from hybridode.solve.control import controller
 from hybridode.solve.events import EventPlan, occurrences, plan_events, state_after
 from hybridode.solve.implicit import implicit_solver
 from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.raw import Raw, finish, without_states
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
 from hybridode.types import Array
@@ -31,18 +32,6 @@ _CODES = (  # Diffrax's (and Optimistix's) results -> ours
     (dfx.RESULTS.nonlinear_max_steps_reached, results.NEWTON),
     (dfx.RESULTS.nonlinear_divergence, results.NEWTON),
 )
-
-
-class Raw(eqx.Module):
-    """What a solve computed. `ys` (T, n) is right-continuous, `ys_left` (T, n) holds the limits from the left (what
-    observations read). After `t_end` both are NaN; `y_end` (n,) is the last accepted state. `result` indexes `RESULTS`."""
-
-    ys: Array
-    ys_left: Array
-    result: Array
-    t_end: Array
-    y_end: Array
-    stats: dict[str, Array]
 
 
 def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str, settings: Settings, gradient: str = "reverse",
@@ -65,7 +54,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     args = jax.tree_util.tree_map(jnp.asarray, args).at_start(t0)
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
-        return _without_states(start, t0, ts)
+        return without_states(start, t0, ts)
     backward = jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1])
     ts = jnp.where(backward, jnp.maximum(lax.cummax(ts), t0), ts)  # only to keep Diffrax's own check quiet: the result says it
     segment = partial(_segment, compiled, method=method, settings=settings, gradient=gradient, args=args)
@@ -74,7 +63,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     else:
         raw = _segments(compiled, segment, args, t0, ts, start, plan)
     result = jnp.where(jnp.all(jnp.isfinite(start)), raw.result, results.START)
-    return _finish(raw, jnp.where(backward, results.TIMES, result), t0, ts)
+    return finish(raw, jnp.where(backward, results.TIMES, result), t0, ts)
 
 
 def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, method: str, settings: Settings, gradient: str,
@@ -148,34 +137,3 @@ def _segments(compiled: Compiled, segment: Any, args: Arguments, t0: Array, ts: 
     first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, {"steps": zero, "accepted": zero, "rejected": zero})
     (_, raw), _ = lax.scan(advance, (t0, first), (fired.times, fired.active, fired.statements))
     return raw
-
-
-def _without_states(start: Array, t0: Array, ts: Array) -> Raw:
-    """A model that has only definitions: there is nothing to solve."""
-    empty, zero = jnp.zeros((len(ts), 0), start.dtype), jnp.array(0)
-    code = jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, results.SUCCESS)
-    return Raw(empty, empty, code, lax.stop_gradient(ts[-1]), start, {"steps": zero, "accepted": zero, "rejected": zero})
-
-
-def _finish(raw: Raw, result: Array, t0: Array, ts: Array) -> Raw:
-    """NaN after the end of a failed solve, and NaN derivatives of everything in it."""
-    ok = result == results.SUCCESS
-    t_end = jnp.where(ok, ts[-1], jnp.where((result == results.START) | (result == results.TIMES), t0, raw.t_end))
-    known = ok | ((ts <= t_end) & (result != results.TIMES))
-
-    def shown(ys: Array) -> Array:
-        return _derivative_if(jnp.where(known[:, None], ys, jnp.nan), ok)
-
-    return Raw(shown(raw.ys), shown(raw.ys_left), result, lax.stop_gradient(t_end), _derivative_if(raw.y_end, ok), raw.stats)
-
-
-@jax.custom_jvp
-def _derivative_if(value: Array, ok: Array) -> Array:
-    """The value; its derivative where ok, else NaN: the derivative of a failed solve must never look like one."""
-    return value
-
-
-@_derivative_if.defjvp
-def _derivative_if_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
-    (value, ok), (change, _) = primals, tangents
-    return value, change * jnp.where(ok, 1.0, jnp.nan).astype(value.dtype)

@@ -23,10 +23,8 @@ from hybridode.methods.ready import Method, explicit_method, rosenbrock_method
 from hybridode.methods.rosenbrock import StiffField
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 from hybridode.solve import results
-from hybridode.solve.diffrax import Raw
-from hybridode.solve.diffrax import _finish as finish
-from hybridode.solve.diffrax import _without_states as without_states
 from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.raw import Raw, finish, without_states
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.tape.derive import forward
 from hybridode.tape.tape import Tape, TapeBuilder
@@ -72,7 +70,7 @@ def _lacking(compiled: Compiled) -> set[str]:
 
 
 def method_for(chosen: str, settings: Settings) -> str:
-    """The native method for one that was chosen for Diffrax: explicit or implicit as that one, by the tolerance."""
+    """The native method of the kind of one that Diffrax has: explicit or implicit, by the tolerance."""
     if "native" in METHODS[chosen].engines:
         return chosen
     if not METHODS[chosen].implicit:
@@ -94,6 +92,12 @@ def program_of(compiled: Compiled, method: str) -> Program:
             )  # fmt: skip
         compiled.jitted[key] = Program(made, compiled.tapes["rates"], len(compiled.system.parameters))
     return compiled.jitted[key]
+
+
+def prepare(compiled: Compiled, method: str) -> None:
+    """Compiles what one solve needs, or finds it in the cache."""
+    if compiled.size:
+        program_of(compiled, method).module("solve", 1)
 
 
 def _method(system: EquationSystem, tapes: Any, name: str) -> Method:

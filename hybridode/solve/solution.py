@@ -112,7 +112,7 @@ class Solution(eqx.Module):
         counts = {name: _number(value) for name, value in self.counts.items()}
         evaluations = None if method.evaluations is None else counts["steps"] * method.evaluations
         return {
-            "engine": "diffrax",
+            "engine": self.about.settings.engine,
             "method": method.title,
             "reason": self.about.reason,
             **counts,

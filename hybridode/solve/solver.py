@@ -15,16 +15,19 @@ from jax.core import Tracer
 
 from hybridode.declarations import entry_names
 from hybridode.errors import Diagnostic, NumericsError, UsageError
+from hybridode.solve import native
 from hybridode.solve.defaults import build_inputs, unknown_name, with_parameters
-from hybridode.solve.diffrax import Raw, integrate
+from hybridode.solve.engines import choose, integrate
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.guards import guarded
 from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.raw import Raw
 from hybridode.solve.settings import Settings
 from hybridode.solve.signals import Signals
 from hybridode.solve.solution import About, Solution
-from hybridode.solve.stiffness import choose_method
 from hybridode.types import FloatArray
+
+Timing = tuple[tuple[str, float], ...]
 
 _SMALLEST_SHAPE = 64  # save points are padded to powers of two from here, so that few shapes are compiled
 
@@ -111,8 +114,8 @@ def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     if start:
         y0 = compiled.numbers("start", t0, np.zeros(0), args.at_start(t0)).copy()
         y0[list(start)] = [float(v) for v in start.values()]
-    method, reason, _ = choose_method(compiled, args, t0, float(ts[-1]), settings, y0)
-    solution = _simulated(compiled, args, t0, y0, ts, replace(settings, method=method), reason)
+    choice = choose(compiled, args, t0, float(ts[-1]), settings, y0)
+    solution = _simulated(compiled, args, t0, y0, ts, choice.settings, choice.reason)
     if check and not solution.successful:
         raise NumericsError(solution.diagnostic, partial=solution)
     return solution
@@ -121,6 +124,27 @@ def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
 def _simulated(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: Any, settings: Settings, reason: str,
                least: int = _SMALLEST_SHAPE) -> Solution:  # fmt: skip
     ts = np.atleast_1d(np.asarray(ts, np.float64))
+    run = _run_natively if settings.engine == "native" else _run_compiled
+    raw, timing, least = run(compiled, args, t0, y0, ts, settings, least)
+
+    def again(args: Arguments, t0: Any, y0: Any, ts: Any) -> Solution:
+        return _simulated(compiled, args, t0, y0, ts, settings, reason, least)
+
+    return solution_of(raw, ts, args, np.float64(t0), y0, About(compiled, settings.method, reason, settings, again, timing))
+
+
+def _run_natively(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: FloatArray, settings: Settings,
+                  least: int) -> tuple[Raw, Timing, int]:  # fmt: skip
+    began = time.perf_counter()
+    native.prepare(compiled, settings.method)
+    ready = time.perf_counter()
+    raw = native.solve_numbers(compiled, args, float(t0), ts, settings.method, settings, y0)
+    return raw, (("compile_seconds", ready - began), ("run_seconds", time.perf_counter() - ready)), least
+
+
+def _run_compiled(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: FloatArray, settings: Settings,
+                  least: int) -> tuple[Raw, Timing, int]:  # fmt: skip
+    """By JAX, the times padded so that few shapes are compiled."""
     shape = max(least, 1 << (len(ts) - 1).bit_length())
     padded = np.pad(ts, (0, shape - len(ts)), mode="edge")
     with jax.enable_x64(True):
@@ -130,14 +154,8 @@ def _simulated(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: Any, s
         ready = time.perf_counter()
         raw = jax.tree_util.tree_map(np.asarray, run(args, np.float64(t0), padded, y0))
         done = time.perf_counter()
-    timing = (("compile_seconds", ready - began), ("run_seconds", done - ready))
-
-    def again(args: Arguments, t0: Any, y0: Any, ts: Any) -> Solution:
-        return _simulated(compiled, args, t0, y0, ts, settings, reason, shape)
-
-    about = About(compiled, settings.method, reason, settings, again, timing)
     raw = eqx.tree_at(lambda r: (r.ys, r.ys_left), raw, (raw.ys[: len(ts)], raw.ys_left[: len(ts)]))
-    return solution_of(raw, ts, args, np.float64(t0), y0, about)
+    return raw, (("compile_seconds", ready - began), ("run_seconds", done - ready)), shape
 
 
 def _executable(compiled: Compiled, settings: Settings, plan: EventPlan | None, *inputs: Any) -> Callable[..., Raw]:
@@ -183,7 +201,9 @@ class Solver:
         t0, given = start_of(self.compiled, start, self.t0)
         ts = jnp.atleast_1d(jnp.asarray(ts, self.settings.dtype))
         t0 = jnp.asarray(t0, self.settings.dtype)
-        args, t0, ts, given = guarded((args, t0, ts, {**self.start, **given}), self.gradient)
+        given = {**self.start, **given}
+        if about.settings.engine == "diffrax":  # native solves have all derivatives in every mode
+            args, t0, ts, given = guarded((args, t0, ts, given), self.gradient)
         y0 = None
         if given:
             y0 = self.compiled.start(t0, args.at_start(t0))
@@ -226,16 +246,16 @@ class Solver:
         if self.start:
             y0 = self.compiled.numbers("start", self.t0, np.zeros(0), args.at_start(self.t0)).copy()
             y0[list(self.start)] = [float(v) for v in self.start.values()]
-        method, reason, _ = choose_method(self.compiled, args, self.t0, last, self.settings, y0)
-        self.method = method
+        choice = choose(self.compiled, args, self.t0, last, self.settings, y0)
+        self.method = choice.method
         plan = plan_events(self.compiled, args, self.t0, last, spare=True)
-        run = program(self.compiled, method, self.settings, self.gradient, plan)
+        run = program(self.compiled, choice.method, choice.settings, self.gradient, plan)
 
         def again(args: Arguments, t0: Any, y0: Any, ts: Any) -> Solution:
             ts = jnp.atleast_1d(jnp.asarray(ts, self.settings.dtype))
             return solution_of(run(args, t0, ts, y0), ts, args, t0, y0, about)
 
-        about = About(self.compiled, method, reason, self.settings, again)
+        about = About(self.compiled, choice.method, choice.reason, choice.settings, again)
         return about
 
     def __repr__(self) -> str:

@@ -1,0 +1,71 @@
+"""Which engine solves: the native one wherever it can, else Diffrax, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.solve import native
+from hybridode.solve.events import EventPlan
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.raw import Raw
+from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.stiffness import choose_method
+from hybridode.types import FloatArray
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Engine and method of a solve, with the reason in words. `settings` are the caller's with both filled in."""
+
+    settings: Settings
+    reason: str
+
+    @property
+    def method(self) -> str:
+        return self.settings.method
+
+
+def choose(compiled: Compiled, args: Arguments, t0: float, t1: float, settings: Settings, y0: FloatArray | None = None) -> Choice:
+    """Engine and method for a solve from t0 to t1 at these concrete numbers.
+
+    Raises `UsageError` E0840 when the engine or method that was asked for cannot solve this model.
+    """
+    engine, why = engine_for(compiled, settings)
+    method, reason, _ = choose_method(compiled, args, t0, t1, settings, y0)
+    return chosen(engine, method, "; ".join(x for x in (reason, why) if x), settings)
+
+
+def chosen(engine: str, method: str, reason: str, settings: Settings) -> Choice:
+    """The choice of this method, or of the engine's own of its kind."""
+    return Choice(replace(settings, engine=engine, method=native.method_for(method, settings) if engine == "native" else method), reason)
+
+
+def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:
+    """(engine, why not the native one, in words). Raises `UsageError` E0840, see `choose`."""
+    only_native = settings.method != "auto" and "diffrax" not in METHODS[settings.method].engines
+    if settings.engine == "diffrax":
+        if only_native:
+            raise _refused("diffrax", f"method {METHODS[settings.method].title} is the native engine's", 'use engine="native"')
+        return "diffrax", "engine diffrax was asked for"
+    reason = native.cannot_run(compiled, settings)
+    if reason is None:
+        return "native", ""
+    if settings.engine == "native" or only_native:
+        raise _refused("native", reason, 'use engine="auto" or "diffrax"')
+    return "diffrax", f"Diffrax, because {reason}"
+
+
+def _refused(engine: str, reason: str, hint: str) -> UsageError:
+    return UsageError(Diagnostic("E0840", f"the engine {engine} cannot solve this: {reason}", hint=hint))
+
+
+def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str, settings: Settings, gradient: str = "reverse",
+              y0: Any = None, events: EventPlan | None = None) -> Raw:  # fmt: skip
+    """One solve by `settings.engine` (as `choose` filled it in): see `diffrax.integrate`, `native.integrate`."""
+    if settings.engine == "native":
+        return native.integrate(compiled, args, t0, ts, method, settings, gradient, y0)
+    from hybridode.solve import diffrax
+
+    return diffrax.integrate(compiled, args, t0, ts, method, settings, gradient, y0, events)

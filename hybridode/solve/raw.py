@@ -1,0 +1,56 @@
+"""What every engine gives: the raw numbers of one solve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from hybridode.solve import results
+from hybridode.types import Array
+
+
+class Raw(eqx.Module):
+    """What a solve computed. `ys` (T, n) is right-continuous, `ys_left` (T, n) holds the limits from the left (what
+    observations read). After `t_end` both are NaN; `y_end` (n,) is the last accepted state. `result` indexes `RESULTS`."""
+
+    ys: Array
+    ys_left: Array
+    result: Array
+    t_end: Array
+    y_end: Array
+    stats: dict[str, Array]
+
+
+def without_states(start: Array, t0: Array, ts: Array) -> Raw:
+    """A model that has only definitions: there is nothing to solve."""
+    empty, zero = jnp.zeros((len(ts), 0), start.dtype), jnp.array(0)
+    code = jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, results.SUCCESS)
+    return Raw(empty, empty, code, lax.stop_gradient(ts[-1]), start, {"steps": zero, "accepted": zero, "rejected": zero})
+
+
+def finish(raw: Raw, result: Array, t0: Array, ts: Array) -> Raw:
+    """NaN after the end of a failed solve, and NaN derivatives of everything in it."""
+    ok = result == results.SUCCESS
+    t_end = jnp.where(ok, ts[-1], jnp.where((result == results.START) | (result == results.TIMES), t0, raw.t_end))
+    known = ok | ((ts <= t_end) & (result != results.TIMES))
+
+    def shown(ys: Array) -> Array:
+        return _derivative_if(jnp.where(known[:, None], ys, jnp.nan), ok)
+
+    return Raw(shown(raw.ys), shown(raw.ys_left), result, lax.stop_gradient(t_end), _derivative_if(raw.y_end, ok), raw.stats)
+
+
+@jax.custom_jvp
+def _derivative_if(value: Array, ok: Array) -> Array:
+    """The value; its derivative where ok, else NaN: the derivative of a failed solve must never look like one."""
+    return value
+
+
+@_derivative_if.defjvp
+def _derivative_if_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    (value, ok), (change, _) = primals, tangents
+    return value, change * jnp.where(ok, 1.0, jnp.nan).astype(value.dtype)
