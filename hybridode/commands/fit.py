@@ -42,7 +42,7 @@ def fit(model: str, data: str, options: FitOptions, command: str, output: Output
     output.diagnostics(declarations.warnings)
     from hybridode.fit.data import experiments
     from hybridode.fit.run import fit as run_fit
-    from hybridode.report.run_directory import new_directory, write_run
+    from hybridode.report.run_directory import new_directory, remove_if_empty, write_run
     from hybridode.solve.settings import Settings
 
     settings = Settings(**options.settings)
@@ -65,8 +65,7 @@ def fit(model: str, data: str, options: FitOptions, command: str, output: Output
             )
         write_run(run, directory, command)
     finally:
-        if not any(directory.iterdir()):  # nothing came out: an empty folder would look like a run
-            directory.rmdir()
+        remove_if_empty(directory)
     output.data({"ok": run.result["status"] != "failed", "directory": str(directory), "result": run.result})
     output.result(summary(run, directory))
     return {"failed": 3, "interrupted": INTERRUPTED}.get(run.result["status"], 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -23,6 +24,9 @@ OUR_BUG = 70  # sysexits.h EX_SOFTWARE
 def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Runs `hybridode ARGUMENTS` and returns the exit code; every exception ends here."""
     output = Output(json="--json" in arguments)
+    for stream in (sys.stdout, sys.stderr):  # a name in Greek must not end a command on a terminal without Greek
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         # Not through `app()`, which answers interruptions and closed pipes in its own way.
         command = typer.main.get_command(app)

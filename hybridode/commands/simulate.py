@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,8 @@ def simulate(model: str, options: SimulateOptions, output: Output) -> int:
 def _check_times(options: SimulateOptions, at: list[float] | None) -> None:
     if options.to is None and at is None and options.data is None:
         raise UsageError(Diagnostic("E0805", "it is not said how far to simulate", hint="add `--to TIME` or `--at T1,T2,…`"))
+    if options.to is not None and not math.isfinite(options.to):
+        raise UsageError(Diagnostic("E0805", f"--to {options.to} makes no sense", hint="give a finite time"))
     if options.points is not None and options.points < 2:
         raise UsageError(Diagnostic("E0805", f"--points {options.points} makes no sense", hint="at least 2 points"))
     if options.plot is not None and Path(options.plot).suffix.lstrip(".").lower() not in PICTURES:

@@ -206,7 +206,9 @@ def _paint_convergence(axes: Axes, trace: Rows, best: Mapping[str, float]) -> No
             axes.plot(steps[:1], gap[first : first + 1], "|", color=color, ms=9)
             if i == 0:  # upright, since short stages follow closely
                 where = axes.get_xaxis_transform()
-                axes.text(float(steps[0]), 0.98, f" {stages[first]}", transform=where, rotation=90, va="top", fontsize=7, color=MUTED)
+                axes.text(
+                    float(steps[0]), 0.98, f" {stages[first]}", transform=where, rotation=90, va="top", fontsize=7, color=MUTED
+                )
     axes.set_yscale("log")
     axes.set_xlabel("iteration")
     axes.set_ylabel("objective above the best")

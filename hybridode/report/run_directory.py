@@ -76,6 +76,15 @@ def _make_next(parent: Path) -> Path:
         return directory
 
 
+def remove_if_empty(directory: Path) -> None:
+    """Takes an empty directory away, and the `.runs` above it if that is empty too: nothing came out of the run."""
+    if not any(directory.iterdir()):
+        directory.rmdir()
+        parent = directory.parent
+        if parent.suffix == ".runs" and not any(parent.iterdir()):
+            parent.rmdir()
+
+
 def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
     """Writes all files of a run into an existing directory and returns it. `command` is the line that reproduces it."""
     time = run.declarations.time

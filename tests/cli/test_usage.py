@@ -24,6 +24,8 @@ from tests.cli.conftest import ROOT
         (["simulate", "m.ode", "--to", "ten"], "E0801", "'--to'"),
         (["simulate", "m.ode"], "E0805", "--to"),
         (["simulate", "m.ode", "--at", "1,two"], "E0805", "1,two"),
+        (["simulate", "m.ode", "--to", "inf"], "E0805", "finite"),
+        (["fit", "m.ode", "d.csv", "--max-seconds", "-3"], "E0801", "--max-seconds"),
         (["simulate", "m.ode", "--to", "1", "--points", "1"], "E0805", "at least 2"),
         (["simulate", "m.ode", "--to", "1", "--set", "k"], "E0804", "NAME=VALUE"),
         (["simulate", "m.ode", "--to", "1", "--set", "k=1/3"], "E0804", "`1/3` is no number"),
