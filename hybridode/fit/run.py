@@ -179,7 +179,7 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
         weights = scale_networks(d, dataset, curves, {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights)
     choice = _choice(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(
-        compiled, space, d.networks, base, weights, bind_priors(d, space), method, options.settings,
+        compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,
         _plan(compiled, arguments, batch),
         tuple(bool(np.any(np.asarray(c.censored) != 0)) for c in batch.columns),
     )  # fmt: skip
