@@ -67,7 +67,7 @@ def clear() -> int:
 
 def size() -> tuple[int, int]:
     """(number of files, bytes)."""
-    sizes = [_stat(path).st_size for path in _files() if _stat(path) is not None]  # type: ignore[union-attr]
+    sizes = [found.st_size for path in _files() if (found := _stat(path)) is not None]
     return len(sizes), sum(sizes)
 
 

@@ -131,8 +131,7 @@ def replay_driver(n: int, solve: str) -> str:
 
     Without memory for a record all derivatives of the block become NaN (its record then counts as too short).
     """
-    slots, columns = len(SLOTS), len(INFO)
-    return f"""{most_steps(columns)}
+    return f"""{most_steps(len(INFO))}
 declare void @{solve}(ptr)
 declare ptr @malloc(i64)
 declare void @free(ptr)
@@ -149,7 +148,7 @@ recorded:
   call void @all(ptr %job)
   ret void
 again:
-  %part = alloca i64, i64 {slots}, align 8
+  %part = alloca i64, i64 {len(SLOTS)}, align 8
 {slot("%job", "trajectories", "%count")}
   br label %choose
 choose:
@@ -157,7 +156,24 @@ choose:
   %want = phi i64 [ %need, %again ], [ %found, %longer ], [ %want, %through ]
   %left = icmp slt i64 %first, %count
   br i1 %left, label %block, label %end
-block:
+{_memory(n)}
+{_again(solve)}
+replay:
+  call void @all(ptr %part)
+  br label %through
+through:
+  call void @free(ptr %record)
+  call void @free(ptr %ends)
+  %following = add i64 %first, %size
+  br label %choose
+end:
+  ret void
+}}"""
+
+
+def _memory(n: int) -> str:
+    """The next block: as many trajectories as fit into BLOCK_BYTES with some more steps than `want`."""
+    return f"""block:
   %some = udiv i64 %want, 16
   %spare = add i64 %some, 8
   %rows = add i64 %want, %spare
@@ -167,7 +183,7 @@ block:
   %rest = sub i64 %count, %first
   %size = call i64 @llvm.umin.i64(i64 %least, i64 %rest)
   %record_bytes = mul i64 %size, %row_bytes
-  %info_bytes = mul i64 %size, {4 * columns}
+  %info_bytes = mul i64 %size, {4 * len(INFO)}
   %end_bytes = mul i64 %size, {8 * (n + 1)}
   %both = add i64 %info_bytes, %end_bytes
   %record = call ptr @malloc(i64 %record_bytes)
@@ -176,14 +192,18 @@ block:
   %no_record = icmp eq ptr %record, null
   %no_ends = icmp eq ptr %ends, null
   %poor = or i1 %no_record, %no_ends
-  call void @llvm.memcpy.p0.p0.i64(ptr %part, ptr %job, i64 {8 * slots}, i1 false)
+  call void @llvm.memcpy.p0.p0.i64(ptr %part, ptr %job, i64 {8 * len(SLOTS)}, i1 false)
 {put("%part", "trajectories", "%size")}
 {put("%part", "first", "%first")}
   br i1 %poor, label %without, label %solve
 without:
 {put("%part", "capacity", "0")}
-  br label %replay
-solve:
+  br label %replay"""
+
+
+def _again(solve: str) -> str:
+    """The block solved with a record, which is made longer should it take more steps than before."""
+    return f"""solve:
 {put("%part", "seeds", "1")}
 {put("%part", "base", "%first")}
 {put("%part", "capacity", "%rows")}
@@ -202,15 +222,4 @@ longer:
 ready:
 {slot("%job", "seeds", "%seeds")}
 {put("%part", "seeds", "%seeds")}
-  br label %replay
-replay:
-  call void @all(ptr %part)
-  br label %through
-through:
-  call void @free(ptr %record)
-  call void @free(ptr %ends)
-  %following = add i64 %first, %size
-  br label %choose
-end:
-  ret void
-}}"""
+  br label %replay"""
