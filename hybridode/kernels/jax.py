@@ -311,7 +311,13 @@ def _sum(attrs: Any, shape: Shape, dtype: Any) -> Function:
 
 def _matmul(attrs: Any, shape: Shape, dtype: Any) -> Function:
     left, right = attrs
-    return lambda a, b: lax.dot_general(a, b, (((0 if left else 1,), (1 if right else 0,)), ((), ())))
+    return _product(0 if left else 1, 1 if right else 0)
+
+
+def _product(left: int, right: int) -> Function:
+    """Contraction over one axis of each, in full precision (GPUs round float32 operands to 10 bits unless told)."""
+    axes = (((left,), (right,)), ((), ()))
+    return lambda a, b: lax.dot_general(a, b, axes, precision=lax.Precision.HIGHEST)
 
 
 EMIT: dict[str, Emitter] = {
@@ -322,8 +328,8 @@ EMIT: dict[str, Emitter] = {
     "concat": _concat,
     "broadcast": _broadcast,
     "sum": _sum,
-    "matvec": _plain(lambda a, x: lax.dot_general(a, x, (((1,), (0,)), ((), ())))),
-    "matvec_transposed": _plain(lambda a, x: lax.dot_general(a, x, (((0,), (0,)), ((), ())))),
-    "outer": _plain(lambda x, y: lax.dot_general(x, y, (((), ()), ((), ())))),
+    "matvec": _plain(_product(1, 0)),
+    "matvec_transposed": _plain(_product(0, 0)),
+    "outer": _plain(lambda x, y: lax.dot_general(x, y, (((), ()), ((), ())), precision=lax.Precision.HIGHEST)),
     "matmul": _matmul,
 }

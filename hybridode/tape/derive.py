@@ -15,11 +15,17 @@ from hybridode.tape.shapes import Indices, indices
 from hybridode.tape.tape import Tape, TapeBuilder
 
 Node = int
+# Folding reads through these to their operands, so a derivative by such a node would miss what was read past it.
+_TRANSPARENT = frozenset({"const", "concat", "broadcast", "gather", "scatter_add", "neg", "select"})
 
 
 # ---- on nodes -------------------------------------------------------------------------------------------------------
 def tangents(b: TapeBuilder, seeds: Mapping[Node, Node], outputs: Sequence[Node]) -> list[Node | None]:
-    """Tangents of the outputs when the nodes `seeds` have the given tangents (of their shapes); None where zero."""
+    """Tangents of the outputs when the nodes `seeds` have the given tangents (of their shapes); None where zero.
+
+    Seeds are inputs, or nodes that folding does not read through.
+    """
+    _check_opaque(b, seeds)
     found: dict[Node, Node | None] = dict(seeds)
     for n in sorted(_between(b, seeds, outputs)):
         i = b.instructions[n]
@@ -34,7 +40,11 @@ def tangents(b: TapeBuilder, seeds: Mapping[Node, Node], outputs: Sequence[Node]
 
 
 def cotangents(b: TapeBuilder, seeds: Mapping[Node, Node], wrt: Sequence[Node]) -> list[Node | None]:
-    """Cotangents of the nodes `wrt` when the nodes `seeds` have the given cotangents; None where zero."""
+    """Cotangents of the nodes `wrt` when the nodes `seeds` have the given cotangents; None where zero.
+
+    `wrt` are inputs, or nodes that folding does not read through.
+    """
+    _check_opaque(b, wrt)
     dense: dict[Node, Node | None] = dict(seeds)
     # Elements read by gathers are collected and put back at once: a thousand scalars read from one vector are one scatter.
     pieces: dict[Node, list[tuple[Indices, Node]]] = {}
@@ -53,6 +63,13 @@ def cotangents(b: TapeBuilder, seeds: Mapping[Node, Node], wrt: Sequence[Node]) 
             for a, share in zip(i.args, reverse(b, n, cotangent), strict=True):
                 dense[a] = plus(b, dense.get(a), share)
     return [_settled(b, n, dense, pieces) for n in wrt]
+
+
+def _check_opaque(b: TapeBuilder, nodes: Iterable[Node]) -> None:
+    """Differentiate by inputs, or by nodes of operations that no fold reads through."""
+    for n in nodes:
+        op = b.instructions[n].op
+        assert op not in _TRANSPARENT, f"a derivative by a node that folding reads through ({op}): make it an input of a tape"
 
 
 def _settled(

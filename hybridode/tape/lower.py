@@ -12,7 +12,7 @@ from hybridode.expr import Expr, Symbol
 from hybridode.tape.derive import tangents
 from hybridode.tape.shapes import Shape
 from hybridode.tape.tables import Piecewise
-from hybridode.tape.tape import TapeBuilder
+from hybridode.tape.tape import Tape, TapeBuilder
 
 Node = int
 Lowering = Callable[[TapeBuilder, Node], Node]
@@ -114,7 +114,14 @@ def _net_jacobian(b: TapeBuilder, sources: Sources, name: str, args: Sequence[No
 
 def network_jacobian(b: TapeBuilder, network: Lowering, x: Node) -> Node:
     """The derivatives of the outputs by the inputs: flat over (output, input), or over (output, input, evaluation)."""
-    shape = b.shape(x)
+    tape = _jacobian_tape(network, b.shape(x))
+    return b.inline(tape, {"x": x})[tape.output("jacobian")]
+
+
+def _jacobian_tape(network: Lowering, shape: Shape) -> Tape:
+    """By one sweep of tangents for each input."""
+    b = TapeBuilder()
+    x = b.input("x", shape)
     out = network(b, x)
     columns = []
     for j in range(shape[0]):
@@ -125,7 +132,7 @@ def network_jacobian(b: TapeBuilder, network: Lowering, x: Node) -> Node:
     # Columns stand one after the other as (input, output[, evaluation]); the result has outputs first.
     inputs, outputs, k = shape[0], b.shape(out)[0], shape[1] if len(shape) == 2 else 1
     at = [(j * outputs + o) * k + i for o in range(outputs) for j in range(inputs) for i in range(k)]
-    return b.gather(b.concat(columns), at)
+    return b.finish({"jacobian": b.gather(b.concat(columns), at)})
 
 
 _OTHER: dict[str, Callable[[TapeBuilder, Sources, Any, Sequence[Node]], Node]] = {

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from hybridode.tape.print import print_tape
 from hybridode.tape.tape import Tape
 from tests.tape.expressions import LEAVES, expressions
 
+ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(3)
 K = sym("parameter", "k")
 
@@ -203,6 +208,32 @@ def test_the_jacobian_of_a_network_is_its_slope():
         assert found[:, j] == pytest.approx((up - down) / (2 * h), rel=1e-7)
 
 
+@pytest.mark.parametrize("inputs", [1, 2])
+@pytest.mark.parametrize("count", [1, 5])
+def test_slopes_of_networks_of_few_inputs(inputs: int, count: int):
+    """One input is a scalar that folding spreads; elements of a vector are read past it."""
+    net = Network("U", inputs, (), hidden=(3,), positive=True)
+    x, leaves = states(count + 1)
+    arrays = {f"U.{k}": v for k, v in {**random_weights(net), **constants(net)}.items()}
+    places = [x[i : i + inputs] for i in range(count)]
+    value = build({"f": [node("out", (node("net", p, "U"),), 0) for p in places]}, leaves, networks={"U": lower(net)})
+    slopes = [node("out", (node("net_jacobian", p, "U"),), j) for p in places for j in range(inputs)]
+    y = np.arange(1.0, count + 2)
+    bumps = 1e-6 * np.eye(count + 1)
+    expected = []
+    for i in range(count):
+        for j in range(inputs):
+            up, down = (interpret(value, {"y": y + s * bumps[i + j], **arrays})["f"][i] for s in (1, -1))
+            expected.append((up - down) / 2e-6)
+    for grouped in (True, False):
+        found = interpret(build({"f": slopes}, leaves, networks={"U": lower(net)}, grouped=grouped), {"y": y, **arrays})["f"]
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-8)
+
+
+def random_weights(net: Network) -> dict[str, np.ndarray]:
+    return {name: RNG.normal(size=a.shape) for name, a in initialise(net).items()}
+
+
 def test_tables_and_their_slopes():
     table = Table("g", ("x",), ((0.0, 1.0, 3.0),), (1.0, 2.0, -1.0), "cubic")
     x, leaves = states(8)
@@ -236,6 +267,23 @@ def test_constants_symbols_and_repeated_outputs():
 def test_the_same_tape_every_time():
     es, leaves, definitions = reactions(50, 80)
     assert build({"f": es}, leaves, definitions) == build({"f": es}, leaves, definitions)
+
+
+def test_the_same_tape_in_every_process():
+    """Also where Python hashes text differently."""
+    code = (
+        "from tests.tape.test_build import *; from tests.tape.test_guard import *;"
+        "from hybridode.tape.guard import guard; from hybridode.tape.print import print_tape;"
+        "es, leaves, definitions = reactions(30, 45);"
+        "es = es + [make(s) for make, *_ in BRANCHES.values() for s in es[:5]];"
+        "print(print_tape(guard(build({'f': es}, leaves, definitions))))"
+    )
+    texts = []
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=ROOT)
+        texts.append(run.stdout)
+    assert texts[0] == texts[1] and texts[0].count("\n") > 100
 
 
 def test_small_powers_are_products():

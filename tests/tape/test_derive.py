@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hybridode.expr import Expr
 from hybridode.tape.build import build
-from hybridode.tape.derive import forward, reverse
+from hybridode.tape.derive import cotangents, forward, reverse, tangents
 from hybridode.tape.interpret import interpret
 from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.tape.verify import verify
@@ -176,6 +176,16 @@ def test_what_does_not_depend_has_derivative_zero():
     back = interpret(reverse(tape, ["x", "y"], ["g"]), {"y": [0.0, 1.0], "x": [0.0, 0.0], "g.bar": [1.0, 1.0]})
     assert back["y.bar"].tolist() == [0.0, 0.0] and back["x.bar"].tolist() == [0.0, 0.0]
     assert interpret(forward(tape, ["y"], ["f"], values=False), {})["f.dot"].tolist() == [0.0, 0.0]
+
+
+def test_a_derivative_by_a_node_that_folding_reads_through_is_refused():
+    b = TapeBuilder()
+    x = b.concat([b.input("a"), b.input("c")])
+    f = b.make("sin", b.element(x, 0))  # reads the input `a`, not the concatenation
+    with pytest.raises(AssertionError, match="folding reads through"):
+        cotangents(b, {f: b.const(1.0)}, [x])
+    with pytest.raises(AssertionError, match="folding reads through"):
+        tangents(b, {x: b.constant([1.0, 0.0])}, [f])
 
 
 def test_one_value_that_is_two_outputs_gets_both_cotangents():
