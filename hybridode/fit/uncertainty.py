@@ -77,7 +77,7 @@ def uncertainty(space: ParameterSpace, z: np.ndarray, fisher: np.ndarray) -> Unc
             reasons[i] = f"at its {bound} bound"
     half = Z95 * np.sqrt(variance)
     slope = _slope(space, z)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         lower, upper = space.vector(z - half), space.vector(z + half)
     return Uncertainty(np.abs(slope) * np.sqrt(variance), lower, upper, tuple(bounds), tuple(reasons))
 
