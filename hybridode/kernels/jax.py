@@ -23,6 +23,7 @@ from hybridode.tape.meaning import power_series_terms, series_radius
 from hybridode.tape.ops import OPS
 from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape, TapeBuilder
+from hybridode.tape.verify import verify
 
 Function = Callable[..., Any]
 Emitter = Callable[[Any, Shape, Any], Function]
@@ -33,7 +34,7 @@ def emit(tape: Tape) -> Callable[[Mapping[str, Any]], dict[str, Array]]:
 
     The dtype is that of the inputs promoted to a float; of a tape without inputs JAX's default.
     """
-    tape = guard(tape)
+    tape = verify(guard(tape))
     k = len(tape.inputs)
 
     def function(inputs: Mapping[str, Any]) -> dict[str, Array]:

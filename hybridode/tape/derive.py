@@ -13,6 +13,7 @@ from hybridode.tape.linear import plus
 from hybridode.tape.ops import OPS
 from hybridode.tape.shapes import Indices, indices
 from hybridode.tape.tape import Tape, TapeBuilder
+from hybridode.tape.verify import verify
 
 Node = int
 # Folding reads through these to their operands, so a derivative by such a node would miss what was read past it.
@@ -117,7 +118,7 @@ def forward(tape: Tape, wrt: Sequence[str], outputs: Sequence[str] | None = None
     results = {name: n for name, n in zip(chosen, sinks, strict=True) if values}
     for name, n, tangent in zip(chosen, sinks, tangents(b, seeds, sinks), strict=True):
         results[f"{name}.dot"] = _or_zero(b, tangent, n)
-    return b.finish(results)
+    return verify(b.finish(results))
 
 
 def reverse(tape: Tape, wrt: Sequence[str], outputs: Sequence[str] | None = None, values: bool = False) -> Tape:
@@ -138,7 +139,7 @@ def reverse(tape: Tape, wrt: Sequence[str], outputs: Sequence[str] | None = None
     sources = [(i.name, nodes[k]) for k, i in enumerate(tape.inputs) if i.name in wrt]
     for (name, n), cotangent in zip(sources, cotangents(b, seeds, [n for _, n in sources]), strict=True):
         results[f"{name}.bar"] = _or_zero(b, cotangent, n)
-    return b.finish(results)
+    return verify(b.finish(results))
 
 
 def _or_zero(b: TapeBuilder, x: Node | None, like: Node) -> Node:

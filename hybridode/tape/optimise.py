@@ -10,6 +10,7 @@ import numpy as np
 from hybridode.tape.ops import OPS
 from hybridode.tape.shapes import size
 from hybridode.tape.tape import Instruction, Tape, TapeBuilder
+from hybridode.tape.verify import verify
 
 Node = int
 Live = np.ndarray  # boolean, flat: which elements are read
@@ -17,7 +18,7 @@ Live = np.ndarray  # boolean, flat: which elements are read
 
 def optimise(tape: Tape) -> Tape:
     """The same outputs from fewer instructions; values change by nothing."""
-    return rebuilt(_narrowed(rebuilt(tape)))
+    return verify(rebuilt(_narrowed(rebuilt(tape))))
 
 
 def rebuilt(tape: Tape) -> Tape:
