@@ -158,6 +158,7 @@ class _Solve(LaneLoop):
         h_next = self.minimum(w.mul(h, factor), self.largest)
         tiny = w.mul(self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new)), self.const(1e-15))
         stuck = w.logic("and", bad, w.compare("ole", h_next, self.maximum(tiny, self.const(1e-290))))
+        stuck = w.logic("or", stuck, w.logic("and", ok, w.compare("ole", t_new, now["t"])))  # a step that time cannot resolve
         status = self.select_integer(finished, self.integers(DONE), now["status"])
         why = self.select_integer(w.compare("uno", error, error), self.integers(NON_FINITE), self.integers(UNDERFLOW))
         new = {
