@@ -282,7 +282,7 @@ def _finish(
     declarations: Declarations, dataset: Dataset, prepared: _Prepared, found: list[StartResult], early: str, options: _Options,
     recorder: Recorder,
 ) -> FitRun:  # fmt: skip
-    objective, k = prepared.objective, prepared.objective.n_parameters
+    objective = prepared.objective
     best = best_of(found)
     theta = found[0].theta if best is None else best.theta
     status, reason = _status(found, best, early)
@@ -302,7 +302,8 @@ def _finish(
         "parameters": results.parameter_entries(dataset.declarations, table),
         "networks": results.network_entries(objective.networks, weights),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
-        "settings": {"engine": objective.settings.engine, "method": objective.method, "gradient": "forward" if len(theta) == k else "reverse",
+        "settings": {"engine": objective.settings.engine, "method": objective.method,
+                     "gradient": "forward" if len(theta) <= FISHER_MOST else "reverse",
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
                  "unmatched": list(dataset.unmatched)},

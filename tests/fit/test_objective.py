@@ -75,8 +75,8 @@ def test_fisher_matrix_is_the_sum_over_records_of_scipys_sensitivities(precise):
 
     def log_medians(z):
         a, b, c, e, _, _, h0, l0 = objective.space.vector(z)
-        s = scipy.integrate.solve_ivp(lambda t, y: [a * y[0] - b * y[0] * y[1], e * y[0] * y[1] - c * y[1]], (t[0], t[-1]), [h0, l0],
-                                      "DOP853", t, rtol=1e-11, atol=1e-12)  # fmt: skip
+        rates = lambda t, y: [a * y[0] - b * y[0] * y[1], e * y[0] * y[1] - c * y[1]]  # noqa: E731
+        s = scipy.integrate.solve_ivp(rates, (t[0], t[-1]), [h0, l0], "DOP853", t, rtol=1e-11, atol=1e-12)
         assert s.success
         return np.log(s.y)
 
