@@ -15,6 +15,7 @@ from hybridode.errors import Diagnostic, UsageError
 from hybridode.solve import results
 from hybridode.solve.control import controller
 from hybridode.solve.events import EventPlan, occurrences, plan_events, state_after
+from hybridode.solve.guards import guarded
 from hybridode.solve.implicit import implicit_solver
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw, finish, without_states
@@ -51,6 +52,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     dtype = jnp.result_type(args.parameters)
     t0, ts = jnp.asarray(t0, dtype), jnp.asarray(ts, dtype)
     plan = plan_events(compiled, args, t0, ts[-1]) if events is None and compiled.events is not None else events
+    args, t0, ts, y0 = guarded((args, t0, ts, y0), gradient)
     args = jax.tree_util.tree_map(jnp.asarray, args).at_start(t0)
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
@@ -63,7 +65,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     else:
         raw = _segments(compiled, segment, args, t0, ts, start, plan)
     result = jnp.where(jnp.all(jnp.isfinite(start)), raw.result, results.START)
-    return finish(raw, jnp.where(backward, results.TIMES, result), t0, ts)
+    return guarded(finish(raw, jnp.where(backward, results.TIMES, result), t0, ts), gradient)
 
 
 def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, method: str, settings: Settings, gradient: str,

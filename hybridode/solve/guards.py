@@ -1,8 +1,8 @@
 """The wrong kind of derivative raises our error, in our words, also under jit.
 
 Diffrax's reverse mode cannot be differentiated forwards, nor its forward mode backwards, and JAX's messages about it name
-neither the solver nor the remedy. So the numbers that go into a solve pass through an identity of ours whose derivative
-knows what may become of it:
+neither the solver nor the remedy. So the numbers that go into a solve and come out of it pass through an identity of ours
+whose derivative knows what may become of it (forward mode meets it on the way in, reverse mode on the way back from the end):
 
 * `gradient="reverse"` (and "adjoint"): the tangent goes through a linear primitive that can only be transposed. Reverse mode
   transposes it and never evaluates it; forward mode has to evaluate or lower it, and gets the error.
@@ -48,7 +48,9 @@ def _linear(name: str, evaluate: Callable[..., Any], transpose: Callable[..., An
     primitive.def_impl(evaluate)
     primitive.def_abstract_eval(_pass)
     ad.deflinear2(primitive, lambda cotangent, x: [transpose(cotangent)])
-    batching.primitive_batchers[primitive] = lambda args, dims: (primitive.bind(*args), dims[0])
+    # Reverse mode maps only what it has transposed: a tangent that is mapped belongs to forward mode (jacfwd).
+    mapped = (lambda args, dims: (primitive.bind(*args), dims[0])) if evaluate is _pass else evaluate
+    batching.primitive_batchers[primitive] = mapped
     mlir.register_lowering(primitive, (lambda ctx, x: [x]) if evaluate is _pass else evaluate)
     return primitive
 

@@ -19,7 +19,6 @@ from hybridode.solve import native
 from hybridode.solve.defaults import build_inputs, unknown_name, with_parameters
 from hybridode.solve.engines import choose, integrate
 from hybridode.solve.events import EventPlan, plan_events
-from hybridode.solve.guards import guarded
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw
 from hybridode.solve.settings import Settings
@@ -202,8 +201,6 @@ class Solver:
         ts = jnp.atleast_1d(jnp.asarray(ts, self.settings.dtype))
         t0 = jnp.asarray(t0, self.settings.dtype)
         given = {**self.start, **given}
-        if about.settings.engine == "diffrax":  # native solves have all derivatives in every mode
-            args, t0, ts, given = guarded((args, t0, ts, given), self.gradient)
         y0 = None
         if given:
             y0 = self.compiled.start(t0, args.at_start(t0))

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from hybridode.errors import UsageError
+from hybridode.solve.diffrax import integrate
 from hybridode.solve.guards import guarded
+from hybridode.solve.problem import Arguments
+from hybridode.solve.settings import Settings
+from tests.solve.standin import compiled
 
 X = np.array([1.0, 2.0])
 MANY = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -82,3 +86,35 @@ def test_values_pass_unchanged(mode):
     np.testing.assert_allclose(jax.vmap(f)(MANY), [9.0, 91.0])
     tree = guarded({"a": np.float32(1.5), "i": 3, "none": None}, mode)
     assert tree["a"].dtype == np.float32 and tree["i"] == 3 and tree["none"] is None
+
+
+# ---- the same around a real solve, whose own errors must not come first ---------------------------------------------
+WRONG = {
+    "reverse": {
+        "jacfwd": lambda f: jax.jacfwd(f)(0.5),
+        "jit jacfwd": lambda f: jax.jit(jax.jacfwd(f))(0.5),
+        "jit jvp": lambda f: jax.jit(lambda k: jax.jvp(f, (k,), (1.0,))[1])(0.5),
+        "jit vmap jacfwd": lambda f: jax.jit(jax.vmap(jax.jacfwd(f)))(X),
+        "hessian": lambda f: jax.hessian(f)(0.5),
+    },
+    "forward": {
+        "grad": lambda f: jax.grad(f)(0.5),
+        "jit grad": lambda f: jax.jit(jax.grad(f))(0.5),
+        "vmap grad": lambda f: jax.vmap(jax.grad(f))(X),
+        "grad vmap": lambda f: jax.grad(lambda x: jnp.sum(jax.vmap(f)(x)))(X),
+    },
+}
+WRONG["adjoint"] = {name: WRONG["reverse"][name] for name in ("jacfwd", "jit jacfwd")}
+
+
+@pytest.mark.parametrize(("mode", "how"), [(mode, how) for mode in WRONG for how in WRONG[mode]])
+def test_around_a_solve(mode, how):
+    model = compiled(lambda t, y, args: -args.parameters[0] * y, [1.0], [0.5])
+
+    def value(k):
+        args = Arguments(jnp.reshape(k, (1,)), {}, model.arguments().signals, np.zeros(0))
+        return integrate(model, args, 0.0, np.array([0.0, 1.0]), "tsit5", Settings(), mode).ys[-1, 0]
+
+    with pytest.raises(UsageError) as error:
+        jax.block_until_ready(WRONG[mode][how](value))
+    assert error.value.diagnostics[0].code == ("E0827" if mode == "forward" else "E0826")

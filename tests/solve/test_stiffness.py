@@ -88,8 +88,7 @@ def test_stiff_with_jumping_inputs_avoids_stages_past_the_end_of_a_step():
 
 def test_at_statements_are_followed():
     """The start is at rest; only the dose makes the fast decay visible."""
-    model = ho.parse(
-        "model s\nstate x = 0\nstate n = 0\nx' = -1e5*n*x + n*sin(t)\nn' = 0\nat 1 { n := 1; x := 1 }\n".replace("; ", "\n")
-    )
+    rates = "x' = -1e5*n*x + n*sin(t)\nn' = 0\n"
+    model = ho.parse(f"model s\nstate x = 0\nstate n = 0\n{rates}at 1 {{\n n := 1\n x := 1\n}}\n")
     method, _, found = choose_method(model.compiled(), model.compiled().arguments(), 0.0, 10.0, Settings())
     assert method == "kvaerno5" and found["spectral_radius"] == pytest.approx(1e5)
