@@ -57,7 +57,7 @@ def test_lynx_and_hare_against_scipy() -> None:
 def test_epidemic_conserves_boys_and_peaks_where_it_must() -> None:
     sol = ho.load(EXAMPLES / "influenza_sir" / "influenza_sir.ode").simulate(to=60, points=601, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(sol["S + I + R"], 763, rtol=1e-9)
-    # dI/dt = 0 where S = N/R0; beyond the end s = exp(-R0 (1 - s)) holds for the share that escapes (Kermack and McKendrick 1927).
+    # dI/dt = 0 where S = N/R0; beyond the end s = exp(-R0 (1 - s)) holds (Kermack and McKendrick 1927).
     peak = int(np.argmax(sol["I"]))
     assert sol["S"][peak] == pytest.approx(763 / 3.6, rel=0.05)
     share = sol["S"][-1] / 763

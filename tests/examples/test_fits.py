@@ -1,0 +1,75 @@
+"""The examples fitted by their commands, as README shows them (minutes: run with -m slow)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.stats import nbinom
+
+import hybridode.api as ho
+from hybridode.cli import main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = pytest.mark.slow
+
+
+def fitted(folder: Path, example: str, model: str, data: str, *options: str) -> tuple[Path, dict]:
+    shutil.copytree(EXAMPLES / example, folder / example)
+    assert main(["fit", str(folder / example / model), str(folder / example / data), *options]) == 0
+    (run,) = (folder / example).glob("*.runs/001")
+    return run, json.loads((run / "result.json").read_text(encoding="utf-8"))
+
+
+def test_hybrid_lynx_and_hare(tmp_path: Path) -> None:
+    run, result = fitted(tmp_path, "lynx_hare", "lynx_hare_hybrid.ode", "pelts.csv", "--hold-out", "last:5")
+    assert result["status"] == "converged"
+    # The forecast is better than that of the mean of the years before (in the same log-normal terms).
+    data = pd.read_csv(EXAMPLES / "lynx_hare" / "pelts.csv", comment="#")
+    known, later = np.log(data[data["year"] <= 1915]), np.log(data[data["year"] > 1915])
+    scores = []
+    for column in ("hare", "lynx"):
+        m, s = known[column].mean(), known[column].std()
+        z = (later[column] - m) / s
+        scores.append((-0.5 * z**2 - np.log(s) - 0.5 * np.log(2 * np.pi) - later[column]).mean())
+    assert result["hold_out"]["log_score"] > np.mean(scores)
+    # What was written computes what was fitted, networks included.
+    curve = pd.read_csv(run / "predictions.csv").query("kind == 'curve' and column == 'lynx'")
+    sol = ho.load(run / "fitted.ode").simulate(at=curve["time"].to_numpy(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(sol.observed["lynx"], curve["location"], rtol=1e-3)
+    assert "NN_hare" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_influenza_is_the_optimum_that_scipy_finds(tmp_path: Path) -> None:
+    from scipy.integrate import solve_ivp
+
+    _, result = fitted(tmp_path, "influenza_sir", "influenza_sir.ode", "boarding_school.csv")
+    data = pd.read_csv(EXAMPLES / "influenza_sir" / "boarding_school.csv", comment="#")
+
+    def loss(z: np.ndarray) -> float:
+        beta, gamma, k, start = np.exp(z)
+        flow = lambda t, u: [-beta * u[0] * u[1] / 763, beta * u[0] * u[1] / 763 - gamma * u[1]]  # noqa: E731
+        sol = solve_ivp(flow, (0, 13), [763 - start, start], t_eval=data["day"], rtol=1e-10, atol=1e-10)
+        return -nbinom.logpmf(data["in_bed"], k, k / (k + sol.y[1])).sum()
+
+    found = minimize(
+        loss, np.log([1.9, 0.5, 15, 1.8]), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 4000}
+    )
+    assert found.success
+    assert result["objective"]["nll"] == pytest.approx(found.fun, abs=1e-4)
+    np.testing.assert_allclose(
+        [result["parameters"][n]["value"] for n in ("beta", "gamma", "k", "I0")], np.exp(found.x), rtol=1e-3
+    )
+
+
+def test_interactions_are_found(tmp_path: Path) -> None:
+    run, result = fitted(tmp_path, "lotka_volterra_ude", "lotka_volterra_ude.ode", "data.csv")
+    assert result["status"] == "converged"
+    sol = ho.load(run / "fitted.ode").simulate(to=3, points=301)
+    for learnt, truth in (("interaction_x", "-0.9*x*y"), ("interaction_y", "0.8*x*y")):
+        assert np.sqrt(np.mean((sol[learnt] - sol[truth]) ** 2)) < 0.03 * np.max(np.abs(sol[truth]))
