@@ -1,0 +1,92 @@
+"""Single solves of published problems by every solver at many tolerances: work-precision curves."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+
+from tests.benchmarks.measure import Effort, Timing, interleaved
+from tests.benchmarks.peers import peers
+from tests.benchmarks.peers.peer import CannotSolve, Peer, Runner
+from tests.benchmarks.tables.single_report import draw, goals, write
+from tests.benchmarks.tables.table import Data, Table
+from tests.problems import NONSTIFF, STIFF, Problem, problems
+
+SLOW_FAMILIES = {"torchdiffeq": ("lotka_volterra",)}  # family → the problems that it can do in reasonable time
+
+
+def measure(effort: Effort, stiff: bool) -> Data:
+    """{"problems": {problem: {solver: {"family", "points": [{rtol, error, seconds, least}], "note"}}}}"""
+    chosen = STIFF if stiff else NONSTIFF
+    return {"stiff": stiff, "problems": {name: measure_problem(problems()[name], peers(stiff), effort) for name in chosen}}
+
+
+def measure_problem(problem: Problem, solvers: list[Peer], effort: Effort) -> Data:
+    """All solvers on one problem."""
+    rows: Data = {}
+    runners: dict[str, tuple[str, float, float, Runner]] = {}
+    for peer in solvers:
+        rows[peer.name] = {"family": peer.family, "points": [], "note": peer.missing or ""}
+        if problem.name not in SLOW_FAMILIES.get(peer.family, (problem.name,)):
+            rows[peer.name]["note"] = "too slow to be measured here"
+        if not rows[peer.name]["note"]:
+            found, rows[peer.name]["note"] = accuracies(problem, peer, effort)
+            runners |= {f"{peer.name} {rtol:g}": (peer.name, rtol, error, run) for rtol, error, run in found}
+    by_tolerance = dict(sorted(runners.items(), key=lambda item: -item[1][1]))
+    times = interleaved({key: run for key, (*_, run) in by_tolerance.items()}, effort)
+    for key, (name, rtol, error, _) in by_tolerance.items():
+        rows[name]["points"].append(point(rtol, error, times[key]))
+    return rows
+
+
+def point(rtol: float, error: float, timing: Timing) -> Data:
+    return {"rtol": rtol, "error": error, "seconds": timing.median, "least": timing.least, "rounds": timing.rounds}
+
+
+def accuracies(problem: Problem, peer: Peer, effort: Effort) -> tuple[list[tuple[float, float, Runner]], str]:
+    """[(rtol, error, runner)] where the solver arrives, and what went wrong elsewhere."""
+    found: list[tuple[float, float, Runner]] = []
+    failures = []
+    try:
+        at = peer.prepare(problem)
+    except Exception as error:  # a peer may fail in any way: it is a row that says so
+        return [], f"{type(error).__name__}: {first_line(error)}"
+    for rtol in effort.tolerances:
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                run = at(rtol, rtol * problem.scale)
+                run()
+                began = time.perf_counter()
+                error = problem.error(run())
+                spent = time.perf_counter() - began
+        except CannotSolve as failure:
+            failures.append(f"{rtol:.0e}: {first_line(failure)}")
+            continue
+        except Exception as failure:
+            failures.append(f"{rtol:.0e}: {type(failure).__name__}: {first_line(failure)}")
+            continue
+        if not math.isfinite(error):
+            failures.append(f"{rtol:.0e}: did not arrive")
+            continue
+        found.append((rtol, error, run))
+        if spent > effort.longest:
+            failures.append(f"finer than {rtol:.0e}: too slow to be measured")
+            break
+    return found, "; ".join(failures)
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:160]
+
+
+def table(name: str, title: str, stiff: bool) -> Table:
+    return Table(name, title, partial(measure, stiff=stiff), write, goals, draw)
+
+
+STIFF_TABLE = table("stiff", "Stiff problems, single solves", True)
+NONSTIFF_TABLE = table("nonstiff", "Problems that are not stiff, single solves", False)
