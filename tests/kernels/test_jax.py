@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import Array
 
 from hybridode.declarations import Network, Table
 from hybridode.expr import Expr
@@ -22,7 +24,7 @@ from hybridode.tape.derive import forward, reverse
 from hybridode.tape.interpret import interpret
 from hybridode.tape.ops import OPS
 from hybridode.tape.tables import piecewise
-from hybridode.tape.tape import TapeBuilder
+from hybridode.tape.tape import Tape, TapeBuilder
 from tests.tape.cases import ATTRS, EDGES, points
 from tests.tape.expressions import LEAVES, expressions
 from tests.tape.test_build import reactions
@@ -46,23 +48,90 @@ def vectors(op: str) -> dict[str, np.ndarray]:
     return {f"x{j}": np.array(column) for j, column in enumerate(zip(*points(op), strict=True))}
 
 
-@pytest.mark.parametrize("op", REAL)
-def test_values_of_every_operation(op: str):
+def together(jobs: dict[Any, tuple[Callable[..., Any], Any]]) -> dict[Any, Any]:
+    """Results of many functions from one compilation (each by itself would take seconds in all)."""
+    keys, given = list(jobs), [args for _, args in jobs.values()]
+    with jax.enable_x64(True):
+        program = jax.jit(lambda given: [jobs[k][0](*g) for k, g in zip(keys, given, strict=True)])
+        # Run once: LLVM's expensive passes would be most of the time.
+        results = program.lower(given).compile({"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True})(
+            given
+        )
+    return dict(zip(keys, results, strict=True))
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[tuple[str, type], Array]:
+    """Every operation at its points, in both precisions."""
+    jobs = {}
+    for op in REAL:
+        for dtype in (np.float64, np.float32):
+            inputs = {k: v.astype(dtype) for k, v in vectors(op).items()}
+            jobs[op, dtype] = (lambda v, f=emit(at_points(op)): f(v)["f"], (inputs,))
+    return together(jobs)
+
+
+@pytest.fixture(scope="module")
+def slopes() -> dict[str, Any]:
+    """Every operation: gradient, derivative along ones, gradient of that."""
+    jobs = {}
+    for op in REAL:
+
+        def derivatives(v: dict[str, Any], op: str = op) -> Any:
+            f = emit(at_points(op))
+            total = lambda v: f(v)["f"].sum()  # noqa: E731
+            along = lambda v: jax.jvp(total, (v,), ({k: jnp.ones_like(x) for k, x in v.items()},))[1]  # noqa: E731
+            return jax.grad(total)(v), along(v), jax.grad(along)(v)
+
+        jobs[op] = (derivatives, (vectors(op),))
+    return together(jobs)
+
+
+@pytest.fixture(scope="module")
+def edges() -> list[Any]:
+    """Value and gradient of every edge case."""
+    jobs = {}
+    for k, (op, args, _, _) in enumerate(EDGES):
+        function = emit(single(op, len(args)))
+        jobs[k] = (jax.value_and_grad(lambda v, f=function: f(v)["f"]), (named(args),))
+    return list(together(jobs).values())
+
+
+@pytest.fixture(scope="module")
+def branches() -> dict[tuple[str, bool], Any]:
+    """Every case of branches: value, gradient, second derivative along ones."""
+    jobs = {}
+    for name, (make, x, _, _) in BRANCHES.items():
+        for grouped in (False, True):
+            function = emit(build({"f": [make(s) for s in (XS if grouped else XS[:1])]}, BRANCH_LEAVES, grouped=grouped))
+
+            def derivatives(y: Any, p: Any, f: Callable[..., Any] = function) -> Any:
+                total = lambda y, p: f({"y": y, "p": p})["f"].sum()  # noqa: E731
+                second = jax.jvp(jax.grad(total), (y, p), (jnp.ones_like(y), jnp.ones_like(p)))[1]
+                return total(y, p), jax.grad(total, (0, 1))(y, p), second
+
+            jobs[name, grouped] = (derivatives, (np.full(N, x), np.array([2.0])))
+    return together(jobs)
+
+
+def at_points(op: str) -> Tape:
     inputs = vectors(op)
-    tape = single(op, len(inputs), inputs["x0"].shape)
-    expected = interpret(tape, inputs)["f"]
-    found = jax.jit(emit(tape))(inputs)["f"]
+    return single(op, len(inputs), inputs["x0"].shape)
+
+
+@pytest.mark.parametrize("op", REAL)
+def test_values_of_every_operation(op: str, values: dict[tuple[str, type], Array]):
+    expected = interpret(at_points(op), vectors(op))["f"]
+    found = values[op, np.float64]
     assert found.dtype == jnp.float64
     scale = np.maximum(1e-300, np.abs(expected))
     assert np.max(np.abs(found - expected) / scale) <= LOOSE.get(op, 1e-14), (found, expected)
 
 
 @pytest.mark.parametrize("op", REAL)
-def test_values_in_single_precision(op: str):
-    inputs = {k: v.astype(np.float32) for k, v in vectors(op).items()}
-    tape = single(op, len(inputs), inputs["x0"].shape)
-    expected = interpret(tape, inputs)["f"]
-    found = emit(tape)(inputs)["f"]
+def test_values_in_single_precision(op: str, values: dict[tuple[str, type], Array]):
+    expected = interpret(at_points(op), {k: v.astype(np.float32) for k, v in vectors(op).items()})["f"]
+    found = values[op, np.float32]
     assert found.dtype == jnp.float32
     tolerance = 2e-4 if op in LOOSE or op in ("tan", "acosh", "atanh", "log1p") else 4e-6
     zeros = ("log", "log2", "log10", "mod", "lgamma", "digamma")
@@ -70,21 +139,12 @@ def test_values_in_single_precision(op: str):
 
 
 @pytest.mark.parametrize("op", REAL)
-def test_derivatives_of_every_operation(op: str):
+def test_derivatives_of_every_operation(op: str, slopes: dict[str, Any]):
     """JAX's forward and reverse mode through the emitted code, and both once more on their derivative."""
-    inputs = vectors(op)
-    tape = single(op, len(inputs), inputs["x0"].shape)
+    inputs, tape = vectors(op), at_points(op)
     names = list(inputs)
     bars = interpret(reverse(tape, names), {**inputs, "f.bar": np.ones_like(inputs["x0"])})
-    direction = {k: np.ones_like(v) for k, v in inputs.items()}
-
-    @jax.jit
-    def derivatives(v):
-        total = lambda v: emit(tape)(v)["f"].sum()  # noqa: E731
-        slope = lambda v: jax.jvp(total, (v,), (direction,))[1]  # noqa: E731
-        return jax.grad(total)(v), slope(v), jax.grad(slope)(v)
-
-    gradient, slope, curvature = derivatives(inputs)
+    gradient, slope, curvature = slopes[op]
     for name in names:
         np.testing.assert_allclose(gradient[name], bars[f"{name}.bar"], rtol=max(1e-12, 5 * LOOSE.get(op, 0)), atol=1e-15)
     assert slope == pytest.approx(sum(float(np.sum(bars[f"{n}.bar"])) for n in names), rel=1e-11, abs=1e-13)
@@ -97,30 +157,22 @@ def test_derivatives_of_every_operation(op: str):
                 np.testing.assert_allclose(curvature[name], expected[f"{name}.bar"], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(("op", "args", "value", "partials"), EDGES)
-def test_edges(op: str, args: tuple[float, ...], value: float, partials: tuple[float, ...]):
-    function = emit(single(op, len(args)))
-    found = float(function(named(args))["f"])
-    assert found == pytest.approx(value, rel=1e-14, abs=1e-300)
-    gradient = jax.grad(lambda v: function(v)["f"])({k: jnp.asarray(v) for k, v in named(args).items()})
+@pytest.mark.parametrize("k", range(len(EDGES)), ids=[f"{op}{args}" for op, args, _, _ in EDGES])
+def test_edges(k: int, edges: list[Any]):
+    _, _, value, partials = EDGES[k]
+    found, gradient = edges[k]
+    assert float(found) == pytest.approx(value, rel=1e-14, abs=1e-300)
     for j, expected in enumerate(partials):
-        assert float(gradient[f"x{j}"]) == pytest.approx(expected, rel=1e-12, abs=1e-300), (op, j)
+        assert float(gradient[f"x{j}"]) == pytest.approx(expected, rel=1e-12, abs=1e-300), j
 
 
 @pytest.mark.parametrize("name", BRANCHES)
 @pytest.mark.parametrize("grouped", [False, True])
-def test_gradients_come_from_the_taken_branch(name: str, grouped: bool):
-    make, x, value, slope = BRANCHES[name]
-    function = emit(build({"f": [make(s) for s in XS]}, BRANCH_LEAVES, grouped=grouped))
-
-    @jax.jit
-    def derivatives(y, p):
-        total = lambda y, p: function({"y": y, "p": p})["f"].sum()  # noqa: E731
-        return total(y, p), jax.grad(total, (0, 1))(y, p), jax.jvp(jax.grad(total), (y, p), (jnp.ones(N), jnp.ones(1)))[1]
-
-    total, (by_y, by_p), second = derivatives(jnp.full(N, x), jnp.array([2.0]))
-    assert total == pytest.approx(N * value)
-    assert np.asarray(by_y) == pytest.approx(slope)
+def test_gradients_come_from_the_taken_branch(name: str, grouped: bool, branches: dict[tuple[str, bool], Any]):
+    _, _, value, slope = BRANCHES[name]
+    total, (by_y, by_p), second = branches[name, grouped]
+    assert total == pytest.approx(N * value if grouped else value)
+    assert np.asarray(by_y) == pytest.approx([slope] * N if grouped else [slope] + [0.0] * (N - 1))
     assert np.isfinite(by_p).all() and np.isfinite(second).all()
 
 
@@ -134,20 +186,33 @@ def test_gradients_through_derived_tapes_are_as_safe():
         assert np.asarray(back) == pytest.approx(slope)
 
 
-@pytest.mark.parametrize("name", STRUCTURAL)
-def test_structural_operations(name: str):
-    shapes, make, expected = STRUCTURAL[name]
+@pytest.fixture(scope="module")
+def structural() -> dict[str, Any]:
+    """Every structural case: its tape, inputs and cotangent, and from JAX the value and the gradient."""
     rng = np.random.default_rng(1)
-    b = TapeBuilder()
-    tape = b.finish({"f": make(b, [b.input(k, s) for k, s in shapes.items()])})
-    inputs = {k: rng.normal(size=s) for k, s in shapes.items()}
-    function = jax.jit(emit(tape))
-    assert function(inputs)["f"] == pytest.approx(np.asarray(expected(*inputs.values())), rel=1e-14)
-    seed = rng.normal(size=tape.shape(tape.output("f")))
+    cases, jobs = {}, {}
+    for name, (shapes, make, _) in STRUCTURAL.items():
+        b = TapeBuilder()
+        tape = b.finish({"f": make(b, [b.input(k, s) for k, s in shapes.items()])})
+        inputs = {k: rng.normal(size=s) for k, s in shapes.items()}
+        seed = rng.normal(size=tape.shape(tape.output("f")))
+
+        def both(v: Any, seed: Any, tape: Tape = tape) -> Any:
+            f = emit(tape)
+            return f(v)["f"], jax.grad(lambda v: jnp.sum(f(v)["f"] * seed))(v)
+
+        cases[name], jobs[name] = (tape, inputs, seed), (both, (inputs, seed))
+    return {name: (*cases[name], *result) for name, result in together(jobs).items()}
+
+
+@pytest.mark.parametrize("name", STRUCTURAL)
+def test_structural_operations(name: str, structural: dict[str, Any]):
+    shapes, _, expected = STRUCTURAL[name]
+    tape, inputs, seed, value, gradient = structural[name]
+    assert np.asarray(value) == pytest.approx(np.asarray(expected(*inputs.values())), rel=1e-14)
     bars = interpret(reverse(tape, list(shapes)), {**inputs, "f.bar": seed})
-    gradient = jax.grad(lambda v: jnp.sum(function(v)["f"] * seed))(inputs)
     for k in shapes:
-        assert gradient[k] == pytest.approx(bars[f"{k}.bar"], rel=1e-13)
+        assert np.asarray(gradient[k]) == pytest.approx(bars[f"{k}.bar"], rel=1e-13)
 
 
 @pytest.mark.parametrize(
