@@ -224,8 +224,7 @@ def test_simulate_says_which_engine_and_why() -> None:
     assert stiff.successful and stiff.stats["method"] == "Rodas4" and "stiff" in stiff.stats["reason"]
 
 
-INPUT = 'model m\ntime t\nstate x = 1\ninput u from "u.csv"\nx\' = -x + u\n'
-JUMPS = "model m\ntime t\nstate x = 1\nx' = -x\nat t = 1: x = x + 1\n"
+JUMPS = "model m\ntime t\nstate x = 1\nx' = -x\nat 1 { x := x + 1 }\n"
 
 
 def test_what_it_cannot_solve_yet() -> None:

@@ -21,7 +21,7 @@ from hybridode.tape.tape import Tape
 from hybridode.types import FloatArray
 
 RECORD_BYTES = 1 << 22  # of the steps that one trajectory keeps for its derivatives; longer solves are solved again for them
-MOST_RECORDED = 4096
+MOST_RECORDED, LEAST_RECORDED = 4096, 16
 
 
 @cache
@@ -75,7 +75,7 @@ class Program:
     @property
     def capacity(self) -> int:
         """Steps of a record that is kept from a solve to its derivative."""
-        return max(16, min(MOST_RECORDED, RECORD_BYTES // (8 * (self.n + 2))))
+        return max(LEAST_RECORDED, min(MOST_RECORDED, RECORD_BYTES // (8 * (self.n + 2))))
 
     def options(self, rtol: float, atol: float, max_steps: int, first: float = 0.0, largest: float = np.inf) -> FloatArray:
         """The vector of options that all calls take."""
@@ -87,14 +87,14 @@ def run_solve(program: Program, p: FloatArray, y0: FloatArray, t0: FloatArray, t
     """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, from p (B, m) or (m,), y0 (B, n) or (n,), ts (B, T) or
     (T,), t0 (B,) or (); B is 1 when nothing is batched. Python's lock is not held during the solves."""
     given = {"p": (p, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
-    arrays = {name: np.ascontiguousarray(a, np.float64) for name, (a, _) in given.items()}
+    arrays = {name: np.asarray(a, np.float64, order="C") for name, (a, _) in given.items()}
     batch = max((arrays[name].shape[0] for name, (_, k) in given.items() if arrays[name].ndim > k), default=1)
     n, times = program.n, arrays["ts"].shape[-1]
     out = {
         "ys": np.full((batch, times, n), np.nan),
         "info": np.zeros((batch, len(INFO)), np.int32),
         "end": np.zeros((batch, n + 1)),
-        "options": np.ascontiguousarray(options, np.float64),
+        "options": np.asarray(options, np.float64, order="C"),
     }
     job = np.zeros(len(SLOTS), np.int64)
     for name, array in {**arrays, **out}.items():
