@@ -65,9 +65,10 @@ def values() -> dict[tuple[str, type], Array]:
     """Every operation at its points, in both precisions."""
     jobs = {}
     for op in REAL:
+        function = emit(at_points(op))
         for dtype in (np.float64, np.float32):
             inputs = {k: v.astype(dtype) for k, v in vectors(op).items()}
-            jobs[op, dtype] = (lambda v, f=emit(at_points(op)): f(v)["f"], (inputs,))
+            jobs[op, dtype] = (lambda v, f=function: f(v)["f"], (inputs,))
     return together(jobs)
 
 
