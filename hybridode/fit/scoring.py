@@ -22,7 +22,7 @@ _NOISE = 1e-7  # relative error of values that comes from the solver
 _FARTHEST = 40.0  # unconstrained numbers beyond this are at a bound to all digits
 _FLATTEST = 1e-8  # a direction in which the objective is flatter than this share of the steepest is scaled like that
 _DAMPING = 1e-12
-_STALL, _STALLED = 20, 0.1  # networks: iterations in which at least this much log-likelihood must be gained
+_STALL, _STALLED = 20, 0.5  # networks: iterations in which at least this much log-likelihood must be gained
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,7 @@ def test_tables_of_a_fit(decay_run):
     assert (row["lower_bound"], row["upper_bound"]) == (0.01, 10)
 
 
+@pytest.mark.slow
 def test_truth_is_in_95_percent_intervals_about_as_often_as_it_should_be():
     inside = 0
     for seed in range(8):
