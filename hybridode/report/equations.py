@@ -38,50 +38,51 @@ Line = tuple[str, str, str]  # left side, relation, right side
 def equation_groups(declarations: Declarations) -> list[Group]:
     """Everything that the report typesets, in reading order; empty groups are left out."""
     d = declarations
+    notation = mathml.Notation(d.time, frozenset(n.name for n in d.networks if n.outputs))
     groups = (
-        ("Dynamics", [line for s in d.states for line in _dynamics(s, d.time)]),
-        ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, d.time)]),
-        ("At the start", [line for s in d.states for line in _starts(s, d)]),
-        ("What is observed", [_observation(o, d.time) for o in d.observations]),
+        ("Dynamics", [line for s in d.states for line in _dynamics(s, notation)]),
+        ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, notation)]),
+        ("At the start", [line for s in d.states for line in _starts(s, d, notation)]),
+        ("What is observed", [_observation(o, notation) for o in d.observations]),
     )
     return [Group(title, _table(lines[:_MOST]), max(0, len(lines) - _MOST)) for title, lines in groups if lines]
 
 
-def _dynamics(state: State, time: str) -> Iterator[Line]:
+def _dynamics(state: State, notation: mathml.Notation) -> Iterator[Line]:
     for name, rate in zip(entry_names(state.name, state.shape), state.rate, strict=True):
-        yield from _equation(mathml.derivative(name, time), rate, time)
+        yield from _equation(mathml.derivative(name, notation.time), rate, notation)
 
 
-def _entries(name: str, shape: tuple[int, ...], elements: Sequence[Expr], time: str) -> Iterator[Line]:
+def _entries(name: str, shape: tuple[int, ...], elements: Sequence[Expr], notation: mathml.Notation) -> Iterator[Line]:
     for entry, element in zip(entry_names(name, shape), elements, strict=True):
-        yield from _equation(mathml.name(entry), element, time)
+        yield from _equation(mathml.name(entry), element, notation)
 
 
-def _starts(state: State, declarations: Declarations) -> Iterator[Line]:
+def _starts(state: State, declarations: Declarations, notation: mathml.Notation) -> Iterator[Line]:
     learnt = {p.start_of for p in declarations.parameters if p.start_of}
-    origin = "<mn>0</mn>" if declarations.time_origin is None else mathml.expression(declarations.time_origin, declarations.time)
+    origin = "<mn>0</mn>" if declarations.time_origin is None else mathml.expression(declarations.time_origin, notation)
     for name, start in zip(entry_names(state.name, state.shape), state.start, strict=True):
         left = mathml.row(mathml.name(name), mathml.parenthesised(origin))
         if state.name in learnt:
             yield left, "", "<mtext>learnt</mtext>"
         else:
-            yield from _equation(left, start, declarations.time)
+            yield from _equation(left, start, notation)
 
 
-def _observation(observation: Observation, time: str) -> Line:
-    arguments = "<mo>,</mo>".join(mathml.expression(expr, time) for _, expr in observation.arguments)
+def _observation(observation: Observation, notation: mathml.Notation) -> Line:
+    arguments = "<mo>,</mo>".join(mathml.expression(expr, notation) for _, expr in observation.arguments)
     title = DISTRIBUTIONS.get(observation.distribution, observation.distribution)
     right = mathml.row(f"<mtext>{title}</mtext>", mathml.parenthesised(arguments))
     return f"<mtext>{mathml.escape(observation.column)}</mtext>", "∼", right
 
 
-def _equation(left: str, right: Expr, time: str) -> Iterator[Line]:
+def _equation(left: str, right: Expr, notation: mathml.Notation) -> Iterator[Line]:
     """One line, or several when the right side is a long sum."""
     if right.op != "add" or _length(right) <= _LONG:
-        yield left, "=", mathml.expression(right, time)
+        yield left, "=", mathml.expression(right, notation)
         return
     relation, line, room = "=", "", _ROOM
-    for term, markup in zip(right.args, mathml.terms(right, time), strict=True):
+    for term, markup in zip(right.args, mathml.terms(right, notation), strict=True):
         length = _length(term) + 3
         if line and length > room:
             yield left, relation, mathml.row(line)

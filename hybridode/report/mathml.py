@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 
 from hybridode.expr import Expr, Symbol, number_text, postorder
@@ -26,9 +27,21 @@ _LONGEST = 2_000  # nodes of one expression that are typeset; functions that cal
 _LETTERS_AND_DIGITS = re.compile(r"([^\W\d_]+)(\d+)")
 
 _MINUS = "<mo>−</mo>"
+_INFIX_MINUS, _INFIX_PLUS = "<mo form='infix'>−</mo>", "<mo form='infix'>+</mo>"  # spaced, even at the start of a row
 _TALL = re.compile("<(mfrac|msup|msubsup|mtable|msqrt)")
 
 Piece = tuple[str, int]  # markup, how tightly it holds together
+
+
+@dataclass(frozen=True)
+class Notation:
+    """What the names mean: the time of `dx/dt`, and the networks whose outputs need a number."""
+
+    time: str = "t"
+    vector_networks: frozenset[str] = frozenset()
+
+
+_PLAIN = Notation()
 
 
 def row(*parts: str) -> str:
@@ -57,6 +70,8 @@ def name(text: str) -> str:
 def number(value: float) -> str:
     """A number, with a power of ten where the text has an exponent."""
     mantissa, _, exponent = number_text(abs(value)).partition("e")
+    if abs(value) == math.pi:
+        return "<mi>π</mi>"
     if mantissa == "inf":
         return "<mi>∞</mi>"
     if not exponent:
@@ -71,28 +86,28 @@ def parenthesised(text: str) -> str:
     return row(f"<mo{stretchy}>(</mo>", text, f"<mo{stretchy}>)</mo>")
 
 
-def expression(root: Expr, time: str = "t") -> str:
+def expression(root: Expr, notation: Notation = _PLAIN) -> str:
     """An expression as the content of a `<math>` element."""
     done: dict[Expr, Piece] = {}
     sizes: dict[Expr, int] = {}  # as a tree: what is shared is written as often as it occurs
     for e in postorder((root,)):
         sizes[e] = 1 + sum(sizes[a] for a in e.args)
-        done[e] = _piece(e, [done[a] for a in e.args], time) if sizes[e] <= _LONGEST else ("<mo>…</mo>", _ATOM)
+        done[e] = _piece(e, [done[a] for a in e.args], notation) if sizes[e] <= _LONGEST else ("<mo>…</mo>", _ATOM)
     return done[root][0]
 
 
-def terms(root: Expr, time: str = "t") -> list[str]:
+def terms(root: Expr, notation: Notation = _PLAIN) -> list[str]:
     """The terms of a sum, each with its sign, for setting a long equation on several lines."""
     if root.op != "add":
-        return [expression(root, time)]
+        return [expression(root, notation)]
     first, *rest = root.args
-    return [expression(first, time), *(_signed(a, time) for a in rest)]
+    return [expression(first, notation), *(_signed(a, notation) for a in rest)]
 
 
-def _signed(e: Expr, time: str) -> str:
+def _signed(e: Expr, notation: Notation) -> str:
     inner = e.args[0] if e.op == "neg" else e
-    text = expression(inner, time)
-    return row(_MINUS if e.op == "neg" else "<mo>+</mo>", parenthesised(text) if inner.op == "add" else text)
+    text = expression(inner, notation)
+    return row(_INFIX_MINUS if e.op == "neg" else _INFIX_PLUS, parenthesised(text) if inner.op == "add" else text)
 
 
 def _at(piece: Piece, level: int) -> str:
@@ -104,10 +119,10 @@ def _call(function: str, args: list[Piece]) -> Piece:
     return row(f"<mi>{function}</mi>", "<mo>⁡</mo>", parenthesised(inner)), _ATOM
 
 
-def _symbol(symbol: Symbol, time: str) -> Piece:
+def _symbol(symbol: Symbol, notation: Notation) -> Piece:
     text = name(str(symbol))
     if symbol.kind == "derivative" or symbol.kind == "input_rate":
-        return derivative(str(symbol), time), _ATOM
+        return derivative(str(symbol), notation.time), _ATOM
     return (row(text, "<mo>(</mo><mn>0</mn><mo>)</mo>") if symbol.kind == "start_input" else text), _ATOM
 
 
@@ -121,7 +136,7 @@ def _sum(e: Expr, args: list[Piece]) -> Piece:
     for a, piece in zip(e.args[1:], args[1:], strict=True):
         # A subtracted term was made as `−term`; here the sign is the sum's own operator.
         minus = a.op == "neg" or (a.op == "const" and a.data < 0)
-        parts.append(piece[0].replace(_MINUS, "<mo form='infix'>−</mo>", 1) if minus else row("<mo>+</mo>", _at(piece, _SIGN)))
+        parts.append(piece[0].replace(_MINUS, _INFIX_MINUS, 1) if minus else row(_INFIX_PLUS, _at(piece, _SIGN)))
     return row(*parts), _SUM
 
 
@@ -152,8 +167,8 @@ def _infix(sign: str, level: int) -> Callable[[Expr, list[Piece]], Piece]:
     return lambda e, args: (row(f"<mo>{sign}</mo>".join(_at(piece, level + 1) for piece in args)), level)
 
 
-def _out(e: Expr, args: list[Piece]) -> Piece:
-    if e.data == 0 and e.args[0].op == "net":
+def _output(e: Expr, args: list[Piece], notation: Notation) -> Piece:
+    if e.args[0].op == "net" and e.args[0].data not in notation.vector_networks:
         return args[0]
     return f"<msub>{row(args[0][0])}<mn>{e.data + 1}</mn></msub>", _ATOM
 
@@ -174,7 +189,6 @@ _WRITERS: dict[str, Callable[[Expr, list[Piece]], Piece]] = {
     "and": _infix("∧", _AND),
     "or": _infix("∨", _OR),
     "where": _cases,
-    "out": _out,
     "net": lambda e, args: _call_named(e.data, args),
     "table": lambda e, args: _call_named(e.data, args),
     **{op: _infix(sign, _RELATED) for op, sign in _RELATION.items()},
@@ -186,11 +200,13 @@ def _call_named(function: str, args: list[Piece]) -> Piece:
     return row(name(function), "<mo>⁡</mo>", parenthesised(inner)), _ATOM
 
 
-def _piece(e: Expr, args: list[Piece], time: str) -> Piece:
+def _piece(e: Expr, args: list[Piece], notation: Notation) -> Piece:
     if e.op == "const":
         assert not math.isnan(e.data), "a model holds no NaN"
         return (number(e.data), _ATOM) if e.data >= 0 else (row(_MINUS, number(e.data)), _SIGN)
     if e.op == "sym":
-        return _symbol(e.data, time)
+        return _symbol(e.data, notation)
+    if e.op == "out":
+        return _output(e, args, notation)
     writer = _WRITERS.get(e.op)
     return writer(e, args) if writer is not None else _call(_FUNCTION.get(e.op, e.op), args)

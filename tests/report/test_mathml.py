@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -14,9 +15,12 @@ from hybridode.report import mathml
 X, Y, Z = sym("state", "x"), sym("state", "y"), sym("parameter", "sigma_hare")
 
 
+NOTATION = mathml.Notation("t", frozenset({"U"}))
+
+
 def words(expr: Expr) -> str:
     """The characters of the markup in reading order, invisible signs left out."""
-    root = ET.fromstring(f"<math>{mathml.expression(expr)}</math>")
+    root = ET.fromstring(f"<math>{mathml.expression(expr, NOTATION)}</math>")
     return "".join(root.itertext()).replace("\u2062", "·").replace("\u2061", "")
 
 
@@ -55,7 +59,9 @@ def neg(e: Expr) -> Expr:
         (sym("state", "theta'"), "θ′"),
         (sym("state", "x", 2), "x3"),
         (node("out", (node("net", (X, Y), "NN_hare"),), 0), "NNhare(x,y)"),
+        (node("out", (node("net", (X, Y), "U"),), 0), "U(x,y)1"),
         (node("out", (node("net", (X, Y), "U"),), 1), "U(x,y)2"),
+        (const(math.pi), "π"),
     ],
 )
 def test_what_is_read(expr: Expr, expected: str) -> None:

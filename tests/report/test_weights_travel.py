@@ -22,10 +22,9 @@ y' = 0.3*NN(x, hidden=[2])
 
 
 def network(rng: np.random.Generator, inputs: int, hidden: int) -> dict[str, np.ndarray]:
-    return {
-        "W0": rng.normal(size=(hidden, inputs)), "b0": rng.normal(size=hidden), "W1": rng.normal(size=(1, hidden)),
-        "b1": rng.normal(size=1), "shift": rng.normal(size=inputs), "scale": rng.uniform(1, 2, size=inputs), "out_scale": np.array(0.7),
-    }  # fmt: skip
+    layers = {"W0": (hidden, inputs), "b0": (hidden,), "W1": (1, hidden), "b1": (1,), "shift": (inputs,)}
+    arrays = {name: rng.normal(size=shape) for name, shape in layers.items()}
+    return {**arrays, "scale": rng.uniform(1, 2, size=inputs), "out_scale": np.array(0.7)}
 
 
 def value(net: dict[str, np.ndarray], *inputs: float) -> float:
@@ -39,7 +38,9 @@ def test_fitted_networks_are_read_from_their_file(tmp_path: Path) -> None:
     weights = {"U": network(rng, 2, 3), "NN_y": network(rng, 1, 2)}
     declarations = ho.parse(TEXT).declarations
     constants = {name: {"out_scale": net["out_scale"]} for name, net in weights.items()}
-    (tmp_path / "fitted.ode").write_text(fitted_text(declarations, {"k": 0.2, "x(0)": 1.5}, constants, start=3.0), encoding="utf-8")
+    (tmp_path / "fitted.ode").write_text(
+        fitted_text(declarations, {"k": 0.2, "x(0)": 1.5}, constants, start=3.0), encoding="utf-8"
+    )
     (tmp_path / "weights.safetensors").write_bytes(weights_bytes(weights))
 
     sol = ho.load(tmp_path / "fitted.ode").simulate(to=5, points=11, rtol=1e-9, atol=1e-9)
