@@ -39,7 +39,8 @@ def choose(compiled: Compiled, args: Arguments, t0: float, t1: float, settings: 
 
 def chosen(engine: str, method: str, reason: str, settings: Settings) -> Choice:
     """The choice of this method, or of the engine's own of its kind."""
-    return Choice(replace(settings, engine=engine, method=native.method_for(method, settings) if engine == "native" else method), reason)
+    method = native.method_for(method, settings) if engine == "native" else method
+    return Choice(replace(settings, engine=engine, method=method), reason)
 
 
 def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:

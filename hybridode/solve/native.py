@@ -87,7 +87,7 @@ def program_of(compiled: Compiled, method: str) -> Program:
         count = made.step.count()
         if count > MOST_INSTRUCTIONS:
             raise UsageError(
-                Diagnostic("E0840", f"a step of {METHODS[method].title} has {count} instructions, native code takes {MOST_INSTRUCTIONS}",
+                Diagnostic("E0840", f"a step of {METHODS[method].title} has {count} instructions, too many for native code",
                            hint='use engine="diffrax"')
             )  # fmt: skip
         compiled.jitted[key] = Program(made, compiled.tapes["rates"], len(compiled.system.parameters))
@@ -126,7 +126,8 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     ts = np.asarray(ts, np.float64)
     if compiled.size == 0:
         code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
-        return Raw(np.zeros((len(ts), 0)), np.zeros((len(ts), 0)), np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
+        nothing = np.zeros((len(ts), 0))
+        return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
     program = program_of(compiled, method)
     options = program.options(settings.rtol, settings.atol, settings.max_steps)
     ys, info, end = (x[0] for x in run_solve(program, args.parameters, start, np.asarray(t0), ts, options))

@@ -10,19 +10,19 @@ import jax.numpy as jnp
 from jax import lax
 
 from hybridode.solve import results
-from hybridode.types import Array
+from hybridode.types import AnyArray, Array
 
 
 class Raw(eqx.Module):
     """What a solve computed. `ys` (T, n) is right-continuous, `ys_left` (T, n) holds the limits from the left (what
     observations read). After `t_end` both are NaN; `y_end` (n,) is the last accepted state. `result` indexes `RESULTS`."""
 
-    ys: Array
-    ys_left: Array
-    result: Array
-    t_end: Array
-    y_end: Array
-    stats: dict[str, Array]
+    ys: AnyArray
+    ys_left: AnyArray
+    result: AnyArray
+    t_end: AnyArray
+    y_end: AnyArray
+    stats: dict[str, AnyArray]
 
 
 def without_states(start: Array, t0: Array, ts: Array) -> Raw:

@@ -147,7 +147,7 @@ def test_batches_are_their_members(count: int) -> None:
     ts, start = np.linspace(0, 10, 5), np.array([10.0, 5.0])
     options = program.options(1e-6, 1e-8, 1000)
     ys, info, end = run_solve(program, p, start, np.zeros(()), ts, options)
-    assert np.all(info[:, 0] == 0) and len(set(info[:, 1])) > 1 or count == 2
+    assert np.all(info[:, 0] == 0) and (len(set(info[:, 1])) > 1 or count == 2)
     for b in (0, count // 2, count - 1):
         alone = run_solve(program, p[[b, b]], start, np.zeros(2), np.tile(ts, (2, 1)), options)
         np.testing.assert_array_equal(alone[0][1], ys[b])
@@ -193,7 +193,8 @@ from tests.solve.native_models import FORCED, compiled
 model = compiled(FORCED)
 program = native.program_of(model, "tsit5")
 p = np.tile(model.arguments().parameters, (300, 1))
-go = lambda: run_solve(program, p, np.array([10.0, 5.0]), np.zeros(()), np.linspace(0, 9, 4), program.options(1e-6, 1e-8, 1000))[0]
+options = program.options(1e-6, 1e-8, 1000)
+go = lambda: run_solve(program, p, np.array([10.0, 5.0]), np.zeros(()), np.linspace(0, 9, 4), options)[0]
 expected = go()
 warnings.simplefilter("ignore")
 child = os.fork()

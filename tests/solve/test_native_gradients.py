@@ -193,7 +193,10 @@ def test_a_record_that_is_too_short_changes_nothing(monkeypatch: pytest.MonkeyPa
         raw = case.raw(case.p, "tsit5")
         assert raw.result == results.SUCCESS and raw.stats["accepted"] > 30
         points = case.p * jnp.linspace(0.8, 1.2, 11)[:, None]
-        loss = lambda p, case=case: jnp.sum(jnp.sin(case.solve(p, "tsit5")))
+
+        def loss(p: Any, case: Case = case) -> Any:
+            return jnp.sum(jnp.sin(case.solve(p, "tsit5")))
+
         functions = (jax.vmap(jax.grad(loss)), jax.vmap(jax.jacfwd(loss)))
         found.append([jax.jit(function)(points) for function in functions])
     for a, b in zip(*found, strict=True):
@@ -208,7 +211,10 @@ def test_the_gradient_of_a_failed_solve_is_nan(method: str) -> None:
     ts = np.array([0.0, 1.0])
     codes = jax.vmap(lambda p: case.raw(p, method, ts=ts).result)(ks)
     assert codes[0] == codes[2] == results.SUCCESS and codes[1] != results.SUCCESS
-    loss = lambda p: case.solve(p, method, ts=ts)[-1, 0]
+
+    def loss(p: Any) -> Any:
+        return case.solve(p, method, ts=ts)[-1, 0]
+
     exact = 1 / (1 - ks[:, 0]) ** 2
     for gradient in (jax.jit(jax.vmap(jax.grad(loss)))(ks), jax.jit(jax.vmap(jax.jacfwd(loss)))(ks)):
         np.testing.assert_allclose(gradient[jnp.array([0, 2]), 0], exact[jnp.array([0, 2])], rtol=1e-4)
@@ -217,7 +223,10 @@ def test_the_gradient_of_a_failed_solve_is_nan(method: str) -> None:
 
 
 def test_second_derivatives_are_refused_in_words(case: Case) -> None:
-    loss = lambda p: jnp.sum(case.solve(p, "tsit5"))
+
+    def loss(p: Any) -> Any:
+        return jnp.sum(case.solve(p, "tsit5"))
+
     assert case.raw(case.p, "tsit5").result == results.SUCCESS
     for second in (jax.hessian(loss), jax.jacfwd(jax.jacfwd(loss)), jax.grad(lambda p: jnp.sum(jax.grad(loss)(p)))):
         with pytest.raises(UsageError) as caught:
@@ -231,7 +240,10 @@ def test_solver_in_every_mode() -> None:
     solve = ho.parse(DECAY.replace("k = 1", "k = 0.7")).solver(at=[0.5, 2.0], rtol=1e-9, atol=1e-11)
     sol = solve({"k": 0.7})
     assert sol.successful and sol.stats["engine"] == "native"
-    end = lambda k: solve({"k": k})["x"]
+
+    def end(k: Any) -> Any:
+        return solve({"k": k})["x"]
+
     exact = np.exp(-0.7 * sol.t) * (1 - 0.7 * sol.t)  # x = k e^(-k t)
     np.testing.assert_allclose(jax.jacfwd(end)(0.7), exact, rtol=1e-7)
     np.testing.assert_allclose(jax.jit(jax.jacrev(end))(0.7), exact, rtol=1e-7)

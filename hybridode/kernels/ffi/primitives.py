@@ -53,7 +53,12 @@ def _front(array: Any, rank: int) -> tuple[int, ...]:
 def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[tuple[tuple[int, ...], Any]]:
     batch, times, n = _batch(args), args[3].shape[-1], program.n
     kind = np.dtype(np.float64)
-    return [((*batch, times, n), kind), ((*batch, len(INFO)), np.dtype(np.int32)), ((*batch, n + 1), kind), ((*batch, capacity, n + 2), kind)]
+    return [
+        ((*batch, times, n), kind),
+        ((*batch, len(INFO)), np.dtype(np.int32)),
+        ((*batch, n + 1), kind),
+        ((*batch, capacity, n + 2), kind),
+    ]
 
 
 def _tangent_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
@@ -109,7 +114,7 @@ def _zero(primal: Any) -> Any:
 
 def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Program, capacity: int) -> Any:
     """Records the steps and carries tangents over them."""
-    p, y0, t0, ts, options = primals
+    p, y0, t0, ts, _ = primals
     p_dot, y0_dot, t0_dot, ts_dot, _ = tangents
     out = solve_p.bind(*primals, program=program, capacity=program.capacity)
     ys, info, _, record = out

@@ -11,7 +11,8 @@ BLOCK_BYTES = 1 << 28  # of the records that a replay makes for itself
 
 def slot(job: str, name: str, register: str, kind: str = "i64") -> str:
     """Two lines that load a slot into a register."""
-    return f"  {register}_at = getelementptr i64, ptr {job}, i64 {SLOT[name]}\n  {register} = load {kind}, ptr {register}_at, align 8"
+    place = f"  {register}_at = getelementptr i64, ptr {job}, i64 {SLOT[name]}"
+    return f"{place}\n  {register} = load {kind}, ptr {register}_at, align 8"
 
 
 def put(job: str, name: str, value: str, kind: str = "i64") -> str:

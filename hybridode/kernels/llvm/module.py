@@ -48,7 +48,7 @@ def module_of(kind: str, method: Method, lanes: Lanes, parameters: int, api: tup
     parts.append(threads_over_groups(lanes.width))
     n = method.n
     parts.append(
-        f"define void @{{run}}(ptr %job) {{\n  call void @all(ptr %job)\n  ret void\n}}"
+        "define void @{run}(ptr %job) {\n  call void @all(ptr %job)\n  ret void\n}"
         if kind == "solve"
         else replay_driver(n, solve)
     )

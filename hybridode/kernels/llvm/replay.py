@@ -53,8 +53,8 @@ class Replay(LaneLoop):
         return self.w.select(self.alive, value, self.const(math.nan))
 
     def over_points(self, start: str, due: Callable[[str, str], str], act: Callable[[str, str, str], None], op: str) -> str:
-        """act(place, time, mask) at every lane's save points from `start` on (op "add": upwards, "sub": downwards) while due(place,
-        time) says so; returns where they end."""
+        """act(place, time, mask) at every lane's save points from `start` on (op "add": upwards, "sub": downwards) while
+        due(place, time) says so; returns where they end."""
         w, kind = self.w, self.lanes.integer
         before, loop, inside, after = (w.fresh(s) for s in ("before_points", "points", "point", "points_done"))
         w.line(f"br label {before}")
