@@ -271,6 +271,24 @@ def explain(
     run(code, Output(json, verbose, quiet))
 
 
+@app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the files.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show or clear the compiled models kept on disk.
+
+    \b
+    Example:
+      hybridode cache --clear
+    """
+    from hybridode.commands.cache import cache as run
+
+    run(clear, Output(json, verbose, quiet))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and gives its exit code.
 
