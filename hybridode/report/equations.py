@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hybridode.declarations import Declarations, Observation, State, entry_names
+from hybridode.declarations import AtEvent, Declarations, Observation, Prior, State, entry_names
 from hybridode.expr import Expr, show
 from hybridode.report import mathml
 
@@ -13,13 +13,13 @@ _LONG = 90  # characters of an equation's text above which its sum is set on sev
 _ROOM = 70  # characters of one of those lines
 _MOST = 60  # equations of a group that are shown
 
-DISTRIBUTIONS = {
-    "normal": "Normal",
+NBSP = "\N{NO-BREAK SPACE}"
+
+DISTRIBUTIONS = {  # those whose name is not just its word capitalised
     "lognormal": "LogNormal",
     "student": "Student-t",
-    "poisson": "Poisson",
     "negbinomial": "NegBinomial",
-    "bernoulli": "Bernoulli",
+    "halfnormal": "HalfNormal",
 }
 
 
@@ -43,7 +43,9 @@ def equation_groups(declarations: Declarations) -> list[Group]:
         ("Dynamics", [line for s in d.states for line in _dynamics(s, notation)]),
         ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, notation)]),
         ("At the start", [line for s in d.states for line in _starts(s, d, notation)]),
+        ("At known times", [line for event in d.at_events for line in _event(event, d, notation)]),
         ("What is observed", [_observation(o, notation) for o in d.observations]),
+        ("What is known beforehand", [_prior(p, notation) for p in d.priors]),
     )
     return [Group(title, _table(lines[:_MOST]), max(0, len(lines) - _MOST)) for title, lines in groups if lines]
 
@@ -69,11 +71,36 @@ def _starts(state: State, declarations: Declarations, notation: mathml.Notation)
             yield from _equation(left, start, notation)
 
 
+def _event(event: AtEvent, declarations: Declarations, notation: mathml.Notation) -> Iterator[Line]:
+    """`x ← value` for every assignment, the first with its time."""
+    shapes = {s.name: s.shape for s in declarations.states}
+    time = mathml.row(mathml.name(notation.time), "<mo>=</mo>", mathml.expression(event.time, notation))
+    words = ((" every ", event.every), (" until ", event.until))
+    for word, expr in words:
+        if expr is not None:
+            time += f"<mtext>{word.replace(' ', NBSP)}</mtext>{mathml.expression(expr, notation)}"
+    for i, assignment in enumerate(event.assignments):
+        state = entry_names(assignment.state, shapes[assignment.state])[max(0, assignment.entry)]
+        right = mathml.row(mathml.name(state), "<mo>←</mo>", mathml.expression(assignment.value, notation))
+        yield (mathml.row(time), ":", right) if i == 0 else ("", "", right)
+
+
 def _observation(observation: Observation, notation: mathml.Notation) -> Line:
-    arguments = "<mo>,</mo>".join(mathml.expression(expr, notation) for _, expr in observation.arguments)
-    title = DISTRIBUTIONS.get(observation.distribution, observation.distribution)
-    right = mathml.row(f"<mtext>{title}</mtext>", mathml.parenthesised(arguments))
-    return f"<mtext>{mathml.escape(observation.column)}</mtext>", "∼", right
+    left = f"<mtext>{mathml.escape(observation.column)}</mtext>"
+    return left, "∼", _distribution(observation.distribution, observation.arguments, notation)
+
+
+def _prior(prior: Prior, notation: mathml.Notation) -> Line:
+    name = prior.parameter if prior.entry < 0 else f"{prior.parameter}[{prior.entry + 1}]"
+    base = name.removesuffix("(0)")
+    left = mathml.name(base) if base == name else mathml.row(mathml.name(base), mathml.parenthesised("<mn>0</mn>"))
+    return left, "∼", _distribution(prior.distribution, prior.arguments, notation)
+
+
+def _distribution(distribution: str, arguments: Sequence[tuple[str, Expr]], notation: mathml.Notation) -> str:
+    inner = "<mo>,</mo>".join(mathml.expression(expr, notation) for _, expr in arguments)
+    title = DISTRIBUTIONS.get(distribution, distribution.capitalize())
+    return mathml.row(f"<mtext>{mathml.escape(title)}</mtext>", mathml.parenthesised(inner))
 
 
 def _equation(left: str, right: Expr, notation: mathml.Notation) -> Iterator[Line]:
