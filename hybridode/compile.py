@@ -42,15 +42,16 @@ def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump
         show(f"tape {name}", tape)
     emitted = {name: emit(tape) for name, tape in tapes.items()}
     function = {name: vector_function(emitted.get(name), name) for name in OUTPUTS}
-    jacobian = system.jacobian or ()
-    rows, columns = tuple(e.row for e in jacobian), tuple(e.column for e in jacobian)
-    symbolic = rates_with_jacobian(function["rates"], function["jacobian"], rows, columns, len(system.states))
+    entries = system.jacobian or ()
+    jacobian = None if system.jacobian is None else function["jacobian"]  # None: too many entries, JAX differentiates
+    places = (tuple(e.row for e in entries), tuple(e.column for e in entries), len(system.states))
     compiled = Compiled(
         declarations=declarations,
         system=system,
         tapes=tapes,
-        rates=function["rates"] if system.jacobian is None else symbolic,  # None: too many entries, JAX differentiates
+        rates=rates_with_jacobian(function["rates"], jacobian, *places),
         plain_rates=function["rates"],
+        stage_rates=rates_with_jacobian(function["rates"], jacobian, *places, lenient=True),
         start=lambda t0, args: function["start"](t0, jnp.zeros(0, args.parameters.dtype), args),
         definitions=function["definitions"],
         observables=function["observables"],

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import diffrax as dfx
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -79,7 +78,7 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
     implicit = METHODS[method].implicit
     solver = implicit_solver(method, settings.rtol, settings.atol) if implicit else EXPLICIT[method]()
     solution: Any = dfx.diffeqsolve(
-        dfx.ODETerm(compiled.rates if implicit else compiled.plain_rates),
+        dfx.ODETerm((compiled.stage_rates or compiled.rates) if implicit else compiled.plain_rates),
         solver,
         t0,
         t1,

@@ -56,7 +56,8 @@ class StageNewton(optx.AbstractRootFinder):
         return failed | converged | diverged, optx.RESULTS.where(failed, state.result, result)
 
     def postprocess(self, fn: Any, y: Any, aux: Any, args: Any, options: Any, state: Any, tags: Any, result: Any) -> Any:
-        return y, aux, {}
+        # A step whose stages fail is rejected, but reverse mode goes through it with cotangents of 0: 0 times inf would be NaN.
+        return jnp.where(result == optx.RESULTS.successful, y, jnp.zeros_like(y)), aux, {}
 
 
 def _in_states(change: Any, unknown: Any, args: Any) -> tuple[Array, Array]:

@@ -81,7 +81,8 @@ class Compiled:
     """A model ready to be solved. Static: compared and hashed by identity.
 
     The functions can be traced by JAX; `t` is a scalar, `y` (n,). `rates` -> (n,) carries the symbolic Jacobian as its
-    derivative with respect to y; `plain_rates` is the same without it (what explicit methods differentiate).
+    derivative with respect to y; `plain_rates` is the same without it (what explicit methods differentiate), `stage_rates` that
+    with derivatives of 0 where it is undefined (what implicit methods use, see `field.rates_with_jacobian`).
     `start(t0, args)` -> (n,), `definitions(t, y, args)` -> (k,), `observables(t, y, args)` -> (q,).
     """
 
@@ -96,6 +97,7 @@ class Compiled:
     default_arguments: Callable[..., Arguments]
     events: EventTable | None = None
     observable_index: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    stage_rates: Callable[[Any, Array, Arguments], Array] | None = None
     definition_index: Mapping[Symbol, int] = field(default_factory=dict)
     parameter_slices: Mapping[str, slice] = field(default_factory=dict)
     reads_input_rate: tuple[bool, ...] = ()

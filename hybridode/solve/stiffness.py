@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,16 +96,18 @@ def _try(compiled: Compiled, args: Arguments, t0: float, t1: float, start: Float
 
 def _stretch(compiled: Compiled, args: Arguments, a: float, b: float, y: FloatArray, settings: Settings, trial: _Trial,
              deadline: float) -> FloatArray:  # fmt: skip
-    from scipy.integrate import BDF, LSODA
+    from scipy.integrate import BDF, LSODA, RK45
 
     if b <= a:
         return y
     method, jacobian = (LSODA, _dense) if compiled.size <= _DENSE_UP_TO else (BDF, _sparse)
+    if "jacobian" not in compiled.tapes:  # too many entries: whole Jacobians by differences would take the time that there is
+        method, jacobian = RK45, None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         rtol = max(settings.rtol, 1e-6)
-        solver = method(lambda t, v: compiled.numbers("rates", t, v, args), a, y, b, rtol=rtol, atol=settings.atol,
-                        jac=lambda t, v: jacobian(compiled, t, v, args))  # fmt: skip
+        options: dict[str, Any] = {} if jacobian is None else {"jac": lambda t, v: jacobian(compiled, t, v, args)}
+        solver = method(lambda t, v: compiled.numbers("rates", t, v, args), a, y, b, rtol=rtol, atol=settings.atol, **options)
         while solver.status == "running":
             solver.step()
             if solver.status == "failed" or not np.all(np.isfinite(solver.y)):
@@ -149,7 +152,7 @@ def _assigned(compiled: Compiled, args: Arguments, t: float, y: FloatArray, stat
 def _stability(compiled: Compiled, args: Arguments, trial: _Trial) -> tuple[float, float]:
     """(largest rate of decay, number of steps for stability) over the trial solve, from up to _SAMPLES of its steps."""
     times = np.array(trial.times)
-    if len(times) < 2 or "jacobian" not in compiled.tapes:
+    if len(times) < 2:
         return 0.0, 0.0
     ends = np.unique(np.linspace(0, len(times) - 1, min(_SAMPLES, len(times))).astype(int))
     radii = np.array([_radius(compiled, float(times[i]), trial.states[i], args) for i in ends])
@@ -159,8 +162,11 @@ def _stability(compiled: Compiled, args: Arguments, trial: _Trial) -> tuple[floa
 
 def _radius(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> float:
     """Size of the largest eigenvalue that does not grow."""
+    if "jacobian" not in compiled.tapes:
+        return _power_iteration(_along(compiled, t, y, args), compiled.size)
     if compiled.size > _DENSE_UP_TO:
-        return _power_iteration(_sparse(compiled, t, y, args))
+        matrix = _sparse(compiled, t, y, args)
+        return _power_iteration(lambda v: matrix @ v, compiled.size)
     matrix = _dense(compiled, t, y, args)
     if not np.all(np.isfinite(matrix)):
         return 0.0
@@ -183,12 +189,19 @@ def _sparse(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> Any
     return csc_matrix((compiled.numbers("jacobian", t, y, args), place), (compiled.size, compiled.size))
 
 
-def _power_iteration(matrix: Any) -> float:
+def _along(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> Callable[[FloatArray], FloatArray]:
+    """The product of the Jacobian with a vector of length 1, by a difference of the rates."""
+    rates, step = compiled.numbers("rates", t, y, args), 1e-7 * (1 + float(np.linalg.norm(y)))
+    return lambda v: (compiled.numbers("rates", t, y + step * v, args) - rates) / step
+
+
+def _power_iteration(product: Callable[[FloatArray], FloatArray], n: int) -> float:
     """The size of the largest eigenvalue, roughly: the mean growth over the last half of 24 products."""
-    v = np.cos(np.arange(matrix.shape[0]) * 1.7)
+    v = np.cos(np.arange(n) * 1.7)
+    v = v / np.linalg.norm(v)
     growth = []
     for _ in range(24):
-        v = matrix @ v
+        v = product(v)
         size = float(np.linalg.norm(v))
         if not 0 < size < math.inf:
             return 0.0
