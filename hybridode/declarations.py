@@ -200,7 +200,8 @@ class Observation:
 @dataclass(frozen=True)
 class Prior:
     """`prior k ~ …`: `parameter` names a Parameter, `entry` its flat entry or -1 for all; arguments are expressions of constants.
-    Distributions: those of observe, and uniform(lower, upper), beta(a, b), gamma(shape, rate), halfnormal(sd), exponential(rate), laplace(loc, b)."""
+    Distributions: those of observe, and uniform(lower, upper), beta(a, b), gamma(shape, rate), halfnormal(sd),
+    exponential(rate), laplace(loc, b)."""
 
     parameter: str
     entry: int

@@ -48,11 +48,12 @@ BINARY = ("div", "pow", "atan2", "mod", "mm", "lt", "le", "gt", "ge", "eq", "ne"
 TERNARY = ("where", "hill")
 NARY = ("add", "mul", "min", "max", "and", "or")
 OPS: dict[str, tuple[int, int]] = {  # op -> (fewest, most) arguments; most = -1: any number
-    **{op: (1, 1) for op in UNARY},
-    **{op: (2, 2) for op in BINARY},
-    **{op: (3, 3) for op in TERNARY},
-    **{op: (2, -1) for op in NARY},
-    "const": (0, 0), "sym": (0, 0), "net": (1, -1), "net_jacobian": (1, -1), "out": (1, 1), "table": (1, -1), "table_slope": (1, -1),
+    **dict.fromkeys(UNARY, (1, 1)),
+    **dict.fromkeys(BINARY, (2, 2)),
+    **dict.fromkeys(TERNARY, (3, 3)),
+    **dict.fromkeys(NARY, (2, -1)),
+    "const": (0, 0), "sym": (0, 0), "net": (1, -1), "net_jacobian": (1, -1), "out": (1, 1),
+    "table": (1, -1), "table_slope": (1, -1),
 }  # fmt: skip
 BOOLEAN = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
 
@@ -270,4 +271,4 @@ def _show_node(e: Expr, at: Callable[[Expr, int], str], name: Callable[[Symbol],
     arguments = ", ".join(at(a, 0) for a in args)
     if op == "table_slope":
         return f"D{e.data[0]}({arguments})[{e.data[1] + 1}]", _ATOM
-    return f"{ {'net': e.data, 'table': e.data, 'net_jacobian': f'D{e.data}'}.get(op, op)}({arguments})", _ATOM
+    return f"{ {'net': e.data, 'table': e.data, 'net_jacobian': f'D{e.data}'}.get(op, op) }({arguments})", _ATOM

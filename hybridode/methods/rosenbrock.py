@@ -108,9 +108,10 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
     entry_bars: list[int | None] = [None] * len(model.pattern)
     slope_bar = None
     for i in reversed(range(method.stages)):
-        if u_bars[i] is None:
+        u_bar = u_bars[i]
+        if u_bar is None:
             continue
-        elements = solve_transposed(b, s.factors, [b.element(u_bars[i], k) for k in range(n)])
+        elements = solve_transposed(b, s.factors, [b.element(u_bar, k) for k in range(n)])
         right_bar = b.concat(elements)
         for e, (row, column) in enumerate(model.pattern):
             entry_bars[e] = bars.plus(entry_bars[e], b.mul(elements[row], b.element(s.u[i], column)))

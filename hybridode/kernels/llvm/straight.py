@@ -17,7 +17,7 @@ from hybridode.tape.tape import Tape
 
 Elements = Sequence[str]
 Scalar = Callable[..., str]  # (writer, *operands) -> register
-Whole = Callable[[Writer, Sequence[Elements], Sequence[Shape], Any, Shape], Elements]
+Whole = Callable[[Writer, Sequence[Elements], Sequence[Shape], Any, Shape], list[str]]
 
 
 def emit(w: Writer, tape: Tape, inputs: Mapping[str, Elements]) -> dict[str, Elements]:
@@ -86,15 +86,15 @@ ELEMENTWISE: dict[str, Scalar] = {
 
 
 # ---- structural -----------------------------------------------------------------------------------------------------
-def _constant(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _constant(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     return [w.lanes.const(value) for value in attrs]
 
 
-def _gather(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
-    return [operands[0][k] for k in attrs]
+def _gather(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
+    return [operands[0][int(k)] for k in attrs]
 
 
-def _scatter_add(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _scatter_add(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     out: list[str | None] = [None] * size(shape)
     for value, k in zip(operands[0], attrs, strict=True):
         before = out[k]
@@ -102,11 +102,11 @@ def _scatter_add(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape
     return [w.lanes.const(0.0) if x is None else x for x in out]
 
 
-def _concat(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _concat(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     return [x for part in operands for x in part]
 
 
-def _broadcast(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _broadcast(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     x = operands[0]
     if attrs is None:
         return [x[0]] * size(shape)
@@ -114,7 +114,7 @@ def _broadcast(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape],
     return [x[j if attrs == 0 else i] for i in range(rows) for j in range(columns)]
 
 
-def _sum(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _sum(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     x = operands[0]
     if attrs is None:
         return [w.tree_sum(x)]
@@ -131,7 +131,7 @@ def _dot(w: Writer, x: Elements, y: Elements) -> str:
     return total
 
 
-def _matmul(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _matmul(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     (left, right), ((rows_a, columns_a), (rows_b, columns_b)) = operands, shapes
     flip_a, flip_b = attrs
 
@@ -144,15 +144,15 @@ def _matmul(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], at
     return [_dot(w, row(i), column(j)) for i in range(shape[0]) for j in range(shape[1])]
 
 
-def _matvec(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _matvec(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     return _matmul(w, operands, [shapes[0], (shapes[1][0], 1)], (False, False), (*shape, 1))
 
 
-def _matvec_transposed(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _matvec_transposed(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     return _matmul(w, operands, [shapes[0], (shapes[1][0], 1)], (True, False), (*shape, 1))
 
 
-def _outer(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Elements:
+def _outer(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
     return [w.mul(a, b) for a in operands[0] for b in operands[1]]
 
 
