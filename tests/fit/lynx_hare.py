@@ -86,22 +86,26 @@ def compiled() -> Compiled:
     )  # fmt: skip
 
 
-def scipy_nll(p: np.ndarray, frame: pd.DataFrame = FRAME) -> float:
-    """Negative log-likelihood with complete lognormal densities by SciPy alone; inf where the solve fails."""
+def scipy_nll(p: np.ndarray, frame: pd.DataFrame = FRAME, quick: bool = False) -> float:
+    """Negative log-likelihood with complete lognormal densities by SciPy alone; inf where the solve fails.
+
+    Solved by DOP853 at tight tolerances, or (quick) by ODEPACK's LSODA, ten times faster.
+    """
     a, b, c, e, s1, s2, h0, l0 = p
     t = frame["year"].to_numpy(float)
-    solution = scipy.integrate.solve_ivp(
-        lambda t, y: [a * y[0] - b * y[0] * y[1], e * y[0] * y[1] - c * y[1]],
-        (t[0], t[-1]),
-        [h0, l0],
-        "DOP853",
-        t,
-        rtol=1e-9,
-        atol=1e-10,
-    )
-    if not solution.success or np.any(solution.y <= 0):
+
+    def rates(t: float, y: np.ndarray) -> list[float]:
+        return [a * y[0] - b * y[0] * y[1], e * y[0] * y[1] - c * y[1]]
+
+    if quick:
+        y, about = scipy.integrate.odeint(rates, [h0, l0], t, tfirst=True, rtol=1e-8, atol=1e-8, mxstep=2000, full_output=True)
+        states, success = y.T, about["message"] == "Integration successful."
+    else:
+        solution = scipy.integrate.solve_ivp(rates, (t[0], t[-1]), [h0, l0], "DOP853", t, rtol=1e-9, atol=1e-10)
+        states, success = solution.y, solution.success
+    if not success or np.any(states <= 0):
         return np.inf
     total = 0.0
-    for y, x, s in ((solution.y[0], frame["hare"], s1), (solution.y[1], frame["lynx"], s2)):
+    for y, x, s in ((states[0], frame["hare"], s1), (states[1], frame["lynx"], s2)):
         total += np.sum(0.5 * (np.log(x / y) / s) ** 2 + np.log(s) + 0.5 * np.log(2 * np.pi) + np.log(x))
     return float(total)
