@@ -9,8 +9,8 @@ from tests.benchmarks.precision import Point
 
 COLOURS = {
     "hybridode": "#c0392b", "libRoadRunner": "#2471a3", "pydiffsol": "#117a65", "CVODES (CasADi)": "#7d3c98",
-    "IDAS (CasADi)": "#bb8fce", "CVODE (scikit-sundae)": "#a04000", "Diffrax": "#b7950b", "SciPy LSODA": "#566573", "SciPy Radau": "#aab7b8",
-    "SciPy DOP853": "#aab7b8", "torchdiffeq": "#e67e22",
+    "IDAS (CasADi)": "#bb8fce", "CVODE (scikit-sundae)": "#a04000", "Diffrax": "#b7950b", "SciPy LSODA": "#566573",
+    "SciPy Radau": "#aab7b8", "SciPy DOP853": "#aab7b8", "torchdiffeq": "#e67e22",
 }  # fmt: skip
 STROKES = ("-", "--", ":", "-.")
 MARKERS = "osv^D"

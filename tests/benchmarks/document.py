@@ -14,7 +14,8 @@ HEAD = """# Benchmarks
 
 Made by `python -m tests.benchmarks`, which measures, and writes this page, `benchmarks/results.json` and the diagrams. Do not
 edit it. Each table ran in a process of its own; its heading says when, on what and how busy the machine was. Medians of
-interleaved runs (A B C A B C …). Ratios carry over between machines, times do not. Peers install with `pip install "hybridode[benchmarks]"`.
+interleaved runs (A B C A B C …). Ratios carry over between machines, times do not. Peers install with
+`pip install "hybridode[benchmarks]"`.
 """
 
 

@@ -36,6 +36,8 @@ GOALS = {
     "first_solve": Goal("text to first solve, n = 20, seconds after imports", 0.5, 0.3, smaller=True),
     "first_gradient": Goal("text to first gradient, n = 20, seconds after imports", 1, 0.5, smaller=True),
     "first_gradient_cached": Goal("the same from a warm cache", 0.1, 0.1, smaller=True),
+    "lynx_cold": Goal("whole process, lynx and hare, seconds to the first gradient, cold cache", 3, 3, smaller=True),
+    "lynx_warm": Goal("the same from a warm cache", 1.5, 1.5, smaller=True),
     "network": Goal("network 2-32-32-2, gradient, single, against Diffrax", 3, 5),
     "network_batch": Goal("network 2-32-32-2, gradient, batch of 256 on all cores, against Diffrax", 3, 6),
     "limit": Goal("POLLU step in lanes, times the physical limit", 3, 1.5, smaller=True),

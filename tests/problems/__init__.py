@@ -48,6 +48,12 @@ def problems() -> Mapping[str, Problem]:
     return MappingProxyType(made)
 
 
+@cache
+def pollu_gradient() -> np.ndarray:
+    """d (sum of POLLU's states at the end) by its parameters in order, then by its initial values (make_references.py)."""
+    return np.array(tomllib.loads((HERE / "pollu_gradient.toml").read_text(encoding="utf-8"))["values"])
+
+
 def chain(n: int) -> str:
     """n states in a row, each with its neighbours: diffusion and a saturating loss, written out line by line."""
     lines = ["model chain", "param k = 10", "param r = 1", "param s = 0.5"]

@@ -51,5 +51,3 @@ def function(text: str, library: Any = math) -> Callable[[Any, Any, Any], list[A
 def values(text: str) -> tuple[list[float], list[float]]:
     """(parameters, start)."""
     return numbers(equations(text))
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -28,26 +29,35 @@ def model_text(system: EquationSystem) -> str:
     return "\n".join(["model peer", *body, "end"])
 
 
-def prepare(problem: Problem, stiff: bool) -> At:
+def compiled(system: EquationSystem, stiff: bool, rtol: float = 1e-6, atol: float = 1e-12) -> Any:
+    """The model in machine code, reporting all states in order."""
     import antimony
     import roadrunner
 
-    system = equations(problem.text)
     antimony.clearPreviousLoads()
     if antimony.loadAntimonyString(model_text(system)) < 0:
         raise CannotSolve(antimony.getLastError())
     roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
     model = roadrunner.RoadRunner(antimony.getSBMLString("peer"))
     model.timeCourseSelections = [name(s) for s in system.states]
+    set_up(model, stiff, rtol, atol)
+    return model
 
+
+def set_up(model: Any, stiff: bool, rtol: float, atol: float) -> None:
+    integrator = model.getIntegrator()
+    integrator.stiff, integrator.maximum_num_steps = stiff, 1_000_000
+    integrator.relative_tolerance, integrator.absolute_tolerance = rtol, atol
+
+
+def prepare(problem: Problem, stiff: bool) -> At:
+    model = compiled(equations(problem.text), stiff)
     given: list[float] = []
 
     def at(rtol: float, atol: float) -> Runner:
         def runner() -> np.ndarray:
             if given != [rtol, atol]:  # asked here, because reading a setting of the integrator takes as long as a solve
-                integrator = model.getIntegrator()
-                integrator.stiff, integrator.maximum_num_steps = stiff, 1_000_000
-                integrator.relative_tolerance, integrator.absolute_tolerance = rtol, atol
+                set_up(model, stiff, rtol, atol)
                 given[:] = rtol, atol
             model.reset()
             try:

@@ -3,7 +3,7 @@ or stands in its way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hybridode.equations.canonical import canonical
@@ -76,7 +76,13 @@ def lines(system: EquationSystem, syntax: Syntax, name: Callable[[Symbol], str])
 
 def numbers(system: EquationSystem) -> tuple[list[float], list[float]]:
     """(parameters, start): declared values; starts must be numbers."""
-    starts: Sequence[Expr] = system.starts
-    assert all(e.value is not None for e in starts), "a start that is no number"
     values = [float(v) for p in system.declarations.parameters for v in p.values]
-    return values, [float(e.value or 0.0) for e in starts]
+    return values, [_number(e) for e in system.starts]
+
+
+def _number(e: Expr) -> float:
+    sign = 1.0
+    while e.op == "neg":
+        e, sign = e.args[0], -sign
+    assert e.value is not None, "a start that is no number"
+    return sign * e.value
