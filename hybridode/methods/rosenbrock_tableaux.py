@@ -6,7 +6,7 @@ from math import sqrt
 
 from hybridode.methods.tableau import RosenbrockTableau
 
-_RODAS4_LAST = (1.221224509226641, 6.019134481288629, 12.53708333293209, -0.687886036105895)
+_RODAS4_LAST = (1.221224509226641, 6.019134481288629, 12.53708332932087, -0.687886036105895)
 RODAS4 = RosenbrockTableau(
     name="rodas4", order=4, error_order=3, dense_order=3,
     source="E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed. (1996), code RODAS",
