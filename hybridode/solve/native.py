@@ -27,6 +27,7 @@ from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw, finish, without_states
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.tape.derive import forward
+from hybridode.tape.shapes import Shape
 from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.types import FloatArray
 
@@ -50,7 +51,7 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
     if settings.method != "auto" and "native" not in METHODS[settings.method].engines:
         return f"method {METHODS[settings.method].title} is Diffrax's"
     for found, words in (
-        (system.declarations.networks, "networks"), (system.inputs, "inputs"), (system.at_events, "`at` statements"),
+        (system.inputs, "inputs"), (system.at_events, "`at` statements"),
     ):  # fmt: skip
         if found:
             return f"native solves do not have {words} yet"
@@ -90,8 +91,20 @@ def program_of(compiled: Compiled, method: str) -> Program:
                 Diagnostic("E0840", f"a step of {METHODS[method].title} has {count} instructions, too many for native code",
                            hint='use engine="diffrax"')
             )  # fmt: skip
-        compiled.jitted[key] = Program(made, compiled.tapes["rates"], len(compiled.system.parameters))
+        compiled.jitted[key] = Program(made, compiled.tapes["rates"], len(compiled.system.parameters), _weights(compiled))
     return compiled.jitted[key]
+
+
+def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:
+    """Names and shapes of the networks' arrays that the rates and their Jacobian read."""
+    tapes = [compiled.tapes[name] for name in ("rates", "jacobian") if name in compiled.tapes]
+    return tuple({i.name: i.shape for tape in tapes for i in tape.inputs if "." in i.name}.items())
+
+
+def weight_vector(program: Program, args: Arguments, xp: Any) -> Any:
+    """The networks' arrays as one vector (k,)."""
+    parts = [xp.ravel(args.weights[net][array]) for net, array in (name.split(".") for name, _ in program.weights)]
+    return xp.concatenate(parts) if parts else xp.zeros(0)
 
 
 def prepare(compiled: Compiled, method: str) -> None:
@@ -130,7 +143,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
     program = program_of(compiled, method)
     options = program.options(settings.rtol, settings.atol, settings.max_steps)
-    ys, info, end = (x[0] for x in run_solve(program, args.parameters, start, np.asarray(t0), ts, options))
+    ys, info, end = (x[0] for x in run_solve(program, args.parameters, weight_vector(program, args, np), start, np.asarray(t0), ts, options))
     result = int(_TABLE[info[0]])
     if not np.all(np.isfinite(start)):
         result = results.START
@@ -166,7 +179,8 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     program = program_of(compiled, method)
     options = program.options(settings.rtol, settings.atol, settings.max_steps)
     backward = jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1])
-    ys, info, end, _ = solve_p.bind(args.parameters, start, t0, ts, jnp.asarray(options), program=program, capacity=0)
+    w = weight_vector(program, args, jnp)
+    ys, info, end, _ = solve_p.bind(args.parameters, w, start, t0, ts, jnp.asarray(options), program=program, capacity=0)
     code = jnp.asarray(_TABLE)[jnp.clip(info[0], 0, len(_TABLE) - 1)]
     code = jnp.where(jnp.all(jnp.isfinite(start)), code, results.START)
     code = jnp.where(backward, results.TIMES, code)

@@ -146,10 +146,10 @@ def test_batches_are_their_members(count: int) -> None:
     p = model.arguments().parameters * np.linspace(0.7, 1.3, count)[:, None]
     ts, start = np.linspace(0, 10, 5), np.array([10.0, 5.0])
     options = program.options(1e-6, 1e-8, 1000)
-    ys, info, end = run_solve(program, p, start, np.zeros(()), ts, options)
+    ys, info, end = run_solve(program, p, np.zeros(0), start, np.zeros(()), ts, options)
     assert np.all(info[:, 0] == 0) and (len(set(info[:, 1])) > 1 or count == 2)
     for b in (0, count // 2, count - 1):
-        alone = run_solve(program, p[[b, b]], start, np.zeros(2), np.tile(ts, (2, 1)), options)
+        alone = run_solve(program, p[[b, b]], np.zeros(0), start, np.zeros(2), np.tile(ts, (2, 1)), options)
         np.testing.assert_array_equal(alone[0][1], ys[b])
         np.testing.assert_array_equal(alone[1][0], info[b])
         np.testing.assert_array_equal(alone[2][0], end[b])
@@ -159,7 +159,7 @@ def test_a_member_that_fails_does_not_touch_the_others() -> None:
     model = compiled(BLOW_UP)
     program = native.program_of(model, "tsit5")
     p = np.array([[0.1], [10.0], [0.2], [np.nan]])
-    ys, info, _ = run_solve(program, p, np.ones(1), np.zeros(()), np.array([1.0]), program.options(1e-9, 1e-9, 10_000))
+    ys, info, _ = run_solve(program, p, np.zeros(0), np.ones(1), np.zeros(()), np.array([1.0]), program.options(1e-9, 1e-9, 10_000))
     assert list(info[:, 0] == 0) == [True, False, True, False]
     np.testing.assert_allclose(ys[[0, 2], 0, 0], [1 / 0.9, 1 / 0.8], rtol=1e-7)
     assert np.isnan(ys[[1, 3]]).all()
@@ -194,7 +194,7 @@ model = compiled(FORCED)
 program = native.program_of(model, "tsit5")
 p = np.tile(model.arguments().parameters, (300, 1))
 options = program.options(1e-6, 1e-8, 1000)
-go = lambda: run_solve(program, p, np.array([10.0, 5.0]), np.zeros(()), np.linspace(0, 9, 4), options)[0]
+go = lambda: run_solve(program, p, np.zeros(0), np.array([10.0, 5.0]), np.zeros(()), np.linspace(0, 9, 4), options)[0]
 expected = go()
 warnings.simplefilter("ignore")
 child = os.fork()

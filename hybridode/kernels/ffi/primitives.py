@@ -1,8 +1,8 @@
 """A solve as three JAX primitives: jit, vmap (into lanes), grad, jvp, jacfwd, jacrev, scan, checkpoint in any order.
 
-    solve    p, y0, t0, ts, options                       -> ys, info, end, record
-    tangent  …, info, record, p_dot, y0_dot               -> ys_dot          (linear in the dots)
-    adjoint  …, info, record, ys_bar                      -> p_bar, y0_bar   (the transpose of tangent)
+    solve    p, w, y0, t0, ts, options               -> ys, info, end, record
+    tangent  …, info, record, p_dot, w_dot, y0_dot   -> ys_dot                 (linear in the dots)
+    adjoint  …, info, record, ys_bar                 -> p_bar, w_bar, y0_bar   (the transpose of tangent)
 
 Every operand is one trajectory's, or has the batch's axes in front; operands that all trajectories share stay without them.
 Tangents and adjoints may have further axes in front of those: seeds, which share the trajectories' records. What moves with
@@ -30,9 +30,10 @@ from hybridode.kernels.ffi.target import call
 from hybridode.kernels.jax import emit
 from hybridode.kernels.llvm.job import INFO
 
-RANKS = (1, 1, 0, 1, 1, 1, 2)  # of p, y0, t0, ts, options, info, record without axes in front
-GIVEN = 5  # operands of a solve
-SHARED = 7  # operands of the others that are not differentiated
+RANKS = (1, 1, 1, 0, 1, 1, 1, 2)  # of p, w, y0, t0, ts, options, info, record without axes in front
+W, TS, INFO_AT = 1, 4, 6  # where they stand
+GIVEN = 6  # operands of a solve
+SHARED = 8  # operands of the others that are not differentiated
 
 solve_p, tangent_p, adjoint_p = Primitive("hode_solve"), Primitive("hode_tangent"), Primitive("hode_adjoint")
 for _primitive in (solve_p, tangent_p, adjoint_p):
@@ -51,7 +52,7 @@ def _front(array: Any, rank: int) -> tuple[int, ...]:
 
 
 def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[tuple[tuple[int, ...], Any]]:
-    batch, times, n = _batch(args), args[3].shape[-1], program.n
+    batch, times, n = _batch(args), args[TS].shape[-1], program.n
     kind = np.dtype(np.float64)
     return [
         ((*batch, times, n), kind),
@@ -62,18 +63,19 @@ def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[
 
 
 def _tangent_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
-    return [((*_front(args[SHARED], 1), args[3].shape[-1], program.n), np.dtype(np.float64))]
+    return [((*_front(args[SHARED], 1), args[TS].shape[-1], program.n), np.dtype(np.float64))]
 
 
 def _adjoint_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
     front = _front(args[SHARED], 2)
-    return [((*front, k), np.dtype(np.float64)) for k in (program.parameters, program.n)]
+    return [((*front, k), np.dtype(np.float64)) for k in (program.parameters, program.inputs.weight_count, program.n)]
 
 
 def _evaluate(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[Any]:
     found = shapes(args, program, **params)
     lanes = prod(_batch(args)) if kind == "solve" else prod(_front(args[SHARED], 1 if kind == "tangent" else 2))
-    return list(call(program, kind, lanes, [jax.ShapeDtypeStruct(*s) for s in found])(*args))
+    width = program.lanes(lanes, args[W].ndim > 1)
+    return list(call(program, kind, width, [jax.ShapeDtypeStruct(*s) for s in found])(*args))
 
 
 def _set_up(primitive: Primitive, kind: str, shapes: Callable[..., Any]) -> None:
@@ -89,18 +91,18 @@ _set_up(adjoint_p, "adjoint", _adjoint_shapes)
 
 
 # ---- derivatives ----------------------------------------------------------------------------------------------------
-def _rates(program: Program, t: Any, y: Any, p: Any) -> Any:
-    """f at points: t (…), y (…, n), p broadcast against the axes in front of the times."""
+def _rates(program: Program, t: Any, y: Any, p: Any, w: Any) -> Any:
+    """f at points: t (…), y (…, n), p (…, m), w (…, k)."""
     function = emit(program.rates)
     ((name, _),) = program.rates.outputs
 
-    def one(t: Any, y: Any, p: Any) -> Any:
-        given = {"t": t, "y": y, "p": p}
+    def one(t: Any, y: Any, p: Any, w: Any) -> Any:
+        given = {"t": t, "y": y, "p": p, **program.arrays(w)}
         return function({i.name: given[i.name] for i in program.rates.inputs})[name]
 
     for _ in range(t.ndim):
         one = jax.vmap(one)
-    return one(t, y, p)
+    return one(t, y, p, w)
 
 
 def _is_zero(tangent: Any) -> bool:
@@ -114,8 +116,8 @@ def _zero(primal: Any) -> Any:
 
 def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Program, capacity: int) -> Any:
     """Records the steps and carries tangents over them."""
-    p, y0, t0, ts, _ = primals
-    p_dot, y0_dot, t0_dot, ts_dot, _ = tangents
+    p, w, y0, t0, ts, _ = primals
+    p_dot, w_dot, y0_dot, t0_dot, ts_dot, _ = tangents
     out = solve_p.bind(*primals, program=program, capacity=program.capacity)
     ys, info, _, record = out
     batch = _batch(primals)
@@ -125,14 +127,14 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Prog
         return jnp.broadcast_to(x, (*batch, *x.shape[x.ndim - rank :]))
 
     if not _is_zero(t0_dot):
-        change = -full(t0_dot, 0)[..., None] * _rates(program, full(t0, 0), full(y0, 1), full(p, 1))
+        change = -full(t0_dot, 0)[..., None] * _rates(program, full(t0, 0), full(y0, 1), full(p, 1), full(w, 1))
         y0_dot = change if _is_zero(y0_dot) else full(y0_dot, 1) + change
-    if not (_is_zero(p_dot) and _is_zero(y0_dot)):
-        dots = [full(ad.instantiate_zeros(dot), 1) for dot in (p_dot, y0_dot)]
+    if not all(_is_zero(dot) for dot in (p_dot, w_dot, y0_dot)):
+        dots = [full(ad.instantiate_zeros(dot), 1) for dot in (p_dot, w_dot, y0_dot)]
         (moved,) = tangent_p.bind(*primals, info, record, *dots, program=program)
     if not _is_zero(ts_dot):
-        times, points = full(ts, 1), jnp.broadcast_to(full(p, 1)[..., None, :], (*batch, ts.shape[-1], p.shape[-1]))
-        change = full(ts_dot, 1)[..., None] * _rates(program, times, ys, points)
+        points = [jnp.broadcast_to(full(x, 1)[..., None, :], (*batch, ts.shape[-1], x.shape[-1])) for x in (p, w)]
+        change = full(ts_dot, 1)[..., None] * _rates(program, full(ts, 1), ys, *points)
         moved = change if moved is None else moved + change
     return out, [_zero(ys) if moved is None else moved, *(_zero(x) for x in out[1:])]
 
@@ -210,7 +212,7 @@ def _linear_batch(primitive: Primitive, rank: int, args: Sequence[Any], dims: Se
     if any(d is not None for d in dims[:SHARED]):
         # Trajectories of their own: the record has all their axes, so it says how many of the dots' axes are seeds.
         taken = dims[SHARED] is not None
-        trajectories = len(shared[5].shape) - RANKS[5] - (dims[5] is not None)
+        trajectories = len(shared[INFO_AT].shape) - RANKS[INFO_AT] - (dims[INFO_AT] is not None)
         at = len(dots[0].shape) - rank - taken - trajectories
         shared = _with_axis(shared, dims[:SHARED], RANKS, size)
     moved = []

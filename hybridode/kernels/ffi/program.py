@@ -13,10 +13,12 @@ import numpy as np
 from hybridode.kernels.cache import loaded
 from hybridode.kernels.llvm.handler import OPTIONS
 from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
+from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.machine import Machine, host_lanes
 from hybridode.kernels.llvm.module import Module, module_of
 from hybridode.kernels.llvm.writer import Lanes
 from hybridode.methods.ready import Method
+from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape
 from hybridode.types import FloatArray
 
@@ -53,24 +55,38 @@ class Program:
     method: Method
     rates: Tape
     parameters: int
+    weights: tuple[tuple[str, Shape], ...] = ()  # the networks' arrays that the rates read, in the order of the operand w
     modules: dict[tuple[str, int], Module] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:
         return self.method.n
 
-    def lanes(self, count: int) -> int:
-        """The lane count for this many trajectories (times seeds)."""
-        return 1 if count <= 1 else host_lanes()
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(self.parameters, self.weights, host_lanes())
+
+    def lanes(self, count: int, own_weights: bool = False) -> int:
+        """The lane count for this many trajectories (times seeds). Lanes share the networks' arrays: where every trajectory has
+        its own, they are solved one by one (a network's loops fill the vectors then)."""
+        return 1 if count <= 1 or (own_weights and self.weights) else host_lanes()
 
     def module(self, kind: str, width: int) -> tuple[Module, Machine]:
         """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
         found = self.modules.get((kind, width))
         if found is None:
             solve = "" if kind == "solve" else self.module("solve", width)[0].run
-            found = module_of(kind, self.method, Lanes(width), self.parameters, api_version(), solve)
+            found = module_of(kind, self.method, Lanes(width), self.inputs, api_version(), solve)
             self.modules[kind, width] = found
         return found, loaded(found)
+
+    def arrays(self, w: Any) -> dict[str, Any]:
+        """The networks' arrays by name out of the vector w (k,)."""
+        found, at = {}, 0
+        for name, shape in self.weights:
+            found[name] = w[at : at + size(shape)].reshape(shape)
+            at += size(shape)
+        return found
 
     @property
     def capacity(self) -> int:
@@ -82,11 +98,11 @@ class Program:
         return np.array([rtol, atol, first, largest, float(max_steps), float(processors())])
 
 
-def run_solve(program: Program, p: FloatArray, y0: FloatArray, t0: FloatArray, ts: FloatArray,
+def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0: FloatArray, ts: FloatArray,
               options: FloatArray) -> tuple[FloatArray, np.ndarray, FloatArray]:  # fmt: skip
-    """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, from p (B, m) or (m,), y0 (B, n) or (n,), ts (B, T) or
-    (T,), t0 (B,) or (); B is 1 when nothing is batched. Python's lock is not held during the solves."""
-    given = {"p": (p, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
+    """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, from p (B, m) or (m,), w (B, k) or (k,), y0 (B, n) or
+    (n,), ts (B, T) or (T,), t0 (B,) or (); B is 1 when nothing is batched. Python's lock is not held during the solves."""
+    given = {"p": (p, 1), "w": (w, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
     arrays = {name: np.asarray(a, np.float64, order="C") for name, (a, _) in given.items()}
     batch = max((arrays[name].shape[0] for name, (_, k) in given.items() if arrays[name].ndim > k), default=1)
     n, times = program.n, arrays["ts"].shape[-1]
@@ -105,7 +121,7 @@ def run_solve(program: Program, p: FloatArray, y0: FloatArray, t0: FloatArray, t
     numbers |= {name: int(options[OPTIONS.index(name)]) for name in ("max_steps", "threads")}
     for name, number in numbers.items():
         job[SLOT[name]] = number
-    run(program, "solve", program.lanes(batch), job)
+    run(program, "solve", program.lanes(batch, arrays["w"].ndim > 1), job)
     return out["ys"], out["info"], out["end"]
 
 

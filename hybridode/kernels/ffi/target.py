@@ -19,7 +19,7 @@ def _register(name: str, machine: Machine) -> str:
     return name
 
 
-def call(program: Program, kind: str, lanes: int, results: Any) -> Any:
-    """A JAX function of the operands of a kind (see `llvm/handler`) that runs it on `lanes` solves; results are shapes."""
-    module, machine = program.module(kind, program.lanes(lanes))
+def call(program: Program, kind: str, width: int, results: Any) -> Any:
+    """A JAX function of the operands of a kind (see `llvm/handler`) that runs it in code of this lane count; results are shapes."""
+    module, machine = program.module(kind, width)
     return jax.ffi.ffi_call(_register(module.handler, machine), results)

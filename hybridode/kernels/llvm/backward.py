@@ -1,38 +1,42 @@
 """The discrete adjoint: the recorded steps run backwards through the reverse of the step tape, as one function of lanes.
 
-`void NAME(ptr job, i64 start)` reads p, ts, info, the record and ys_bar (slot `ys_dot`) and writes y0_bar and p_bar (slots
-`y0_dot`, `p_dot`). It is the exact gradient of the numbers that were computed, with the sequence of step sizes held fixed.
+`void NAME(ptr job, i64 start)` reads p, w, ts, info, the record and ys_bar (slot `ys_dot`) and writes y0_bar, p_bar and w_bar
+(slots `y0_dot`, `p_dot`, `w_dot`). It is the exact gradient of the numbers that were computed, with the sequence of step sizes held fixed.
 """
 
 from __future__ import annotations
 
+from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.replay import Replay
-from hybridode.kernels.llvm.straight import Elements, emit
+from hybridode.kernels.llvm.straight import Elements
+from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
 
-def adjoint_function(method: Method, lanes: Lanes, parameters: int, name: str = "adjoint") -> Writer:
+def adjoint_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "adjoint") -> Writer:
     """The whole function as text (see the module)."""
-    return _Adjoint(method, lanes, parameters, name).write()
+    return _Adjoint(method, lanes, inputs, name).write()
 
 
 class _Adjoint(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
-        w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")
-        w.label("entry")
+        self.begin()
         self.prologue()
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         y_row = self.rows("y0_dot", self.seeds, str(n))
-        p_row = self.rows("p_dot", self.seeds, str(self.parameters))
+        p_row = self.rows("p_dot", self.seeds, str(self.inputs.parameters))
         rows = self.m.rows * n
         self.y_bar, self.p_bar, self.rows_bar = (
             self.zeros("y_bar", n),
-            self.zeros("p_bar", self.parameters),
+            self.zeros("p_bar", self.inputs.parameters),
             self.zeros("rows_bar", rows),
         )
         self.old_bar = self.zeros("old_bar", n)
+        self.w_bar = self.room("w_bar", False) if self.inputs.weights else {}
+        if self.w_bar:
+            self.each_weight(self.w_bar, lambda buffer, k, at: self.put(buffer.pointer, k, self.const(0.0)))
         most, last = self.most(self.steps), w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
         w.line("br label %ready")
         w.label("ready")
@@ -57,10 +61,12 @@ class _Adjoint(Replay):
         w.label("rest")
         self.over_points("%points_left", lambda j, time: self.lanes.const(True), self.at_start, "sub")
         self.write_row(y_row, [self.finite(self.at(self.y_bar, k)) for k in range(n)])
-        self.write_row(p_row, [self.finite(self.at(self.p_bar, k)) for k in range(self.parameters)])
+        self.write_row(p_row, [self.finite(self.at(self.p_bar, k)) for k in range(self.inputs.parameters)])
+        if self.w_bar:
+            w_row = self.rows("w_dot", self.seeds, str(self.inputs.weight_count))
+            self.each_weight(self.w_bar, lambda buffer, k, at: self.write_at(w_row, at, self.finite(self.at(buffer.pointer, k))))
         w.line("ret void")
-        w.lines.append("}")
-        return w
+        return self.finish()
 
     def bars(self, j: str) -> Elements:
         """The cotangents of the states at a save point."""
@@ -98,11 +104,35 @@ class _Adjoint(Replay):
             f"{m.interpolant}.bar": [self.at(self.rows_bar, k) for k in range(rows * n)],
             "y.bar": [self.at(self.y_bar, k) for k in range(n)],
         }
-        out = emit(w, m.backward, {i.name: given[i.name] for i in m.backward.inputs})
+        out = self.reverse(ok, given)
         for k, value in enumerate(out["y.bar"]):
             self.put(self.y_bar, k, w.select(ok, w.add(value, self.at(self.old_bar, k)), self.at(self.y_bar, k)))
         for k, value in enumerate(out.get("p.bar", ())):
             self.accumulate(self.p_bar, k, w.select(ok, value, self.const(0.0)))
+
+    def reverse(self, ok: str, given: dict[str, Elements]) -> dict[str, Elements]:
+        """The reverse of the step; what the networks' arrays get is added up here."""
+        if self.emitter is None:
+            return self.evaluate(self.m.backward, given)
+        out = self.evaluate_wide(self.m.backward, given)
+        for key, buffer in self.w_bar.items():
+            if f"{key}.bar" in out:
+                self.add_wide(buffer, out[f"{key}.bar"], ok)
+        bars = {f"{key}.bar" for key in self.w_bar}
+        return {name: self.emitter.registers(value) for name, value in out.items() if name not in bars}
+
+    def add_wide(self, total: Buffer, value: Value, ok: str) -> None:
+        """total += value in the lanes of the mask. With one lane the mask is always true: all its steps count."""
+        e = self.emitter
+        assert e is not None
+        x = e.in_memory(value)
+
+        def piece(k: str) -> None:
+            more = e.read(x, k)
+            more = more if self.lanes.width == 1 else self.w.select(ok, more, self.const(0.0))
+            e.write(e.chunk.add(e.read(total, k), more), total, k)
+
+        e.chunks(total.count, piece)
 
     def at_start(self, j: str, time: str, due: str) -> None:
         """Save points at the start: their cotangents belong to the start itself."""

@@ -10,13 +10,13 @@ from hybridode.kernels.llvm.driver import put
 from hybridode.kernels.llvm.job import SLOTS
 
 # Operands and results of each kind in order, by the slot that they fill (options and the sizes apart).
-_GIVEN = ("p", "y0", "t0", "ts", "options")
+_GIVEN = ("p", "w", "y0", "t0", "ts", "options")
 OPERANDS = {
     "solve": _GIVEN,
-    "tangent": (*_GIVEN, "info", "record", "p_dot", "y0_dot"),
+    "tangent": (*_GIVEN, "info", "record", "p_dot", "w_dot", "y0_dot"),
     "adjoint": (*_GIVEN, "info", "record", "ys_dot"),
 }
-RESULTS = {"solve": ("ys", "info", "end", "record"), "tangent": ("ys_dot",), "adjoint": ("p_dot", "y0_dot")}
+RESULTS = {"solve": ("ys", "info", "end", "record"), "tangent": ("ys_dot",), "adjoint": ("p_dot", "w_dot", "y0_dot")}
 OPTIONS = ("rtol", "atol", "first step", "largest step", "max_steps", "threads")
 _EXTENSION, _ARGUMENTS, _RESULTS = 1, 9, 14  # words of XLA_FFI_CallFrame: extension_start, args.args, rets.rets
 _DATA, _RANK, _DIMENSIONS = 3, 4, 5  # words of XLA_FFI_Buffer
@@ -63,7 +63,7 @@ define internal i64 @stride(ptr %buffer, i64 %trailing, i64 %row) {{
 }}"""
 
 
-def handler_text(kind: str, n: int, parameters: int, api: tuple[int, int]) -> str:
+def handler_text(kind: str, n: int, parameters: int, weights: int, api: tuple[int, int]) -> str:
     """`ptr {handler}(frame)`, answering a request for metadata with this version of the API."""
     lines = [
         HELPERS,
@@ -84,12 +84,12 @@ def handler_text(kind: str, n: int, parameters: int, api: tuple[int, int]) -> st
                 _word(f"%b_{name}", _DATA, f"%d_{name}"),
                 put("%job", name, f"%d_{name}", "ptr"),
             ]
-    lines += _sizes(kind, n, parameters)
+    lines += _sizes(kind, n, parameters, weights)
     lines += ["  call void @{run}(ptr %job)", "  ret ptr null", "}", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
     return "\n".join(lines)
 
 
-def _sizes(kind: str, n: int, parameters: int) -> list[str]:
+def _sizes(kind: str, n: int, parameters: int, weights: int) -> list[str]:
     """The job's numbers from the shapes of the buffers and from the options."""
     lines = [
         "  %count = call i64 @leading(ptr %b_info, i64 1)",
@@ -105,7 +105,8 @@ def _sizes(kind: str, n: int, parameters: int) -> list[str]:
     lines += ["  %capacity = call i64 @dimension(ptr %b_record, i64 2)", put("%job", "capacity", "%capacity")]
     lines += ["  %unrecorded = icmp eq i64 %capacity, 0", "  %record = select i1 %unrecorded, ptr null, ptr %d_record"]
     lines.append(put("%job", "record", "%record", "ptr"))
-    for name, trailing, row in (("p", 1, str(parameters)), ("y0", 1, str(n)), ("t0", 0, "1"), ("ts", 1, "%times")):
+    rows = (("p", 1, str(parameters)), ("w", 1, str(weights)), ("y0", 1, str(n)), ("t0", 0, "1"), ("ts", 1, "%times"))
+    for name, trailing, row in rows:
         lines.append(f"  %stride_{name} = call i64 @stride(ptr %b_{name}, i64 {trailing}, i64 {row})")
         lines.append(put("%job", f"{name}_stride", f"%stride_{name}"))
     for k, name in ((4, "max_steps"), (5, "threads")):

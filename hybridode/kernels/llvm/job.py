@@ -21,6 +21,8 @@ SLOTS = (
     "options",  # double[4]: rtol, atol, first step (0: chosen), largest step
     "p",  # (B, m)
     "p_stride",
+    "w",  # (B, k) the networks' arrays, one after the other
+    "w_stride",
     "y0",  # (B, n)
     "y0_stride",
     "t0",  # (B,)
@@ -32,6 +34,7 @@ SLOTS = (
     "end",  # out (B, 1 + n): the last time that was reached, the state there
     "record",  # out of a solve, read by the others: (B, capacity, 2 + n) t, h, y of accepted steps, fewer than capacity; or null
     "p_dot",  # (K B, m) | out: p_bar
+    "w_dot",  # (K B, k) | out: w_bar
     "y0_dot",  # (K B, n) | out: y0_bar
     "ys_dot",  # out (K B, T, n) | ys_bar
 )

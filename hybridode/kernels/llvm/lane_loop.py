@@ -2,31 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from hybridode.kernels.llvm.job import slot_text
-from hybridode.kernels.llvm.straight import Elements
+from hybridode.kernels.llvm.straight import Elements, emit
+from hybridode.kernels.llvm.wide import WideEmitter
+from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
+from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape
 
 Row = Sequence[str]  # per lane the address of its row of an array
 
 
-def only(tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
-    """What a tape reads of all that is there."""
-    return {i.name: given[i.name] for i in tape.inputs}
+@dataclass(frozen=True)
+class Inputs:
+    """What a model's tapes read beside time and states: m parameters, and the networks' arrays in the order of the slot `w`.
+    `vector` is how many numbers the processor's vectors hold."""
+
+    parameters: int
+    weights: tuple[tuple[str, Shape], ...] = ()
+    vector: int = 1
+
+    @property
+    def weight_count(self) -> int:
+        return sum(size(shape) for _, shape in self.weights)
 
 
 class LaneLoop:
     """A writer with the vocabulary of the loops; the function is `void NAME(ptr job, i64 start)` (see `job`)."""
 
-    def __init__(self, lanes: Lanes) -> None:
-        self.lanes = lanes
+    def __init__(self, method: Method, lanes: Lanes, inputs: Inputs, name: str) -> None:
+        self.m, self.lanes, self.inputs, self.name = method, lanes, inputs, name
         self.w = Writer(lanes)
         self.align = lanes.bytes // lanes.width
         self.T = ""  # the number of save points, a register
         self.ts: Row = ()
+        self.emitter = WideEmitter(self.w, inputs.vector) if inputs.weights else None
+        self.known: dict[str, Value] = {}  # the networks' arrays, and their tangents
+
+    # ---- the function and its tapes ---------------------------------------------------------------------------------------
+    def begin(self) -> None:
+        self.w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")
+        self.w.label("entry")
+        self.top = len(self.w.lines)
+
+    def finish(self) -> Writer:
+        self.w.lines.append("}")
+        if self.emitter is not None:
+            self.w.lines.insert(self.top, f"  %frame = alloca i8, i64 {self.emitter.frame + 64}, align 64")
+        return self.w
+
+    def evaluate(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
+        """The tape of registers; of a model with networks through memory and loops."""
+        if self.emitter is None:
+            return emit(self.w, tape, {i.name: given[i.name] for i in tape.inputs})
+        found = self.evaluate_wide(tape, given)
+        return {name: self.emitter.registers(value) for name, value in found.items()}
+
+    def evaluate_wide(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Value]:
+        """The same, outputs in whatever form they come."""
+        assert self.emitter is not None
+        known = {**self.known, **{name: list(value) for name, value in given.items()}}
+        return self.emitter.emit(tape, {i.name: known[i.name] for i in tape.inputs})
+
+    # ---- the networks' arrays -----------------------------------------------------------------------------------------------
+    def room(self, name: str, scalar: bool) -> dict[str, Buffer]:
+        """Memory for all arrays, each with a chunk to spare: of numbers (the same in all lanes), or of lanes."""
+        e, unit = self.emitter, self.align if scalar else self.lanes.bytes
+        assert e is not None
+        found, offset = {}, 0
+        for key, shape in self.inputs.weights:
+            pointer = self.w.fresh(name)
+            found[key] = Buffer(pointer, size(shape), scalar and self.lanes.width > 1)
+            self.w.lines.insert(self.top, f"  {pointer} = getelementptr i8, ptr %{name}, i64 {offset}")
+            offset += ((size(shape) + e.step + self.inputs.vector) * unit + 63) // 64 * 64
+        self.w.lines.insert(self.top, f"  %{name} = alloca i8, i64 {offset}, align 64")
+        return found
+
+    def load_weights(self, trajectories: Sequence[str]) -> None:
+        """Copies the arrays, which all lanes share, into memory with room behind them."""
+        row = self.rows("w", trajectories, self.slot("w_stride"))[0]
+        self.w.needs["declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"] = None
+        at = 0
+        for key, buffer in self.room("weights", True).items():
+            source = self.w.address(row, str(at), self.lanes.scalar)
+            count = buffer.count * self.align
+            self.w.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {buffer.pointer}, ptr {source}, i64 {count}, i1 false)")
+            self.known[key] = buffer
+            at += buffer.count
+
+    def each_weight(self, buffers: Mapping[str, Buffer], act: Callable[[Buffer, str, str], None]) -> None:
+        """act(buffer, place in it, place in a row of `w`) for every element of the arrays, in loops."""
+        assert self.emitter is not None
+        at = 0
+        for buffer in buffers.values():
+            start = at
+
+            def one(k: str, buffer: Buffer = buffer, start: int = start) -> None:
+                act(buffer, k, self.w.value(f"add i64 {k}, {start}"))
+
+            self.emitter.repeat(buffer.count, one)
+            at += buffer.count
 
     # ---- reals ----------------------------------------------------------------------------------------------------------
     def const(self, x: float) -> str:
@@ -126,7 +205,7 @@ class LaneLoop:
         return [self.w.address(pointer, self.w.value(f"mul i64 {k}, {stride}"), kind or self.lanes.scalar) for k in places]
 
     # ---- rows -------------------------------------------------------------------------------------------------------------
-    def read(self, row: Row, k: int) -> str:
+    def read(self, row: Row, k: int | str) -> str:
         """Element k of every lane's row."""
         return self.join([self.w.load(r, str(k), self.lanes.scalar, self.align) for r in row])
 
@@ -134,11 +213,15 @@ class LaneLoop:
         """The first n elements of every lane's row."""
         return [self.read(row, k) for k in range(n)]
 
+    def write_at(self, row: Row, k: str, value: str) -> None:
+        """Element k of every lane's row."""
+        for r, lane in zip(row, range(self.lanes.width), strict=True):
+            self.w.store(self.lane(value, lane), r, k, self.lanes.scalar, self.align)
+
     def write_row(self, row: Row, values: Elements) -> None:
         """Every lane's row from its first element on."""
         for k, value in enumerate(values):
-            for r, lane in zip(row, range(self.lanes.width), strict=True):
-                self.w.store(self.lane(value, lane), r, str(k), self.lanes.scalar, self.align)
+            self.write_at(row, str(k), value)
 
     def places(self, row: Row, j: str, n: int) -> list[str]:
         """Per lane the address of row j of an array (…, n) that its row holds."""

@@ -14,24 +14,20 @@ import math
 from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.job import INFO
-from hybridode.kernels.llvm.lane_loop import LaneLoop, only
-from hybridode.kernels.llvm.straight import Elements, emit, function
+from hybridode.kernels.llvm.lane_loop import Inputs, LaneLoop
+from hybridode.kernels.llvm.straight import Elements, function
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
 DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING = 0, 1, 2, 3, 5
 
 
-def solve_function(method: Method, lanes: Lanes, parameters: int, name: str = "solve") -> Writer:
+def solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
     """The whole function as text (see the module)."""
-    return _Solve(method, lanes, parameters, name).write()
+    return _Solve(method, lanes, inputs, name).write()
 
 
 class _Solve(LaneLoop):
-    def __init__(self, method: Method, lanes: Lanes, parameters: int, name: str) -> None:
-        super().__init__(lanes)
-        self.m, self.parameters, self.name = method, parameters, name
-
     # ---- small things -------------------------------------------------------------------------------------------------
     def power(self, x: str, exponent: float) -> str:
         """x^exponent for positive x (0 gives a huge or tiny number, never a NaN)."""
@@ -51,13 +47,12 @@ class _Solve(LaneLoop):
     def slope_at(self, t: str, y: Elements) -> Elements:
         tape = self.m.slope
         assert tape is not None
-        return emit(self.w, tape, only(tape, {"t": [t], "y": y, "p": self.p}))[tape.outputs[0][0]]
+        return self.evaluate(tape, {"t": [t], "y": y, "p": self.p})[tape.outputs[0][0]]
 
     # ---- the function -------------------------------------------------------------------------------------------------
     def write(self) -> Writer:
         w, real, integer = self.w, self.lanes.real, self.lanes.integer
-        w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")
-        w.label("entry")
+        self.begin()
         y0, t0 = self.prologue()
         t1 = self.time(self.integers(1 << 62))
         k0 = self.slope_at(t0, y0) if self.m.slope is not None else []
@@ -73,8 +68,7 @@ class _Solve(LaneLoop):
         carried |= {"accepted": (integer, zero), "rejected": (integer, zero), "saved": (integer, saved)}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
         self.loop(carried, t1, ready)
-        w.lines.append("}")
-        return w
+        return self.finish()
 
     def prologue(self) -> tuple[Elements, str]:
         """Everything that is read once; the start."""
@@ -86,7 +80,9 @@ class _Solve(LaneLoop):
         scalars = [w.splat(w.load(options, str(k), self.lanes.scalar)) for k in range(4)]
         self.rtol, self.atol, self.first, self.largest = scalars
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
-        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.parameters)
+        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.inputs.parameters)
+        if self.inputs.weights:
+            self.load_weights(trajectories)
         y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
         t0 = self.read(self.rows("t0", trajectories, self.slot("t0_stride")), 0)
         self.nowhere = w.value(f"alloca {self.lanes.scalar}, i64 {max(n, 1)}, align {self.align}")
@@ -139,7 +135,7 @@ class _Solve(LaneLoop):
         final = w.compare("oge", w.mul(now["h"], self.const(1.0000001)), left)
         h = w.select(running, w.select(final, left, now["h"]), self.const(1.0))
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
-        out = emit(w, self.m.step, only(self.m.step, given))
+        out = self.evaluate(self.m.step, given)
         error = self.scaled_norm(out["error"], y, out["y"])
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok = w.logic("and", good, running)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hybridode.kernels.llvm.backward import adjoint_function
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
+from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.loop import solve_function
 from hybridode.kernels.llvm.straight import ELEMENTWISE, STRUCTURAL
 from hybridode.kernels.llvm.tangent import tangent_function
@@ -22,7 +23,7 @@ from hybridode.kernels.mathlib import define, module_text
 from hybridode.methods.ready import Method
 from hybridode.tape.tape import Tape
 
-GROUP: dict[str, Callable[[Method, Lanes, int, str], Writer]] = {
+GROUP: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
     "solve": solve_function,
     "tangent": tangent_function,
     "adjoint": adjoint_function,
@@ -39,10 +40,10 @@ class Module:
     calls: tuple[str, ...] = ()
 
 
-def module_of(kind: str, method: Method, lanes: Lanes, parameters: int, api: tuple[int, int] = (0, 0), solve: str = "") -> Module:
+def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tuple[int, int] = (0, 0), solve: str = "") -> Module:
     """The module of a kind ("solve", "tangent", "adjoint"). `api` is the version of XLA's FFI that the handler answers with;
     `solve` names the entry of the solve's module, which the other kinds call. Names carry a hash of the text."""
-    group = GROUP[kind](method, lanes, parameters, "group")
+    group = GROUP[kind](method, lanes, inputs, "group")
     definitions = [define(op, beside, attrs=attrs) for op, beside, attrs in group.calls]
     parts = [*group.needs, module_text(definitions, group.needs), *group.lines]
     parts.append(threads_over_groups(lanes.width))
@@ -52,12 +53,19 @@ def module_of(kind: str, method: Method, lanes: Lanes, parameters: int, api: tup
         if kind == "solve"
         else replay_driver(n, solve)
     )
-    parts.append(handler_text(kind, n, parameters, api))
-    text = "\n".join(parts)
+    parts.append(handler_text(kind, n, inputs.parameters, inputs.weight_count, api))
+    text = _declared_once("\n".join(parts))
     digest = hashlib.sha256(text.encode()).hexdigest()[:20]
     run, handler = f"hode_{kind}_{digest}_run", f"hode_{kind}_{digest}_xla"
     text = text.replace("@{run}", f"@{run}").replace("@{handler}", f"@{handler}")
     return Module(text, run, handler, (solve,) if solve else ())
+
+
+def _declared_once(text: str) -> str:
+    """The text with every declaration once."""
+    lines = text.split("\n")
+    declarations = dict.fromkeys(line for line in lines if line.startswith("declare "))
+    return "\n".join([*declarations, *(line for line in lines if not line.startswith("declare "))])
 
 
 def lacking(tape: Tape) -> set[str]:

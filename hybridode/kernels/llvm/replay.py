@@ -19,10 +19,6 @@ class Replay(LaneLoop):
     A lane whose solve failed, or whose record is not whole, is dead: it has no steps and gives NaN.
     """
 
-    def __init__(self, method: Method, lanes: Lanes, parameters: int, name: str) -> None:
-        super().__init__(lanes)
-        self.m, self.parameters, self.name = method, parameters, name
-
     def prologue(self) -> None:
         """Everything that is read once."""
         w, n = self.w, self.m.n
@@ -30,7 +26,9 @@ class Replay(LaneLoop):
         self.T = self.slot("times")
         capacity = self.slot("capacity")
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
-        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.parameters)
+        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.inputs.parameters)
+        if self.inputs.weights:
+            self.load_weights(trajectories)
         self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {n + 2}"))
         info = self.rows("info", written, str(len(INFO)), "i32")
         status, accepted = (self.join([self.number(row, k) for row in info], "i64") for k in range(2))
@@ -99,10 +97,10 @@ class Replay(LaneLoop):
         for k in range(start, start + count):
             self.put(pointer, k, self.const(0.0))
 
-    def at(self, pointer: str, k: int) -> str:
+    def at(self, pointer: str, k: int | str) -> str:
         return self.w.load(pointer, str(k), align=self.align)
 
-    def put(self, pointer: str, k: int, value: str) -> None:
+    def put(self, pointer: str, k: int | str, value: str) -> None:
         self.w.store(value, pointer, str(k), align=self.align)
 
     def accumulate(self, pointer: str, k: int, value: str) -> None:

@@ -1,6 +1,6 @@
 """Forward sensitivities: tangents carried along the recorded steps, as one function of lanes.
 
-`void NAME(ptr job, i64 start)` reads p, ts, info, the record, p_dot and y0_dot, and writes ys_dot: the exact derivative of
+`void NAME(ptr job, i64 start)` reads p, w, ts, info, the record, p_dot, w_dot and y0_dot, and writes ys_dot: the exact derivative of
 the numbers that were computed, with the sequence of step sizes held fixed (the transpose of `backward`).
 """
 
@@ -8,25 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.replay import Replay
-from hybridode.kernels.llvm.straight import Elements, emit
+from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
 
-def tangent_function(method: Method, lanes: Lanes, parameters: int, name: str = "tangent") -> Writer:
+def tangent_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "tangent") -> Writer:
     """The whole function as text (see the module)."""
-    return _Tangent(method, lanes, parameters, name).write()
+    return _Tangent(method, lanes, inputs, name).write()
 
 
 class _Tangent(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
-        w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")
-        w.label("entry")
+        self.begin()
         self.prologue()
         self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
-        self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.parameters)), self.parameters)
+        self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
+        self.load_tangents()
         y_dot = self.reads(self.rows("y0_dot", self.seeds, str(n)), n)
         most = self.most(self.steps)
         w.line("br label %ready")
@@ -56,8 +57,15 @@ class _Tangent(Replay):
         w.label("rest")
         self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(lambda time: carried), "add")
         w.line("ret void")
-        w.lines.append("}")
-        return w
+        return self.finish()
+
+    def load_tangents(self) -> None:
+        """The tangents of the networks' arrays, each lane its own."""
+        if self.inputs.weights:
+            row = self.rows("w_dot", self.seeds, str(self.inputs.weight_count))
+            room = self.room("w_dot", False)
+            self.each_weight(room, lambda buffer, k, at: self.put(buffer.pointer, k, self.read(row, at)))
+            self.known |= {f"{key}.dot": buffer for key, buffer in room.items()}
 
     def writer(self, values: Callable[[str], Elements]) -> Callable[[str, str, str], None]:
         """Writes the values at a save point's time in the lanes where it is due, NaN in dead lanes."""
@@ -74,7 +82,7 @@ class _Tangent(Replay):
         """The tangent of the new state; the save points of the step (those at its start belong to it, or to the one before)."""
         w, m = self.w, self.m
         given = {"t": [t], "h": [h], "y": y, "p": self.p, "y.dot": y_dot, "p.dot": self.p_dot}
-        out = emit(w, m.tangent, {i.name: given[i.name] for i in m.tangent.inputs})
+        out = self.evaluate(m.tangent, given)
         new, rows = out["y.dot"], out[f"{m.interpolant}.dot"]
         end = w.add(t, h)
         last = self.whole("icmp eq", w.splat(w.value("add i64 %round, 1"), "i64"), self.steps)
