@@ -165,15 +165,6 @@ class LaneLoop:
             return vector
         return self.w.value(f"extractelement {kind or self.lanes.real} {vector}, i32 {k}")
 
-    def join(self, scalars: Sequence[str], kind: str = "") -> str:
-        """A vector of scalars (of this scalar type, the lanes' own unless given)."""
-        if self.lanes.width == 1:
-            return scalars[0]
-        kind, value = kind or self.lanes.scalar, "poison"
-        for k, scalar in enumerate(scalars):
-            value = self.w.value(f"insertelement <{self.lanes.width} x {kind}> {value}, {kind} {scalar}, i32 {k}")
-        return value
-
     # ---- the job ----------------------------------------------------------------------------------------------------------
     def slot(self, name: str, kind: str = "i64") -> str:
         place = self.w.fresh("slot")
@@ -207,7 +198,7 @@ class LaneLoop:
     # ---- rows -------------------------------------------------------------------------------------------------------------
     def read(self, row: Row, k: int | str) -> str:
         """Element k of every lane's row."""
-        return self.join([self.w.load(r, str(k), self.lanes.scalar, self.align) for r in row])
+        return self.w.join([self.w.load(r, str(k), self.lanes.scalar, self.align) for r in row])
 
     def reads(self, row: Row, n: int) -> list[str]:
         """The first n elements of every lane's row."""

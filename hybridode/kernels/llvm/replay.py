@@ -31,7 +31,7 @@ class Replay(LaneLoop):
             self.load_weights(trajectories)
         self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {n + 2}"))
         info = self.rows("info", written, str(len(INFO)), "i32")
-        status, accepted = (self.join([self.number(row, k) for row in info], "i64") for k in range(2))
+        status, accepted = (self.w.join([self.number(row, k) for row in info], "i64") for k in range(2))
         whole = self.whole("icmp slt", accepted, w.splat(capacity, "i64"))
         none = self.equal(accepted, 0)
         self.alive = w.logic("and", self.equal(status, DONE), w.logic("or", none, whole))

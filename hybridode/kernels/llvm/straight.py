@@ -168,4 +168,5 @@ STRUCTURAL: dict[str, Whole] = {
     "outer": _outer,
     "matmul": _matmul,
 }
-ELEMENTWISE |= {op: function(op) for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL}
+CALLED = frozenset(op for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL)  # functions of mathlib
+ELEMENTWISE |= {op: function(op) for op in CALLED}

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hybridode.kernels.llvm.straight import ELEMENTWISE, STRUCTURAL, element
+from hybridode.kernels.llvm.straight import CALLED, ELEMENTWISE, STRUCTURAL, element
 from hybridode.kernels.llvm.wide_operations import OPERATIONS, PLACED
 from hybridode.kernels.llvm.wide_values import BOOLEAN, DEEP, NARROW, UNROLLED, Buffer, Lazy, Value, buffers
 from hybridode.kernels.llvm.writer import Lanes, Writer
@@ -89,7 +89,10 @@ class WideEmitter:
         n = size(shape)
         if n <= NARROW:
             narrow = [self.registers(x) for x in operands]
-            return [element(self.w, op, [x[k] if len(x) > 1 or n == 1 else x[0] for x in narrow], attrs) for k in range(n)]
+            elements = [[x[k] if len(x) > 1 or n == 1 else x[0] for x in narrow] for k in range(n)]
+            if self.step > 1 and op in CALLED and n > 2:
+                return self.together(op, elements, attrs)
+            return [element(self.w, op, one, attrs) for one in elements]
         takes = OPS[op].takes
         if "b" in takes and any(isinstance(x, list) and len(x) > 1 for x in operands):  # conditions in registers
             narrow = [self.registers(x) for x in operands]
@@ -97,6 +100,19 @@ class WideEmitter:
         kept = tuple(x if not isinstance(x, list) or len(x) == 1 else self.store_registers(x) for x in operands)
         depth = 1 + max((x.depth for x in kept if isinstance(x, Lazy)), default=0)
         return Lazy(op, kept, shape, depth, attrs)
+
+    def together(self, op: str, elements: Sequence[Sequence[str]], attrs: Any) -> list[str]:
+        """A function of several single numbers by calls on vectors of them, the last repeated where there is room."""
+        out: list[str] = []
+        while len(out) < len(elements):
+            some = elements[len(out) : len(out) + self.step]
+            width = next(k for k in (4, 8, 16) if k >= min(len(some), self.step))
+            c = self.w.beside(Lanes(width, self.w.lanes.dtype))
+            full = [*some, *[some[-1]] * (width - len(some))]
+            packed = [c.join(x) for x in zip(*full, strict=True)]
+            result = element(c, op, packed, attrs)
+            out += [c.value(f"extractelement {c.lanes.real} {result}, i32 {k}") for k in range(len(some))]
+        return out
 
     def number_of(self, condition: Value) -> Value:
         """Conditions as 0 and 1."""

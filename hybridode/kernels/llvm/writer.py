@@ -133,6 +133,15 @@ class Writer:
         self.needs[f"declare i1 @llvm.vector.reduce.or.v{width}i1({kind})"] = None
         return self.value(f"call i1 @llvm.vector.reduce.or.v{width}i1({kind} {mask})")
 
+    def join(self, scalars: Sequence[str], kind: str | None = None) -> str:
+        """A vector of scalars (of this type, the lanes' own unless given)."""
+        if self.lanes.width == 1:
+            return scalars[0]
+        kind, value = kind or self.lanes.scalar, "poison"
+        for k, scalar in enumerate(scalars):
+            value = self.value(f"insertelement <{self.lanes.width} x {kind}> {value}, {kind} {scalar}, i32 {k}")
+        return value
+
     def splat(self, scalar: str, kind: str | None = None) -> str:
         """A scalar register in every lane (`kind`: its type, the lanes' scalar unless given)."""
         if self.lanes.width == 1:
