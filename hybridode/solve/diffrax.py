@@ -13,11 +13,12 @@ from jax import lax
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.solve import results
 from hybridode.solve.control import controller
-from hybridode.solve.events import EventPlan, occurrences, plan_events, state_after
+from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.guards import guarded
 from hybridode.solve.implicit import implicit_solver
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw, finish, without_states
+from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
 from hybridode.types import Array
@@ -62,7 +63,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     if plan is None:
         raw = segment(t0, ts[-1], start, ts)
     else:
-        raw = _segments(compiled, segment, args, t0, ts, start, plan)
+        raw = between_events(compiled, segment, args, t0, ts, start, plan)
     result = jnp.where(jnp.all(jnp.isfinite(start)), raw.result, results.START)
     return guarded(finish(raw, jnp.where(backward, results.TIMES, result), t0, ts), gradient)
 
@@ -104,37 +105,3 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
     stats = {name: solution.stats[f"num_{key}"] for name, key in
              (("steps", "steps"), ("accepted", "accepted_steps"), ("rejected", "rejected_steps"))}  # fmt: skip
     return Raw(ys, ys, code, lax.stop_gradient(t_end), y_end, stats)
-
-
-def _segments(compiled: Compiled, segment: Any, args: Arguments, t0: Array, ts: Array, start: Array, plan: EventPlan) -> Raw:
-    """Stretches between the jumps of the `at` statements, one after the other in a scan.
-
-    Which save points lie in a stretch depends on times that may be differentiated; a save point outside is moved to the
-    nearer end of the stretch by selection, so that no derivative flows through the times of points that are not used.
-    """
-    fired = occurrences(compiled.events, plan, args, t0, ts)
-
-    def advance(carry: tuple[Array, Raw], occurrence: tuple[Array, Array, Array]) -> tuple[tuple[Array, Raw], None]:
-        (a, raw), (time, active, statement) = carry, occurrence
-        going = raw.result == results.SUCCESS
-        b = jnp.where(going, jnp.minimum(time, ts[-1]), a)
-        piece = segment(a, b, raw.y_end, jnp.where(ts < a, a, jnp.where(ts > b, b, ts)))
-        inside = (ts >= a) & ((ts < b) | ~active) & going
-        inside_left = (ts > a) & (ts <= b) & going
-        jumped = state_after(compiled.events, statement, b, piece.y_end, args)
-        fires = active & (piece.result == results.SUCCESS) & going
-        done = Raw(
-            jnp.where(inside[:, None], jnp.where((ts == a)[:, None], raw.y_end, piece.ys), raw.ys),
-            jnp.where(inside_left[:, None], piece.ys, raw.ys_left),
-            jnp.where(going, piece.result, raw.result),
-            jnp.where(going, piece.t_end, raw.t_end),
-            jnp.where(fires, jumped, jnp.where(going, piece.y_end, raw.y_end)),
-            {name: count + jnp.where(going, piece.stats[name], 0) for name, count in raw.stats.items()},
-        )
-        return (b, done), None
-
-    everywhere = jnp.broadcast_to(start, (len(ts), len(start)))
-    zero = jnp.array(0)
-    first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, {"steps": zero, "accepted": zero, "rejected": zero})
-    (_, raw), _ = lax.scan(advance, (t0, first), (fired.times, fired.active, fired.statements))
-    return raw

@@ -66,7 +66,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
               y0: Any = None, events: EventPlan | None = None) -> Raw:  # fmt: skip
     """One solve by `settings.engine` (as `choose` filled it in): see `diffrax.integrate`, `native.integrate`."""
     if settings.engine == "native":
-        return native.integrate(compiled, args, t0, ts, method, settings, gradient, y0)
+        return native.integrate(compiled, args, t0, ts, method, settings, gradient, y0, events)
     from hybridode.solve import diffrax
 
     return diffrax.integrate(compiled, args, t0, ts, method, settings, gradient, y0, events)

@@ -7,6 +7,7 @@ NumPy alone. `cannot_run` says why a model has to use the other engine.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import jax
@@ -23,8 +24,10 @@ from hybridode.methods.ready import Method, explicit_method, rosenbrock_method
 from hybridode.methods.rosenbrock import StiffField
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 from hybridode.solve import results
+from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw, finish, without_states
+from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.tape.derive import forward
 from hybridode.tape.shapes import Shape
@@ -50,11 +53,8 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
         return "gradient `adjoint` is Diffrax's: natively `reverse` is the exact discrete adjoint"
     if settings.method != "auto" and "native" not in METHODS[settings.method].engines:
         return f"method {METHODS[settings.method].title} is Diffrax's"
-    for found, words in (
-        (system.inputs, "inputs"), (system.at_events, "`at` statements"),
-    ):  # fmt: skip
-        if found:
-            return f"native solves do not have {words} yet"
+    if system.inputs:
+        return "native solves do not have inputs yet"
     if len(system.states) > MOST_STATES:
         return f"{len(system.states)} states: native solves take up to {MOST_STATES} yet"
     without = sorted(_lacking(compiled))
@@ -142,8 +142,9 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         nothing = np.zeros((len(ts), 0))
         return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
     program = program_of(compiled, method)
-    options = program.options(settings.rtol, settings.atol, settings.max_steps)
-    ys, info, end = (x[0] for x in run_solve(program, args.parameters, weight_vector(program, args, np), start, np.asarray(t0), ts, options))
+    w = weight_vector(program, args, np)
+    found = run_solve(program, args.parameters, w, start, np.asarray(t0), ts, _options(program, settings))
+    ys, info, end = (x[0] for x in found)
     result = int(_TABLE[info[0]])
     if not np.all(np.isfinite(start)):
         result = results.START
@@ -162,28 +163,36 @@ def _counts(info: Any) -> dict[str, Any]:
 
 # ---- JAX ------------------------------------------------------------------------------------------------------------
 def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str, settings: Settings, gradient: str = "reverse",
-              y0: Any = None, events: None = None) -> Raw:  # fmt: skip
+              y0: Any = None, events: EventPlan | None = None) -> Raw:  # fmt: skip
     """Solve from t0 and return the states at `ts`: as `diffrax.integrate`, for models that `cannot_run` has nothing against.
 
     Works under jit, vmap and derivatives of either mode (`gradient` chooses nothing), in float64.
     """
-    from hybridode.kernels.ffi.primitives import solve_p
-
     dtype = jnp.result_type(args.parameters)
     assert dtype == np.float64, f"native solves are in float64, not {dtype}"
     t0, ts = jnp.asarray(t0, dtype), jnp.asarray(ts, dtype)
+    plan = plan_events(compiled, args, t0, ts[-1]) if events is None and compiled.events is not None else events
     args = jax.tree_util.tree_map(jnp.asarray, args)
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
         return without_states(start, t0, ts)
     program = program_of(compiled, method)
-    options = program.options(settings.rtol, settings.atol, settings.max_steps)
-    backward = jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1])
-    w = weight_vector(program, args, jnp)
-    ys, info, end, _ = solve_p.bind(args.parameters, w, start, t0, ts, jnp.asarray(options), program=program, capacity=0)
-    code = jnp.asarray(_TABLE)[jnp.clip(info[0], 0, len(_TABLE) - 1)]
-    code = jnp.where(jnp.all(jnp.isfinite(start)), code, results.START)
-    code = jnp.where(backward, results.TIMES, code)
+    options = jnp.asarray(_options(program, settings))
+    segment = partial(_segment, program, args.parameters, weight_vector(program, args, jnp), options)
+    raw = segment(t0, ts[-1], start, ts) if plan is None else between_events(compiled, segment, args, t0, ts, start, plan)
+    code = jnp.where(jnp.all(jnp.isfinite(start)), raw.result, results.START)
+    return finish(raw, jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, code), t0, ts)
+
+
+def _segment(program: Program, p: Any, w: Any, options: Any, t0: Any, t1: Any, y0: Any, ts: Any) -> Raw:
+    """One smooth stretch from (t0, y0) to the last of ts, which is t1."""
+    from hybridode.kernels.ffi.primitives import solve_p
+
+    ys, info, end, _ = solve_p.bind(p, w, y0, t0, ts, options, program=program, capacity=0)
+    code = jnp.asarray(_TABLE, int)[jnp.clip(info[0], 0, len(_TABLE) - 1)]
     y_end = jnp.where(code == results.SUCCESS, ys[-1], jax.lax.stop_gradient(end[1:]))
-    raw = Raw(ys, ys, code, jax.lax.stop_gradient(end[0]), y_end, _counts(info))
-    return finish(raw, code, t0, ts)
+    return Raw(ys, ys, code, jax.lax.stop_gradient(end[0]), y_end, _counts(info))
+
+
+def _options(program: Program, settings: Settings) -> FloatArray:
+    return program.options(settings.rtol, settings.atol, settings.max_steps)

@@ -1,0 +1,53 @@
+"""A solve in stretches between the `at` statements, for any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import lax
+
+from hybridode.solve import results
+from hybridode.solve.events import EventPlan, occurrences, state_after
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.raw import Raw
+from hybridode.types import Array
+
+Segment = Callable[[Array, Array, Array, Array], Raw]
+
+
+def between_events(compiled: Compiled, segment: Segment, args: Arguments, t0: Array, ts: Array, start: Array,
+                   plan: EventPlan) -> Raw:  # fmt: skip
+    """Stretches between the jumps of the `at` statements, one after the other in a scan.
+
+    `segment(a, b, y, ts)` solves from (a, y) to b and saves at ts, within [a, b].
+
+    Which save points lie in a stretch depends on times that may be differentiated; a save point outside is moved to the
+    nearer end of the stretch by selection, so that no derivative flows through the times of points that are not used.
+    """
+    fired = occurrences(compiled.events, plan, args, t0, ts)
+
+    def advance(carry: tuple[Array, Raw], occurrence: tuple[Array, Array, Array]) -> tuple[tuple[Array, Raw], None]:
+        (a, raw), (time, active, statement) = carry, occurrence
+        going = raw.result == results.SUCCESS
+        b = jnp.where(going, jnp.minimum(time, ts[-1]), a)
+        piece = segment(a, b, raw.y_end, jnp.where(ts < a, a, jnp.where(ts > b, b, ts)))
+        inside = (ts >= a) & ((ts < b) | ~active) & going
+        inside_left = (ts > a) & (ts <= b) & going
+        jumped = state_after(compiled.events, statement, b, piece.y_end, args)
+        fires = active & (piece.result == results.SUCCESS) & going
+        done = Raw(
+            jnp.where(inside[:, None], jnp.where((ts == a)[:, None], raw.y_end, piece.ys), raw.ys),
+            jnp.where(inside_left[:, None], piece.ys, raw.ys_left),
+            jnp.where(going, piece.result, raw.result),
+            jnp.where(going, piece.t_end, raw.t_end),
+            jnp.where(fires, jumped, jnp.where(going, piece.y_end, raw.y_end)),
+            {name: count + jnp.where(going, piece.stats[name], 0) for name, count in raw.stats.items()},
+        )
+        return (b, done), None
+
+    everywhere = jnp.broadcast_to(start, (len(ts), len(start)))
+    zero = jnp.array(0)
+    first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, {"steps": zero, "accepted": zero, "rejected": zero})
+    (_, raw), _ = lax.scan(advance, (t0, first), (fired.times, fired.active, fired.statements))
+    return raw
