@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 import hybridode as ho
+from hybridode.fit.trainable import TrainableModel
 
 jax.config.update("jax_enable_x64", True)
 
@@ -45,7 +46,7 @@ class VideoModel(eqx.Module):
     """First two frames -> angle and speed -> physics -> all frames."""
 
     encoder: eqx.nn.MLP
-    physics: eqx.Module  # hybridode's: its leaves are omega and friction, unconstrained
+    physics: TrainableModel  # an Equinox module: its leaves are omega and friction, unconstrained
     decoder: eqx.nn.MLP
 
     def __init__(self, model: ho.Model, key: jax.Array) -> None:

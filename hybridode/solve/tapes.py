@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hybridode.declarations import entry_names
 from hybridode.equations.system import EquationSystem
-from hybridode.expr import Expr, Symbol, const, node, substitute, symbols
+from hybridode.expr import Expr, Symbol, const, node, substitute
 from hybridode.networks.lower import lower
 from hybridode.tape.build import build
 from hybridode.tape.tape import Tape
@@ -45,11 +45,6 @@ def in_system(system: EquationSystem, exprs: Sequence[Expr]) -> tuple[Expr, ...]
             known[symbol] = node("sym", (), as_parameter) if as_parameter in system.parameters else const(value)
     rates = {Symbol("derivative", s.name, s.index): rate for s, rate in zip(system.states, system.rates, strict=True)}
     return substitute(substitute(exprs, rates | known), known)
-
-
-def reads_only_numbers(*exprs: Expr) -> bool:
-    """True if nothing that can be learnt or changes in time is read."""
-    return not symbols(*exprs)
 
 
 def state_names(system: EquationSystem) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def control_solver(model, gradient):
     return model.solver(at=np.arange(101) / 10, rtol=1e-10, atol=1e-10, method="tsit5", gradient=gradient, engine="diffrax")
 
 
+@pytest.mark.slow
 def test_control_gradients_of_all_modes(control):
     params, found = control.parameters(), {}
     for mode in ("reverse", "forward", "adjoint"):
