@@ -23,7 +23,7 @@ jax.config.update("jax_enable_x64", True)
 model = ho.load({model!r})
 solve = model.solver(at=jnp.arange(1900.0, 1921.0), gradient={gradient!r})
 def loss(params):
-    sol = solve(params)
+    sol = solve(params, start=1900.0)
     return jnp.sum(jnp.log(sol["hare"])**2 + jnp.log(sol["lynx"])**2)
 params = model.parameters()
 gradient = ({mode})(loss)(params)
