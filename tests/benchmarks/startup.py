@@ -25,16 +25,20 @@ def _peak() -> float:
     return float(line.split()[1]) / 1024
 
 
+OURS = (
+    "jax", "llvmlite.binding", "sympy", "scipy.integrate", "hybridode.api", "hybridode.compile", "hybridode.language.check",
+    "hybridode.fit.evaluate", "hybridode.fit.given", "hybridode.solve.solver", "hybridode.kernels.ffi.primitives",
+)  # fmt: skip
 # name → (modules that the peer imports late, module of the adapter, adapter, its arguments)
 SOLVES = {
-    "hybridode": (("jax", "llvmlite.binding", "hybridode.solve.native", "hybridode.api"), "ours", "prepare", {}),
+    "hybridode": (OURS, "ours", "prepare", {}),
     "libRoadRunner": (("antimony", "roadrunner"), "roadrunner", "prepare", {"stiff": True}),
     "pydiffsol": (("pydiffsol",), "pydiffsol", "prepare", {"method": "bdf"}),
     "CVODES (CasADi)": (("casadi",), "casadi", "prepare", {"plugin": "cvodes", "stiff": True}),
     "Diffrax Kvaerno5": (("diffrax",), "diffrax", "prepare", {"solver": "Kvaerno5"}),
 }
 GRADIENTS = {
-    "hybridode": (SOLVES["hybridode"][0], "gradients", "prepare_ours", {"method": "auto"}),
+    "hybridode": (OURS, "gradients", "prepare_ours", {"method": "auto"}),
     "pydiffsol": (("pydiffsol",), "gradients", "prepare_pydiffsol", {"adjoint": True}),
     "CVODES (CasADi)": (("casadi",), "gradients", "prepare_casadi", {}),
     "Diffrax Kvaerno5": (("diffrax",), "gradients", "prepare_diffrax", {"solver": "Kvaerno5"}),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
 import hybridode as ho
-from hybridode.kernels.ffi.program import Program, run_solve
+from hybridode.kernels.ffi.program import Program
 from hybridode.kernels.llvm.machine import host_lanes
 from hybridode.solve.native import program_of
 from tests.benchmarks.machine import instructions_per_second
 from tests.benchmarks.measure import Effort, interleaved
+from tests.benchmarks.peers import ours
 from tests.benchmarks.tables.table import Data, Table, grid, time_text
 from tests.problems import problems
 
@@ -31,36 +34,44 @@ def arithmetic(program: Program) -> tuple[int, int]:
 
 
 def measure(effort: Effort) -> Data:
-    """{"rows": [{"method", "lanes", "step" (seconds a trajectory-step), "instructions", "slow", "limit", "overhead"}]}"""
-    problem = problems()["pollu"]
-    compiled = ho.parse(problem.text).compiled()
-    p, y0 = compiled.arguments().parameters, compiled.numbers("start", 0.0, np.zeros(0), compiled.arguments())
+    """{"rows": [{"method", "lanes", "step" (seconds a trajectory-step), "call", "instructions", "slow", "limit"}], "peaks"}"""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    model, end = ho.parse(problems()["pollu"].text), problems()["pollu"].end
+    p = jax.numpy.array([p.values[0] for p in model.declarations.parameters])
     rows, runs = [], {}
     for method in METHODS:
-        program = program_of(compiled, method)
-        options = program.options(RTOL, ATOL, 100_000)
-        options[-1] = 1.0  # one thread
-        count, slow = arithmetic(program)
+        count, slow = arithmetic(program_of(model.compiled(), method))
         for lanes in (1, host_lanes()):
             batch = 1 if lanes == 1 else MOST_BATCH
-            starts = y0 if batch == 1 else np.tile(y0, (batch, 1))
-
-            def run(end: float, program: Program = program, starts: np.ndarray = starts, o: np.ndarray = options) -> int:
-                info = run_solve(program, p, starts, np.array(0.0), np.array([end]), o)[1]
-                return int(info[0, 1] + info[0, 2])
-
-            calls = {"whole": partial(run, problem.end), "call": partial(run, SHORT)}
-            runs |= {f"{method} {lanes} {part}": call for part, call in calls.items()}
-            rows.append({"method": method, "lanes": lanes, "batch": batch, "steps": calls["whole"](), "short": calls["call"](),
-                         "instructions": count, "slow": slow})  # fmt: skip
-    times = interleaved(runs, effort)
+            row: Data = {"method": method, "lanes": lanes, "batch": batch, "instructions": count, "slow": slow}
+            for part, last in (("whole", end), ("short", SHORT)):
+                call = partial(solves(model, method, last, batch), p if batch == 1 else jax.numpy.tile(p, (batch, 1)))
+                row[part] = int(np.ravel(call()[1])[0])
+                runs[f"{method} {lanes} {part}"] = call
+            rows.append(row)
+    times = interleaved({name: lambda call=call: np.asarray(call()[0]) for name, call in runs.items()}, effort)
     peaks = {lanes: instructions_per_second(lanes) for lanes in (1, host_lanes())}
     for row in rows:
-        whole, call = (times[f"{row['method']} {row['lanes']} {part}"].least for part in ("whole", "call"))
-        row["step"] = (whole - call) / row["batch"] / (row["steps"] - row["short"])
-        row["call"] = call - row["short"] * row["step"] * row["batch"]
+        whole, short = (times[f"{row['method']} {row['lanes']} {part}"].least for part in ("whole", "short"))
+        row["step"] = (whole - short) / row["batch"] / (row["whole"] - row["short"])
+        row["call"] = short - row["short"] * row["step"] * row["batch"]
         row["limit"] = row["instructions"] / peaks[row["lanes"]] / row["lanes"]
     return {"rows": rows, "peaks": {str(k): v for k, v in peaks.items()}}
+
+
+def solves(model: ho.Model, method: str, end: float, batch: int) -> Callable[[Any], Any]:
+    """Parameters (m,) or (batch, m) -> states at the end and numbers of steps."""
+    import jax
+
+    names, solve = ours.parameter_names(model), ours.solver(model, end, RTOL, ATOL, method)
+
+    def one(p: Any) -> Any:
+        solution = solve(dict(zip(names, p, strict=True)))
+        return solution.states[-1], solution.counts["steps"]
+
+    return jax.jit(one if batch == 1 else jax.vmap(one))
 
 
 def goals(data: Data) -> list[tuple[str, float | None]]:
@@ -76,7 +87,7 @@ def write(data: Data) -> list[str]:
         ratio = f"{r['step'] / r['limit']:.2f}"
         name = f"{r['method']}, {'single' if r['lanes'] == 1 else str(r['lanes']) + ' lanes'}"
         count = f"{r['instructions']:,} ({r['slow']:,})"
-        rows.append([name, time_text(r["step"]), time_text(r["limit"]), ratio, count, str(r["steps"])])
+        rows.append([name, time_text(r["step"]), time_text(r["limit"]), ratio, count, str(r["whole"])])
     peaks = ", ".join(f"{float(v) / 1e9:.2f} a nanosecond of {k} lane{'s' * (k != '1')}" for k, v in data["peaks"].items())
     return [
         "The least of interleaved runs, one processor, what a call costs beside its steps taken off. The limit starts every "
