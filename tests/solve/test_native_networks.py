@@ -1,0 +1,118 @@
+"""Native solves of models with networks: values and derivatives by weights, in one lane and in many, against Diffrax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hybridode.solve import diffrax, engines, native, results
+from hybridode.solve.settings import Settings
+from tests.solve.native_models import compiled
+
+MODEL = """model hybrid
+time t
+param a = 0.9
+param b = 0.8
+state x = 1.5
+state y = 1
+nn U: 2 -> 1, hidden=[HIDDEN], act=tanh
+x' = a*x - x*U(x, y)
+y' = y*NN(x, y, hidden=[3], act=softplus, positive) - b*y
+"""
+TS = np.linspace(0, 2, 4)
+SETTINGS = Settings(rtol=1e-9, atol=1e-11)
+
+
+class Case:
+    def __init__(self, hidden: str) -> None:
+        self.model = compiled(MODEL.replace("HIDDEN", hidden))
+        self.args = self.model.arguments()
+        with jax.enable_x64(True):
+            self.p, self.w = jax.tree_util.tree_map(jnp.asarray, (self.args.parameters, self.args.weights))
+            self.weight = jnp.asarray(np.random.default_rng(3).standard_normal((len(TS), 2)))
+
+    def raw(self, p: Any, w: Any, method: str = "tsit5", engine: Any = native, gradient: str = "reverse") -> Any:
+        args = eqx.tree_at(lambda a: (a.parameters, a.weights), self.args, (p, w))
+        return engine.integrate(self.model, args, 0.0, TS, method, SETTINGS, gradient)
+
+    def loss(self, p: Any, w: Any, method: str = "tsit5", engine: Any = native, gradient: str = "reverse") -> Any:
+        return jnp.sum(self.weight * self.raw(p, w, method, engine, gradient).ys)
+
+
+@pytest.fixture(scope="module", params=["4", "20, 13"], ids=["narrow", "wide"])
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(request.param)
+
+
+@pytest.fixture(scope="module")
+def expected(case: Case) -> tuple[Any, Any]:
+    with jax.enable_x64(True):
+        assert case.raw(case.p, case.w, engine=diffrax).result == results.SUCCESS
+        return jax.jit(jax.grad(lambda p, w: case.loss(p, w, engine=diffrax), (0, 1)))(case.p, case.w)
+
+
+def close(found: Any, right: Any, rtol: float = 1e-6) -> None:
+    a, b = (jnp.concatenate([x.ravel() for x in jax.tree_util.tree_leaves(t)]) for t in (found, right))
+    np.testing.assert_allclose(a, b, atol=rtol * float(jnp.max(jnp.abs(b))))
+
+
+def test_the_engine_takes_networks(case: Case) -> None:
+    choice = engines.choose(case.model, case.args, 0.0, 2.0, Settings())
+    assert choice.settings.engine == "native"
+    huge = compiled(MODEL.replace("HIDDEN", "200, 200"))
+    refused = engines.choose(huge, huge.arguments(), 0.0, 2.0, Settings())
+    assert refused.settings.engine == "diffrax" and "weights" in refused.reason
+
+
+def test_numpy_and_jax_agree(case: Case) -> None:
+    raw = native.solve_numbers(case.model, case.args, 0.0, TS, "tsit5", SETTINGS)
+    assert raw.result == results.SUCCESS
+    np.testing.assert_array_equal(raw.ys, case.raw(case.p, case.w).ys)
+
+
+@pytest.mark.parametrize("method", ["tsit5", "rodas5p"])
+def test_gradient_by_weights(case: Case, expected: Any, method: str) -> None:
+    assert case.raw(case.p, case.w, method).result == results.SUCCESS
+    close(jax.jit(jax.grad(lambda p, w: case.loss(p, w, method), (0, 1)))(case.p, case.w), expected)
+
+
+def test_tangents(case: Case, expected: Any) -> None:
+    """One direction, and all of the first network's last layer at once (seeds in lanes)."""
+    assert case.raw(case.p, case.w).result == results.SUCCESS
+    moved = jax.jvp(lambda w: case.loss(case.p, w), (case.w,), (case.w,))[1]
+    pairs = zip(jax.tree_util.tree_leaves(case.w), jax.tree_util.tree_leaves(expected[1]), strict=True)
+    np.testing.assert_allclose(moved, sum(jnp.vdot(a, b) for a, b in pairs), rtol=1e-5)
+
+    def of_last(bias: Any) -> Any:
+        return case.loss(case.p, eqx.tree_at(lambda w: w["U"]["b0"], case.w, bias))
+
+    close(jax.jacfwd(of_last)(case.w["U"]["b0"]), expected[1]["U"]["b0"])
+
+
+def test_trajectories_that_share_weights_and_that_do_not(case: Case) -> None:
+    """Lanes share the arrays; trajectories with weights of their own go one by one: the same numbers but for rounding."""
+    gradient = jax.grad(case.loss, (0, 1))
+    points = case.p * jnp.linspace(0.9, 1.1, 11)[:, None]
+    several = jax.tree_util.tree_map(lambda x: jnp.stack([x, 1.2 * x, 0.7 * x]), case.w)
+    assert not jax.vmap(lambda p: case.raw(p, case.w).result)(points).any()
+    shared = jax.jit(jax.vmap(gradient, (0, None)))(points, case.w)
+    own = jax.jit(jax.vmap(gradient, (None, 0)))(case.p, several)
+    one = jax.jit(gradient)
+    for k in (0, 10):
+        close(jax.tree_util.tree_map(lambda x, k=k: x[k], shared), one(points[k], case.w), 1e-11)
+    for k in range(3):
+        w = jax.tree_util.tree_map(lambda x, k=k: x[k], several)
+        close(jax.tree_util.tree_map(lambda x, k=k: x[k], own), one(case.p, w), 1e-11)
+
+
+def test_a_sum_over_trajectories(case: Case) -> None:
+    """The gradient by weights that all share is the sum of all."""
+    points = case.p * jnp.linspace(0.9, 1.1, 9)[:, None]
+    each = jax.jit(jax.vmap(jax.grad(case.loss, 1), (0, None)))(points, case.w)
+    total = jax.jit(jax.grad(lambda w: jnp.sum(jax.vmap(case.loss, (0, None))(points, w))))(case.w)
+    close(total, jax.tree_util.tree_map(lambda x: x.sum(0), each), 1e-11)
