@@ -159,7 +159,8 @@ def test_a_member_that_fails_does_not_touch_the_others() -> None:
     model = compiled(BLOW_UP)
     program = native.program_of(model, "tsit5")
     p = np.array([[0.1], [10.0], [0.2], [np.nan]])
-    ys, info, _ = run_solve(program, p, np.zeros(0), np.ones(1), np.zeros(()), np.array([1.0]), program.options(1e-9, 1e-9, 10_000))
+    options = program.options(1e-9, 1e-9, 10_000)
+    ys, info, _ = run_solve(program, p, np.zeros(0), np.ones(1), np.zeros(()), np.array([1.0]), options)
     assert list(info[:, 0] == 0) == [True, False, True, False]
     np.testing.assert_allclose(ys[[0, 2], 0, 0], [1 / 0.9, 1 / 0.8], rtol=1e-7)
     assert np.isnan(ys[[1, 3]]).all()
