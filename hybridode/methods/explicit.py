@@ -8,7 +8,7 @@ from hybridode.methods.tableau import ExplicitTableau
 from hybridode.tape.derive import reverse
 from hybridode.tape.tape import Tape, TapeBuilder
 
-PER_STAGE = ("u", "du")  # signals are known functions of time: the driver gives their values at every stage's time
+PER_STAGE = ("u", "du", "ddu")  # signals and their derivatives: the driver gives their values at every stage's time
 
 
 def stage_input(name: str, stage: int) -> str:

@@ -21,7 +21,8 @@ class Method:
     Dense output: y(theta) = base + sum_r w_r(theta) row_r, where row_r is the r-th of `rows` vectors in the step's output
     `interpolant`, w_r the polynomial with the coefficients `weights[r]` (powers 0, 1, …; times h if `scaled_by_h`), and
     base is the old state, or the chord from the old to the new state if `ends`. `slope` is f(t, y) for methods whose step
-    takes the slope at its start as input `k` and gives the one at its end (first same as last), else None.
+    takes the slope at its start as input `k` and gives the one at its end (first same as last), else None. Stage i stands
+    at t + nodes[i] h.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Method:
     scaled_by_h: bool
     ends: bool
     controller: Controller
+    nodes: tuple[float, ...]
 
     @cached_property
     def backward(self) -> Tape:
@@ -66,6 +68,7 @@ def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
         scaled_by_h=True,
         ends=False,
         controller=pi_controller(tableau.error_order, stiff=False),
+        nodes=tableau.c,
     )
 
 
@@ -83,4 +86,5 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> 
         scaled_by_h=False,
         ends=True,
         controller=pi_controller(tableau.error_order, stiff=True),
+        nodes=tableau.c,
     )

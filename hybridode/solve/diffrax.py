@@ -74,7 +74,8 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
     jumps = jump_times(args.signals, compiled.landing_signals)
     if jumps is not None:  # a last stage at t1 itself would already see an input after its jump there
         ends_in_jump = jnp.any(jumps == t1) & (t1 > t0)
-        t1 = t1 + lax.stop_gradient(jnp.where(ends_in_jump, jnp.nextafter(t1, t0) - t1, 0.0))
+        end = lax.stop_gradient(t1)  # `nextafter` has no derivative
+        t1 = t1 + jnp.where(ends_in_jump, jnp.nextafter(end, lax.stop_gradient(t0)) - end, 0.0)
         ts = jnp.where(ts > t1, t1, ts)
     implicit = METHODS[method].implicit
     solver = implicit_solver(method, settings.rtol, settings.atol) if implicit else EXPLICIT[method]()

@@ -29,12 +29,14 @@ from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw, finish, without_states
 from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.signals import jump_times
 from hybridode.tape.derive import forward
-from hybridode.tape.shapes import Shape
+from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.types import FloatArray
 
 MOST_STATES = 300  # beyond, unrolled steps are too long
+MOST_WEIGHTS = 20_000  # of all networks: an adjoint needs about 130 bytes of the stack for each with eight lanes
 MOST_INSTRUCTIONS = 60_000  # of an unrolled step
 _CODES = {loop.DONE: results.SUCCESS, loop.MAX_STEPS: results.MAX_STEPS, loop.UNDERFLOW: results.STEP_UNDERFLOW,
           loop.NON_FINITE: results.NON_FINITE}  # fmt: skip
@@ -53,10 +55,10 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
         return "gradient `adjoint` is Diffrax's: natively `reverse` is the exact discrete adjoint"
     if settings.method != "auto" and "native" not in METHODS[settings.method].engines:
         return f"method {METHODS[settings.method].title} is Diffrax's"
-    if system.inputs:
-        return "native solves do not have inputs yet"
     if len(system.states) > MOST_STATES:
         return f"{len(system.states)} states: native solves take up to {MOST_STATES} yet"
+    if sum(size(shape) for _, shape in _weights(compiled)) > MOST_WEIGHTS:
+        return f"native solves keep networks on the stack: up to {MOST_WEIGHTS} weights"
     without = sorted(_lacking(compiled))
     return f"native code has no {', '.join(without)} yet" if without else None
 
@@ -91,7 +93,14 @@ def program_of(compiled: Compiled, method: str) -> Program:
                 Diagnostic("E0840", f"a step of {METHODS[method].title} has {count} instructions, too many for native code",
                            hint='use engine="diffrax"')
             )  # fmt: skip
-        compiled.jitted[key] = Program(made, compiled.tapes["rates"], len(compiled.system.parameters), _weights(compiled))
+        compiled.jitted[key] = Program(
+            made,
+            compiled.tapes["rates"],
+            len(compiled.system.parameters) + len(compiled.system.inputs),
+            _weights(compiled),
+            len(compiled.system.inputs),
+            compiled.landing_signals,
+        )
     return compiled.jitted[key]
 
 
@@ -105,6 +114,24 @@ def weight_vector(program: Program, args: Arguments, xp: Any) -> Any:
     """The networks' arrays as one vector (k,)."""
     parts = [xp.ravel(args.weights[net][array]) for net, array in (name.split(".") for name, _ in program.weights)]
     return xp.concatenate(parts) if parts else xp.zeros(0)
+
+
+def signal_vector(compiled: Compiled, args: Arguments, xp: Any) -> Any:
+    """The input signals as one vector (c,), see `kernels/llvm/signals`. Where steps end is not differentiated."""
+    signals = args.signals
+    if not compiled.system.inputs:
+        return xp.zeros(0)
+    parts = [xp.ravel(signals.knots), xp.ravel(signals.coefficients)]
+    jumps = jump_times(signals, compiled.landing_signals)
+    if compiled.landing_signals:
+        assert jumps is not None
+        parts += [xp.sort(jumps if xp is np else jax.lax.stop_gradient(jumps)), xp.full(1, np.inf)]
+    return xp.concatenate(parts)
+
+
+def parameter_vector(args: Arguments, xp: Any) -> Any:
+    """The parameters, then the inputs' values at the start (which `Arguments.at_start` fills in)."""
+    return xp.concatenate([args.parameters, args.inputs_at_start]) if args.signals.count else args.parameters
 
 
 def prepare(compiled: Compiled, method: str) -> None:
@@ -123,10 +150,14 @@ def _method(system: EquationSystem, tapes: Any, name: str) -> Method:
 
 def _time_slope(rates: Tape) -> Tape | None:
     """The partial derivative of the rates by time, None for an autonomous model."""
-    if not any(i.name == "t" for i in rates.inputs):
+    read = {i.name for i in rates.inputs}
+    following = {name: rate for name, rate in (("t", ""), ("u", "du"), ("du", "ddu")) if name in read}
+    if not following:
         return None
-    b, moved = TapeBuilder(), forward(rates, ("t",), values=False)
-    nodes = b.inline(moved, {"t.dot": b.const(1.0)})
+    b, moved = TapeBuilder(), forward(rates, tuple(following), values=False)
+    dots = {i.name: i.shape for i in moved.inputs if i.name.endswith(".dot")}
+    given = {f"{name}.dot": b.input(rate, dots[f"{name}.dot"]) if rate else b.const(1.0) for name, rate in following.items()}
+    nodes = b.inline(moved, {name: node for name, node in given.items() if name in dots})
     return b.finish({"slope": nodes[moved.outputs[0][1]]})
 
 
@@ -135,6 +166,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
                   y0: FloatArray | None = None) -> Raw:  # fmt: skip
     """One solve without JAX: `Raw` of NumPy arrays."""
     args = jax.tree_util.tree_map(np.asarray, args)
+    args = args.at_start(t0)
     start = compiled.numbers("start", t0, np.zeros(0), args) if y0 is None else np.asarray(y0, np.float64)
     ts = np.asarray(ts, np.float64)
     if compiled.size == 0:
@@ -143,7 +175,8 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
     program = program_of(compiled, method)
     w = weight_vector(program, args, np)
-    found = run_solve(program, args.parameters, w, start, np.asarray(t0), ts, _options(program, settings))
+    p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
+    found = run_solve(program, p, w, start, np.asarray(t0), ts, _options(program, settings), s)
     ys, info, end = (x[0] for x in found)
     result = int(_TABLE[info[0]])
     if not np.all(np.isfinite(start)):
@@ -172,23 +205,23 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     assert dtype == np.float64, f"native solves are in float64, not {dtype}"
     t0, ts = jnp.asarray(t0, dtype), jnp.asarray(ts, dtype)
     plan = plan_events(compiled, args, t0, ts[-1]) if events is None and compiled.events is not None else events
-    args = jax.tree_util.tree_map(jnp.asarray, args)
+    args = jax.tree_util.tree_map(jnp.asarray, args).at_start(t0)
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
         return without_states(start, t0, ts)
     program = program_of(compiled, method)
-    options = jnp.asarray(_options(program, settings))
-    segment = partial(_segment, program, args.parameters, weight_vector(program, args, jnp), options)
+    read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
+    segment = partial(_segment, program, read, jnp.asarray(_options(program, settings)))
     raw = segment(t0, ts[-1], start, ts) if plan is None else between_events(compiled, segment, args, t0, ts, start, plan)
     code = jnp.where(jnp.all(jnp.isfinite(start)), raw.result, results.START)
     return finish(raw, jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, code), t0, ts)
 
 
-def _segment(program: Program, p: Any, w: Any, options: Any, t0: Any, t1: Any, y0: Any, ts: Any) -> Raw:
+def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any, t1: Any, y0: Any, ts: Any) -> Raw:
     """One smooth stretch from (t0, y0) to the last of ts, which is t1."""
     from hybridode.kernels.ffi.primitives import solve_p
 
-    ys, info, end, _ = solve_p.bind(p, w, y0, t0, ts, options, program=program, capacity=0)
+    ys, info, end, _ = solve_p.bind(*read, y0, t0, ts, options, program=program, capacity=0)
     code = jnp.asarray(_TABLE, int)[jnp.clip(info[0], 0, len(_TABLE) - 1)]
     y_end = jnp.where(code == results.SUCCESS, ys[-1], jax.lax.stop_gradient(end[1:]))
     return Raw(ys, ys, code, jax.lax.stop_gradient(end[0]), y_end, _counts(info))

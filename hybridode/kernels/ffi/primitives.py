@@ -1,8 +1,8 @@
 """A solve as three JAX primitives: jit, vmap (into lanes), grad, jvp, jacfwd, jacrev, scan, checkpoint in any order.
 
-    solve    p, w, y0, t0, ts, options               -> ys, info, end, record
-    tangent  …, info, record, p_dot, w_dot, y0_dot   -> ys_dot                 (linear in the dots)
-    adjoint  …, info, record, ys_bar                 -> p_bar, w_bar, y0_bar   (the transpose of tangent)
+    solve    p, w, s, y0, t0, ts, options                   -> ys, info, end, record
+    tangent  …, info, record, p_dot, w_dot, s_dot, y0_dot   -> ys_dot                        (linear in the dots)
+    adjoint  …, info, record, ys_bar                        -> p_bar, w_bar, s_bar, y0_bar   (the transpose of tangent)
 
 Every operand is one trajectory's, or has the batch's axes in front; operands that all trajectories share stay without them.
 Tangents and adjoints may have further axes in front of those: seeds, which share the trajectories' records. What moves with
@@ -30,10 +30,10 @@ from hybridode.kernels.ffi.target import call
 from hybridode.kernels.jax import emit
 from hybridode.kernels.llvm.job import INFO
 
-RANKS = (1, 1, 1, 0, 1, 1, 1, 2)  # of p, w, y0, t0, ts, options, info, record without axes in front
-W, TS, INFO_AT = 1, 4, 6  # where they stand
-GIVEN = 6  # operands of a solve
-SHARED = 8  # operands of the others that are not differentiated
+RANKS = (1, 1, 1, 1, 0, 1, 1, 1, 2)  # of p, w, s, y0, t0, ts, options, info, record without axes in front
+W, S, TS, INFO_AT = 1, 2, 5, 7  # where they stand
+GIVEN = 7  # operands of a solve
+SHARED = 9  # operands of the others that are not differentiated
 
 solve_p, tangent_p, adjoint_p = Primitive("hode_solve"), Primitive("hode_tangent"), Primitive("hode_adjoint")
 for _primitive in (solve_p, tangent_p, adjoint_p):
@@ -68,7 +68,8 @@ def _tangent_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[i
 
 def _adjoint_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
     front = _front(args[SHARED], 2)
-    return [((*front, k), np.dtype(np.float64)) for k in (program.parameters, program.inputs.weight_count, program.n)]
+    sizes = (program.parameters, program.inputs.weight_count, args[S].shape[-1], program.n)
+    return [((*front, k), np.dtype(np.float64)) for k in sizes]
 
 
 def _evaluate(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[Any]:
@@ -91,18 +92,18 @@ _set_up(adjoint_p, "adjoint", _adjoint_shapes)
 
 
 # ---- derivatives ----------------------------------------------------------------------------------------------------
-def _rates(program: Program, t: Any, y: Any, p: Any, w: Any) -> Any:
-    """f at points: t (…), y (…, n), p (…, m), w (…, k)."""
+def _rates(program: Program, t: Any, y: Any, p: Any, w: Any, s: Any) -> Any:
+    """f at points: t (…), y (…, n), p (…, m), w (…, k), s (…, c)."""
     function = emit(program.rates)
     ((name, _),) = program.rates.outputs
 
-    def one(t: Any, y: Any, p: Any, w: Any) -> Any:
-        given = {"t": t, "y": y, "p": p, **program.arrays(w)}
+    def one(t: Any, y: Any, p: Any, w: Any, s: Any) -> Any:
+        given = program.given(t, y, p, w, s)
         return function({i.name: given[i.name] for i in program.rates.inputs})[name]
 
     for _ in range(t.ndim):
         one = jax.vmap(one)
-    return one(t, y, p, w)
+    return one(t, y, p, w, s)
 
 
 def _is_zero(tangent: Any) -> bool:
@@ -116,8 +117,8 @@ def _zero(primal: Any) -> Any:
 
 def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Program, capacity: int) -> Any:
     """Records the steps and carries tangents over them."""
-    p, w, y0, t0, ts, _ = primals
-    p_dot, w_dot, y0_dot, t0_dot, ts_dot, _ = tangents
+    p, w, s, y0, t0, ts, _ = primals
+    p_dot, w_dot, s_dot, y0_dot, t0_dot, ts_dot, _ = tangents
     out = solve_p.bind(*primals, program=program, capacity=program.capacity)
     ys, info, _, record = out
     batch = _batch(primals)
@@ -127,13 +128,13 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Prog
         return jnp.broadcast_to(x, (*batch, *x.shape[x.ndim - rank :]))
 
     if not _is_zero(t0_dot):
-        change = -full(t0_dot, 0)[..., None] * _rates(program, full(t0, 0), full(y0, 1), full(p, 1), full(w, 1))
+        change = -full(t0_dot, 0)[..., None] * _rates(program, full(t0, 0), full(y0, 1), full(p, 1), full(w, 1), full(s, 1))
         y0_dot = change if _is_zero(y0_dot) else full(y0_dot, 1) + change
-    if not all(_is_zero(dot) for dot in (p_dot, w_dot, y0_dot)):
-        dots = [full(ad.instantiate_zeros(dot), 1) for dot in (p_dot, w_dot, y0_dot)]
+    if not all(_is_zero(dot) for dot in (p_dot, w_dot, s_dot, y0_dot)):
+        dots = [full(ad.instantiate_zeros(dot), 1) for dot in (p_dot, w_dot, s_dot, y0_dot)]
         (moved,) = tangent_p.bind(*primals, info, record, *dots, program=program)
     if not _is_zero(ts_dot):
-        points = [jnp.broadcast_to(full(x, 1)[..., None, :], (*batch, ts.shape[-1], x.shape[-1])) for x in (p, w)]
+        points = [jnp.broadcast_to(full(x, 1)[..., None, :], (*batch, ts.shape[-1], x.shape[-1])) for x in (p, w, s)]
         change = full(ts_dot, 1)[..., None] * _rates(program, full(ts, 1), ys, *points)
         moved = change if moved is None else moved + change
     return out, [_zero(ys) if moved is None else moved, *(_zero(x) for x in out[1:])]

@@ -24,6 +24,7 @@ from hybridode.types import FloatArray
 
 RECORD_BYTES = 1 << 22  # of the steps that one trajectory keeps for its derivatives; longer solves are solved again for them
 MOST_RECORDED, LEAST_RECORDED = 4096, 16
+NO_SIGNALS = np.zeros(0)
 
 
 @cache
@@ -54,8 +55,10 @@ class Program:
 
     method: Method
     rates: Tape
-    parameters: int
+    parameters: int  # with the signals' values at the start, which stand behind them in the operand p
     weights: tuple[tuple[str, Shape], ...] = ()  # the networks' arrays that the rates read, in the order of the operand w
+    signals: int = 0
+    landing: tuple[int, ...] = ()  # the signals at whose knots steps end
     modules: dict[tuple[str, int], Module] = field(default_factory=dict, repr=False)
 
     @property
@@ -64,7 +67,7 @@ class Program:
 
     @property
     def inputs(self) -> Inputs:
-        return Inputs(self.parameters, self.weights, host_lanes())
+        return Inputs(self.parameters, self.weights, host_lanes(), self.signals, self.landing, self.signals)
 
     def lanes(self, count: int, own_weights: bool = False) -> int:
         """The lane count for this many trajectories (times seeds). Lanes share the networks' arrays: where every trajectory has
@@ -88,6 +91,25 @@ class Program:
             at += size(shape)
         return found
 
+    def given(self, t: Any, y: Any, p: Any, w: Any, s: Any) -> dict[str, Any]:
+        """All inputs of the model's tapes at one point, traced by JAX. Signals: limits from the right (see `llvm/signals`)."""
+        found = {"t": t, "y": y, "p": p[: len(p) - self.signals], "u0": p[len(p) - self.signals :], **self.arrays(w)}
+        if self.signals:
+            found |= dict(zip(("u", "du"), self._signals(t, s), strict=True))
+        return found
+
+    def _signals(self, t: Any, s: Any) -> tuple[Any, Any]:
+        import jax.numpy as jnp
+
+        k = self.signals
+        count = (len(s) - 4 * k - bool(self.landing)) // (5 * k + len(self.landing))
+        knots = s[: k * count].reshape(k, count)
+        pieces = s[k * count : k * count + 4 * k * (count + 1)].reshape(k, count + 1, 4)
+        here, rows = jnp.sum(knots <= t, axis=1), jnp.arange(k)
+        since = t - knots[rows, jnp.maximum(here - 1, 0)]
+        c0, c1, c2, c3 = jnp.moveaxis(pieces[rows, here], 1, 0)
+        return c0 + since * (c1 + since * (c2 + since * c3)), c1 + since * (2 * c2 + since * (3 * c3))
+
     @property
     def capacity(self) -> int:
         """Steps of a record that is kept from a solve to its derivative."""
@@ -99,10 +121,10 @@ class Program:
 
 
 def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0: FloatArray, ts: FloatArray,
-              options: FloatArray) -> tuple[FloatArray, np.ndarray, FloatArray]:  # fmt: skip
-    """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, from p (B, m) or (m,), w (B, k) or (k,), y0 (B, n) or
-    (n,), ts (B, T) or (T,), t0 (B,) or (); B is 1 when nothing is batched. Python's lock is not held during the solves."""
-    given = {"p": (p, 1), "w": (w, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
+              options: FloatArray, s: FloatArray = NO_SIGNALS) -> tuple[FloatArray, np.ndarray, FloatArray]:  # fmt: skip
+    """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, Python's lock not held, from p (B, m) or (m,), w (B, k)
+    or (k,), s (B, c) or (c,), y0 (B, n) or (n,), ts (B, T) or (T,), t0 (B,) or (); B is 1 when nothing is batched."""
+    given = {"p": (p, 1), "w": (w, 1), "s": (s, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
     arrays = {name: np.asarray(a, np.float64, order="C") for name, (a, _) in given.items()}
     batch = max((arrays[name].shape[0] for name, (_, k) in given.items() if arrays[name].ndim > k), default=1)
     n, times = program.n, arrays["ts"].shape[-1]
@@ -117,7 +139,7 @@ def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0
         job[SLOT[name]] = array.ctypes.data
     for name, (_, k) in given.items():
         job[SLOT[f"{name}_stride"]] = (arrays[name].shape[-1] if k else 1) if arrays[name].ndim > k else 0
-    numbers = {"trajectories": batch, "total": batch, "seeds": 1, "times": times}
+    numbers = {"trajectories": batch, "total": batch, "seeds": 1, "times": times, "s_count": arrays["s"].shape[-1]}
     numbers |= {name: int(options[OPTIONS.index(name)]) for name in ("max_steps", "threads")}
     for name, number in numbers.items():
         job[SLOT[name]] = number

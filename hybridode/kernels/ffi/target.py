@@ -20,6 +20,7 @@ def _register(name: str, machine: Machine) -> str:
 
 
 def call(program: Program, kind: str, width: int, results: Any) -> Any:
-    """A JAX function of the operands of a kind (see `llvm/handler`) that runs it in code of this lane count; results are shapes."""
+    """A JAX function of the operands of a kind (see `llvm/handler`) that runs it in code of this lane count. `results`: their
+    shapes."""
     module, machine = program.module(kind, width)
     return jax.ffi.ffi_call(_register(module.handler, machine), results)

@@ -1,7 +1,8 @@
 """The discrete adjoint: the recorded steps run backwards through the reverse of the step tape, as one function of lanes.
 
-`void NAME(ptr job, i64 start)` reads p, w, ts, info, the record and ys_bar (slot `ys_dot`) and writes y0_bar, p_bar and w_bar
-(slots `y0_dot`, `p_dot`, `w_dot`). It is the exact gradient of the numbers that were computed, with the sequence of step sizes held fixed.
+`void NAME(ptr job, i64 start)` reads p, w, s, ts, info, the record and ys_bar (slot `ys_dot`) and writes y0_bar, p_bar, w_bar
+and s_bar (slots `y0_dot`, `p_dot`, `w_dot`, `s_dot`). It is the exact gradient of the numbers that were computed, with the
+sequence of step sizes held fixed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from hybridode.kernels.llvm.replay import Replay
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
+from hybridode.methods.explicit import PER_STAGE
 from hybridode.methods.ready import Method
 
 
@@ -37,6 +39,9 @@ class _Adjoint(Replay):
         self.w_bar = self.room("w_bar", False) if self.inputs.weights else {}
         if self.w_bar:
             self.each_weight(self.w_bar, lambda buffer, k, at: self.put(buffer.pointer, k, self.const(0.0)))
+        if self.signals is not None:
+            self.s_bar, self.own = self.rows("s_dot", self.seeds, self.signals.count), self.signals.own()
+            self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
         most, last = self.most(self.steps), w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
         w.line("br label %ready")
         w.label("ready")
@@ -65,6 +70,8 @@ class _Adjoint(Replay):
         if self.w_bar:
             w_row = self.rows("w_dot", self.seeds, str(self.inputs.weight_count))
             self.each_weight(self.w_bar, lambda buffer, k, at: self.write_at(w_row, at, self.finite(self.at(buffer.pointer, k))))
+        if self.signals is not None:
+            self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
         w.line("ret void")
         return self.finish()
 
@@ -107,14 +114,20 @@ class _Adjoint(Replay):
         out = self.reverse(ok, given)
         for k, value in enumerate(out["y.bar"]):
             self.put(self.y_bar, k, w.select(ok, w.add(value, self.at(self.old_bar, k)), self.at(self.y_bar, k)))
-        for k, value in enumerate(out.get("p.bar", ())):
-            self.accumulate(self.p_bar, k, w.select(ok, value, self.const(0.0)))
+        for name, first in (("p.bar", 0), ("u0.bar", self.inputs.parameters - self.inputs.starts)):
+            for k, value in enumerate(out.get(name, ())):
+                self.accumulate(self.p_bar, first + k, w.select(ok, value, self.const(0.0)))
+        if self.signals is not None:
+            masks = [w.value(f"and i1 {self.lane(ok, k, self.lanes.mask)}, {own}") for k, own in enumerate(self.own)]
+            for name, bar in out.items():
+                if name.partition("@")[0] in PER_STAGE:
+                    self.signals.collect(name.removesuffix(".bar"), bar, self.s_bar, masks, t, h)
 
     def reverse(self, ok: str, given: dict[str, Elements]) -> dict[str, Elements]:
         """The reverse of the step; what the networks' arrays get is added up here."""
         if self.emitter is None:
             return self.evaluate(self.m.backward, given)
-        out = self.evaluate_wide(self.m.backward, given)
+        out = self.evaluate_wide(self.m.backward, self.completed(self.m.backward, given))
         for key, buffer in self.w_bar.items():
             if f"{key}.bar" in out:
                 self.add_wide(buffer, out[f"{key}.bar"], ok)

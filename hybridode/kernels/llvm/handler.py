@@ -10,13 +10,13 @@ from hybridode.kernels.llvm.driver import put
 from hybridode.kernels.llvm.job import SLOTS
 
 # Operands and results of each kind in order, by the slot that they fill (options and the sizes apart).
-_GIVEN = ("p", "w", "y0", "t0", "ts", "options")
+_GIVEN = ("p", "w", "s", "y0", "t0", "ts", "options")
 OPERANDS = {
     "solve": _GIVEN,
-    "tangent": (*_GIVEN, "info", "record", "p_dot", "w_dot", "y0_dot"),
+    "tangent": (*_GIVEN, "info", "record", "p_dot", "w_dot", "s_dot", "y0_dot"),
     "adjoint": (*_GIVEN, "info", "record", "ys_dot"),
 }
-RESULTS = {"solve": ("ys", "info", "end", "record"), "tangent": ("ys_dot",), "adjoint": ("p_dot", "w_dot", "y0_dot")}
+RESULTS = {"solve": ("ys", "info", "end", "record"), "tangent": ("ys_dot",), "adjoint": ("p_dot", "w_dot", "s_dot", "y0_dot")}
 OPTIONS = ("rtol", "atol", "first step", "largest step", "max_steps", "threads")
 _EXTENSION, _ARGUMENTS, _RESULTS = 1, 9, 14  # words of XLA_FFI_CallFrame: extension_start, args.args, rets.rets
 _DATA, _RANK, _DIMENSIONS = 3, 4, 5  # words of XLA_FFI_Buffer
@@ -102,10 +102,12 @@ def _sizes(kind: str, n: int, parameters: int, weights: int) -> list[str]:
         lines += ["  %all = call i64 @leading(ptr %b_ys_dot, i64 2)", "  %some = call i64 @llvm.smax.i64(i64 %count, i64 1)"]
         lines += ["  %seeds = udiv i64 %all, %some", put("%job", "seeds", "%seeds")]
     lines += ["  %times = call i64 @dimension(ptr %b_ts, i64 1)", put("%job", "times", "%times")]
+    lines += ["  %s_count = call i64 @dimension(ptr %b_s, i64 1)", put("%job", "s_count", "%s_count")]
     lines += ["  %capacity = call i64 @dimension(ptr %b_record, i64 2)", put("%job", "capacity", "%capacity")]
     lines += ["  %unrecorded = icmp eq i64 %capacity, 0", "  %record = select i1 %unrecorded, ptr null, ptr %d_record"]
     lines.append(put("%job", "record", "%record", "ptr"))
-    rows = (("p", 1, str(parameters)), ("w", 1, str(weights)), ("y0", 1, str(n)), ("t0", 0, "1"), ("ts", 1, "%times"))
+    rows = (("p", 1, str(parameters)), ("w", 1, str(weights)), ("s", 1, "%s_count"), ("y0", 1, str(n)), ("t0", 0, "1"),
+            ("ts", 1, "%times"))  # fmt: skip
     for name, trailing, row in rows:
         lines.append(f"  %stride_{name} = call i64 @stride(ptr %b_{name}, i64 {trailing}, i64 {row})")
         lines.append(put("%job", f"{name}_stride", f"%stride_{name}"))

@@ -23,6 +23,9 @@ SLOTS = (
     "p_stride",
     "w",  # (B, k) the networks' arrays, one after the other
     "w_stride",
+    "s",  # (B, s_count) the input signals, see `signals`
+    "s_stride",
+    "s_count",
     "y0",  # (B, n)
     "y0_stride",
     "t0",  # (B,)
@@ -35,6 +38,7 @@ SLOTS = (
     "record",  # out of a solve, read by the others: (B, capacity, 2 + n) t, h, y of accepted steps, fewer than capacity; or null
     "p_dot",  # (K B, m) | out: p_bar
     "w_dot",  # (K B, k) | out: w_bar
+    "s_dot",  # (K B, s_count) | out: s_bar
     "y0_dot",  # (K B, n) | out: y0_bar
     "ys_dot",  # out (K B, T, n) | ys_bar
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hybridode.kernels.llvm.job import slot_text
+from hybridode.kernels.llvm.signals import SignalReader
 from hybridode.kernels.llvm.straight import Elements, emit
 from hybridode.kernels.llvm.wide import WideEmitter
 from hybridode.kernels.llvm.wide_values import Buffer, Value
@@ -19,12 +20,16 @@ Row = Sequence[str]  # per lane the address of its row of an array
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model's tapes read beside time and states: m parameters, and the networks' arrays in the order of the slot `w`.
+    """What a model's tapes read beside time and states: m parameters, the last `starts` of which are the input signals' values
+    at the start; the networks' arrays in the order of the slot `w`; input signals, some of them `landing` (see `signals`).
     `vector` is how many numbers the processor's vectors hold."""
 
     parameters: int
     weights: tuple[tuple[str, Shape], ...] = ()
     vector: int = 1
+    signals: int = 0
+    landing: tuple[int, ...] = ()
+    starts: int = 0
 
     @property
     def weight_count(self) -> int:
@@ -42,6 +47,7 @@ class LaneLoop:
         self.ts: Row = ()
         self.emitter = WideEmitter(self.w, inputs.vector) if inputs.weights else None
         self.known: dict[str, Value] = {}  # the networks' arrays, and their tangents
+        self.signals: SignalReader | None = None
 
     # ---- the function and its tapes ---------------------------------------------------------------------------------------
     def begin(self) -> None:
@@ -57,16 +63,36 @@ class LaneLoop:
 
     def evaluate(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
         """The tape of registers; of a model with networks through memory and loops."""
+        given = self.completed(tape, given)
         if self.emitter is None:
             return emit(self.w, tape, {i.name: given[i.name] for i in tape.inputs})
         found = self.evaluate_wide(tape, given)
         return {name: self.emitter.registers(value) for name, value in found.items()}
+
+    def completed(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
+        """The inputs with what the tape reads of the signals; `u0` is the tail of the parameters."""
+        found = dict(given)
+        if self.signals is not None:
+            own = self.inputs.parameters - self.inputs.starts
+            for dot in ("", ".dot"):
+                if f"p{dot}" in given:
+                    found[f"p{dot}"], found[f"u0{dot}"] = given[f"p{dot}"][:own], given[f"p{dot}"][own:]
+            found |= self.signals.inputs(tape, given["t"][0], given["h"][0] if "h" in given else None)
+        return found
 
     def evaluate_wide(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Value]:
         """The same, outputs in whatever form they come."""
         assert self.emitter is not None
         known = {**self.known, **{name: list(value) for name, value in given.items()}}
         return self.emitter.emit(tape, {i.name: known[i.name] for i in tape.inputs})
+
+    def load_inputs(self, trajectories: Sequence[str]) -> None:
+        """Parameters, networks' arrays and signals."""
+        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.inputs.parameters)
+        if self.inputs.weights:
+            self.load_weights(trajectories)
+        if self.inputs.signals:
+            self.signals = SignalReader(self, trajectories)
 
     # ---- the networks' arrays -----------------------------------------------------------------------------------------------
     def room(self, name: str, scalar: bool) -> dict[str, Buffer]:

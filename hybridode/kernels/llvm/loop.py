@@ -80,9 +80,7 @@ class _Solve(LaneLoop):
         scalars = [w.splat(w.load(options, str(k), self.lanes.scalar)) for k in range(4)]
         self.rtol, self.atol, self.first, self.largest = scalars
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
-        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.inputs.parameters)
-        if self.inputs.weights:
-            self.load_weights(trajectories)
+        self.load_inputs(trajectories)
         y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
         t0 = self.read(self.rows("t0", trajectories, self.slot("t0_stride")), 0)
         self.nowhere = w.value(f"alloca {self.lanes.scalar}, i64 {max(n, 1)}, align {self.align}")
@@ -131,7 +129,9 @@ class _Solve(LaneLoop):
         w, n, c = self.w, self.m.n, self.m.controller
         y, k = [now[f"y{i}_"] for i in range(n)], [now[f"k{i}_"] for i in range(n)] if self.m.slope else []
         running = self.equal(now["status"], RUNNING)
-        left = w.sub(t1, now["t"])
+        jump = t1 if self.signals is None else self.signals.next_jump(now["t"])
+        target = t1 if self.signals is None else self.minimum(t1, jump)
+        left = w.sub(target, now["t"])
         final = w.compare("oge", w.mul(now["h"], self.const(1.0000001)), left)
         h = w.select(running, w.select(final, left, now["h"]), self.const(1.0))
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
@@ -140,8 +140,9 @@ class _Solve(LaneLoop):
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok = w.logic("and", good, running)
         bad = w.logic("and", running, self.not_(good))
-        t_new = w.select(final, t1, w.add(now["t"], h))
-        finished = w.logic("and", ok, final)
+        t_new = w.select(final, target, w.add(now["t"], h))
+        landed = w.logic("and", ok, final)
+        finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)
         self.record(now["accepted"], now["t"], h, y)
         grow = w.mul(
@@ -152,6 +153,8 @@ class _Solve(LaneLoop):
         factor = w.select(ok, self.minimum(self.const(c.most), grow), self.minimum(self.const(1.0), shrink))
         factor = w.select(w.compare("uno", error, error), self.const(c.least), self.maximum(self.const(c.least), factor))
         h_next = self.minimum(w.mul(h, factor), self.largest)
+        if self.signals is not None:  # a step cut short says little about how long the next may be
+            h_next = w.select(landed, self.maximum(h_next, now["h"]), h_next)
         tiny = w.mul(self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new)), self.const(1e-15))
         stuck = w.logic("and", bad, w.compare("ole", h_next, self.maximum(tiny, self.const(1e-290))))
         stuck = w.logic("or", stuck, w.logic("and", ok, w.compare("ole", t_new, now["t"])))  # a step that time cannot resolve
@@ -168,8 +171,27 @@ class _Solve(LaneLoop):
         }
         new |= {f"y{i}_": w.select(ok, out["y"][i], y[i]) for i in range(n)}
         if self.m.slope is not None:
-            new |= {f"k{i}_": w.select(ok, out["k"][i], k[i]) for i in range(n)}
+            slope = [w.select(ok, out["k"][i], k[i]) for i in range(n)]
+            if self.inputs.landing:
+                slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
+            new |= {f"k{i}_": slope[i] for i in range(n)}
         return new
+
+    def after_jump(self, landed: str, t: str, y: Elements, slope: Elements) -> Elements:
+        """The slope, taken again in the lanes where an input may have jumped."""
+        w = self.w
+        before, anew, last, after = (w.fresh(s) for s in ("before_jump", "jumped", "jumped_end", "after_jump"))
+        w.line(f"br label {before}")
+        w.label(before[1:])
+        w.line(f"br i1 {w.any(landed)}, label {anew}, label {after}")
+        w.label(anew[1:])
+        found = [w.select(landed, a, b) for a, b in zip(self.slope_at(t, y), slope, strict=True)]
+        w.line(f"br label {last}")
+        w.label(last[1:])
+        w.line(f"br label {after}")
+        w.label(after[1:])
+        real = self.lanes.real
+        return [w.value(f"phi {real} [ {b}, {before} ], [ {a}, {last} ]") for a, b in zip(found, slope, strict=True)]
 
     # ---- save points ----------------------------------------------------------------------------------------------------
     def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements]) -> str:

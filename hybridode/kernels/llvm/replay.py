@@ -9,8 +9,6 @@ from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.loop import DONE
 from hybridode.kernels.llvm.straight import Elements
-from hybridode.kernels.llvm.writer import Lanes
-from hybridode.methods.ready import Method
 
 
 class Replay(LaneLoop):
@@ -26,9 +24,7 @@ class Replay(LaneLoop):
         self.T = self.slot("times")
         capacity = self.slot("capacity")
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
-        self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.inputs.parameters)
-        if self.inputs.weights:
-            self.load_weights(trajectories)
+        self.load_inputs(trajectories)
         self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {n + 2}"))
         info = self.rows("info", written, str(len(INFO)), "i32")
         status, accepted = (self.w.join([self.number(row, k) for row in info], "i64") for k in range(2))

@@ -1,7 +1,7 @@
 """Forward sensitivities: tangents carried along the recorded steps, as one function of lanes.
 
-`void NAME(ptr job, i64 start)` reads p, w, ts, info, the record, p_dot, w_dot and y0_dot, and writes ys_dot: the exact derivative of
-the numbers that were computed, with the sequence of step sizes held fixed (the transpose of `backward`).
+`void NAME(ptr job, i64 start)` reads p, w, s, ts, info, the record, p_dot, w_dot, s_dot and y0_dot, and writes ys_dot: the exact
+derivative of the numbers that were computed, with the sequence of step sizes held fixed (the transpose of `backward`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class _Tangent(Replay):
         self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
         self.load_tangents()
+        self.s_dot = [] if self.signals is None else self.rows("s_dot", self.seeds, self.signals.count)
         y_dot = self.reads(self.rows("y0_dot", self.seeds, str(n)), n)
         most = self.most(self.steps)
         w.line("br label %ready")
@@ -82,6 +83,8 @@ class _Tangent(Replay):
         """The tangent of the new state; the save points of the step (those at its start belong to it, or to the one before)."""
         w, m = self.w, self.m
         given = {"t": [t], "h": [h], "y": y, "p": self.p, "y.dot": y_dot, "p.dot": self.p_dot}
+        if self.signals is not None:
+            given |= self.signals.tangents(m.tangent, self.s_dot, t, h)
         out = self.evaluate(m.tangent, given)
         new, rows = out["y.dot"], out[f"{m.interpolant}.dot"]
         end = w.add(t, h)
