@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -294,6 +295,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 model or data wrong, 2 wrong usage, 3 computation failed, 70 a bug of ours, 130 interrupted.
     """
-    from hybridode.commands.run import run_command
+    from hybridode.commands.run import INTERRUPTED, run_command
 
-    return run_command(app, list(sys.argv[1:] if arguments is None else arguments))
+    code = run_command(app, list(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None and code == INTERRUPTED:
+        # A computation may still run in a thread of XLA; taking the interpreter apart under it crashes. All files are closed.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
