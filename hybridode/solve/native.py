@@ -7,6 +7,7 @@ NumPy alone. `cannot_run` says why a model has to use the other engine.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -82,9 +83,12 @@ def method_for(chosen: str, settings: Settings) -> str:
 
 
 # ---- programs -------------------------------------------------------------------------------------------------------
-def program_of(compiled: Compiled, method: str) -> Program:
-    """The method on the model as native code, kept with the model. Raises UsageError E0840 where a step is too long."""
-    key = ("native", method)
+def program_of(compiled: Compiled, method: str, share: int = 1) -> Program:
+    """The method on the model as native code, kept with the model. `share`: how many records of steps a derivative keeps at
+    once of one trajectory. Raises UsageError E0840 where a step is too long."""
+    key = ("native", method, share)
+    if key not in compiled.jitted and share > 1:
+        compiled.jitted[key] = replace(program_of(compiled, method), share=share)  # the same code
     if key not in compiled.jitted:
         made = _method(compiled.system, compiled.tapes, method)
         count = made.step.count()
@@ -209,7 +213,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
         return without_states(start, t0, ts)
-    program = program_of(compiled, method)
+    program = program_of(compiled, method, 1 if plan is None else 1 + sum(plan.counts))
     read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
     segment = partial(_segment, program, read, jnp.asarray(_options(program, settings)))
     raw = segment(t0, ts[-1], start, ts) if plan is None else between_events(compiled, segment, args, t0, ts, start, plan)

@@ -79,6 +79,6 @@ def test_derivatives_by_times_and_period_in_both_modes_and_batches(model, plan) 
 
 
 def test_simulate_runs_natively() -> None:
-    found = ho.parse(DOSES).simulate(at=np.array([0.0, 1.0, 12.0]))
+    found = ho.parse(DOSES).simulate(at=[0.0, 1.0, 12.0])
     assert found.stats["engine"] == "native" and found.successful
     np.testing.assert_allclose(found["x"], exact(VALUES, np.array([0.0, 1.0, 12.0])), rtol=1e-4)

@@ -59,6 +59,7 @@ class Program:
     weights: tuple[tuple[str, Shape], ...] = ()  # the networks' arrays that the rates read, in the order of the operand w
     signals: int = 0
     landing: tuple[int, ...] = ()  # the signals at whose knots steps end
+    share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     modules: dict[tuple[str, int], Module] = field(default_factory=dict, repr=False)
 
     @property
@@ -113,7 +114,7 @@ class Program:
     @property
     def capacity(self) -> int:
         """Steps of a record that is kept from a solve to its derivative."""
-        return max(LEAST_RECORDED, min(MOST_RECORDED, RECORD_BYTES // (8 * (self.n + 2))))
+        return max(LEAST_RECORDED, min(MOST_RECORDED, RECORD_BYTES // (8 * (self.n + 2))) // self.share)
 
     def options(self, rtol: float, atol: float, max_steps: int, first: float = 0.0, largest: float = np.inf) -> FloatArray:
         """The vector of options that all calls take."""
