@@ -46,12 +46,20 @@ done:
 
 
 @dataclass(frozen=True)
-class Point:
-    """A signal at a time: per lane the places of its piece's coefficients and of the knot before it in a row; then registers:
-    the time since that knot, the coefficients, and the derivatives by time from the value to the third."""
+class Piece:
+    """A piece of a signal: per lane the places of its coefficients and of the knot before it in a row; what stands there."""
 
     coefficients: Sequence[str]
     knots: Sequence[str]
+    knot: str
+    powers: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A signal at a time: its piece, the time since the knot before it, and the derivatives from the value to the third."""
+
+    piece: Piece
     since: str
     values: tuple[str, str, str, str]
 
@@ -73,6 +81,7 @@ class SignalReader:
         self.jumps = [w.address(r, w.value(f"add i64 {self.first}, {pieces}"), self.lanes.scalar) for r in self.row]
         self.jump_count = w.value(f"mul i64 {self.K}, {len(self.landing)}")
         self.points: dict[tuple[int, str, str, str], Point] = {}
+        self.pieces: dict[tuple[int, str], Piece] = {}
 
     # ---- values -----------------------------------------------------------------------------------------------------------
     def inputs(self, tape: Tape, t: str, h: str | None) -> dict[str, list[str]]:
@@ -89,24 +98,32 @@ class SignalReader:
         key = (k, stage, t, h or "")
         if key in self.points:
             return self.points[key]
-        w, loop, scalar = self.w, self.loop, self.lanes.scalar
+        w, loop = self.w, self.loop
         c = loop.m.nodes[int(stage)] if stage else 0.0
         time = t if c == 0.0 or h is None else w.add(t, w.mul(loop.const(c), h))
-        where = t if k in self.landing else time
+        piece = self.piece(k, t if k in self.landing else time)
+        since = w.sub(time, piece.knot)
+        self.points[key] = Point(piece, since, self.derivatives(piece.powers, since))
+        return self.points[key]
+
+    def piece(self, k: int, time: str) -> Piece:
+        """The piece of signal k that holds at a time."""
+        if (k, time) in self.pieces:
+            return self.pieces[k, time]
+        w, loop, scalar = self.w, self.loop, self.lanes.scalar
         coefficients, knots = [], []
         for lane, row in enumerate(self.row):
             start = w.value(f"mul i64 {self.K}, {k}")
             own = w.address(row, start, scalar)
-            piece = w.value(f"call i64 @piece(ptr {own}, i64 {self.K}, {scalar} {loop.lane(where, lane)})")
+            piece = w.value(f"call i64 @piece(ptr {own}, i64 {self.K}, {scalar} {loop.lane(time, lane)})")
             later = w.value(f"icmp sgt i64 {piece}, 0")
             before = w.value(f"sub i64 {piece}, {w.value(f'zext i1 {later} to i64')}")
             knots.append(w.value(f"add i64 {start}, {before}"))
             at = w.value(f"add i64 {w.value(f'add i64 {start}, {k}')}, {piece}")  # k (K + 1) + piece
             coefficients.append(w.value(f"add i64 {self.first}, {w.value(f'shl i64 {at}, 2')}"))
-        since = w.sub(time, self.gathered(self.row, knots, 0))
         powers = [self.gathered(self.row, coefficients, power) for power in range(4)]
-        self.points[key] = Point(coefficients, knots, since, self.derivatives(powers, since))
-        return self.points[key]
+        self.pieces[k, time] = Piece(coefficients, knots, self.gathered(self.row, knots, 0), powers)
+        return self.pieces[k, time]
 
     def gathered(self, rows: Sequence[str], places: Sequence[str], further: int) -> str:
         """Every lane's number at its place (and so many further) in its row."""
@@ -148,8 +165,8 @@ class SignalReader:
             order, values = PER_STAGE.index(kind), []
             for k in range(self.k):
                 p = self.point(k, stage, t, h)
-                moved = [self.gathered(rows, p.coefficients, power) for power in range(4)]
-                knot = self.gathered(rows, p.knots, 0)
+                moved = [self.gathered(rows, p.piece.coefficients, power) for power in range(4)]
+                knot = self.gathered(rows, p.piece.knots, 0)
                 values.append(w.sub(self.derivatives(moved, p.since)[order], w.mul(p.values[order + 1], knot)))
             found[i.name] = values
         return found
@@ -166,9 +183,9 @@ class SignalReader:
                 if j < order:
                     continue
                 factor = math.factorial(j) / math.factorial(j - order)
-                self.add_to(rows, p.coefficients, j, power if factor == 1 else w.mul(const(factor), power), masks)
+                self.add_to(rows, p.piece.coefficients, j, power if factor == 1 else w.mul(const(factor), power), masks)
                 power = w.mul(power, p.since)
-            self.add_to(rows, p.knots, 0, w.neg(w.mul(bar[k], p.values[order + 1])), masks)
+            self.add_to(rows, p.piece.knots, 0, w.neg(w.mul(bar[k], p.values[order + 1])), masks)
 
     def add_to(self, rows: Sequence[str], places: Sequence[str], further: int, value: str, masks: Sequence[str]) -> None:
         w, loop, scalar = self.w, self.loop, self.lanes.scalar
