@@ -139,3 +139,16 @@ def test_experiments_in_lanes_are_those_alone() -> None:
             for a, b in zip(many, each[k], strict=True):
                 np.testing.assert_allclose(a[k], b, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(shared, sum(gradient(p * s, c)[1] for s in scale), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("interpolation", ["previous", "linear", "cubic"])
+def test_one_record_is_held_and_what_is_undefined_is_a_code(interpolation: str) -> None:
+    text = f"model m\ntime t\ninput u from data.u, interp={interpolation}\nstate x = 0\nx' = u - x\n"
+    compiled = ho.parse(text).compiled()
+    args = compiled.arguments(data={"u": ([3.0], [2.0])})
+    for t0, ts in ((0.0, [1.0, 10.0]), (5.0, [6.0]), (3.0, [3.0, 3.0])):
+        raw = native.solve_numbers(compiled, args, t0, np.array(ts), "tsit5", TIGHT)
+        assert raw.result == results.SUCCESS
+        np.testing.assert_allclose(raw.ys[:, 0], 2 * (1 - np.exp(-(np.array(ts) - t0))), rtol=1e-8)
+    undefined = eqx.tree_at(lambda a: a.signals.coefficients, args, np.full_like(args.signals.coefficients, np.nan))
+    assert native.solve_numbers(compiled, undefined, 0.0, np.array([1.0]), "tsit5", TIGHT).result == results.NON_FINITE
