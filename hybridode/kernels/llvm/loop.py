@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import Inputs, LaneLoop
-from hybridode.kernels.llvm.straight import Elements, function
+from hybridode.kernels.llvm.step_size import next_factor, remembered
+from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
@@ -29,20 +30,19 @@ def solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "so
 
 class _Solve(LaneLoop):
     # ---- small things -------------------------------------------------------------------------------------------------
-    def power(self, x: str, exponent: float) -> str:
-        """x^exponent for positive x (0 gives a huge or tiny number, never a NaN)."""
-        safe = self.maximum(x, self.const(1e-30))
-        return function("exp")(self.w, self.w.mul(self.const(exponent), function("log")(self.w, safe)))
-
     def scaled_norm(self, error: Elements, y: Elements, new: Elements) -> str:
         """Root mean square of error / (atol + rtol max(|y|, |new|))."""
+        return self.w.intrinsic("sqrt", self.scaled_square(error, y, new))
+
+    def scaled_square(self, error: Elements, y: Elements, new: Elements) -> str:
+        """The square of `scaled_norm`."""
         w = self.w
         squares = []
         for e, a, b in zip(error, y, new, strict=True):
             size_ = self.maximum(w.intrinsic("fabs", a), w.intrinsic("fabs", b))
             q = w.div(e, w.add(self.atol, w.mul(self.rtol, size_)))
             squares.append(w.mul(q, q))
-        return w.intrinsic("sqrt", w.mul(w.tree_sum(squares), self.const(1 / max(1, self.m.n))))
+        return w.mul(w.tree_sum(squares), self.const(1 / max(1, self.m.n)))
 
     def slope_at(self, t: str, y: Elements) -> Elements:
         tape = self.m.slope
@@ -63,7 +63,7 @@ class _Solve(LaneLoop):
         w.line(f"br label {ready}")
         w.label(ready[1:])
         idle = w.compare("uge", t0, t1)  # also where a time is NaN
-        carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(1.0))}
+        carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
         carried |= {f"y{k}_": (real, v) for k, v in enumerate(y0)} | {f"k{k}_": (real, v) for k, v in enumerate(k0)}
         carried |= {"accepted": (integer, zero), "rejected": (integer, zero), "saved": (integer, saved)}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
@@ -136,7 +136,7 @@ class _Solve(LaneLoop):
         h = w.select(running, w.select(final, left, now["h"]), self.const(1.0))
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
         out = self.evaluate(self.m.step, given)
-        error = self.scaled_norm(out["error"], y, out["y"])
+        error = self.scaled_square(out["error"], y, out["y"])
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok = w.logic("and", good, running)
         bad = w.logic("and", running, self.not_(good))
@@ -145,12 +145,7 @@ class _Solve(LaneLoop):
         finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)
         self.record(now["accepted"], now["t"], h, y)
-        grow = w.mul(
-            self.const(c.safety),
-            w.mul(self.power(error, -c.alpha), self.power(now["before"], c.beta) if c.beta else self.const(1.0)),
-        )
-        shrink = w.mul(self.const(c.safety), self.power(error, -c.rejected))
-        factor = w.select(ok, self.minimum(self.const(c.most), grow), self.minimum(self.const(1.0), shrink))
+        factor, size = next_factor(self, c, error, good, now["before"])
         factor = w.select(w.compare("uno", error, error), self.const(c.least), self.maximum(self.const(c.least), factor))
         h_next = self.minimum(w.mul(h, factor), self.largest)
         if self.signals is not None:  # a step cut short says little about how long the next may be
@@ -163,7 +158,7 @@ class _Solve(LaneLoop):
         new = {
             "t": w.select(ok, t_new, now["t"]),
             "h": w.select(running, h_next, now["h"]),
-            "before": w.select(ok, self.maximum(error, self.const(1e-4)), now["before"]),
+            "before": w.select(ok, remembered(self, size), now["before"]),
             "accepted": self.count(now["accepted"], ok),
             "rejected": self.count(now["rejected"], bad),
             "saved": saved,

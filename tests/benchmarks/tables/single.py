@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import warnings
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 
 from tests.benchmarks.measure import Effort, Timing, interleaved
 from tests.benchmarks.peers import peers
-from tests.benchmarks.peers.peer import CannotSolve, Peer, Runner
+from tests.benchmarks.peers.peer import At, CannotSolve, Peer, Runner
 from tests.benchmarks.tables.single_report import draw, goals, write
 from tests.benchmarks.tables.table import Data, Table
 from tests.problems import NONSTIFF, STIFF, Problem, problems
@@ -50,34 +51,42 @@ def point(rtol: float, error: float, timing: Timing) -> Data:
 def accuracies(problem: Problem, peer: Peer, effort: Effort) -> tuple[list[tuple[float, float, Runner]], str]:
     """[(rtol, error, runner)] where the solver arrives, and what went wrong elsewhere."""
     found: list[tuple[float, float, Runner]] = []
-    failures = []
+    failures: dict[str, list[str]] = {}
     try:
         at = peer.prepare(problem)
     except Exception as error:  # a peer may fail in any way: it is a row that says so
         return [], f"{type(error).__name__}: {first_line(error)}"
     for rtol in effort.tolerances:
         try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                run = at(rtol, rtol * problem.scale)
-                run()
-                began = time.perf_counter()
-                error = problem.error(run())
-                spent = time.perf_counter() - began
-        except CannotSolve as failure:
-            failures.append(f"{rtol:.0e}: {first_line(failure)}")
-            continue
+            run, error, spent = first_solve(problem, at, rtol)
         except Exception as failure:
-            failures.append(f"{rtol:.0e}: {type(failure).__name__}: {first_line(failure)}")
-            continue
-        if not math.isfinite(error):
-            failures.append(f"{rtol:.0e}: did not arrive")
+            kind = "" if isinstance(failure, CannotSolve) else f"{type(failure).__name__}: "
+            failures.setdefault(kind + sum_up(failure), []).append(f"{rtol:.0e}")
             continue
         found.append((rtol, error, run))
         if spent > effort.longest:
-            failures.append(f"finer than {rtol:.0e}: too slow to be measured")
+            failures["too slow"] = [f"finer than {rtol:.0e}"]
             break
-    return found, "; ".join(failures)
+    return found, "; ".join(f"rtol {', '.join(rtols)}: {words}" for words, rtols in failures.items())
+
+
+def first_solve(problem: Problem, at: At, rtol: float) -> tuple[Runner, float, float]:
+    """(runner, error, seconds) of the second call. Raises CannotSolve, or whatever a peer raises."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        run = at(rtol, rtol * problem.scale)
+        run()
+        began = time.perf_counter()
+        error = problem.error(run())
+        spent = time.perf_counter() - began
+    if not math.isfinite(error):
+        raise CannotSolve("did not arrive")
+    return run, error, spent
+
+
+def sum_up(failure: Exception) -> str:
+    """Its first words, without the numbers that differ from tolerance to tolerance."""
+    return re.sub(r",? (at|and) (t|time|h) = \S+", "", first_line(failure)).strip().rstrip(".")
 
 
 def first_line(error: Exception) -> str:

@@ -95,7 +95,10 @@ def notes(data: Data) -> list[str]:
         for solver, row in problem.items():
             if row["note"]:
                 found.setdefault(f"{solver}: {row['note']}", []).append(name)
-    return [f"- {note} ({', '.join(names)})" for note, names in found.items()] + [""] * bool(found)
+    if not found:
+        return []
+    rows = [f"- {note} ({', '.join(names)})" for note, names in sorted(found.items())]
+    return ["Not measured:", "", *rows, ""]
 
 
 def draw(data: Data) -> dict[str, str]:

@@ -1,0 +1,59 @@
+"""Rough logarithms and powers of the step-size control, and powers that are roots, against NumPy."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hybridode.kernels.llvm import step_size
+from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.machine import compile_ir, host_lanes
+from hybridode.kernels.llvm.straight import ELEMENTWISE
+from hybridode.kernels.llvm.writer import Lanes, Writer
+
+
+def applied(lanes: Lanes, body: Callable[[Writer, str], str], x: np.ndarray) -> np.ndarray:
+    """A function of registers, compiled and applied to an array."""
+    w = Writer(lanes)
+    x = np.ascontiguousarray(x.reshape(-1, lanes.width))
+    out = np.empty_like(x)
+    result = body(w, w.load("%x"))
+    text = "\n".join([*w.needs, "define void @f(ptr %x, ptr %y) {", *w.lines, f"  store {lanes.real} {result}, ptr %y, align 8",
+                      "  ret void", "}"])  # fmt: skip
+    machine = compile_ir(text)
+    f = machine.function("f", None, ctypes.c_void_p, ctypes.c_void_p)
+    for a, b in zip(x, out, strict=True):
+        f(a.ctypes.data, b.ctypes.data)
+    return out.ravel()
+
+
+def loop_of(w: Writer) -> LaneLoop:
+    """What step_size needs of a loop."""
+    loop = object.__new__(LaneLoop)
+    loop.w, loop.lanes = w, w.lanes
+    return loop
+
+
+@pytest.mark.parametrize("width", [1, host_lanes()])
+def test_rough_functions(width: int) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([10.0 ** rng.uniform(-60, 300, 800), [1.0, 0.5, 2.0, np.nextafter(2.0, 1.0), 1e-60, 1e4, 3.0, 1.0]])
+    found = applied(Lanes(width), lambda w, v: step_size.log2(loop_of(w), v), x)
+    np.testing.assert_allclose(found, np.log2(x), atol=1.2e-4)
+    powers = np.concatenate([rng.uniform(-300, 300, 792), [0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -600.0, 300.0]])
+    np.testing.assert_allclose(applied(Lanes(width), lambda w, v: step_size.exp2(loop_of(w), v), powers), 2.0**powers, rtol=6e-6)
+
+
+@pytest.mark.parametrize("exponent", [k / 2 for k in range(-7, 8, 2)])
+def test_powers_that_are_roots(exponent: float) -> None:
+    lanes = Lanes(host_lanes())
+    x = np.concatenate(
+        [10.0 ** np.random.default_rng(1).uniform(-60, 60, 792), [0.0, np.inf, 1.0, 4.0, -1.0, np.nan, 1e-300, 1e80]]
+    )
+    with np.errstate(all="ignore"):
+        exact = x**exponent
+    found = applied(lanes, lambda w, v: ELEMENTWISE["pow"](w, v, lanes.const(exponent)), x)
+    np.testing.assert_allclose(found, exact, rtol=6e-16)
