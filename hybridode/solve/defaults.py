@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ def with_parameters(slices: Mapping[str, slice], base: Arguments, params: Mappin
     """
     import jax.numpy as jnp
 
-    p, dtype = base.parameters, base.parameters.dtype
+    dtype = base.parameters.dtype
+    pieces: list[tuple[slice, Any]] = []
     weights = {name: dict(arrays) for name, arrays in base.weights.items()}
     for name, value in params.items():
         if name in weights:
@@ -103,10 +105,28 @@ def with_parameters(slices: Mapping[str, slice], base: Arguments, params: Mappin
             if value.size not in (1, place.stop - place.start):
                 message = f"`{name}` takes {place.stop - place.start} numbers, {value.size} were given"
                 raise UsageError(Diagnostic("E0829", message))
-            p = p.at[place].set(value.reshape(-1))
+            pieces.append((place, value.reshape(-1)))
         else:
             raise unknown_name("parameters", name, [*slices, *weights])
-    return Arguments(p, weights, base.signals, base.inputs_at_start)
+    return Arguments(_put_in(base.parameters, pieces), weights, base.signals, base.inputs_at_start)
+
+
+def _put_in(p: Any, pieces: Sequence[tuple[slice, Any]]) -> Any:
+    """The vector with pieces of it replaced, later ones last. As one concatenation where none overlap: XLA copies the vector for
+    every piece that is set by itself, forwards and backwards."""
+    import jax.numpy as jnp
+
+    ordered = sorted(pieces, key=lambda piece: piece[0].start)
+    if any(a.stop > b.start for (a, _), (b, _) in pairwise(ordered)):
+        for place, value in pieces:
+            p = p.at[place].set(value)
+        return p
+    parts, at = [], 0
+    for place, value in ordered:
+        parts += [p[at : place.start], jnp.broadcast_to(value, (place.stop - place.start,))]
+        at = place.stop
+    parts = [part for part in (*parts, p[at:]) if part.size]
+    return jnp.concatenate(parts) if parts else p
 
 
 def _network_arrays(name: str, given: Mapping[str, Any], base: Mapping[str, Any], dtype: Any) -> dict[str, Any]:

@@ -204,8 +204,10 @@ class Solver:
         given = {**self.start, **given}
         y0 = None
         if given:
-            y0 = self.compiled.start(t0, args.at_start(t0))
-            y0 = y0.at[np.array(list(given))].set(jnp.stack([jnp.asarray(v, y0.dtype) for v in given.values()]))
+            places, dtype = sorted(given), self.settings.dtype
+            y0 = jnp.stack([jnp.asarray(given[k], dtype) for k in places])
+            if len(places) < self.compiled.size:
+                y0 = self.compiled.start(t0, args.at_start(t0)).at[np.array(places)].set(y0)
         return about.again(args, t0, y0, ts)
 
     def arguments(self, params: Mapping[str, Any], inputs: Any = None) -> Arguments:
