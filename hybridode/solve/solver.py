@@ -65,9 +65,8 @@ def start_of(compiled: Compiled, start: Any, t0: Any) -> tuple[Any, Mapping[int,
     if not isinstance(start, Mapping):
         if np.ndim(start) == 0:
             return start, {}
-        if np.shape(start) != (compiled.size,):
-            raise UsageError(Diagnostic("E0829", f"the start has shape {np.shape(start)}, the model has {compiled.size} states"))
-        return t0, {i: start[i] for i in range(compiled.size)}
+        whole = whole_start(compiled, start)
+        return t0, {i: whole[i] for i in range(compiled.size)}
     places = state_places(compiled)
     given: dict[int, Any] = {}
     for name, value in start.items():
@@ -79,6 +78,15 @@ def start_of(compiled: Compiled, start: Any, t0: Any) -> tuple[Any, Mapping[int,
         else:
             given |= spread(name, places[bare], value)
     return t0, given
+
+
+def whole_start(compiled: Compiled, start: Any) -> Any:
+    """`start` where it is a vector (n,) of the whole state, else None. Raises UsageError E0829 for a vector of another shape."""
+    if start is None or isinstance(start, Mapping) or np.ndim(start) == 0:
+        return None
+    if np.shape(start) != (compiled.size,):
+        raise UsageError(Diagnostic("E0829", f"the start has shape {np.shape(start)}, the model has {compiled.size} states"))
+    return start
 
 
 def state_places(compiled: Compiled) -> dict[str, tuple[int, ...]]:
@@ -198,13 +206,17 @@ class Solver:
             raise UsageError(Diagnostic("E0832", "no times were given", hint="give at= when the solver is made or called"))
         about = self.about(ts)
         args = self.arguments(params or {}, inputs)
+        dtype = self.settings.dtype
+        ts = jnp.atleast_1d(jnp.asarray(ts, dtype))
+        whole = whole_start(self.compiled, start)
+        if whole is not None:  # not entry by entry: the transpose of that is n additions of vectors
+            return about.again(args, jnp.asarray(self.t0, dtype), jnp.asarray(whole, dtype), ts)
         t0, given = start_of(self.compiled, start, self.t0)
-        ts = jnp.atleast_1d(jnp.asarray(ts, self.settings.dtype))
-        t0 = jnp.asarray(t0, self.settings.dtype)
+        t0 = jnp.asarray(t0, dtype)
         given = {**self.start, **given}
         y0 = None
         if given:
-            places, dtype = sorted(given), self.settings.dtype
+            places = sorted(given)
             y0 = jnp.stack([jnp.asarray(given[k], dtype) for k in places])
             if len(places) < self.compiled.size:
                 y0 = self.compiled.start(t0, args.at_start(t0)).at[np.array(places)].set(y0)
