@@ -1,4 +1,4 @@
-"""One explicit Runge–Kutta step as a tape, and its reverse."""
+"""One explicit Runge–Kutta step as a tape, its dense output, and its reverse."""
 
 from __future__ import annotations
 
@@ -34,12 +34,19 @@ def combination(t: TapeBuilder, weights: Sequence[float], terms: Sequence[int]) 
     return total
 
 
-def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: bool = True) -> Tape:
+def interpolant(method: ExplicitTableau) -> str:
+    """The output that dense output is made of: the slopes of the stages, or what `explicit_dense` makes of them."""
+    return "dense" if method.hermite else "stages"
+
+
+def explicit_step(
+    method: ExplicitTableau, field: Tape, n: int, first_given: bool = True, complete: bool = False
+) -> Tape:
     """The tape of one step of size `h` from (`t`, `y`).
 
     Inputs: t (), h (), y (n,), what the field reads, and its signals per stage; with `first_given` also k (n,), the slope at
     the start (first same as last). Outputs: y (n,) new state, error (n,) estimate (with `error_third` for DOP853), k (n,)
-    slope at the end, stages (s n,) for dense output.
+    slope at the end, stages (s n,); with `complete` also dense (r n,) of methods whose dense output takes more stages.
     """
     b = TapeBuilder()
     time, h, y = b.input("t"), b.input("h"), b.input("y", (n,))
@@ -53,18 +60,48 @@ def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: boo
     outputs = {"y": stage, "error": _scaled(b, h, method.error, slopes)}
     if method.error_third:
         outputs["error_third"] = _scaled(b, h, method.error_third, slopes)
-    return b.finish({**outputs, "k": slopes[-1], "stages": b.concat(slopes)})
+    outputs |= {"k": slopes[-1], "stages": b.concat(slopes)}
+    if complete and method.hermite:
+        outputs["dense"] = _dense(b, method, field, (time, h, y), stage, slopes)
+    return b.finish(outputs)
+
+
+def explicit_dense(method: ExplicitTableau, field: Tape, n: int) -> Tape:
+    """The further stages of a step and the rows of its dense output, for steps that need them.
+
+    Inputs: t (), h (), y (n,), new (n,) and stages (s n,) as the step gave them, what the field reads, its signals per stage.
+    Output: dense (r n,), see `RowsOfDense`.
+    """
+    b = TapeBuilder()
+    start, new, stages = (b.input("t"), b.input("h"), b.input("y", (n,))), b.input("new", (n,)), b.input("stages", (method.stages * n,))
+    slopes = [b.gather(stages, range(i * n, (i + 1) * n)) for i in range(method.stages)]
+    return b.finish({"dense": _dense(b, method, field, start, new, slopes)})
+
+
+def _dense(
+    b: TapeBuilder, method: ExplicitTableau, field: Tape, start: tuple[int, int, int], new: int, slopes: Sequence[int]
+) -> int:
+    """Rows F1, F2, … of Hairer, Norsett & Wanner's y0 + th (F0 + (1-th) (F1 + th (F2 + (1-th) …))), F0 = new - y0 left out."""
+    time, h, y = start
+    k = list(slopes)
+    for i, (weights, c) in enumerate(zip(method.extra, method.extra_c, strict=True)):
+        stage = b.add(y, _scaled(b, h, weights, k))
+        k.append(evaluate(b, field, stage, b.add(time, b.mul(b.const(c), h)), method.stages + i))
+    change = b.sub(new, y)
+    first = b.sub(b.mul(h, k[0]), change)
+    second = b.sub(b.mul(b.const(2.0), change), b.mul(h, b.add(k[method.stages - 1], k[0])))
+    return b.concat([first, second, *(_scaled(b, h, weights, k) for weights in method.hermite)])
 
 
 def explicit_step_reverse(method: ExplicitTableau, field: Tape, n: int) -> Tape:
     """The exact transpose of the step at fixed h, the stages recomputed.
 
-    Inputs: those of `explicit_step` without k, y.bar (n,) and stages.bar (s n,). Outputs: `NAME.bar` for the state and
-    whatever else the field reads (parameters, signals per stage, network weights).
+    Inputs: those of `explicit_step` without k, y.bar (n,) and the cotangent of the interpolant. Outputs: `NAME.bar` for the
+    state and whatever else the field reads (parameters, signals per stage, network weights).
     """
-    step = explicit_step(method, field, n, first_given=False)
+    step = explicit_step(method, field, n, first_given=False, complete=True)
     wrt = [i.name for i in step.inputs if i.name not in ("t", "h")]
-    return reverse(step, wrt, ("y", "stages"))
+    return reverse(step, wrt, ("y", interpolant(method)))
 
 
 def _scaled(b: TapeBuilder, h: int, weights: Sequence[float], slopes: Sequence[int]) -> int:

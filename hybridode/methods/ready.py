@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from hybridode.methods.control import Controller, pi_controller
-from hybridode.methods.explicit import explicit_step, explicit_step_reverse
+from hybridode.methods.explicit import explicit_dense, explicit_step, explicit_step_reverse, interpolant
 from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
 from hybridode.methods.tangent import explicit_step_tangent, rosenbrock_step_tangent
@@ -21,8 +21,9 @@ class Method:
     Dense output: y(theta) = base + sum_r w_r(theta) row_r, where row_r is the r-th of `rows` vectors in the step's output
     `interpolant`, w_r the polynomial with the coefficients `weights[r]` (powers 0, 1, …; times h if `scaled_by_h`), and
     base is the old state, or the chord from the old to the new state if `ends`. `slope` is f(t, y) for methods whose step
-    takes the slope at its start as input `k` and gives the one at its end (first same as last), else None. Stage i stands
-    at t + nodes[i] h.
+    takes the slope at its start as input `k` and gives the one at its end (first same as last), else None. `dense` is a tape
+    that makes the interpolant of the step's outputs, for the steps that need it; None if it is one of them. Stage i stands at
+    t + nodes[i] h.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Method:
     ends: bool
     controller: Controller
     nodes: tuple[float, ...]
+    dense: Tape | None = None
 
     @cached_property
     def backward(self) -> Tape:
@@ -54,8 +56,10 @@ class Method:
 
 
 def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
-    """An explicit pair with polynomial dense output."""
-    assert tableau.dense, f"{tableau.name} has no polynomial dense output"
+    """An explicit pair; dense output in powers of theta for the stages, or (DOP853) in Hermite's form with further stages."""
+    assert tableau.dense or tableau.hermite, f"{tableau.name} has no dense output"
+    nested = bool(tableau.hermite)
+    weights = hermite_weights(2 + len(tableau.hermite)) if nested else tuple((0.0, *row) for row in tableau.dense)
     return Method(
         name=tableau.name,
         n=n,
@@ -63,13 +67,24 @@ def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
         make_backward=partial(explicit_step_reverse, tableau, rates, n),
         make_tangent=partial(explicit_step_tangent, tableau, rates, n),
         slope=rates,
-        interpolant="stages",
-        weights=tuple((0.0, *row) for row in tableau.dense),
-        scaled_by_h=True,
-        ends=False,
+        interpolant=interpolant(tableau),
+        weights=weights,
+        scaled_by_h=not nested,
+        ends=nested,
         controller=pi_controller(tableau.error_order, stiff=False),
-        nodes=tableau.c,
+        nodes=(*tableau.c, *tableau.extra_c),
+        dense=explicit_dense(tableau, rates, n) if nested else None,
     )
+
+
+def hermite_weights(rows: int) -> tuple[tuple[float, ...], ...]:
+    """The polynomials of th (1 - th), th^2 (1 - th), th^2 (1 - th)^2, th^3 (1 - th)^2, …"""
+    found, product = [], [0.0, 1.0]
+    for r in range(rows):
+        shifted = [0.0, *product]
+        product = shifted if r % 2 else [a - b for a, b in zip([*product, 0.0], shifted, strict=True)]
+        found.append(tuple(product))
+    return tuple(found)
 
 
 def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> Method:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hybridode.methods.explicit import combination, explicit_step
+from hybridode.methods.explicit import combination, explicit_step, interpolant
 from hybridode.methods.rosenbrock import StiffField, start_of_step
 from hybridode.methods.sparse_lu import solve
 from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
@@ -15,10 +15,10 @@ def explicit_step_tangent(method: ExplicitTableau, field: Tape, n: int) -> Tape:
     """The exact derivative of the step at fixed h, the stages recomputed.
 
     Inputs: those of `explicit_step` without k, and `NAME.dot` for the state and whatever else the field reads. Outputs: y.dot
-    (n,) and stages.dot (s n,).
+    (n,) and the tangent of the interpolant.
     """
-    step = explicit_step(method, field, n, first_given=False)
-    return forward(step, [i.name for i in step.inputs if i.name not in ("t", "h")], ("y", "stages"), values=False)
+    step = explicit_step(method, field, n, first_given=False, complete=True)
+    return forward(step, [i.name for i in step.inputs if i.name not in ("t", "h")], ("y", interpolant(method)), values=False)
 
 
 def rosenbrock_step_tangent(method: RosenbrockTableau, model: StiffField, n: int) -> Tape:

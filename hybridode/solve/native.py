@@ -78,7 +78,7 @@ def method_for(chosen: str, settings: Settings) -> str:
     if "native" in METHODS[chosen].engines:
         return chosen
     if not METHODS[chosen].implicit:
-        return "tsit5"
+        return "dop853" if METHODS[chosen].order > 5 else "tsit5"
     return "rosenbrock23" if settings.rtol > 2e-3 else "rodas4" if settings.rtol >= 1e-6 else "rodas5p"
 
 

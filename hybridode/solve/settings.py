@@ -25,6 +25,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "tsit5": Method("Tsit5", 5, False, 6, ("native", "diffrax")),
     "dopri8": Method("Dopri8", 8, False, 13),
+    "dop853": Method("DOP853", 8, False, 12, ("native",)),
     "kvaerno3": Method("Kvaerno3", 3, True, None),
     "kvaerno5": Method("Kvaerno5", 5, True, None),
     "kencarp4": Method("KenCarp4", 4, True, None),

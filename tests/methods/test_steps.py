@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hybridode.methods.explicit import explicit_step, explicit_step_reverse
-from hybridode.methods.explicit_tableaux import EXPLICIT
+from hybridode.methods.explicit import explicit_step, explicit_step_reverse, interpolant
+from hybridode.methods.explicit_tableaux import DOP853, EXPLICIT
+from hybridode.methods.ready import explicit_method
 from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 from hybridode.methods.sparse_lu import elimination_order, factor, solve, solve_transposed
@@ -49,6 +50,21 @@ def test_explicit(method) -> None:
     np.testing.assert_allclose(out["y"], new, rtol=1e-14)
     np.testing.assert_allclose(out["error"], error, rtol=1e-8, atol=1e-17)
     np.testing.assert_allclose(out["k"], rate(T + H, new), rtol=1e-14)
+
+
+def test_dense_output_of_further_stages() -> None:
+    """DOP853's, as the loops evaluate it, against the nested form of the book; made within the step and beside it."""
+    m, rates = explicit_method(DOP853, field().rates, 2), field().rates
+    at = {"t": T, "h": H, "y": Y}
+    out = interpret(m.step, {**at, "k": rate(T, Y)})
+    assert m.dense is not None
+    rows = interpret(m.dense, {**at, "new": out["y"], "stages": out["stages"]})["dense"]
+    whole = interpret(explicit_step(DOP853, rates, 2, first_given=False, complete=True), at)["dense"]
+    np.testing.assert_allclose(rows, whole, rtol=1e-9, atol=1e-15)
+    weights = [np.polynomial.polynomial.polyval(0.4, w) for w in m.weights]
+    chord = Y + 0.4 * (out["y"] - Y)
+    _, _, expected = numpy_explicit(DOP853, T, Y, H)
+    np.testing.assert_allclose(chord + np.array(weights) @ rows.reshape(-1, 2), expected, rtol=2e-15)
 
 
 @pytest.mark.parametrize("method", ROSENBROCK.values(), ids=lambda m: m.name)
@@ -133,7 +149,8 @@ def check_reverse(step: Tape, backward: Tape, extra: str) -> None:
 @pytest.mark.parametrize("method", EXPLICIT.values(), ids=lambda m: m.name)
 def test_explicit_reverse(method) -> None:
     rates = with_parameters().rates
-    check_reverse(explicit_step(method, rates, 2, first_given=False), explicit_step_reverse(method, rates, 2), "stages")
+    step = explicit_step(method, rates, 2, first_given=False, complete=True)
+    check_reverse(step, explicit_step_reverse(method, rates, 2), interpolant(method))
 
 
 @pytest.mark.parametrize("method", ROSENBROCK.values(), ids=lambda m: m.name)

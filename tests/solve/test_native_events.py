@@ -52,7 +52,7 @@ def solve(model, plan, p, ts, method="tsit5"):
     return native.integrate(model, eqx.tree_at(lambda a: a.parameters, args, p), 0.0, ts, method, TIGHT, events=plan)
 
 
-@pytest.mark.parametrize("method", ["tsit5", "rodas5p"])
+@pytest.mark.parametrize("method", ["tsit5", "rodas5p", "dop853"])
 def test_both_limits(model, plan, method) -> None:
     ts = np.array([0.0, 0.5, 1.0, 3.0, 6.0, 9.0, 11.0, 12.0])
     raw = jax.jit(lambda p: solve(model, plan, p, ts, method))(jnp.array(VALUES))

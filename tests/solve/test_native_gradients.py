@@ -19,7 +19,7 @@ from tests.solve.native_models import BLOW_UP, DECAY, FORCED, ROBER, compiled
 
 TS = np.linspace(0, 6, 5)
 SETTINGS = Settings(rtol=1e-9, atol=1e-11)
-METHODS = ("tsit5", "rodas5p")
+METHODS = ("tsit5", "rodas5p", "dop853")
 
 
 class Case:
@@ -123,7 +123,7 @@ COMPOSITIONS: dict[str, Check] = {
 STIFF = ("jit grad", "vmap jacfwd", "vmap jacrev")
 
 
-@pytest.mark.parametrize("name, method", [*((n, "tsit5") for n in COMPOSITIONS), *((n, "rodas5p") for n in STIFF)])
+@pytest.mark.parametrize("name, method", [*((n, "tsit5") for n in COMPOSITIONS), *((n, m) for n in STIFF for m in METHODS[1:])])
 def test_compositions(case: Case, expected: Expected, name: str, method: str) -> None:
     def f(p: Any) -> Any:
         return case.solve(p, method)

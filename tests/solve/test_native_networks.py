@@ -75,7 +75,7 @@ def test_numpy_and_jax_agree(case: Case) -> None:
     np.testing.assert_array_equal(raw.ys, case.raw(case.p, case.w).ys)
 
 
-@pytest.mark.parametrize("method", ["tsit5", "rodas5p"])
+@pytest.mark.parametrize("method", ["tsit5", "rodas5p", "dop853"])
 def test_gradient_by_weights(case: Case, expected: Any, method: str) -> None:
     assert case.raw(case.p, case.w, method).result == results.SUCCESS
     close(jax.jit(jax.grad(lambda p, w: case.loss(p, w, method), (0, 1)))(case.p, case.w), expected)

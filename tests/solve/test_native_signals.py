@@ -55,7 +55,7 @@ def by_scipy(compiled: Compiled, args) -> np.ndarray:
     return np.array([*(found[t] for t in TS[:-1]), y])
 
 
-@pytest.mark.parametrize("method", ["tsit5", "rodas5p"])
+@pytest.mark.parametrize("method", ["tsit5", "rodas5p", "dop853"])
 @pytest.mark.parametrize(
     ("interpolation", "more"),
     [("previous", ""), ("next", ""), ("linear", ""), ("linear", "+ 0.1*u'"), ("cubic", ""), ("akima", "+ 0.1*u'")],
@@ -81,7 +81,7 @@ def test_a_jump_costs_no_rejected_steps() -> None:
     np.testing.assert_allclose(raw.ys[0, 0], exact, rtol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["tsit5", "rodas5p"])
+@pytest.mark.parametrize("method", ["tsit5", "rodas5p", "dop853"])
 def test_derivatives_against_finite_differences(method: str) -> None:
     """By parameters, coefficients, start, start time and observation times, in both modes."""
     compiled = model("previous", "")

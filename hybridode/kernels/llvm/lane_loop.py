@@ -163,6 +163,22 @@ class LaneLoop:
             result.append(value)
         return result
 
+    # ---- branches -----------------------------------------------------------------------------------------------------
+    def branch(self, condition: str, then: Callable[[], Elements], otherwise: Elements, kind: str) -> list[str]:
+        """What `then` writes and gives where the condition (one for all lanes) holds, else `otherwise`: registers of type `kind`."""
+        w = self.w
+        before, inside, last, after = (w.fresh(s) for s in ("before_branch", "branch", "branch_end", "after_branch"))
+        w.line(f"br label {before}")
+        w.label(before[1:])
+        w.line(f"br i1 {condition}, label {inside}, label {after}")
+        w.label(inside[1:])
+        found = then()
+        w.line(f"br label {last}")
+        w.label(last[1:])
+        w.line(f"br label {after}")
+        w.label(after[1:])
+        return [w.value(f"phi {kind} [ {b}, {before} ], [ {a}, {last} ]") for a, b in zip(found, otherwise, strict=True)]
+
     # ---- masks and integers -----------------------------------------------------------------------------------------------
     def not_(self, mask: str) -> str:
         return self.w.logic("xor", mask, self.lanes.const(True))

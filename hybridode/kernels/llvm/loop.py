@@ -34,6 +34,15 @@ class _Solve(LaneLoop):
         """Root mean square of error / (atol + rtol max(|y|, |new|))."""
         return self.w.intrinsic("sqrt", self.scaled_square(error, y, new))
 
+    def squared_error(self, out: Mapping[str, Elements], y: Elements) -> str:
+        """The square of the step's scaled error; of two estimates as DOP853 combines them (Hairer, Norsett & Wanner I, II.10)."""
+        w, square = self.w, self.scaled_square(out["error"], y, out["y"])
+        if "error_third" not in out:
+            return square
+        third = self.scaled_square(out["error_third"], y, out["y"])
+        both = self.maximum(w.add(square, w.mul(self.const(0.01), third)), self.const(1e-290))
+        return w.mul(square, w.div(square, both))
+
     def scaled_square(self, error: Elements, y: Elements, new: Elements) -> str:
         """The square of `scaled_norm`."""
         w = self.w
@@ -136,7 +145,7 @@ class _Solve(LaneLoop):
         h = w.select(running, w.select(final, left, now["h"]), self.const(1.0))
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
         out = self.evaluate(self.m.step, given)
-        error = self.scaled_square(out["error"], y, out["y"])
+        error = self.squared_error(out, y)
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok = w.logic("and", good, running)
         bad = w.logic("and", running, self.not_(good))
@@ -174,19 +183,11 @@ class _Solve(LaneLoop):
 
     def after_jump(self, landed: str, t: str, y: Elements, slope: Elements) -> Elements:
         """The slope, taken again in the lanes where an input may have jumped."""
-        w = self.w
-        before, anew, last, after = (w.fresh(s) for s in ("before_jump", "jumped", "jumped_end", "after_jump"))
-        w.line(f"br label {before}")
-        w.label(before[1:])
-        w.line(f"br i1 {w.any(landed)}, label {anew}, label {after}")
-        w.label(anew[1:])
-        found = [w.select(landed, a, b) for a, b in zip(self.slope_at(t, y), slope, strict=True)]
-        w.line(f"br label {last}")
-        w.label(last[1:])
-        w.line(f"br label {after}")
-        w.label(after[1:])
-        real = self.lanes.real
-        return [w.value(f"phi {real} [ {b}, {before} ], [ {a}, {last} ]") for a, b in zip(found, slope, strict=True)]
+
+        def anew() -> Elements:
+            return [self.w.select(landed, a, b) for a, b in zip(self.slope_at(t, y), slope, strict=True)]
+
+        return self.branch(self.w.any(landed), anew, slope, self.lanes.real)
 
     # ---- save points ----------------------------------------------------------------------------------------------------
     def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements]) -> str:
@@ -223,11 +224,23 @@ class _Solve(LaneLoop):
         def until(time: str) -> str:
             return w.logic("and", ok, w.compare("ole", time, t_new))
 
-        def values(time: str, due: str) -> Elements:
-            theta = w.div(w.sub(time, t), h)
-            return self.dense(self.m, self.weights(self.m, theta, h), theta, y, out["y"], out[self.m.interpolant])
+        def over(rows: Elements) -> str:
+            def values(time: str, due: str) -> Elements:
+                theta = w.div(w.sub(time, t), h)
+                return self.dense(self.m, self.weights(self.m, theta, h), theta, y, out["y"], rows)
 
-        return self.over_points(saved, until, values)
+            return self.over_points(saved, until, values)
+
+        tape = self.m.dense
+        if tape is None:
+            return over(out[self.m.interpolant])
+        given = {"t": [t], "h": [h], "y": y, "p": self.p, "new": out["y"], "stages": out["stages"]}
+
+        def with_stages() -> Elements:
+            return [over(self.evaluate(tape, given)[self.m.interpolant])]
+
+        due = w.logic("and", until(self.time(saved)), self.whole("icmp slt", saved, w.splat(self.T, "i64")))
+        return self.branch(w.any(due), with_stages, [saved], self.lanes.integer)[0]
 
     def blank(self, saved: str) -> None:
         """NaN at the save points that were not reached."""
