@@ -39,9 +39,7 @@ def interpolant(method: ExplicitTableau) -> str:
     return "dense" if method.hermite else "stages"
 
 
-def explicit_step(
-    method: ExplicitTableau, field: Tape, n: int, first_given: bool = True, complete: bool = False
-) -> Tape:
+def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: bool = True, complete: bool = False) -> Tape:
     """The tape of one step of size `h` from (`t`, `y`).
 
     Inputs: t (), h (), y (n,), what the field reads, and its signals per stage; with `first_given` also k (n,), the slope at
@@ -73,7 +71,11 @@ def explicit_dense(method: ExplicitTableau, field: Tape, n: int) -> Tape:
     Output: dense (r n,), see `RowsOfDense`.
     """
     b = TapeBuilder()
-    start, new, stages = (b.input("t"), b.input("h"), b.input("y", (n,))), b.input("new", (n,)), b.input("stages", (method.stages * n,))
+    start, new, stages = (
+        (b.input("t"), b.input("h"), b.input("y", (n,))),
+        b.input("new", (n,)),
+        b.input("stages", (method.stages * n,)),
+    )
     slopes = [b.gather(stages, range(i * n, (i + 1) * n)) for i in range(method.stages)]
     return b.finish({"dense": _dense(b, method, field, start, new, slopes)})
 

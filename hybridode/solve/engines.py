@@ -34,12 +34,13 @@ def choose(compiled: Compiled, args: Arguments, t0: float, t1: float, settings: 
     """
     engine, why = engine_for(compiled, settings)
     method, reason, _ = choose_method(compiled, args, t0, t1, settings, y0)
-    return chosen(engine, method, "; ".join(x for x in (reason, why) if x), settings)
+    words = "; ".join(x for x in (reason, why) if x)
+    return chosen(engine, method, words, settings, compiled.tapes["rates"].count() if compiled.size else 0)
 
 
-def chosen(engine: str, method: str, reason: str, settings: Settings) -> Choice:
-    """The choice of this method, or of the engine's own of its kind."""
-    method = native.method_for(method, settings) if engine == "native" else method
+def chosen(engine: str, method: str, reason: str, settings: Settings, instructions: int = 0) -> Choice:
+    """The choice of this method, or of the engine's own of its kind (see `native.method_for`)."""
+    method = native.method_for(method, settings, instructions) if engine == "native" else method
     return Choice(replace(settings, engine=engine, method=method), reason)
 
 
