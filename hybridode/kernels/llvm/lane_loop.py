@@ -165,7 +165,7 @@ class LaneLoop:
 
     # ---- branches -----------------------------------------------------------------------------------------------------
     def branch(self, condition: str, then: Callable[[], Elements], otherwise: Elements, kind: str) -> list[str]:
-        """What `then` writes and gives where the condition (one for all lanes) holds, else `otherwise`: registers of this type."""
+        """What `then` writes and gives where the condition (one for all lanes) holds, else `otherwise`: registers of a type."""
         w = self.w
         before, inside, last, after = (w.fresh(s) for s in ("before_branch", "branch", "branch_end", "after_branch"))
         w.line(f"br label {before}")
