@@ -26,9 +26,11 @@ class StiffField:
 
 @dataclass
 class _Step:
-    """The nodes of a step: `stages[i]` is the state at which `slopes[i]` = f was taken, `u[i]` the stage's solution."""
+    """The nodes of a step: `stages[i]` is the state at which `slopes[i]` = f was taken, `u[i]` the stage's solution.
+    `per_h` is 1/h: a division takes as long as eight products."""
 
     h: int
+    per_h: int
     y: int
     factors: Factors
     entries: int | None
@@ -55,7 +57,8 @@ def start_of_step(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, 
     time, h, y = b.input("t"), b.input("h"), b.input("y", (n,))
     entries = evaluate(b, model.jacobian, y, time, 0) if model.pattern else None
     slope = None if model.time_slope is None else evaluate(b, model.time_slope, y, time, 0)
-    s = _Step(h, y, _factors(b, method, model, n, h, entries), entries, slope)
+    per_h = b.div(b.const(1.0), h)
+    s = _Step(h, per_h, y, _factors(b, method, model, n, per_h, entries), entries, slope)
     for i in range(method.stages):
         change = combination(b, method.a[i], s.u)
         s.stages.append(y if change is None else b.add(y, change))
@@ -63,16 +66,16 @@ def start_of_step(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, 
         right = s.slopes[i]
         memory = combination(b, method.C[i], s.u)
         if memory is not None:
-            right = b.add(right, b.div(memory, h))
+            right = b.add(right, b.mul(memory, per_h))
         if slope is not None and method.d[i] != 0.0:
             right = b.add(right, b.mul(b.mul(b.const(method.d[i]), h), slope))
         s.u.append(b.concat(solve(b, s.factors, [b.element(right, k) for k in range(n)])))
     return s
 
 
-def _factors(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int, h: int, entries: int | None) -> Factors:
+def _factors(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int, per_h: int, entries: int | None) -> Factors:
     """LU of 1/(h gamma) - J."""
-    shift = b.div(b.const(1 / method.gamma), h)
+    shift = b.mul(b.const(1 / method.gamma), per_h)
     matrix: dict[Entry, int] = {}
     if entries is not None:
         matrix = {e: b.neg(b.element(entries, k)) for k, e in enumerate(model.pattern)}
@@ -115,9 +118,10 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
         right_bar = b.concat(elements)
         for e, (row, column) in enumerate(model.pattern):
             entry_bars[e] = bars.plus(entry_bars[e], b.mul(elements[row], b.element(s.u[i], column)))
+        per_h = b.mul(right_bar, s.per_h) if any(method.C[i]) else right_bar
         for j, weight in enumerate(method.C[i]):
             if weight != 0.0:
-                u_bars[j] = bars.plus(u_bars[j], b.div(b.mul(b.const(weight), right_bar), s.h))
+                u_bars[j] = bars.plus(u_bars[j], b.mul(b.const(weight), per_h))
         if s.time_slope is not None and method.d[i] != 0.0:
             slope_bar = bars.plus(slope_bar, b.mul(b.mul(b.const(method.d[i]), s.h), right_bar))
         stage_bar = bars.through(s.slopes[i], right_bar, s.stages[i])

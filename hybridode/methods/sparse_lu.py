@@ -98,7 +98,7 @@ def solve(t: TapeBuilder, f: Factors, right: Sequence[int]) -> list[int]:
         for j, value in f.lower[k]:
             x[k] = t.sub(x[k], t.mul(value, x[j]))
     for k in reversed(range(n)):
-        for j, value in f.upper[k]:
+        for j, value in reversed(f.upper[k]):  # what is known last is taken last: nothing waits for it
             x[k] = t.sub(x[k], t.mul(value, x[j]))
         x[k] = t.mul(x[k], f.inverse[k])
     return _original_order(f, x)

@@ -44,7 +44,7 @@ def rosenbrock_step_tangent(method: RosenbrockTableau, model: StiffField, n: int
         right = b.broadcast(b.const(0.0), (n,)) if right is None else right
         memory = combination(b, method.C[i], u_dot)
         if memory is not None:
-            right = b.add(right, b.div(memory, s.h))
+            right = b.add(right, b.mul(memory, s.per_h))
         if slope_dot is not None and method.d[i] != 0.0:
             right = b.add(right, b.mul(b.mul(b.const(method.d[i]), s.h), slope_dot))
         elements = [b.element(right, k) for k in range(n)]

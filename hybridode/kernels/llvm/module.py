@@ -16,11 +16,12 @@ from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
 from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.loop import solve_function
-from hybridode.kernels.llvm.straight import ELEMENTWISE, STRUCTURAL
+from hybridode.kernels.llvm.straight import ELEMENTWISE
 from hybridode.kernels.llvm.tangent import tangent_function
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.kernels.mathlib import define, module_text
 from hybridode.methods.ready import Method
+from hybridode.tape.scalars import STRUCTURAL
 from hybridode.tape.tape import Tape
 
 GROUP: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {

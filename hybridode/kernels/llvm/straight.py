@@ -1,7 +1,7 @@
 """A tape as straight-line code: every element of every value is one register of lanes.
 
-For tapes whose values are small (up to a few hundred elements). The table `EMITTERS` has one row per operation of the
-tape; elementwise rows see one element, structural rows see all elements of their operands.
+For tapes whose values are small (up to a few hundred elements). Elements are computed as late as they can be (see
+`tape/scalars`), so that few registers are kept long. The table `ELEMENTWISE` has one row per operation on elements.
 """
 
 from __future__ import annotations
@@ -12,35 +12,46 @@ from typing import Any
 from hybridode.kernels.llvm.writer import Writer
 from hybridode.kernels.mathlib import name_of
 from hybridode.tape.ops import OPS
-from hybridode.tape.shapes import Shape, size
+from hybridode.tape.scalars import STRUCTURAL, scalars
+from hybridode.tape.schedule import demand_order, interleaved
+from hybridode.tape.shapes import size
 from hybridode.tape.tape import Tape
+
+# Scalars of a tape up to which waiting for results costs more than spilling them: measured on steps and reverses of POLLU, HIRES.
+MOST_INTERLEAVED = 4000
 
 Elements = Sequence[str]
 Scalar = Callable[..., str]  # (writer, *operands) -> register
-Whole = Callable[[Writer, Sequence[Elements], Sequence[Shape], Any, Shape], list[str]]
 
 
 def emit(w: Writer, tape: Tape, inputs: Mapping[str, Elements]) -> dict[str, Elements]:
     """Writes the tape's instructions; `inputs` and the result name the registers of all elements (row-major)."""
-    values: list[Elements] = []
-    shapes: list[Shape] = []
     for i in tape.inputs:
-        given = inputs[i.name]
-        assert len(given) == size(i.shape), f"{i.name} has {size(i.shape)} elements, got {len(given)}"
-        values.append(given)
-        shapes.append(i.shape)
-    for op, args, attrs, shape in tape.instructions:
-        operands = [values[a] for a in args]
-        if op in ELEMENTWISE:
-            values.append(_each(w, op, operands, attrs, size(shape)))
+        assert len(inputs[i.name]) == size(i.shape), f"{i.name} has {size(i.shape)} elements, got {len(inputs[i.name])}"
+    g, outputs = scalars(tape)
+    registers: dict[int, str] = {}
+    order = demand_order(g, [n for nodes in outputs.values() for n in nodes])
+    if len(order) <= MOST_INTERLEAVED:
+        order = interleaved(g, order)
+    for n in order:
+        op, args, attrs = g.nodes[n]
+        if op == "input":
+            registers[n] = inputs[attrs[0]][attrs[1]]
+        elif op == "const":
+            registers[n] = w.lanes.const(attrs)
         else:
-            values.append(STRUCTURAL[op](w, operands, [shapes[a] for a in args], attrs, shape))
-        shapes.append(shape)
-    return {name: values[value] for name, value in tape.outputs}
+            registers[n] = element(w, op, [registers[a] for a in args], attrs)
+    return {name: [registers[n] for n in nodes] for name, nodes in outputs.items()}
 
 
-def _each(w: Writer, op: str, operands: Sequence[Elements], attrs: Any, n: int) -> Elements:
-    return [element(w, op, [x[k] if len(x) > 1 or n == 1 else x[0] for x in operands], attrs) for k in range(n)]
+class Registers:
+    """Structural operations on registers (see `scalars.Arithmetic`)."""
+
+    def __init__(self, w: Writer) -> None:
+        self.add, self.mul, self.total, self.constant = w.add, w.mul, w.tree_sum, w.lanes.const
+
+    def nothing(self) -> str:
+        return self.constant(0.0)
 
 
 def element(w: Writer, op: str, operands: Sequence[str], attrs: Any = None) -> str:
@@ -96,88 +107,5 @@ ELEMENTWISE: dict[str, Scalar] = {
 }
 
 
-# ---- structural -----------------------------------------------------------------------------------------------------
-def _constant(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    return [w.lanes.const(value) for value in attrs]
-
-
-def _gather(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    return [operands[0][int(k)] for k in attrs]
-
-
-def _scatter_add(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    out: list[str | None] = [None] * size(shape)
-    for value, k in zip(operands[0], attrs, strict=True):
-        before = out[k]
-        out[k] = value if before is None else w.add(before, value)
-    return [w.lanes.const(0.0) if x is None else x for x in out]
-
-
-def _concat(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    return [x for part in operands for x in part]
-
-
-def _broadcast(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    x = operands[0]
-    if attrs is None:
-        return [x[0]] * size(shape)
-    rows, columns = shape
-    return [x[j if attrs == 0 else i] for i in range(rows) for j in range(columns)]
-
-
-def _sum(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    x = operands[0]
-    if attrs is None:
-        return [w.tree_sum(x)]
-    rows, columns = shapes[0]
-    if attrs == 0:
-        return [w.tree_sum([x[i * columns + j] for i in range(rows)]) for j in range(columns)]
-    return [w.tree_sum(x[i * columns : (i + 1) * columns]) for i in range(rows)]
-
-
-def _dot(w: Writer, x: Elements, y: Elements) -> str:
-    total = w.mul(x[0], y[0])
-    for a, b in zip(x[1:], y[1:], strict=True):
-        total = w.add(w.mul(a, b), total)
-    return total
-
-
-def _matmul(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    (left, right), ((rows_a, columns_a), (rows_b, columns_b)) = operands, shapes
-    flip_a, flip_b = attrs
-
-    def row(i: int) -> Elements:
-        return [left[j * columns_a + i] for j in range(rows_a)] if flip_a else left[i * columns_a : (i + 1) * columns_a]
-
-    def column(j: int) -> Elements:
-        return right[j * columns_b : (j + 1) * columns_b] if flip_b else [right[i * columns_b + j] for i in range(rows_b)]
-
-    return [_dot(w, row(i), column(j)) for i in range(shape[0]) for j in range(shape[1])]
-
-
-def _matvec(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    return _matmul(w, operands, [shapes[0], (shapes[1][0], 1)], (False, False), (*shape, 1))
-
-
-def _matvec_transposed(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    return _matmul(w, operands, [shapes[0], (shapes[1][0], 1)], (True, False), (*shape, 1))
-
-
-def _outer(w: Writer, operands: Sequence[Elements], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> list[str]:
-    return [w.mul(a, b) for a in operands[0] for b in operands[1]]
-
-
-STRUCTURAL: dict[str, Whole] = {
-    "const": _constant,
-    "gather": _gather,
-    "scatter_add": _scatter_add,
-    "concat": _concat,
-    "broadcast": _broadcast,
-    "sum": _sum,
-    "matvec": _matvec,
-    "matvec_transposed": _matvec_transposed,
-    "outer": _outer,
-    "matmul": _matmul,
-}
 CALLED = frozenset(op for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL)  # functions of mathlib
 ELEMENTWISE |= {op: function(op) for op in CALLED} | {"pow": _power}

@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hybridode.kernels.llvm.straight import CALLED, ELEMENTWISE, STRUCTURAL, element
+from hybridode.kernels.llvm.straight import CALLED, ELEMENTWISE, Registers, element
 from hybridode.kernels.llvm.wide_operations import OPERATIONS, PLACED
 from hybridode.kernels.llvm.wide_values import BOOLEAN, DEEP, NARROW, UNROLLED, Buffer, Lazy, Value, buffers
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.tape.ops import OPS
+from hybridode.tape.scalars import STRUCTURAL
 from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape
 
@@ -83,7 +84,7 @@ class WideEmitter:
         if op in OPERATIONS and not condition and (any(not isinstance(x, list) for x in operands) or size(shape) > NARROW):
             return OPERATIONS[op](self, operands, shapes, attrs, shape)
         narrow = [self.registers(x) for x in operands]
-        return list(STRUCTURAL[op](self.w, narrow, shapes, attrs, shape))
+        return list(STRUCTURAL[op](Registers(self.w), narrow, shapes, attrs, shape))
 
     def elementwise(self, op: str, operands: Sequence[Value], shape: Shape, attrs: Any) -> Value:
         n = size(shape)
