@@ -36,7 +36,8 @@ def emit(w: Writer, tape: Tape, inputs: Mapping[str, Elements]) -> dict[str, Ele
     for n in order:
         op, args, attrs = g.nodes[n]
         if op == "input":
-            registers[n] = inputs[attrs[0]][attrs[1]]
+            name, k = attrs
+            registers[n] = inputs[name][int(k)]
         elif op == "const":
             registers[n] = w.lanes.const(attrs)
         else:
