@@ -96,6 +96,8 @@ ROWS = (
         lambda r: r * r, mpf("-.501"), mpf(".501"), GOALS),
     Row("LOG", "(2 atanh(s)/s - 2)/z of z = s², s = f/(2 + f)", log_tail, lambda z: z / 2, mpf(0), mpf("0.02945"), GOALS),
     Row("ATANH", "(atanh(s)/s - 1 - z/3)/z² of z = s²", atanh_tail, lambda z: z * z, mpf(0), mpf("0.02945"), DOUBLED),
+    Row("TANH", "(tanh r - r)/r³ of z = r², |r| <= 0.75 ln(2)/2", of_square(lambda r: (mpmath.tanh(r) - r) / r**3, mpf(-1) / 3),
+        lambda z: z, mpf(0), mpf("0.0677"), LOOSE),
     Row("SIN", "(sin r - r)/r³ of z = r², |r| <= π/4", of_square(lambda r: (sin(r) - r) / r**3, mpf(-1) / 6),
         lambda z: z, mpf(0), mpf("0.6169"), GOALS),
     Row("COS", "(cos r - 1 + z/2)/z² of z = r², |r| <= π/4", of_square(lambda r: (cos(r) - 1 + r * r / 2) / r**4, mpf(1) / 24),

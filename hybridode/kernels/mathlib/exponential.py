@@ -30,6 +30,7 @@ HIGHEST = {"float64": 720.0, "float32": 95.0}
 ALL_OF_MINUS_ONE = {"float64": -40.0, "float32": -20.0}
 # From here on tanh is 1, and coshes and sinhes are half an exponential.
 FLAT = {"float64": 20.0, "float32": 10.0}
+BELOW = 0.25  # see tanh
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,20 @@ def cosh(c: Code, x: Value) -> Value:
 
 
 def tanh(c: Code, x: Value) -> Value:
-    """E/(E + 2) with E = e^(2|x|) - 1: `expm1_scaled` with one factor, as 2|x| is small."""
-    m, bias = c.format.mantissa, c.format.bias
-    a = abs(x)
-    limit = FLAT[c.lanes.dtype]
-    y = reduce(c, (a > limit).where(limit, a) * 2.0)
-    k = y.shifted.bits()
-    scale = ((k - bias) << m).real()
-    s, e = fast_two_sum(1.0 - ((c.value(3 * bias, "bits") - k) << m).real(), y.r)
-    p, p_low = fast_two_sum(s, e + (y.tail + y.low(c)))
-    e, e_low = p * scale, p_low * scale
-    return with_sign_of(quotient(c, (e, e_low), (e + 2.0, e_low)), x)
+    """With |x| = k·ln(2)/2 + r, s = 2^k and T = tanh r: ((s + 1)T + s - 1)/((s - 1)T + s + 1).
+
+    k is rounded a little downwards (`BELOW`), so that little cancels in the numerator: -0.25 <= 2r/ln 2 <= 0.75. From k = 2
+    on the numerator is taken from the rounded denominator, of which only its distance then matters: it is 2 - 2T less.
+    """
+    dtype, m, bias = c.lanes.dtype, c.format.mantissa, c.format.bias
+    ln2, limit, a = CONSTANTS["LN2"][dtype], FLAT[dtype], abs(x)
+    a = (a > limit).where(limit, a)
+    k, shifted = nearest(c, c.muladd(a, 2 * CONSTANTS["LOG2E"][dtype][0], -BELOW))
+    r = c.fma(k, -ln2[1] / 2, c.fma(k, -ln2[0] / 2, a))
+    z = r * r
+    t = c.muladd(z * r, polynomial(c, z, POLYNOMIALS["TANH"][dtype]), r)
+    s = ((shifted.bits() - bias) << m).real()
+    less, more = s - 1.0, s + 1.0
+    bottom = c.fma(less, t, more)
+    top = (k > 1.5).where(c.fma(2.0, t, bottom - 2.0), c.fma(more, t, less))
+    return with_sign_of(top / bottom, x)
