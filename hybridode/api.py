@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from hybridode.fit.run import FitRun
     from hybridode.fit.trainable import TrainableModel
-    from hybridode.solve.field import VectorField
     from hybridode.solve.problem import Arguments, Compiled
     from hybridode.solve.settings import Settings
     from hybridode.solve.solution import Solution
     from hybridode.solve.solver import Solver
+    from hybridode.solve.vector_field import VectorField
 
     Data = str | Path | pd.DataFrame
 
@@ -167,7 +167,7 @@ class Model:
         self, data: Data | None = None, sources: Mapping[str, Data] | None = None, series: str | None = None
     ) -> VectorField:
         """`vector_field` of a model with inputs, which are read from these files."""
-        from hybridode.solve.field import VectorField
+        from hybridode.solve.vector_field import VectorField
 
         compiled, args, _, _, _ = self._numbers({}, data, sources, series)
         return VectorField(args, compiled)

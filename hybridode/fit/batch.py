@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
 from hybridode.declarations import entry_names
 from hybridode.fit.data import Dataset, Series
 from hybridode.solve.problem import Compiled
+from hybridode.solve.pytree import pytree
 from hybridode.solve.signals import Signals, build_signals, no_signals, stack_signals
 
 
-class Column(eqx.Module):
+@pytree
+class Column:
     """The records of one observation, padded: which time (S, R), value, censored (-1, 0, 1), used (1.0 or 0.0)."""
 
     time: Any
@@ -25,7 +26,8 @@ class Column(eqx.Module):
     used: Any
 
 
-class Batch(eqx.Module):
+@pytree
+class Batch:
     """All S series. ts (S, T) is padded with the last time; after `horizon` (S,) nothing is solved (times are clipped to it).
 
     `given` (S, m) says which entries of the parameter vector a series sets itself, `numbers` (S, m) to what.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -87,10 +87,12 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
     return UsageError(Diagnostic("E0829", f"{what}: the model has no `{name}`", hint=hint if known else ""))
 
 
-def with_parameters(slices: Mapping[str, slice], base: Arguments, params: Mapping[str, Any]) -> Arguments:
+def with_parameters(slices: Mapping[str, slice], base: Arguments, params: Mapping[str, Any],
+                    join: Callable[[Sequence[Any]], Any] | None = None) -> Arguments:  # fmt: skip
     """Arguments (of JAX arrays) with these natural values and weights by name put in; the rest stays.
 
-    Raises `UsageError` E0829 for an unknown name or another shape.
+    `join` makes one vector of several (JAX's concatenation unless given). Raises `UsageError` E0829 for an unknown name or
+    another shape.
     """
     import jax.numpy as jnp
 
@@ -105,28 +107,32 @@ def with_parameters(slices: Mapping[str, slice], base: Arguments, params: Mappin
             if value.size not in (1, place.stop - place.start):
                 message = f"`{name}` takes {place.stop - place.start} numbers, {value.size} were given"
                 raise UsageError(Diagnostic("E0829", message))
-            pieces.append((place, value.reshape(-1)))
+            pieces.append((place, value.reshape(-1) if join is None else value))
         else:
             raise unknown_name("parameters", name, [*slices, *weights])
-    return Arguments(_put_in(base.parameters, pieces), weights, base.signals, base.inputs_at_start)
+    return Arguments(_put_in(base.parameters, pieces, join), weights, base.signals, base.inputs_at_start)
 
 
-def _put_in(p: Any, pieces: Sequence[tuple[slice, Any]]) -> Any:
+def _put_in(p: Any, pieces: Sequence[tuple[slice, Any]], join: Callable[[Sequence[Any]], Any] | None) -> Any:
     """The vector with pieces of it replaced, later ones last. As one concatenation where none overlap: XLA copies the vector for
     every piece that is set by itself, forwards and backwards."""
     import jax.numpy as jnp
 
     ordered = sorted(pieces, key=lambda piece: piece[0].start)
     if any(a.stop > b.start for (a, _), (b, _) in pairwise(ordered)):
+        p = jnp.asarray(p)
         for place, value in pieces:
-            p = p.at[place].set(value)
+            p = p.at[place].set(value.reshape(-1))
         return p
     parts, at = [], 0
     for place, value in ordered:
-        parts += [p[at : place.start], jnp.broadcast_to(value, (place.stop - place.start,))]
+        parts += [
+            p[at : place.start],
+            value if value.size == place.stop - place.start else jnp.broadcast_to(value, (place.stop - place.start,)),
+        ]
         at = place.stop
-    parts = [part for part in (*parts, p[at:]) if part.size]
-    return jnp.concatenate(parts) if parts else p
+    parts = [jnp.asarray(part) for part in (*parts, p[at:]) if part.size]
+    return (join or jnp.concatenate)(parts) if parts else jnp.asarray(p)
 
 
 def _network_arrays(name: str, given: Mapping[str, Any], base: Mapping[str, Any], dtype: Any) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +18,7 @@ from jax.core import Tracer
 
 from hybridode.solve import results
 from hybridode.solve.problem import Arguments, Compiled, EventTable
+from hybridode.solve.pytree import pytree
 from hybridode.types import Array
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class EventPlan:
     counts: tuple[int, ...]
 
 
-class Occurrences(eqx.Module):
+@pytree
+class Occurrences:
     """All firings in the order in which they happen, then one that is not active and stands for the end.
 
     times (K + 1,), active (K + 1,) bool, statements (K + 1,) int; `problem` is a result code.

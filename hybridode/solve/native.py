@@ -7,6 +7,7 @@ NumPy alone. `cannot_run` says why a model has to use the other engine.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +19,6 @@ import numpy as np
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
-from hybridode.kernels.llvm import loop
 from hybridode.kernels.llvm.module import lacking
 from hybridode.methods.explicit_tableaux import EXPLICIT
 from hybridode.methods.ready import Method, explicit_method, rosenbrock_method
@@ -39,9 +39,6 @@ from hybridode.types import FloatArray
 MOST_STATES = 300  # beyond, unrolled steps are too long
 MOST_WEIGHTS = 20_000  # of all networks: an adjoint needs about 130 bytes of the stack for each with eight lanes
 MOST_INSTRUCTIONS = 60_000  # of an unrolled step
-_CODES = {loop.DONE: results.SUCCESS, loop.MAX_STEPS: results.MAX_STEPS, loop.UNDERFLOW: results.STEP_UNDERFLOW,
-          loop.NON_FINITE: results.NON_FINITE}  # fmt: skip
-_TABLE = np.array([_CODES.get(k, results.OTHER) for k in range(1 + max(_CODES))], np.int32)
 
 
 # ---- what it can do -------------------------------------------------------------------------------------------------
@@ -117,8 +114,23 @@ def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:
 
 def weight_vector(program: Program, args: Arguments, xp: Any) -> Any:
     """The networks' arrays as one vector (k,)."""
-    parts = [xp.ravel(args.weights[net][array]) for net, array in (name.split(".") for name, _ in program.weights)]
-    return xp.concatenate(parts) if parts else xp.zeros(0)
+    parts = [args.weights[net][array] for net, array in (name.split(".") for name, _ in program.weights)]
+    if not parts:
+        return xp.zeros(0)
+    if xp is np:
+        return np.concatenate([np.ravel(part) for part in parts])
+    from hybridode.kernels.ffi.pack import pack
+
+    return pack(parts)
+
+
+def joined(settings: Settings) -> Callable[[Sequence[Any]], Any] | None:
+    """What makes one vector of several in JAX, for this engine; None: JAX's own concatenation."""
+    if settings.engine != "native":
+        return None
+    from hybridode.kernels.ffi.pack import pack
+
+    return pack
 
 
 def signal_vector(compiled: Compiled, args: Arguments, xp: Any) -> Any:
@@ -183,7 +195,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
     found = run_solve(program, p, w, start, np.asarray(t0), ts, _options(program, settings), s)
     ys, info, end = (x[0] for x in found)
-    result = int(_TABLE[info[0]])
+    result = int(info[0])  # the kernels' codes are those of `results`
     if not np.all(np.isfinite(start)):
         result = results.START
     if np.any(ts < t0) or np.any(np.diff(ts) < 0):
@@ -217,19 +229,22 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     program = program_of(compiled, method, 1 if plan is None else 1 + sum(plan.counts))
     read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
     segment = partial(_segment, program, read, jnp.asarray(_options(program, settings)))
-    raw = segment(t0, ts[-1], start, ts) if plan is None else between_events(compiled, segment, args, t0, ts, start, plan)
-    code = jnp.where(jnp.all(jnp.isfinite(start)), raw.result, results.START)
+    if plan is None:
+        return segment(t0, ts[-1], start, ts)
+    raw = between_events(compiled, segment, args, t0, ts, start, plan)
+    bad = jnp.where(raw.result == results.START, results.NON_FINITE, raw.result)  # a stretch began where an `at` had set NaN
+    code = jnp.where(jnp.all(jnp.isfinite(start)), bad, results.START)
     return finish(raw, jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, code), t0, ts)
 
 
 def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any, t1: Any, y0: Any, ts: Any) -> Raw:
-    """One smooth stretch from (t0, y0) to the last of ts, which is t1."""
+    """One smooth stretch from (t0, y0) to the last of ts, which is t1. NaN after the end of a failed solve, and NaN derivatives
+    of everything in it."""
     from hybridode.kernels.ffi.primitives import solve_p
 
-    ys, info, end, _ = solve_p.bind(*read, y0, t0, ts, options, program=program, capacity=0)
-    code = jnp.asarray(_TABLE, int)[jnp.clip(info[0], 0, len(_TABLE) - 1)]
-    y_end = jnp.where(code == results.SUCCESS, ys[-1], jax.lax.stop_gradient(end[1:]))
-    return Raw(ys, ys, code, jax.lax.stop_gradient(end[0]), y_end, _counts(info))
+    out = solve_p.bind(*read, y0, t0, ts, options, program=program, capacity=0)
+    ys, _, _, _, result, t_end, y_end, accepted, rejected = out
+    return Raw(ys, ys, result, t_end, y_end, {"steps": accepted + rejected, "accepted": accepted, "rejected": rejected})
 
 
 def _options(program: Program, settings: Settings) -> FloatArray:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
 from hybridode.declarations import Declarations
 from hybridode.equations.system import EquationSystem
 from hybridode.expr import Symbol
+from hybridode.solve.pytree import pytree
 from hybridode.solve.signals import Signals, jump_columns
 from hybridode.tape.interpret import Interpreter
 from hybridode.types import AnyArray, Array
@@ -32,7 +32,8 @@ def environment(t: Any, y: Any, args: Arguments) -> dict[str, Any]:
     return given
 
 
-class Arguments(eqx.Module):
+@pytree
+class Arguments:
     """The numbers of one experiment: a pytree that JAX differentiates with respect to and maps over.
 
     parameters (m,) natural units, in the order of `system.parameters`; weights: per network `W0` (out, in), `b0` (out,), …
@@ -49,7 +50,7 @@ class Arguments(eqx.Module):
         """The same numbers with the inputs' values at the start time filled in."""
         if self.signals.count == 0:
             return self
-        return eqx.tree_at(lambda a: a.inputs_at_start, self, self.signals(t0)[0])
+        return replace(self, inputs_at_start=self.signals(t0)[0])
 
     def astype(self, dtype: Any) -> Arguments:
         """All numbers in this precision."""

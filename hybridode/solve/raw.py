@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from hybridode.solve import results
+from hybridode.solve.pytree import pytree
 from hybridode.types import AnyArray, Array
 
 
-class Raw(eqx.Module):
+@pytree
+class Raw:
     """What a solve computed. `ys` (T, n) is right-continuous, `ys_left` (T, n) holds the limits from the left (what
     observations read). After `t_end` both are NaN; `y_end` (n,) is the last accepted state. `result` indexes `RESULTS`."""
 

@@ -14,18 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hybridode.errors import DataError, Diagnostic
+from hybridode.solve.pytree import pytree
 from hybridode.types import AnyArray, FloatArray
 
 _SEARCH_FROM = 64  # knots from which a binary search beats comparing with every knot
 
 
-class Signals(eqx.Module):
+@pytree
+class Signals:
     """k signals. A pytree of floats only: it can be stacked over experiments and mapped by `vmap`.
 
     knots (k, K): ascending, padded with +inf. coefficients (k, K + 1, 4): piece j of signal i holds between

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.core import Tracer
 
 from hybridode.declarations import entry_names
@@ -18,10 +20,13 @@ from hybridode.expr import Expr, Symbol, node
 from hybridode.kernels.jax import emit
 from hybridode.solve import results
 from hybridode.solve.diagnose import diagnose
+from hybridode.solve.events import EventPlan
 from hybridode.solve.problem import Arguments, Compiled, environment
+from hybridode.solve.pytree import pytree, static
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.tapes import in_system, state_names, tape_of
 from hybridode.tape.interpret import Interpreter
+from hybridode.tape.shapes import Shape
 from hybridode.types import AnyArray
 
 if TYPE_CHECKING:
@@ -44,9 +49,11 @@ class About:
     settings: Settings
     again: Callable[..., Solution]  # (args, t0, y0, ts) -> the same solve reported at other times
     timing: tuple[tuple[str, float], ...] = ()
+    plan: EventPlan | None = None
 
 
-class Solution(eqx.Module):
+@pytree
+class Solution:
     """The solution of one model: a pytree that may come out of jit, vmap and the derivatives of the solve's mode.
 
     `t` (T,) the reported times; `sol["x"]` (T,) or (T, *shape) any state, intermediate, input or expression, right-continuous
@@ -65,7 +72,7 @@ class Solution(eqx.Module):
     args: Arguments
     t0: AnyArray
     y0: AnyArray | None
-    about: About = eqx.field(static=True)
+    about: About = static()
 
     def __getitem__(self, name: str) -> AnyArray:
         """Values at `t` of a state (`x`, `x'`, `v`, `v[2]`), an intermediate, an input, or an expression of names.
@@ -73,8 +80,8 @@ class Solution(eqx.Module):
         Raises UsageError E0828 for what is no name and no expression of this model.
         """
         exprs, shape = named(self.about.compiled.system, name)
-        values = self._evaluate({"values": exprs}, self.states)
-        return values.reshape(*self.t.shape, *shape)
+        values = self._evaluate({"values": exprs}, self.states, shape)
+        return values if values.shape == (*self.t.shape, *shape) else values.reshape(*self.t.shape, *shape)
 
     @property
     def observed(self) -> Observed:
@@ -143,30 +150,27 @@ class Solution(eqx.Module):
             self.about.compiled, args, int(self.result), float(self.t_end), np.asarray(self.y_end, float), t1, self.about.settings
         )
 
-    def _evaluate(self, outputs: Mapping[str, list[Expr] | tuple[Expr, ...]], states: AnyArray) -> AnyArray:
-        """The one output (T, k) of some expressions, with the leading axes of a mapped solution."""
+    def _evaluate(self, outputs: Mapping[str, list[Expr] | tuple[Expr, ...]], states: AnyArray, shape: Shape = (-1,)) -> AnyArray:
+        """The one output (T, *shape) of some expressions, with the leading axes of a mapped solution."""
         system = self.about.compiled.system
         (exprs,) = outputs.values()
         direct = _state_places(system, exprs)
-        if direct is not None:
-            return states[..., np.array(direct, int)]
-        tape = tape_of(system, outputs)
         if isinstance(self.t, np.ndarray):
-            run = Interpreter(tape)
-            rows = [run(environment(t, y, self.args))["values"] for t, y in zip(self.t, states, strict=True)]
-            return np.where((self.t <= self.t_end)[:, None], np.array(rows).reshape(len(rows), len(exprs)), np.nan)
-        emitted = emit(tape)
+            found = states[..., np.array(direct, int)] if direct is not None else self._interpreted(outputs, states, len(exprs))
+            return found.reshape(*found.shape[:-1], *shape)
+        if direct is not None:
+            return _entries(states, tuple(direct), shape)
+        key, jitted = ("evaluate", tuple(exprs), states.ndim), self.about.compiled.jitted
+        if key not in jitted:
+            jitted[key] = _evaluator(emit(tape_of(system, outputs)), states.ndim)
+        found = jitted[key](self.t, states, self.args, self.t_end)
+        return found.reshape(*found.shape[:-1], *shape)
 
-        def one(t: Any, y: Any, args: Arguments) -> Any:
-            values = emitted(environment(t, y, args))["values"]
-            return values.astype(states.dtype)
-
-        function = jax.vmap(one, (0, 0, None))
-        for _ in range(states.ndim - 2):
-            function = jax.vmap(function)
-        known = function(self.t, states, self.args)
-        late = ~(self.t <= self.t_end[..., None])
-        return jax.numpy.where(late[..., None], jax.numpy.nan, known)
+    def _interpreted(self, outputs: Mapping[str, Any], states: AnyArray, count: int) -> AnyArray:
+        """Expressions (T, count) in NumPy."""
+        run = Interpreter(tape_of(self.about.compiled.system, outputs))
+        rows = [run(environment(t, y, self.args))["values"] for t, y in zip(self.t, states, strict=True)]
+        return np.where((self.t <= self.t_end)[:, None], np.array(rows).reshape(len(rows), count), np.nan)
 
     # ---- for people -------------------------------------------------------------------------------------------------
     def to_pandas(self) -> pandas.DataFrame:
@@ -262,6 +266,37 @@ def named(system: EquationSystem, text: str) -> tuple[tuple[Expr, ...], tuple[in
 
     exprs, shape = elaborate_expression(d, Source(f'sol["{text}"]', text))
     return in_system(system, exprs), shape
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _entries(states: AnyArray, places: tuple[int, ...], shape: Shape) -> AnyArray:
+    """Some of the last axis's entries, as slices: the transpose of a gather is a scatter, which XLA compiles slowly. As one
+    program: outside a caller's jit every operation would be compiled by itself."""
+    runs: list[list[int]] = []
+    for k in places:
+        if runs and k == runs[-1][1]:
+            runs[-1][1] += 1
+        else:
+            runs.append([k, k + 1])
+    parts = [lax.slice_in_dim(states, a, b, axis=-1) for a, b in runs]
+    found = jnp.concatenate(parts, axis=-1) if len(parts) != 1 else parts[0]
+    return found.reshape(*states.shape[:-1], *shape)
+
+
+def _evaluator(emitted: Callable[..., Any], axes: int) -> Callable[..., Any]:
+    """An emitted tape over the times of a solution, jitted: (t, states, args, t_end) -> values, NaN after the end."""
+
+    def one(t: Any, y: Any, args: Arguments) -> Any:
+        return emitted(environment(t, y, args))["values"].astype(y.dtype)
+
+    function = jax.vmap(one, (0, 0, None))
+    for _ in range(axes - 2):
+        function = jax.vmap(function)
+
+    def known(t: Any, states: Any, args: Arguments, t_end: Any) -> Any:
+        return jnp.where((t <= t_end[..., None])[..., None], function(t, states, args), jnp.nan)
+
+    return jax.jit(known)
 
 
 def _definitions(system: EquationSystem) -> list[Symbol]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,6 +110,28 @@ def spread(name: str, places: tuple[int, ...], value: Any) -> dict[int, Any]:
     return {place: flat[0 if size == 1 else k] for k, place in enumerate(places)}
 
 
+def _plain_start(start: Any) -> Any:
+    """What a caller gives as `start`, as JAX can flatten it."""
+    return dict(start) if isinstance(start, Mapping) else start
+
+
+def _start_in_jax(compiled: Compiled, args: Arguments, t0: Any, starts: Mapping[int, Any], start: Any) -> tuple[Any, Any]:
+    """(start time, the state there or None for the declared one). `starts`: what the solver was made with."""
+    dtype = args.parameters.dtype
+    whole = whole_start(compiled, start)
+    if whole is not None:  # not entry by entry: the transpose of that is n additions of vectors
+        return jnp.asarray(t0, dtype), jnp.asarray(whole, dtype)
+    t0, given = start_of(compiled, start, t0)
+    t0, given = jnp.asarray(t0, dtype), {**starts, **given}
+    if not given:
+        return t0, None
+    places = sorted(given)
+    y0 = jnp.stack([jnp.asarray(given[k], dtype) for k in places])
+    if len(places) < compiled.size:
+        y0 = compiled.start(t0, args.at_start(t0)).at[np.array(places)].set(y0)
+    return t0, y0
+
+
 # ---- NumPy in, NumPy out --------------------------------------------------------------------------------------------
 def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray, settings: Settings, start: Mapping[int, float],
                   check: bool = True) -> Solution:  # fmt: skip
@@ -162,7 +184,7 @@ def _run_compiled(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: Flo
         ready = time.perf_counter()
         raw = jax.tree_util.tree_map(np.asarray, run(args, np.float64(t0), padded, y0))
         done = time.perf_counter()
-    raw = eqx.tree_at(lambda r: (r.ys, r.ys_left), raw, (raw.ys[: len(ts)], raw.ys_left[: len(ts)]))
+    raw = replace(raw, ys=raw.ys[: len(ts)], ys_left=raw.ys_left[: len(ts)])
     return raw, (("compile_seconds", ready - began), ("run_seconds", done - ready)), shape
 
 
@@ -205,37 +227,41 @@ class Solver:
         if ts is None:
             raise UsageError(Diagnostic("E0832", "no times were given", hint="give at= when the solver is made or called"))
         about = self.about(ts)
-        args = self.arguments(params or {}, inputs)
-        dtype = self.settings.dtype
-        ts = jnp.atleast_1d(jnp.asarray(ts, dtype))
-        whole = whole_start(self.compiled, start)
-        if whole is not None:  # not entry by entry: the transpose of that is n additions of vectors
-            return about.again(args, jnp.asarray(self.t0, dtype), jnp.asarray(whole, dtype), ts)
-        t0, given = start_of(self.compiled, start, self.t0)
-        t0 = jnp.asarray(t0, dtype)
-        given = {**self.start, **given}
-        y0 = None
-        if given:
-            places = sorted(given)
-            y0 = jnp.stack([jnp.asarray(given[k], dtype) for k in places])
-            if len(places) < self.compiled.size:
-                y0 = self.compiled.start(t0, args.at_start(t0)).at[np.array(places)].set(y0)
-        return about.again(args, t0, y0, ts)
+        signals = self._signals(inputs)
+        raw, ts, args, t0, y0 = self._whole(dict(params or {}), _plain_start(start), signals, ts)
+        return solution_of(raw, ts, args, t0, y0, about)
 
-    def arguments(self, params: Mapping[str, Any], inputs: Any = None) -> Arguments:
-        """The solve's numbers with these parameters, weights and inputs put in. Raises UsageError E0829."""
-        base = jax.tree_util.tree_map(jnp.asarray, self.base)
-        args = with_parameters(self.compiled.parameter_slices, base, params)
+    @cached_property
+    def _whole(self) -> Callable[..., tuple[Any, ...]]:
+        """Everything of a call as one jitted function: outside a caller's jit every operation would be compiled by itself.
+
+        (params, start, signals, times) -> (raw, times, arguments, start time, start).
+        """
+        about, compiled = self._chosen["about"], self.compiled
+        dtype = about.settings.dtype
+        run = program(compiled, about.method, about.settings, self.gradient, about.plan)
+
+        def whole(params: Any, start: Any, signals: Any, ts: Any) -> tuple[Any, ...]:
+            args = with_parameters(compiled.parameter_slices, self.base, params, native.joined(about.settings))
+            args = jax.tree_util.tree_map(jnp.asarray, args)
+            if signals is not None:
+                args = replace(args, signals=jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), signals))
+            ts = jnp.atleast_1d(jnp.asarray(ts, dtype))
+            t0, y0 = _start_in_jax(compiled, args, self.t0, self.start, start)
+            return run(args, t0, ts, y0), ts, args, t0, y0
+
+        return jax.jit(whole)
+
+    def _signals(self, inputs: Any) -> Signals | None:
+        """The inputs given to a call, None for those of the solver. Raises UsageError E0825."""
         if inputs is None:
             if self.needs_inputs:
                 message = "the model reads inputs, and none were given"
                 raise UsageError(
                     Diagnostic("E0825", message, hint="give data= when the solver is made, or inputs= when it is called")
                 )
-            return args
-        signals = inputs if isinstance(inputs, Signals) else build_inputs(self.compiled.system, inputs)
-        signals = jax.tree_util.tree_map(lambda a: jnp.asarray(a, self.settings.dtype), signals)
-        return eqx.tree_at(lambda a: a.signals, args, signals)
+            return None
+        return inputs if isinstance(inputs, Signals) else build_inputs(self.compiled.system, inputs)
 
     def about(self, ts: Any) -> About:
         """Method, reason and event plan: measured once, at the declared values, for the times given first."""
@@ -267,7 +293,7 @@ class Solver:
             ts = jnp.atleast_1d(jnp.asarray(ts, self.settings.dtype))
             return solution_of(run(args, t0, ts, y0), ts, args, t0, y0, about)
 
-        about = About(self.compiled, choice.method, choice.reason, choice.settings, again)
+        about = About(self.compiled, choice.method, choice.reason, choice.settings, again, plan=plan)
         return about
 
     def __repr__(self) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 Function = Callable[..., Any]
 Shape = tuple[int, ...]
@@ -19,6 +18,20 @@ Shape = tuple[int, ...]
 def plain(function: Function) -> Callable[[Any, Shape], Function]:
     """An operation without attributes."""
     return lambda attrs, shape: function
+
+
+def special(name: str) -> Function:
+    """A function of scipy.special, which is imported when one is first called: that takes a fifth of a second."""
+
+    def function(*operands: Any) -> Any:
+        from scipy import special
+
+        return getattr(special, name)(*operands)
+
+    return function
+
+
+exprel = special("exprel")
 
 
 def softplus(x: Any) -> Any:
@@ -69,7 +82,7 @@ def exprel_slope(k: int) -> Function:
         small = np.abs(x) <= radius
         near, far = np.where(small, x, 0.0), np.where(small, radius, x)
         series = np.polynomial.polynomial.polyval(near, coefficients)
-        up, down = -np.expm1(-np.abs(far)) / np.abs(far), special.exprel(-np.abs(far))
+        up, down = -np.expm1(-np.abs(far)) / np.abs(far), exprel(-np.abs(far))
         for j in range(1, k + 1):
             up = (1.0 - j * up) / np.abs(far)  # e^-x E_j(x), x > 0
             down = (np.exp(-np.abs(far)) - j * down) / -np.abs(far)  # E_j(x), x < 0
@@ -80,7 +93,8 @@ def exprel_slope(k: int) -> Function:
 
 
 def polygamma(k: int) -> Function:
-    return lambda x: special.polygamma(k, x)
+    function = special("polygamma")
+    return lambda x: function(k, x)
 
 
 # ---- structural operations: (attributes, shape of the result) -> function --------------------------------------------

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
 from hybridode.tape import linear, meaning, rules
-from hybridode.tape.meaning import plain
+from hybridode.tape.meaning import plain, special
 from hybridode.tape.shapes import (
     Indices,
     Shape,
@@ -109,7 +108,7 @@ _ELEMENTWISE = (
     _function("hill", meaning.hill, rules.hill, arity=3, safe=(1.0, 1.0, 1.0)),
     _function("exp", np.exp, rules.exp, safe=(0.0,)),
     _function("expm1", np.expm1, rules.expm1, safe=(0.0,)),
-    _function("exprel", special.exprel, rules.exprel, safe=(0.0,)),
+    _function("exprel", special("exprel"), rules.exprel, safe=(0.0,)),
     _function("log", np.log, rules.log, safe=(1.0,)),
     _function("log1p", np.log1p, rules.log1p, safe=(0.0,)),
     _function("log10", np.log10, rules.log10, safe=(1.0,)),
@@ -131,12 +130,12 @@ _ELEMENTWISE = (
     _function("sign", np.sign, rules.zero),
     _function("floor", np.floor, rules.zero),
     _function("heaviside", meaning.heaviside, rules.zero),
-    _function("gamma", special.gamma, rules.gamma, safe=(1.0,)),
-    _function("lgamma", special.gammaln, rules.lgamma, safe=(1.0,)),
-    _function("digamma", special.digamma, rules.digamma, safe=(1.0,)),
-    _function("erf", special.erf, rules.erf),
+    _function("gamma", special("gamma"), rules.gamma, safe=(1.0,)),
+    _function("lgamma", special("gammaln"), rules.lgamma, safe=(1.0,)),
+    _function("digamma", special("digamma"), rules.digamma, safe=(1.0,)),
+    _function("erf", special("erf"), rules.erf),
     _function("softplus", meaning.softplus, rules.softplus),
-    _function("sigmoid", special.expit, rules.sigmoid),
+    _function("sigmoid", special("expit"), rules.sigmoid),
     _function("relu", meaning.relu, rules.relu),
     Op(
         "polygamma", 1, "r", "r", polygamma_shape, lambda k, shape: meaning.polygamma(k), "polygamma({attrs}, {0})",

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hybridode.kernels.ffi.pack import pack
 from hybridode.kernels.ffi.primitives import adjoint_p, solve_p, tangent_p
 from hybridode.kernels.ffi.program import Program, api_version
+from hybridode.kernels.llvm import loop, outcome
 from hybridode.kernels.llvm.job import SLOTS
 from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.machine import host_lanes
@@ -19,6 +21,7 @@ from hybridode.kernels.llvm.module import module_of
 from hybridode.kernels.llvm.writer import Lanes
 from hybridode.methods.explicit_tableaux import TSIT5
 from hybridode.methods.ready import explicit_method
+from hybridode.solve import results
 from hybridode.tape.tape import TapeBuilder
 
 
@@ -49,7 +52,14 @@ TS = np.array([0.0, 0.5, 1.5])
 def solve(program: Program, p: Any, y0: Any = (1.0, 0.0), t0: Any = 0.0, ts: Any = TS, capacity: int = 0) -> list[Any]:
     options = program.options(1e-9, 1e-11, 1000)
     given = [jnp.asarray(x, float) for x in (p, (), (), y0, t0, ts, options)]
-    return [*solve_p.bind(*given, program=program, capacity=capacity), given]
+    return [*solve_p.bind(*given, program=program, capacity=capacity)[:4], given]
+
+
+def ending(program: Program, *args: Any) -> list[Any]:
+    """ys, info, result, t_end, y_end, accepted, rejected"""
+    *_, given = solve(program, *args)
+    out = solve_p.bind(*given, program=program, capacity=0)
+    return [np.asarray(x) for x in (*out[:2], *out[4:])]
 
 
 def turned(a: Any, t: Any) -> np.ndarray:
@@ -136,6 +146,74 @@ def test_what_goes_wrong_is_a_code(program: Program) -> None:
     assert info[2, 0] == 0 and all(info[k, 0] != 0 for k in (0, 1, 3))
     assert np.isnan(ys[0, 1:]).all() and np.isnan(ys[1, 2]).all() and np.isfinite(ys[2]).all()
     np.testing.assert_array_equal(ys[:, 0], [[1, 0]] * 4)
+
+
+def test_codes_are_those_of_results() -> None:
+    assert (loop.DONE, loop.MAX_STEPS, loop.UNDERFLOW, loop.NON_FINITE) == (
+        results.SUCCESS, results.MAX_STEPS, results.STEP_UNDERFLOW, results.NON_FINITE,
+    )  # fmt: skip
+    assert (outcome.BAD_START, outcome.BAD_TIMES) == (results.START, results.TIMES)
+
+
+def test_what_was_asked_is_looked_at_by_trajectory(program: Program) -> None:
+    """Starts that are not finite, times that fall, times before the start, beside solves that succeed."""
+    y0 = np.array([[1.0, 0.0], [np.nan, 0.0], [0.0, np.inf], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    ts = np.array([TS, TS, TS, TS[::-1], TS - 0.1, TS])
+    ys, info, result, t_end, y_end, accepted, rejected = ending(program, [2.0, 0.0], y0, 0.0, ts)
+    np.testing.assert_array_equal(result, [0, *[results.START] * 2, *[results.TIMES] * 2, 0])
+    np.testing.assert_array_equal(result, info[:, 0])
+    np.testing.assert_array_equal(np.stack([accepted, rejected], 1), info[:, 1:])
+    np.testing.assert_array_equal(t_end, [1.5, 0, 0, 0, 0, 1.5])
+    np.testing.assert_allclose(y_end[[0, 5]], turned(2.0, [1.5, 1.5]), atol=1e-8)
+    np.testing.assert_array_equal(y_end[1:5], y0[1:5])
+    assert np.isnan(ys[3:5]).all() and np.isnan(ys[1:3, 1:]).any(-1).all()
+    np.testing.assert_array_equal(ys[5], ys[0])
+    np.testing.assert_array_equal(ys[1, 0], y0[1])
+
+
+def test_the_end_moves_as_the_last_save_point(program: Program) -> None:
+    def end(a: Any) -> Any:
+        given = [jnp.asarray(x, float) for x in ((), (), (1.0, 0.0), 0.0, TS, program.options(1e-9, 1e-11, 1000))]
+        return solve_p.bind(jnp.stack([a, 0.0]), *given, program=program, capacity=0)[6]
+
+    np.testing.assert_allclose(jax.jacfwd(end)(2.0), [-1.5 * np.sin(3.0), -1.5 * np.cos(3.0)], atol=1e-7)
+    np.testing.assert_allclose(jax.jacrev(end)(2.0), [-1.5 * np.sin(3.0), -1.5 * np.cos(3.0)], atol=1e-7)
+
+
+# ---- many numbers as one vector --------------------------------------------------------------------------------------------
+def pieces() -> list[Any]:
+    return [jnp.array(2.0), jnp.arange(3.0), jnp.zeros((0,)), jnp.arange(4.0).reshape(2, 2) - 1]
+
+
+def test_pack_is_concatenation() -> None:
+    np.testing.assert_array_equal(pack(pieces()), [2, 0, 1, 2, -1, 0, 1, 2])
+    np.testing.assert_array_equal(jax.jit(pack)(pieces()), pack(pieces()))
+    np.testing.assert_array_equal(pack([jnp.ones((2, 2))]), np.ones(4))
+
+
+def test_pack_both_ways() -> None:
+    """Derivatives in both modes, and the transpose of the transpose, against the same by concatenation."""
+    weights = jnp.linspace(1.0, 2.0, 8)
+
+    def joined(xs: Any) -> Any:
+        return jnp.concatenate([x.reshape(-1) for x in xs])
+
+    def loss(join: Any, xs: Any) -> Any:
+        return jnp.sum(weights * join(xs) ** 3)
+
+    for derive in (jax.grad, jax.jacfwd, lambda f: jax.jacfwd(jax.grad(f)), lambda f: jax.jacrev(jax.grad(f))):
+        ours, theirs = (derive(lambda xs, join=join: loss(join, xs))(pieces()) for join in (pack, joined))
+        jax.tree_util.tree_map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-14), ours, theirs)
+
+
+def test_pack_in_batches() -> None:
+    xs = [jnp.arange(5.0), jnp.ones((3, 5)), jnp.array(7.0)]
+    axes = ([0, 1, None],)
+    found = jax.vmap(lambda xs: pack(xs), axes)(xs)
+    np.testing.assert_array_equal(found, [[k, 1, 1, 1, 7] for k in range(5)])
+    slopes = jax.vmap(jax.grad(lambda xs: jnp.sum(pack(xs) ** 2)), axes)(xs)
+    np.testing.assert_array_equal(slopes[0], 2 * np.arange(5.0))
+    assert slopes[1].shape == (5, 3) and slopes[2].shape == (5,)
 
 
 def test_an_empty_batch(program: Program) -> None:

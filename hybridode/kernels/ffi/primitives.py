@@ -1,6 +1,6 @@
 """A solve as three JAX primitives: jit, vmap (into lanes), grad, jvp, jacfwd, jacrev, scan, checkpoint in any order.
 
-    solve    p, w, s, y0, t0, ts, options                   -> ys, info, end, record
+    solve    p, w, s, y0, t0, ts, options                   -> ys, info, end, record, result, t_end, y_end, accepted, rejected
     tangent  …, info, record, p_dot, w_dot, s_dot, y0_dot   -> ys_dot                        (linear in the dots)
     adjoint  …, info, record, ys_bar                        -> p_bar, w_bar, s_bar, y0_bar   (the transpose of tangent)
 
@@ -33,6 +33,7 @@ from hybridode.kernels.llvm.job import INFO
 RANKS = (1, 1, 1, 1, 0, 1, 1, 1, 2)  # of p, w, s, y0, t0, ts, options, info, record without axes in front
 W, S, TS, INFO_AT = 1, 2, 5, 7  # where they stand
 GIVEN = 7  # operands of a solve
+YS, Y_END = 0, 6  # results of a solve that are differentiated: the state at the end is that at the last save point
 SHARED = 9  # operands of the others that are not differentiated
 
 solve_p, tangent_p, adjoint_p = Primitive("hode_solve"), Primitive("hode_tangent"), Primitive("hode_adjoint")
@@ -59,6 +60,11 @@ def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[
         ((*batch, len(INFO)), np.dtype(np.int32)),
         ((*batch, n + 1), kind),
         ((*batch, capacity, n + 2), kind),
+        (batch, np.dtype(np.int32)),
+        (batch, kind),
+        ((*batch, n), kind),
+        (batch, np.dtype(np.int32)),
+        (batch, np.dtype(np.int32)),
     ]
 
 
@@ -120,7 +126,7 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Prog
     p, w, s, y0, t0, ts, _ = primals
     p_dot, w_dot, s_dot, y0_dot, t0_dot, ts_dot, _ = tangents
     out = solve_p.bind(*primals, program=program, capacity=program.capacity)
-    ys, info, _, record = out
+    ys, info, record, result = out[0], out[1], out[3], out[4]
     batch = _batch(primals)
     moved = None
 
@@ -136,8 +142,12 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Prog
     if not _is_zero(ts_dot):
         points = [jnp.broadcast_to(full(x, 1)[..., None, :], (*batch, ts.shape[-1], x.shape[-1])) for x in (p, w, s)]
         change = full(ts_dot, 1)[..., None] * _rates(program, full(ts, 1), ys, *points)
+        change = jnp.where(result[..., None, None] == 0, change, jnp.nan)
         moved = change if moved is None else moved + change
-    return out, [_zero(ys) if moved is None else moved, *(_zero(x) for x in out[1:])]
+    out_dots = [_zero(x) for x in out]
+    if moved is not None:
+        out_dots[YS], out_dots[Y_END] = moved, moved[..., -1, :]
+    return out, out_dots
 
 
 def _linear_jvp(primitive: Primitive, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:

@@ -13,7 +13,8 @@ from hybridode.kernels.llvm.machine import Machine
 
 
 @cache
-def _register(name: str, machine: Machine) -> str:
+def register(name: str, machine: Machine) -> str:
+    """Makes a handler known to XLA; returns its name."""
     pointer = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(machine.address(name))
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(pointer), platform="cpu")
     return name
@@ -23,4 +24,4 @@ def call(program: Program, kind: str, width: int, results: Any) -> Any:
     """A JAX function of the operands of a kind (see `llvm/handler`) that runs it in code of this lane count. `results`: their
     shapes."""
     module, machine = program.module(kind, width)
-    return jax.ffi.ffi_call(_register(module.handler, machine), results)
+    return jax.ffi.ffi_call(register(module.handler, machine), results)

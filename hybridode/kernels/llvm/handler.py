@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hybridode.kernels.llvm.driver import put
 from hybridode.kernels.llvm.job import SLOTS
+from hybridode.kernels.llvm.outcome import SPREAD, finish_text
 
 # Operands and results of each kind in order, by the slot that they fill (options and the sizes apart).
 _GIVEN = ("p", "w", "s", "y0", "t0", "ts", "options")
@@ -16,20 +17,25 @@ OPERANDS = {
     "tangent": (*_GIVEN, "info", "record", "p_dot", "w_dot", "s_dot", "y0_dot"),
     "adjoint": (*_GIVEN, "info", "record", "ys_dot"),
 }
-RESULTS = {"solve": ("ys", "info", "end", "record"), "tangent": ("ys_dot",), "adjoint": ("p_dot", "w_dot", "s_dot", "y0_dot")}
+RESULTS = {
+    "solve": ("ys", "info", "end", "record", *SPREAD),
+    "tangent": ("ys_dot",),
+    "adjoint": ("p_dot", "w_dot", "s_dot", "y0_dot"),
+}
 OPTIONS = ("rtol", "atol", "first step", "largest step", "max_steps", "threads")
-_EXTENSION, _ARGUMENTS, _RESULTS = 1, 9, 14  # words of XLA_FFI_CallFrame: extension_start, args.args, rets.rets
-_DATA, _RANK, _DIMENSIONS = 3, 4, 5  # words of XLA_FFI_Buffer
+_EXTENSION, ARGUMENTS, RESULTS_AT = 1, 9, 14  # words of XLA_FFI_CallFrame: extension_start, args.args, rets.rets
+DATA, RANK, DIMENSIONS = 3, 4, 5  # words of XLA_FFI_Buffer
 
 
-def _word(base: str, k: int, register: str, kind: str = "ptr") -> str:
+def word(base: str, k: int, register: str, kind: str = "ptr") -> str:
+    """Lines that load word k behind a pointer."""
     return f"  {register}_at = getelementptr i64, ptr {base}, i64 {k}\n  {register} = load {kind}, ptr {register}_at, align 8"
 
 
 HELPERS = f"""
 define internal i64 @dimension(ptr %buffer, i64 %from_the_end) {{
-{_word("%buffer", _RANK, "%rank", "i64")}
-{_word("%buffer", _DIMENSIONS, "%dims")}
+{word("%buffer", RANK, "%rank", "i64")}
+{word("%buffer", DIMENSIONS, "%dims")}
   %k = sub i64 %rank, %from_the_end
   %at = getelementptr i64, ptr %dims, i64 %k
   %d = load i64, ptr %at, align 8
@@ -37,8 +43,8 @@ define internal i64 @dimension(ptr %buffer, i64 %from_the_end) {{
 }}
 define internal i64 @leading(ptr %buffer, i64 %trailing) {{
 entry:
-{_word("%buffer", _RANK, "%rank", "i64")}
-{_word("%buffer", _DIMENSIONS, "%dims")}
+{word("%buffer", RANK, "%rank", "i64")}
+{word("%buffer", DIMENSIONS, "%dims")}
   %count = sub i64 %rank, %trailing
   br label %loop
 loop:
@@ -56,11 +62,25 @@ done:
   ret i64 %product
 }}
 define internal i64 @stride(ptr %buffer, i64 %trailing, i64 %row) {{
-{_word("%buffer", _RANK, "%rank", "i64")}
+{word("%buffer", RANK, "%rank", "i64")}
   %batched = icmp sgt i64 %rank, %trailing
   %s = select i1 %batched, i64 %row, i64 0
   ret i64 %s
 }}"""
+
+
+def answer_text(api: tuple[int, int]) -> str:
+    """Lines at a handler's entry: a request for metadata is answered with this version of the API, all else goes to `work`."""
+    return f"""{word("%frame", _EXTENSION, "%extension")}
+  %asked = icmp ne ptr %extension, null
+  br i1 %asked, label %metadata, label %work
+metadata:
+{word("%extension", 3, "%answer")}
+  %version = getelementptr i64, ptr %answer, i64 3
+  store i32 {api[0]}, ptr %version, align 4
+  %minor = getelementptr i32, ptr %version, i64 1
+  store i32 {api[1]}, ptr %minor, align 4
+  ret ptr null"""
 
 
 def handler_text(kind: str, n: int, parameters: int, weights: int, api: tuple[int, int]) -> str:
@@ -71,21 +91,20 @@ def handler_text(kind: str, n: int, parameters: int, weights: int, api: tuple[in
         "entry:",
         "  %job = alloca i64, i64 " + str(len(SLOTS)) + ", align 8",
     ]
-    lines += [_word("%frame", _EXTENSION, "%extension"), "  %asked = icmp ne ptr %extension, null"]
-    lines += ["  br i1 %asked, label %metadata, label %work", "metadata:", _word("%extension", 3, "%answer")]
-    lines += ["  %version = getelementptr i64, ptr %answer, i64 3", f"  store i32 {api[0]}, ptr %version, align 4"]
-    lines += ["  %minor = getelementptr i32, ptr %version, i64 1", f"  store i32 {api[1]}, ptr %minor, align 4", "  ret ptr null"]
+    lines.append(answer_text(api))
     lines += ["work:", f"  call void @llvm.memset.p0.i64(ptr %job, i8 0, i64 {8 * len(SLOTS)}, i1 false)"]
-    lines += [_word("%frame", _ARGUMENTS, "%arguments"), _word("%frame", _RESULTS, "%results")]
+    lines += [word("%frame", ARGUMENTS, "%arguments"), word("%frame", RESULTS_AT, "%results")]
     for array, names in (("%arguments", OPERANDS[kind]), ("%results", RESULTS[kind])):
         for k, name in enumerate(names):
-            lines += [
-                _word(array, k, f"%b_{name}"),
-                _word(f"%b_{name}", _DATA, f"%d_{name}"),
-                put("%job", name, f"%d_{name}", "ptr"),
-            ]
+            lines += [word(array, k, f"%b_{name}"), word(f"%b_{name}", DATA, f"%d_{name}")]
+            if name not in SPREAD:
+                lines.append(put("%job", name, f"%d_{name}", "ptr"))
     lines += _sizes(kind, n, parameters, weights)
-    lines += ["  call void @{run}(ptr %job)", "  ret ptr null", "}", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
+    lines.append("  call void @{run}(ptr %job)")
+    if kind == "solve":
+        lines.append("  call void @finish(ptr %job, " + ", ".join(f"ptr %d_{name}" for name in SPREAD) + ")")
+        lines.insert(0, finish_text(n))
+    lines += ["  ret ptr null", "}", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
     return "\n".join(lines)
 
 
@@ -112,6 +131,6 @@ def _sizes(kind: str, n: int, parameters: int, weights: int) -> list[str]:
         lines.append(f"  %stride_{name} = call i64 @stride(ptr %b_{name}, i64 {trailing}, i64 {row})")
         lines.append(put("%job", f"{name}_stride", f"%stride_{name}"))
     for k, name in ((4, "max_steps"), (5, "threads")):
-        lines += [_word("%d_options", k, f"%r_{name}", "double"), f"  %i_{name} = fptosi double %r_{name} to i64"]
+        lines += [word("%d_options", k, f"%r_{name}", "double"), f"  %i_{name} = fptosi double %r_{name} to i64"]
         lines.append(put("%job", name, f"%i_{name}"))
     return lines
