@@ -34,6 +34,18 @@ def combination(t: TapeBuilder, weights: Sequence[float], terms: Sequence[int]) 
     return total
 
 
+def moved(t: TapeBuilder, start: int | None, h: int, weights: Sequence[float], slopes: Sequence[int]) -> int:
+    """start + sum of (h weight) slope, zeros left out, in the order of the slopes: the last one, for which all the others wait,
+    costs a single fused operation."""
+    total = start
+    for weight, slope in zip(weights, slopes, strict=True):
+        if weight != 0.0:
+            product = t.mul(t.mul(t.const(weight), h), slope)
+            total = product if total is None else t.add(total, product)
+    assert total is not None, "neither a start nor a weight"
+    return total
+
+
 def interpolant(method: ExplicitTableau) -> str:
     """The output that dense output is made of: the slopes of the stages, or what `explicit_dense` makes of them."""
     return "dense" if method.hermite else "stages"
@@ -51,13 +63,12 @@ def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: boo
     slopes = [b.input("k", (n,)) if first_given else evaluate(b, field, y, time, 0)]
     stage = y
     for i in range(1, method.stages):
-        change = combination(b, method.a[i], slopes)
-        stage = y if change is None else b.add(y, b.mul(h, change))
+        stage = moved(b, y, h, method.a[i], slopes)
         slopes.append(evaluate(b, field, stage, b.add(time, b.mul(b.const(method.c[i]), h)), i))
     assert method.a[-1] == method.b[:-1] and method.b[-1] == 0.0, "the last stage must stand at the new point"
-    outputs = {"y": stage, "error": _scaled(b, h, method.error, slopes)}
+    outputs = {"y": stage, "error": moved(b, None, h, method.error, slopes)}
     if method.error_third:
-        outputs["error_third"] = _scaled(b, h, method.error_third, slopes)
+        outputs["error_third"] = moved(b, None, h, method.error_third, slopes)
     outputs |= {"k": slopes[-1], "stages": b.concat(slopes)}
     if complete and method.hermite:
         outputs["dense"] = _dense(b, method, field, (time, h, y), stage, slopes)
@@ -87,12 +98,12 @@ def _dense(
     time, h, y = start
     k = list(slopes)
     for i, (weights, c) in enumerate(zip(method.extra, method.extra_c, strict=True)):
-        stage = b.add(y, _scaled(b, h, weights, k))
+        stage = moved(b, y, h, weights, k)
         k.append(evaluate(b, field, stage, b.add(time, b.mul(b.const(c), h)), method.stages + i))
     change = b.sub(new, y)
     first = b.sub(b.mul(h, k[0]), change)
     second = b.sub(b.mul(b.const(2.0), change), b.mul(h, b.add(k[method.stages - 1], k[0])))
-    return b.concat([first, second, *(_scaled(b, h, weights, k) for weights in method.hermite)])
+    return b.concat([first, second, *(moved(b, None, h, weights, k) for weights in method.hermite)])
 
 
 def explicit_step_reverse(method: ExplicitTableau, field: Tape, n: int) -> Tape:
@@ -104,9 +115,3 @@ def explicit_step_reverse(method: ExplicitTableau, field: Tape, n: int) -> Tape:
     step = explicit_step(method, field, n, first_given=False, complete=True)
     wrt = [i.name for i in step.inputs if i.name not in ("t", "h")]
     return reverse(step, wrt, ("y", interpolant(method)))
-
-
-def _scaled(b: TapeBuilder, h: int, weights: Sequence[float], slopes: Sequence[int]) -> int:
-    total = combination(b, weights, slopes)
-    assert total is not None
-    return b.mul(h, total)

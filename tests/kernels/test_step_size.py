@@ -13,6 +13,7 @@ from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.machine import compile_ir, host_lanes
 from hybridode.kernels.llvm.straight import ELEMENTWISE
 from hybridode.kernels.llvm.writer import Lanes, Writer
+from hybridode.methods.control import pi_controller
 
 
 def applied(lanes: Lanes, body: Callable[[Writer, str], str], x: np.ndarray) -> np.ndarray:
@@ -42,9 +43,34 @@ def test_rough_functions(width: int) -> None:
     rng = np.random.default_rng(0)
     x = np.concatenate([10.0 ** rng.uniform(-60, 300, 800), [1.0, 0.5, 2.0, np.nextafter(2.0, 1.0), 1e-60, 1e4, 3.0, 1.0]])
     found = applied(Lanes(width), lambda w, v: step_size.log2(loop_of(w), v), x)
-    np.testing.assert_allclose(found, np.log2(x), atol=1.2e-4)
-    powers = np.concatenate([rng.uniform(-300, 300, 792), [0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -600.0, 300.0]])
-    np.testing.assert_allclose(applied(Lanes(width), lambda w, v: step_size.exp2(loop_of(w), v), powers), 2.0**powers, rtol=6e-6)
+    np.testing.assert_allclose(found, np.log2(x), atol=0.0431)
+    ends = applied(Lanes(width), lambda w, v: step_size.log2(loop_of(w), v), np.array([0.0, np.inf, np.nan, -np.nan] * 2))
+    assert np.all(ends.reshape(2, 4)[:, 0] < -1000) and np.all(ends.reshape(2, 4)[:, 1:] > 1000)
+    powers = np.linspace(step_size.LOWEST, step_size.HIGHEST, 800)
+    powers[0], powers[400] = step_size.LOWEST, 0.0
+    found = applied(Lanes(width), lambda w, v: step_size.exp2(loop_of(w), v), powers)
+    np.testing.assert_allclose(found, 2.0**powers, rtol=1.8e-3)
+    assert found[400] == 1.0
+
+
+@pytest.mark.parametrize("width", [1, host_lanes()])
+@pytest.mark.parametrize("error_order, stiff", [(4, False), (7, False), (3, True)])
+def test_factors(width: int, error_order: int, stiff: bool) -> None:
+    """The controller's rule within a few percent; NaN and infinity give the least factor, an error of 0 the greatest."""
+    c = pi_controller(error_order, stiff)
+    squares = np.concatenate([10.0 ** np.linspace(-12, 12, 396), [0.0, np.inf, np.nan, 1.0]])
+
+    def factor(w: Writer, square: str) -> str:
+        good = w.compare("ole", square, w.lanes.const(1.0))
+        return step_size.next_factor(loop_of(w), c, square, good, w.lanes.const(-3.0))[0]
+
+    found = applied(Lanes(width), factor, squares)
+    with np.errstate(all="ignore"):
+        grown = c.safety * squares ** (-c.alpha / 2) * 2.0 ** (-3 * c.beta / 2)
+        shrunk = np.minimum(c.safety * squares ** (-c.rejected / 2), 1.0)
+        expected = np.where(squares <= 1, np.minimum(grown, c.most), np.maximum(shrunk, c.least))
+    expected[-3:-1] = c.least
+    np.testing.assert_allclose(found, expected, rtol=0.01)
 
 
 @pytest.mark.parametrize("exponent", [k / 2 for k in range(-7, 8, 2)])

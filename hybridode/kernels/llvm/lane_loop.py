@@ -143,6 +143,14 @@ class LaneLoop:
     def minimum(self, a: str, b: str) -> str:
         return self.w.intrinsic("minnum", a, b)
 
+    def greatest(self, a: str, b: str) -> str:
+        """The larger of the two, b where one of them is NaN: a single instruction."""
+        return self.w.select(self.w.compare("ogt", a, b), a, b)
+
+    def least(self, a: str, b: str) -> str:
+        """The smaller of the two, b where one of them is NaN: a single instruction."""
+        return self.w.select(self.w.compare("olt", a, b), a, b)
+
     def weights(self, method: Method, theta: str, h: str) -> list[str]:
         """The weights of the rows of dense output at theta."""
         w, weights = self.w, []

@@ -48,10 +48,11 @@ class _Solve(LaneLoop):
         w = self.w
         squares = []
         for e, a, b in zip(error, y, new, strict=True):
-            size_ = self.maximum(w.intrinsic("fabs", a), w.intrinsic("fabs", b))
-            q = w.div(e, w.add(self.atol, w.mul(self.rtol, size_)))
+            largest = self.greatest(w.intrinsic("fabs", a), w.intrinsic("fabs", b))
+            scale = w.div(self.const(1.0), w.add(self.atol, w.mul(self.rtol, largest)))  # known before the error is
+            q = w.mul(e, scale)
             squares.append(w.mul(q, q))
-        return w.mul(w.tree_sum(squares), self.const(1 / max(1, self.m.n)))
+        return w.tree_sum(squares)
 
     def slope_at(self, t: str, y: Elements) -> Elements:
         tape = self.m.slope
@@ -87,7 +88,8 @@ class _Solve(LaneLoop):
         self.T, self.max_steps, self.capacity = self.slot("times"), self.slot("max_steps"), self.slot("capacity")
         options = self.slot("options", "ptr")
         scalars = [w.splat(w.load(options, str(k), self.lanes.scalar)) for k in range(4)]
-        self.rtol, self.atol, self.first, self.largest = scalars
+        self.first, self.largest = scalars[2:]
+        self.rtol, self.atol = (w.mul(x, self.const(math.sqrt(max(1, n)))) for x in scalars[:2])  # makes a sum of squares a mean
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
         self.load_inputs(trajectories)
         y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
@@ -105,7 +107,7 @@ class _Solve(LaneLoop):
     def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
         """Phis, one attempted step, saving, the end."""
         w = self.w
-        w.line("br label %loop")
+        w.line(f"br i1 {w.any(self.equal(carried['status'][1], RUNNING))}, label %loop, label %done")
         w.label("loop")
         place = len(w.lines)
         now = {name: f"%now.{name}" for name in carried}
@@ -116,16 +118,19 @@ class _Solve(LaneLoop):
         late = w.logic("and", self.equal(new["status"], RUNNING), over)
         new["status"] = self.select_integer(late, self.integers(MAX_STEPS), new["status"])
         going = w.any(self.equal(new["status"], RUNNING))
-        w.line(f"br i1 {going}, label %back, label %done")
+        w.line("br label %back")
         w.label("back")
-        w.line("br label %loop")
+        w.line(f"br i1 {going}, label %loop, label %done")
         w.label("done")
-        self.write_row(self.end, [new["t"], *(new[f"y{i}_"] for i in range(self.m.n))])
+        for name, (kind, start) in carried.items():
+            w.line(f"%last.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]")
+        last = {name: f"%last.{name}" for name in carried}
+        self.write_row(self.end, [last["t"], *(last[f"y{i}_"] for i in range(self.m.n))])
         for k, name in enumerate(INFO):
             for row, lane in zip(self.info, range(self.lanes.width), strict=True):
-                number = w.value(f"trunc i64 {self.lane(new[name], lane, self.lanes.integer)} to i32")
+                number = w.value(f"trunc i64 {self.lane(last[name], lane, self.lanes.integer)} to i32")
                 w.store(number, row, str(k), "i32", 4)
-        self.blank(new["saved"])
+        self.blank(last["saved"])
         w.line("ret void")
         phis = [f"  {rounds} = phi i64 [ 0, {entry} ], [ {following}, %back ]"]
         phis += [
@@ -137,12 +142,14 @@ class _Solve(LaneLoop):
         """One attempted step of all lanes; the new values of what is carried."""
         w, n, c = self.w, self.m.n, self.m.controller
         y, k = [now[f"y{i}_"] for i in range(n)], [now[f"k{i}_"] for i in range(n)] if self.m.slope else []
-        running = self.equal(now["status"], RUNNING)
+        running = self.equal(now["status"], RUNNING) if self.lanes.width > 1 else self.lanes.const(True)
         jump = t1 if self.signals is None else self.signals.next_jump(now["t"])
         target = t1 if self.signals is None else self.minimum(t1, jump)
         left = w.sub(target, now["t"])
         final = w.compare("oge", w.mul(now["h"], self.const(1.0000001)), left)
-        h = w.select(running, w.select(final, left, now["h"]), self.const(1.0))
+        # A branch, which the processor foresees: nothing waits for the comparison.
+        (h,) = self.branch(w.any(final), lambda: [w.select(final, left, now["h"])], [now["h"]], self.lanes.real)
+        h = w.select(running, h, self.const(1.0))
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
         out = self.evaluate(self.m.step, given)
         error = self.squared_error(out, y)
@@ -155,8 +162,7 @@ class _Solve(LaneLoop):
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)
         self.record(now["accepted"], now["t"], h, y)
         factor, size = next_factor(self, c, error, good, now["before"])
-        factor = w.select(w.compare("uno", error, error), self.const(c.least), self.maximum(self.const(c.least), factor))
-        h_next = self.minimum(w.mul(h, factor), self.largest)
+        h_next = self.least(w.mul(h, factor), self.largest)
         if self.signals is not None:  # a step cut short says little about how long the next may be
             h_next = w.select(landed, self.maximum(h_next, now["h"]), h_next)
         tiny = w.mul(self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new)), self.const(1e-15))

@@ -1,70 +1,71 @@
-"""The factor of the next step: powers of the error to four digits, which is more than a step size needs.
+"""The factor of the next step: powers of the error to a percent, which is more than a step size needs.
 
-The exact logarithm and exponential, one after the other, took two fifths of a small model's step: nothing can begin before the
-next step's size is known. These take a fifth of that, and the steps that come out are the same but for their last digits.
+Nothing of the next step can begin before its size is known, so what counts is the length of this chain. The bits of a number,
+read as an integer, are its logarithm to base 2 but for straight lines between the powers of two (J. F. Blinn, IEEE Computer
+Graphics & Applications 17 (1997) 80-84); the factor lies in so small a range that its power is a polynomial. Exact functions,
+one after the other, took two fifths of a small model's step.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.writer import Lanes
 from hybridode.methods.control import Controller
 
-LEAST_SQUARE = 1e-60  # an error of 0 counts as this
 MOST_BEFORE = 1e-8  # of the squared error that is remembered: smaller ones say nothing
-
-# log2(m), 1 <= m <= 2, to 1e-4 and 2^f, |f| <= 1/2, to 6e-6 relative: fits of degree 4 at Chebyshev points.
-_LOG2 = (-2.5056146619798776, 4.0496168925855685, -2.099402281187753, 0.6355111165200966, -0.08001087690677261)
-_EXP2 = (0.9999994366362214, 0.6931279568799316, 0.24024704290857357, 0.05587109457464297, 0.00955398613441228)
-_MANTISSA, _ONE, _BITS = (1 << 52) - 1, 1023 << 52, 52
-_SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest whole number in the last bits
+_LINE = 0.0430  # half the most by which log2(m), 1 <= m <= 2, is above m - 1: the line is moved by it
+_POWER = (1.0, 0.6910839300834798, 0.23671188428917694, 0.055982175805882974, 0.011284115057935527, 0.0014681838300745621)
+LOWEST, HIGHEST = math.log2(0.2), 3.0  # where the polynomial is 2^x to 0.18 %, and exact at 0: the least relative error there
 
 
 def next_factor(loop: LaneLoop, c: Controller, square: str, good: str, before: str) -> tuple[str, str]:
     """(factor of the step size, log2 of the squared error), as `Controller` says; `before` is the latter of the last step.
 
-    `square` is the mean of the squared scaled errors. Lanes that are not `good` are rejected; for NaN any factor comes out.
+    `square` is the mean of the squared scaled errors. Lanes that are not `good` are rejected; NaN gives the least factor.
     """
-    w = loop.w
-    size = log2(loop, loop.maximum(square, loop.const(LEAST_SQUARE)))
-    grow = w.mul(loop.const(-c.alpha / 2), size)
-    if c.beta:
-        grow = w.add(grow, w.mul(loop.const(c.beta / 2), before))
-    factor = w.mul(loop.const(c.safety), exp2(loop, w.select(good, grow, w.mul(loop.const(-c.rejected / 2), size))))
-    return loop.minimum(w.select(good, loop.const(c.most), loop.const(1.0)), factor), size
+    assert LOWEST <= math.log2(c.least) and math.log2(c.most) <= HIGHEST, "factors beyond the range of `exp2`"
+    w, safety = loop.w, math.log2(c.safety)
+    size = log2(loop, square)
+    base = loop.const(safety)
+    grow = w.add(w.mul(loop.const(c.beta / 2), before), base) if c.beta else base
+    grow = loop.least(w.add(w.mul(loop.const(-c.alpha / 2), size), grow), loop.const(math.log2(c.most)))
+    shrink = loop.least(w.add(w.mul(loop.const(-c.rejected / 2), size), base), loop.const(0.0))
+    power = loop.greatest(w.select(good, grow, shrink), loop.const(math.log2(c.least)))
+    return exp2(loop, power), size
 
 
 def remembered(loop: LaneLoop, size: str) -> str:
     """What the next step is told of this one's error."""
-    return loop.maximum(size, loop.const(math.log2(MOST_BEFORE)))
+    return loop.greatest(size, loop.const(math.log2(MOST_BEFORE)))
 
 
 def log2(loop: LaneLoop, x: str) -> str:
-    """log2 of a positive normal number or infinity, to 1e-4."""
-    w, real, integer = loop.w, loop.lanes.real, loop.lanes.integer
+    """log2 of a positive number to 0.05; of 0 about -1023, of infinity and NaN more than 1023."""
+    w = loop.w
     assert loop.lanes.dtype == "float64", "the bits are those of float64"
-    bits = w.value(f"bitcast {real} {x} to {integer}")
-    exponent = loop.whole("sub", loop.whole("lshr", bits, loop.integers(_BITS)), loop.integers(1023))
-    mantissa = loop.whole("or", loop.whole("and", bits, loop.integers(_MANTISSA)), loop.integers(_ONE))
-    whole = w.value(f"sitofp {integer} {exponent} to {real}")
-    return w.add(whole, _polynomial(loop, w.value(f"bitcast {integer} {mantissa} to {real}"), _LOG2))
+    number = _bits(loop, x, (("lshr", 12), ("or", 1075 << 52)))  # 2^52 + bits
+    return w.add(w.mul(number, loop.const(2.0**-40)), loop.const(_LINE - 1023 - 2.0**12))
 
 
 def exp2(loop: LaneLoop, x: str) -> str:
-    """2^x for |x| < 1000, to 6e-6 relative."""
-    w, real, integer = loop.w, loop.lanes.real, loop.lanes.integer
-    shift = loop.const(_SHIFT)
-    shifted = w.value(f"fadd {real} {x}, {shift}")
-    fraction = w.value(f"fsub {real} {x}, {w.value(f'fsub {real} {shifted}, {shift}')}")
-    power = loop.whole("shl", w.value(f"bitcast {real} {shifted} to {integer}"), loop.integers(_BITS))
-    bits = w.value(f"bitcast {real} {_polynomial(loop, fraction, _EXP2)} to {integer}")
-    return w.value(f"bitcast {integer} {loop.whole('add', bits, power)} to {real}")
+    """2^x for LOWEST <= x <= HIGHEST, to 0.18 %."""
+    w, c = loop.w, [loop.const(k) for k in _POWER]
+    square = w.mul(x, x)
+    low, middle, high = (w.add(w.mul(c[k + 1], x), c[k]) for k in (0, 2, 4))
+    return w.add(w.mul(w.add(w.mul(high, square), middle), square), low)
 
 
-def _polynomial(loop: LaneLoop, x: str, c: tuple[float, float, float, float, float]) -> str:
-    """Degree 4 in Estrin's order."""
-    w, square = loop.w, loop.w.mul(x, x)
-    low = w.add(w.mul(loop.const(c[1]), x), loop.const(c[0]))
-    high = w.add(w.mul(loop.const(c[3]), x), loop.const(c[2]))
-    return w.add(w.mul(w.add(w.mul(loop.const(c[4]), square), high), square), low)
+def _bits(loop: LaneLoop, x: str, operations: Sequence[tuple[str, int]]) -> str:
+    """Operations with constants on the bits of a number. One number goes through a vector of two: it stays in its register."""
+    lanes = loop.lanes if loop.lanes.width > 1 else Lanes(2, loop.lanes.dtype)
+    w, real, integer = loop.w, lanes.real, lanes.integer
+    alone = loop.lanes.width == 1
+    x = w.value(f"insertelement {real} poison, {lanes.scalar} {x}, i32 0") if alone else x
+    value = w.value(f"bitcast {real} {x} to {integer}")
+    for op, number in operations:
+        value = w.value(f"{op} {integer} {value}, <{', '.join([f'i64 {number}'] * lanes.width)}>")
+    result = w.value(f"bitcast {integer} {value} to {real}")
+    return w.value(f"extractelement {real} {result}, i32 0") if alone else result
