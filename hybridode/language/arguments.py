@@ -7,7 +7,6 @@ from collections.abc import Generator
 from hybridode.language import syntax as s
 from hybridode.language.frames import Elaboration, Frame, Result
 from hybridode.language.functions import call_text
-from hybridode.language.later import refuse
 from hybridode.language.names import count
 from hybridode.language.scope import Entity
 from hybridode.language.values import Value
@@ -22,10 +21,8 @@ def argument_values(el: Elaboration, c: s.Call, name: str, frame: Frame, numeric
     sound = True
     for argument in c.arguments:
         if isinstance(argument, s.Iterator):
-            if name in ("sum", "prod", "min", "max"):
-                refuse(el.findings, "iterator", argument)
-            else:
-                el.error("E0316", f"`{name}` takes no `{argument.name} in …`", argument, frame)
+            hint = "over an index there are `sum`, `prod`, `min` and `max`"
+            el.error("E0316", f"`{name}` takes no `{argument.name} in …`", argument, frame, hint)
             return None
         if isinstance(argument, s.Option):
             el.error("E0316", f"`{name}` has no option `{argument.name}`", argument, frame, f"it is called `{call_text(name)}`")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from hybridode.expr import node
+from hybridode.expr import Expr, node
 from hybridode.language import syntax as s
 from hybridode.language.frames import Elaboration, Frame, Result, Visit
 from hybridode.language.functions import NAMES, call_text
 from hybridode.language.later import refuse
+from hybridode.language.members import NotRolled
 from hybridode.language.scope import KINDS
 from hybridode.language.values import Value
-from hybridode.language.walk import mentions
+from hybridode.language.walk import base_name, mentions
+from hybridode.rolled import Totals
 
 _AT_START = {"state": "start", "definition": "start", "input": "start_input", "start_input": "start_input"}
 
@@ -20,7 +22,8 @@ def at_time(el: Elaboration, c: s.Call, frame: Frame) -> Visit:
     value = yield c.function, frame.plain()
     if value is None:
         return None
-    kinds = {e.data.kind if e.op == "sym" else "" for e in value.elements}
+    read = value.elements if frame.family is None else [frame.family.first(e) for e in value.elements]
+    kinds = {e.data.kind if e.op == "sym" else "" for e in read}
     kind = kinds.pop() if len(kinds) == 1 else ""
     if kind not in _AT_START:
         _not_callable(el, c, written, frame)
@@ -46,11 +49,21 @@ def _start(el: Elaboration, c: s.Call, at: s.Number, value: Value, kind: str, wr
         hint = f"`{written}(0)` is its value at the start; to multiply write `{written}*{at.text}`"
         el.error("E0308", f"only the start can be read: `{written}(0)`, not `{written}({at.text})`", c, frame, hint)
         return None
-    el.scope.used.add(written)
+    el.scope.used.add(base_name(c.function) or written)
     meant = kind if frame.usage.starts else _AT_START[kind]
     if meant == "start":
         el.restarts.append(c)
-    return Value(tuple(node("sym", (), e.data._replace(kind=meant)) for e in value.elements), value.shape, value.boolean)
+    return Value(tuple(_renamed(e, meant, frame) for e in value.elements), value.shape, value.boolean)
+
+
+def _renamed(e: Expr, kind: str, frame: Frame) -> Expr:
+    """The same entry as a symbol of another kind; in a family the entries of all its members."""
+    column = None if frame.family is None else frame.family.owned(e)
+    if frame.family is None or column is None:
+        return node("sym", (), e.data._replace(kind=kind))
+    if isinstance(column, Totals) or any(x.op != "sym" for x in column):
+        raise NotRolled
+    return frame.family.column(tuple([node("sym", (), x.data._replace(kind=kind)) for x in column]))
 
 
 def _not_callable(el: Elaboration, c: s.Call, written: str, frame: Frame) -> None:

@@ -119,9 +119,10 @@ def _inline_function(el: Elaboration, c: s.Call, entity: Entity, frame: Frame) -
         wrong_count(el, c, takes, frame, f"write `{entity.name}({', '.join(names)})`", at=entity)
         return None
     key = (entity.name, tuple(values), frame.usage.allowed, frame.usage.starts)
-    if key in el.inlined:
-        return el.inlined[key]
-    if len(el.inlined) >= MOST_INLINED:
+    inlined = el.inlined if frame.family is None else frame.family.inlined
+    if key in inlined:
+        return inlined[key]
+    if len(inlined) >= MOST_INLINED:
         message = f"writing out the functions of this file takes more than {MOST_INLINED:,} calls"
         el.findings.error(
             "E0317", message, el.scope.entities[entity.name].span or c, "use intermediates, which are worked out once"
@@ -130,8 +131,8 @@ def _inline_function(el: Elaboration, c: s.Call, entity: Entity, frame: Frame) -
         return None
     usage = frame.usage._replace(allowed=frame.usage.allowed & IN_FUNCTION, net_stem="", what=f"the function `{entity.name}`")
     local = dict(zip(names, values, strict=True))
-    result = yield function.body, Frame(usage, local, frame.call or c)
-    el.inlined[key] = result
+    result = yield function.body, Frame(usage, local, frame.call or c, family=frame.family)
+    inlined[key] = result
     return result
 
 

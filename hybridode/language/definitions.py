@@ -7,6 +7,7 @@ from itertools import pairwise
 from hybridode.declarations import Definition
 from hybridode.expr import Expr
 from hybridode.language import syntax as s
+from hybridode.language.definition_entries import circle_of_entries, declare_shape, define_entries
 from hybridode.language.findings import Place
 from hybridode.language.frames import Elaboration, Frame, Result, Usage
 from hybridode.language.graph import circle, components, is_circle
@@ -20,17 +21,27 @@ def definitions(el: Elaboration, equations: Equations) -> list[Definition]:
     """All intermediates, in file order. Circles are reported with their lines and left out."""
     by_key = {names[0]: (names, st) for names, st in equations.definitions}
     owner = {name: names[0] for names, _ in equations.definitions for name in names}
+    rights = {key: [p.equation.right for p in equations.entries.get(key, ())] or [st.right] for key, (_, st) in by_key.items()}
     edges = {
-        key: list(dict.fromkeys(owner[m.name] for m in mentions(st.right) if m.use != "derivative" and m.name in owner))
-        for key, (_, st) in by_key.items()
+        key: list(dict.fromkeys(owner[m.name] for m in mentions(*right) if m.use != "derivative" and m.name in owner))
+        for key, right in rights.items()
     }
+    places = {key: st.left for key, (_, st) in by_key.items()}
+    for name, parts in equations.entries.items():
+        declare_shape(el, name, parts)
     found: dict[str, list[Definition]] = {}
     for component in components(by_key, edges):
-        if is_circle(component, edges):
-            _report_circle(el, circle(component, edges), {key: st.left for key, (_, st) in by_key.items()})
+        entrywise = all(key in equations.entries for key in component)
+        round_ = is_circle(component, edges)
+        if round_ and not entrywise:
+            _report_circle(el, circle(component, edges), places)
             continue
-        names, st = by_key[component[0]]
-        found[names[0]] = _define(el, names, st)
+        for key in sorted(component, key=lambda k: places[k].start):
+            names, st = by_key[key]
+            made = _define(el, names, st) if not entrywise else define_entries(el, key, equations.entries[key])
+            found[key] = made
+        if round_:  # `y[i] = y[i-1] + …`: fine as long as no entry needs itself
+            circle_of_entries(el, [d for key in component for d in found[key]], places)
     return [d for names, _ in equations.definitions for d in found.get(names[0], ())]
 
 

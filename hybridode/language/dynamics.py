@@ -10,11 +10,11 @@ from hybridode.declarations import Parameter, Shape, State, entry_names, size
 from hybridode.errors import Span
 from hybridode.expr import ZERO, Expr
 from hybridode.language import syntax as s
+from hybridode.language.entries import Part, Piece, Words, fill, missing_entries, pieces
 from hybridode.language.frames import AT_START, Elaboration, Frame, Usage
-from hybridode.language.indices import positions
 from hybridode.language.names import listing
 from hybridode.language.quantities import fit, parameter, unit_text
-from hybridode.language.structure import Equations, Part
+from hybridode.language.structure import Equations
 from hybridode.language.values import Value, symbol
 
 
@@ -92,82 +92,38 @@ def _rates(
             hint = f"`{name + chr(39) * order} = …` makes `{name + chr(39) * part.left.primes}` by itself: delete one"
             el.findings.error("E0302", message, part.equation.left, hint, [(highest.equation.left, "the other")])
             return nothing, ()
-    filled = _fill(el, parts, name, shape, "dynamics", "E0302")
+    full = name + "'" * order
+    usage = Usage(f"the right side of `{full}`", net_stem=name, equation=name, dynamics=True)
+    filled = _filled(el, parts, name, shape, usage, Words("its dynamics", "E0302", order, "delete one, or add the right sides"))
     if filled is None:
         return nothing, ()
     missing = [label for label, e in zip(entry_names(name, shape), filled, strict=True) if e is None]
     if missing and not (name in equations.handled or name in el.scope.excused):
-        message = f"{listing(missing)} of `{name}` {'has' if len(missing) == 1 else 'have'} no dynamics"
-        el.findings.error("E0321", message, st.name, f"write `{missing[0]}' = …`, or `{name}' = …` for all entries at once")
+        shown = missing_entries(filled, name, shape)
+        message = f"{shown} of `{name}` {'has' if len(missing) == 1 else 'have'} no dynamics"
+        lines = [(p.equation.left, "these are given") for p in parts if p.equation.iterators]
+        hint = f"write `{missing[0]}' = …`, or `{name}' = …` for all entries at once"
+        el.findings.error("E0321", message, st.name, hint, lines)
     spans = tuple(el.findings.span(p.equation) for p in parts)
     return tuple(e or ZERO for e in filled), spans
 
 
-def _fill(el: Elaboration, parts: list[Part], name: str, shape: Shape, what: str, twice: str) -> list[Expr | None] | None:
+def _filled(el: Elaboration, parts: list[Part], name: str, shape: Shape, usage: Usage, words: Words) -> list[Expr | None] | None:
     """The entries that equations give; None if any of them is wrong."""
-    filled: list[Expr | None] = [None] * size(shape)
-    by: list[Part | None] = [None] * size(shape)
+    given: list[tuple[Part, list[Piece]]] = []
     sound = True
     for part in parts:
-        given = _part(el, part, name, shape, what)
-        if given is None:
-            sound = False
-            continue
-        flats, value = given
-        for flat, element in zip(flats, value, strict=True):
-            earlier = by[flat]
-            if earlier is not None:
-                label = entry_names(name + "'" * (part.left.primes if what == "dynamics" else 0), shape)[flat]
-                message = f"`{label}` has {'its ' if what == 'dynamics' else 'a '}{what} twice"
-                related = [(earlier.equation.left, "first here")]
-                el.findings.error(
-                    twice,
-                    message,
-                    part.equation.left,
-                    "delete one, or add the right sides" if what == "dynamics" else "delete one",
-                    related,
-                )
-                sound = False
-                break
-            filled[flat], by[flat] = element, part
+        made = pieces(el, part, shape, usage)
+        wrong = made is None or not all(_is_number(el, piece, part, usage) for piece in made)
+        sound = sound and not wrong
+        if made is not None:
+            given.append((part, made))
+    filled = fill(el, given, name + "'" * words.primes, shape, words)
     return filled if sound else None
 
 
-def _part(el: Elaboration, part: Part, name: str, shape: Shape, what: str) -> tuple[list[int], tuple[Expr, ...]] | None:
-    """Flat places and values of one equation's left and right side."""
-    left, equation = part.left, part.equation
-    rate = what == "dynamics"
-    stem = name.rstrip("'")
-    full = name + "'" * left.primes if rate else f"{name}(0)"
-    usage = Usage(f"the right side of `{full}`", net_stem=stem, equation=stem, dynamics=True)
-    if not rate:
-        remedy = "a start may read parameters, constants, inputs, networks, and the starts of other states"
-        usage = Usage(f"the start of `{name}`", AT_START, remedy, f"{stem}_start", stem, starts=True)
-    target: tuple[list[int], Shape] = (list(range(size(shape))), shape)
-    if left.indices:
-        chosen = el.run(positions(el, shape, left.indices, equation.left, Frame(Usage("an index"))))
-        if chosen is None:
-            return None
-        target = chosen
-        if not chosen[1]:
-            usage = usage._replace(net_stem=f"{usage.net_stem}_{chosen[0][0] + 1}")
-    frame = Frame(usage, outputs=target[1])
-    value = el.evaluate(equation.right, frame)
-    if value is None or not el.is_number(value, equation.right, frame):
-        return None
-    written = el.findings.source.text[equation.left.start : equation.left.end]
-    fitted = _fit_right(el, value, target[1], written, equation, frame)
-    return None if fitted is None else (target[0], fitted.elements)
-
-
-def _fit_right(el: Elaboration, value: Value, shape: Shape, written: str, equation: s.Equation, frame: Frame) -> Value | None:
-    if value.shape and not shape:
-        hint = "reduce it (`sum`, `norm`, `dot`), choose an entry (`[1]`), or declare the state as a vector"
-        el.error(
-            "E0313", f"`{written}` is one number, its right side has {size(value.shape)} entries", equation.right, frame, hint
-        )
-        return None
-    return fit(el, value, shape, written, equation.right, frame)
+def _is_number(el: Elaboration, piece: Piece, part: Part, usage: Usage) -> bool:
+    return el.is_number(Value((), (), piece.boolean), part.equation.right, Frame(usage))
 
 
 # ---- starts ---------------------------------------------------------------------------------------------------------
@@ -218,15 +174,17 @@ def _by_equations(
     elif prior:
         message = f"`prior {label}(0)` makes the start of `{label}` learnt, and this equation computes it"
         el.findings.error("E0307", message, parts[0].equation.left, "keep one of the two")
-    filled = _fill(el, parts, label, shape, "start", "E0307")
+    stem = st.name.text
+    remedy = "a start may read parameters, constants, inputs, networks, and the starts of other states"
+    usage = Usage(f"the start of `{label}`", AT_START, remedy, f"{stem}_start", stem, starts=True)
+    filled = _filled(el, parts, label, shape, usage, Words("a start", "E0307"))
     if filled is None:
         return (ZERO,) * size(shape)
     missing = [name for name, e in zip(entry_names(label, shape), filled, strict=True) if e is None]
     if missing and label not in equations.started:
         hint = f"write `{missing[0]}(0) = …`"
-        el.findings.warn(
-            "W0301", f"{listing(missing)} {'has' if len(missing) == 1 else 'have'} no start and begin at 0", st.name, hint
-        )
+        shown = missing_entries(filled, label, shape)
+        el.findings.warn("W0301", f"{shown} {'has' if len(missing) == 1 else 'have'} no start and begin at 0", st.name, hint)
     return tuple(e or ZERO for e in filled)
 
 

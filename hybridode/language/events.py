@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from hybridode.declarations import Assignment, AtEvent, size
+from hybridode.declarations import Assignment, AtEvent
 from hybridode.expr import Expr, Symbol, postorder, substitute, symbols
 from hybridode.language import syntax as s
+from hybridode.language.entries import Part, pieces
 from hybridode.language.frames import EVERYWHERE, KNOWN_TIMES, Elaboration, Frame, Usage
-from hybridode.language.indices import positions
-from hybridode.language.quantities import fit
+from hybridode.language.left import Left
 from hybridode.language.reading import undeclared_derivative
 from hybridode.language.scope import KINDS
-from hybridode.language.values import NotConstant, evaluate
+from hybridode.language.values import NotConstant, Value, evaluate
 
 Meanings = Mapping[Symbol, Expr]  # what each intermediate is, entry by entry
 
@@ -94,15 +94,17 @@ def _assignments(el: Elaboration, st: s.AtStatement) -> list[Assignment] | None:
     first: dict[tuple[str, int], s.Assign] = {}
     sound = True
     for action in st.actions:
-        if isinstance(action, s.Stop) or action.iterators:
+        if isinstance(action, s.Stop):
             continue  # refused before
         made = _assign(el, action)
         if made is None:
             sound = False
             continue
         for assignment in made:
-            earlier = first.setdefault((assignment.state, assignment.entry), action)
-            if earlier is not action:
+            key = (assignment.state, assignment.entry)
+            again = key in first
+            earlier = first.setdefault(key, action)
+            if again:
                 message = f"`{action.target.name}` is assigned twice in one event"
                 hint = "all right sides read the values before the event: add the changes up"
                 el.findings.error("E0320", message, action.target, hint, [(earlier.target, "first here")])
@@ -115,28 +117,30 @@ def _assignments(el: Elaboration, st: s.AtStatement) -> list[Assignment] | None:
 def _assign(el: Elaboration, action: s.Assign) -> list[Assignment] | None:
     target = action.target
     label = _target(el, target)
+    usage = Usage("an event", EVERYWHERE, net_stem=f"at_{target.name}", equation=target.name)
     if label is None:
-        el.evaluate(action.value, Frame(Usage("an event", EVERYWHERE, net_stem=f"at_{target.name}")))
+        if not action.iterators:
+            el.evaluate(action.value, Frame(usage))
         return None
     shape = el.scope.shapes.get(target.name)
     if shape is None:
         return None
-    flats, inner = list(range(size(shape))), shape
-    if target.indices:
-        chosen = el.run(positions(el, shape, target.indices, target, Frame(Usage("an index"))))
-        if chosen is None:
-            return None
-        flats, inner = chosen
-    frame = Frame(Usage("an event", EVERYWHERE, net_stem=f"at_{target.name}", equation=target.name), outputs=inner)
-    value = el.evaluate(action.value, frame)
-    if value is None or not el.is_number(value, action.value, frame):
-        return None
-    fitted = fit(el, value, inner, label, action.value, frame)
-    if fitted is None:
+    # An assignment is read as an equation is: `target := value for …` gives entries of the target.
+    equation = s.Equation(action.start, action.end, _as_expression(target), action.value, action.iterators)
+    made = pieces(el, Part(Left("entry", label, indices=target.indices), equation), shape, usage)
+    if made is None or not all(el.is_number(Value((), (), p.boolean), action.value, Frame(usage)) for p in made):
         return None
     span = el.findings.span(action)
-    places = flats if shape else [-1]
-    return [Assignment(label, flat, e, span) for flat, e in zip(places, fitted.elements, strict=True)]
+    return [
+        Assignment(label, flat if shape else -1, e, span)
+        for piece in made
+        for flat, e in zip(piece.places, piece.family.expand(), strict=True)
+    ]
+
+
+def _as_expression(target: s.Target) -> s.Expression:
+    """A target at its place, as the left side of an equation."""
+    return s.Ref(target.start, target.end, target.name)
 
 
 def _target(el: Elaboration, target: s.Target) -> str | None:

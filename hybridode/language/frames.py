@@ -13,9 +13,10 @@ from types import GeneratorType, MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from hybridode.declarations import InputSignal, Network, Shape, Table
-from hybridode.expr import Expr
+from hybridode.expr import Expr, Symbol, node
 from hybridode.language import syntax as s
 from hybridode.language.findings import Findings, Place
+from hybridode.language.members import Members, NotRolled
 from hybridode.language.names import listing
 from hybridode.language.scope import KINDS, Entity, Scope
 from hybridode.language.units_text import LiteralUnits
@@ -58,6 +59,7 @@ class Frame(NamedTuple):
     many: str = ""  # why a network standing here should be named: its place has several entries
     unit: s.Unit | None = None
     unit_of: str = ""
+    family: Members | None = None  # the indices whose values this expression is worked out for
 
     def plain(self) -> Frame:
         """For parts whose value has no place of its own (an argument, a factor, an exponent)."""
@@ -90,6 +92,8 @@ class Elaboration:
     inputs: dict[str, InputSignal] = field(default_factory=dict)
     inlined: dict[Any, Result] = field(default_factory=dict)  # function and arguments -> value
     net_counts: dict[str, int] = field(default_factory=dict)
+    indexed_networks: dict[int, Network] = field(default_factory=dict)  # inline networks in families, by their place
+    wholes: dict[tuple[str, str], Value] = field(default_factory=dict)  # names read whole: one object for all that read them
     conditions: list[tuple[s.Node, tuple[Expr, ...], Usage]] = field(default_factory=list)
     restarts: list[s.Node] = field(default_factory=list)  # where `x(0)` is read outside starts
 
@@ -174,18 +178,55 @@ class Elaboration:
         """The whole number of a constant value (an index, a size); reports if it is none."""
         if value is None or not self.is_number(value, place, frame) or not self.is_scalar(value, what, place, frame):
             return None
+        numbers = self.whole_numbers(value.scalar, place, frame, what)
+        if numbers is None:
+            return None
+        if len(numbers) > 1:
+            raise NotRolled
+        return next(iter(numbers))
+
+    def whole_numbers(self, e: Expr, place: Place, frame: Frame, what: str) -> tuple[int, ...] | None:
+        """The whole number of a constant expression, one for all members of the family or one for each; reports if it is none."""
+        family = frame.family
         try:
-            number = evaluate(value.scalar, self.scope.known)
+            if family is not None and family.depends(e):
+                numbers = family.numbers(e, self.scope.known)
+            else:
+                numbers = [evaluate(e, self.scope.known)]
         except NotConstant as reason:
             if reason.symbol is not None and self.is_broken(reason.symbol.name):
                 return None
-            because = f"`{reason.symbol}` is not a constant" if reason.symbol else "networks and tables are not constants"
+            because = (
+                f"`{self.shown(reason.symbol, frame)}` is not a constant"
+                if reason.symbol
+                else "networks and tables are not constants"
+            )
             self.error("E0314", f"{what} must be known before the run: {because}", place, frame, "use whole numbers and `const`s")
             return None
-        if not math.isfinite(number) or number != math.floor(number) or abs(number) > 1e9:
-            self.error("E0314", f"{what} is a whole number, this is {number:g}", place, frame, "write `1`, `2`, …, or a `const`")
-            return None
-        return int(number)
+        for k, number in enumerate(numbers):
+            if not math.isfinite(number) or number != math.floor(number) or abs(number) > 1e9:
+                where = f" where {family.where(k)}" if family is not None and len(numbers) > 1 else ""
+                message = f"{what} is a whole number, this is {number:g}{where}"
+                self.error("E0314", message, place, frame, "write `1`, `2`, …, or a `const`")
+                return None
+        return tuple(map(int, numbers))
+
+    def shown(self, symbol: Symbol, frame: Frame) -> str:
+        """A symbol as the user knows it: a slot as what its first member reads."""
+        if symbol.kind == "slot" and frame.family is not None:
+            return str(frame.family.first(node("sym", (), symbol)).data)
+        return str(symbol)
+
+    def known(self, frame: Frame, symbol: Symbol | None = None) -> Mapping[Symbol, float]:
+        """The numbers of constants, and of the indices of a family of one. An index of more members has no one number."""
+        family = frame.family
+        if family is None:
+            return self.scope.known
+        if family.count == 1:
+            return family.known(self.scope.known)
+        if symbol is not None and symbol.kind in ("index", "slot"):
+            raise NotRolled
+        return self.scope.known
 
     def is_broken(self, name: str) -> bool:
         """A declared name whose declaration was reported: what reads it is not blamed."""
@@ -198,8 +239,9 @@ class Elaboration:
         subject = what or frame.usage.what
         for element in value.elements:
             try:
-                numbers.append(evaluate(element, self.scope.known))
+                numbers.append(evaluate(element, self.known(frame)))
             except NotConstant as reason:
+                self.known(frame, reason.symbol)
                 if reason.symbol is None or not self.is_broken(reason.symbol.name):
                     because = f"`{reason.symbol}`" if reason.symbol else "a network or table"
                     message = f"{subject} must be a number known before the run, {because} is not"

@@ -31,8 +31,6 @@ LATER: dict[str, tuple[str, str, str]] = {
     "reaction": ("E0909", "a reaction", "write the balance of each species: `A' = -k*A*B`"),
     "import": ("E0910", "a module (`import`)", "copy the statements into this file"),
     "use": ("E0910", "an instance of a module (`use`)", "copy the statements into this file"),
-    "family": ("E0911", "a family of statements (`for`)", "write the entries one by one, or the whole vector at once"),
-    "iterator": ("E0911", "a sum over an index (`j in …`)", "over all entries of a vector write `sum(v)`, `prod(v)`, …"),
     "rectilinear": ("E0912", "the derivative of a rectilinear input", "use `interp=hermite`, `linear`, `cubic` or `akima`"),
     "distribution": ("E0913", "the distribution", "write one `bernoulli` or `normal` per column"),
     "units": ("E0914", "unit checking", "unit checking comes in a later version: write `units warn` or `units off`"),
@@ -80,20 +78,12 @@ def construct_of(statement: s.Statement) -> tuple[str, Place] | None:
             return "field", first
         case s.ValueStatement(modifiers=s.Modifiers(groups=(group, *_))):
             return "group", group
-        case (
-            s.Equation(iterators=(first, *_))
-            | s.ObserveStatement(iterators=(first, *_))
-            | s.PriorStatement(iterators=(first, *_))
-        ):
-            return "family", first
         case s.TableStatement(points=points) if not isinstance(points, s.ListLiteral):
             return "table file", points if points is not None else statement.name
         case s.AtStatement(actions=actions):
             for action in actions:
                 if isinstance(action, s.Stop):
                     return "stop", action
-                if action.iterators:
-                    return "family", action.iterators[0]
     return None
 
 

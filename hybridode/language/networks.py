@@ -200,6 +200,13 @@ def inline_network(el: Elaboration, c: s.Call, inputs: int, texts: list[tuple[st
     """The network of one `NN(…)`, added to those of the file; None if it may not stand here."""
     if not _may_stand(el, c, inputs, frame):
         return None
+    shared = el.indexed_networks.get(c.start) if frame.family is not None else None
+    if shared is not None:  # one `NN(…)` in the text is one network, however many indices it is evaluated at (rule D1)
+        if shared.inputs == inputs:
+            return shared
+        message = f"this network would have {count(shared.inputs, 'input')} for one index and {inputs} for another"
+        el.error("E0501", message, c, frame, "give it the same number of inputs at every index")
+        return None
     name = _inline_name(el, c, frame)
     if name is None:
         return None
@@ -219,6 +226,8 @@ def inline_network(el: Elaboration, c: s.Call, inputs: int, texts: list[tuple[st
         name, inputs, frame.outputs, **fields, inline=True, equation=frame.usage.equation, argument_texts=arguments, span=span
     )
     el.networks[name] = net
+    if frame.family is not None:
+        el.indexed_networks[c.start] = net
     return net
 
 

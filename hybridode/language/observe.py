@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from hybridode.declarations import Observation, Parameter, Prior, entry_names, size
 from hybridode.expr import Expr
 from hybridode.language import syntax as s
 from hybridode.language.distributions import Distribution, arguments, find
 from hybridode.language.dynamics import LearntStart
+from hybridode.language.families import check_names, indexed
 from hybridode.language.frames import CONSTANTS, EVERYWHERE, Elaboration, Frame, Usage
 from hybridode.language.indices import positions
 from hybridode.language.names import listing
 from hybridode.language.scope import KINDS
 from hybridode.language.values import Value, common_shape, evaluate, shape_text, spread
+
+T = TypeVar("T")
 
 
 # ---- observations ---------------------------------------------------------------------------------------------------
@@ -23,9 +27,10 @@ def observations(el: Elaboration, statements: Iterable[s.ObserveStatement], unit
     found: list[Observation] = []
     first: dict[tuple[str, str], s.ObserveStatement] = {}
     for st in statements:
-        for made in _observe(el, st, units):
+        for made in _members(el, st, lambda frame, st=st: _observe(el, st, units, frame)):
+            again = (made.column, made.at) in first
             earlier = first.setdefault((made.column, made.at), st)
-            if earlier is not st:
+            if again:
                 message = f"the column `{made.column}` is observed twice"
                 hint = "one line says how a column is distributed"
                 el.findings.error("E0202", message, st.target, hint, [(earlier.target, "first here")])
@@ -33,10 +38,34 @@ def observations(el: Elaboration, statements: Iterable[s.ObserveStatement], unit
     return found
 
 
-def _observe(el: Elaboration, st: s.ObserveStatement, units: dict[str, str]) -> list[Observation]:
-    column = _column(el, st.target)
+def _members(el: Elaboration, st: s.ObserveStatement | s.PriorStatement, make: Callable[[Frame], list[T]]) -> list[T]:
+    """What a statement says: once, or for every member of its `for`, until one is wrong."""
+    if not st.iterators:
+        return make(Frame(Usage("")))
+    found = indexed(el, st.iterators, Frame(Usage("an index")))
+    if found is None:
+        return []
+    if not st.target.indices:
+        hint = f"write `{st.target.name}[{st.iterators[0].name}]`, or leave out `for`"
+        el.findings.error("E0331", f"`{st.target.name}` is the same for every index", st.target, hint)
+        return []
+    if found.members.count == 0:
+        for argument in st.distribution.arguments:
+            check_names(el, argument, found.frame(Frame(Usage(""))))
+    made: list[T] = []
+    for k in range(found.members.count):
+        before = el.findings.failed
+        made += make(found.frame(Frame(Usage("")), found.members.part([k])))
+        if el.findings.failed and not before:
+            break
+    return made
+
+
+def _observe(el: Elaboration, st: s.ObserveStatement, units: dict[str, str], member: Frame) -> list[Observation]:
+    column = _column(el, st.target, member)
     row = find(el, st.distribution, observing=True)
-    frame = Frame(Usage(f"the observation of `{st.target.name}`", EVERYWHERE, net_stem=st.target.name))
+    usage = Usage(f"the observation of `{st.target.name}`", EVERYWHERE, net_stem=st.target.name)
+    frame = member._replace(usage=usage)
     limits = _limits(el, st, frame)
     if column is None or row is None:
         return []
@@ -64,7 +93,7 @@ def _observe(el: Elaboration, st: s.ObserveStatement, units: dict[str, str]) -> 
     ]  # fmt: skip
 
 
-def _column(el: Elaboration, target: s.Target) -> str | None:
+def _column(el: Elaboration, target: s.Target, member: Frame) -> str | None:
     """The name of the data column: never looked up, `y[1]` is a column of that name."""
     if target.primes:
         hint = f"write `observe {target.name}_rate ~ normal({target.name}', …)`"
@@ -72,7 +101,7 @@ def _column(el: Elaboration, target: s.Target) -> str | None:
         return None
     if not target.indices:
         return target.name
-    frame = Frame(Usage("the index of a column", CONSTANTS))
+    frame = member._replace(usage=Usage("the index of a column", CONSTANTS))
     labels: list[str] = []
     for i in target.indices:
         n = None if isinstance(i, s.Range) else el.whole(el.evaluate(i, frame), i, frame, "an index")
@@ -113,7 +142,7 @@ def learnt_starts(el: Elaboration, statements: Iterable[s.PriorStatement]) -> di
         if entity is None or entity.kind != "state" or st.at is None or st.target.indices:
             continue
         row = find(el, st.distribution, observing=False)
-        values = None if row is None else _constants(el, st, row)
+        values = None if row is None or st.iterators else _constants(el, st, row, Frame(Usage("")))
         if row is None or values is None:
             continue
         numbers = [evaluate(v.elements[0], el.scope.known) for v in values.values()]
@@ -122,8 +151,8 @@ def learnt_starts(el: Elaboration, statements: Iterable[s.PriorStatement]) -> di
     return found
 
 
-def _constants(el: Elaboration, st: s.PriorStatement, row: Distribution) -> dict[str, Value] | None:
-    frame = Frame(Usage(f"the prior of `{st.target.name}`", CONSTANTS, "use numbers and `const`s"))
+def _constants(el: Elaboration, st: s.PriorStatement, row: Distribution, member: Frame) -> dict[str, Value] | None:
+    frame = member._replace(usage=Usage(f"the prior of `{st.target.name}`", CONSTANTS, "use numbers and `const`s"))
     values = arguments(el, st.distribution, row, frame)
     if values is None:
         return None
@@ -138,7 +167,7 @@ def _constants(el: Elaboration, st: s.PriorStatement, row: Distribution) -> dict
             )
             return None
     if st.distribution.name == "uniform":
-        low, high = (evaluate(v.elements[0], el.scope.known) for v in values.values())
+        low, high = (evaluate(v.elements[0], el.known(frame)) for v in values.values())
         if not low < high:
             el.findings.error(
                 "E0319",
@@ -155,25 +184,45 @@ def priors(el: Elaboration, statements: Iterable[s.PriorStatement], parameters: 
     found: list[Prior] = []
     first: dict[tuple[str, int], s.PriorStatement] = {}
     for st in statements:
-        row = find(el, st.distribution, observing=False)
-        values = None if row is None else _constants(el, st, row)
-        target = _target(el, st, by_name)
-        if values is None or target is None:
-            continue
-        name, entries = target
-        if by_name[name].fixed:
-            el.findings.warn("W0306", f"`{name}` is fixed, its prior has no effect", st.target, "delete the prior or `fixed`")
-        for entry in entries:
-            earlier = first.setdefault((name, entry), st)
-            if earlier is not st or (entry != -1 and (name, -1) in first):
-                related = [(first.get((name, -1), earlier).target, "first here")]
-                el.findings.error("E0202", f"`{name}` has two priors", st.target, "keep one", related)
-            given = tuple((key, value.scalar) for key, value in values.items())
-            found.append(Prior(name, entry, st.distribution.name, given, el.findings.span(st)))
+        for name, entries, values in _members(el, st, lambda member, st=st: _prior(el, st, by_name, member)):
+            _add(el, st, name, entries, values, by_name, first, found)
     return found
 
 
-def _target(el: Elaboration, st: s.PriorStatement, parameters: dict[str, Parameter]) -> tuple[str, list[int]] | None:
+def _prior(
+    el: Elaboration, st: s.PriorStatement, parameters: dict[str, Parameter], member: Frame
+) -> list[tuple[str, list[int], dict[str, Value]]]:
+    """The parameter, its entries and the arguments of one prior; nothing after an error."""
+    row = find(el, st.distribution, observing=False)
+    values = None if row is None else _constants(el, st, row, member)
+    target = _target(el, st, parameters, member)
+    return [] if values is None or target is None else [(*target, values)]
+
+
+def _add(
+    el: Elaboration,
+    st: s.PriorStatement,
+    name: str,
+    entries: list[int],
+    values: dict[str, Value],
+    by_name: dict[str, Parameter],
+    first: dict[tuple[str, int], s.PriorStatement],
+    found: list[Prior],
+) -> None:
+    if by_name[name].fixed:
+        el.findings.warn("W0306", f"`{name}` is fixed, its prior has no effect", st.target, "delete the prior or `fixed`")
+    for entry in entries:
+        earlier = first.setdefault((name, entry), st)
+        if earlier is not st or (entry != -1 and (name, -1) in first):
+            related = [(first.get((name, -1), earlier).target, "first here")]
+            el.findings.error("E0202", f"`{name}` has two priors", st.target, "keep one", related)
+        given = tuple((key, value.scalar) for key, value in values.items())
+        found.append(Prior(name, entry, st.distribution.name, given, el.findings.span(st)))
+
+
+def _target(
+    el: Elaboration, st: s.PriorStatement, parameters: dict[str, Parameter], member: Frame
+) -> tuple[str, list[int]] | None:
     """The parameter a prior is about and the entries (-1: all), or a report."""
     name, primes = st.target.name, "'" * st.target.primes
     entity = el.scope.find(name)
@@ -209,8 +258,9 @@ def _target(el: Elaboration, st: s.PriorStatement, parameters: dict[str, Paramet
         return None  # otherwise its declaration was reported
     if not st.target.indices:
         return label, [-1]
-    chosen = el.run(positions(el, found.shape, st.target.indices, st.target, Frame(Usage("an index", CONSTANTS))))
-    return None if chosen is None else (label, chosen[0])
+    frame = member._replace(usage=Usage("an index", CONSTANTS))
+    chosen = el.run(positions(el, found.shape, st.target.indices, st.target, frame))
+    return None if chosen is None else (label, [places[0] for places in chosen[0]])
 
 
 def _hint(el: Elaboration) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hybridode.expr import Expr, const, node
 from hybridode.language import syntax as s
+from hybridode.language.families import check_names, settled
 from hybridode.language.frames import Elaboration, Frame, Result, Visit
 from hybridode.language.values import (
     MOST_ENTRIES,
@@ -190,18 +191,21 @@ def compare(el: Elaboration, c: s.Compare, frame: Frame) -> Visit:
         return None
     if el.agree([left, right], [c.left, c.right], f"`{c.operator}`", inner) is None:
         return None
-    if c.operator in ("==", "!=") and not _all_constant(el, left, right):
+    if c.operator in ("==", "!=") and not _all_constant(el, frame, left, right):
         hint = "two computed numbers are almost never equal: compare with `<` or `>=`, or `abs(a - b) < 1e-9`"
         el.findings.warn("W0303", f"`{c.operator}` compares real numbers exactly", c, hint)
     op = _COMPARISONS[c.operator]
     return _boolean(each([left, right], lambda a, b: node(op, (a, b))))
 
 
-def _all_constant(el: Elaboration, *values: Value) -> bool:
+def _all_constant(el: Elaboration, frame: Frame, *values: Value) -> bool:
     try:
         for value in values:
             for element in value.elements:
-                evaluate(element, el.scope.known)
+                if frame.family is not None:
+                    frame.family.numbers(element, el.scope.known)
+                else:
+                    evaluate(element, el.scope.known)
     except NotConstant:
         return False
     return True
@@ -217,6 +221,11 @@ def negation(el: Elaboration, n: s.Not, frame: Frame) -> Visit:
 def if_else(el: Elaboration, c: s.IfElse, frame: Frame) -> Visit:
     inner = frame.plain()
     condition = yield c.condition, inner
+    if condition is not None and condition.boolean and not condition.shape:
+        holds = settled(el, condition.scalar, frame)
+        if holds is not None:  # `if i > 1 then x[i-1] else 0`: for i = 1 there is no x[i-1]
+            check_names(el, c.otherwise if holds else c.then, frame)
+            return (yield c.then if holds else c.otherwise, frame)
     then = yield c.then, frame
     otherwise = yield c.otherwise, frame
     if condition is None or not el.is_condition(condition, c.condition, inner) or then is None or otherwise is None:
@@ -233,7 +242,9 @@ def choose(el: Elaboration, whole: s.Node, parts: list[tuple[Value, s.Node]], wh
     if el.agree(values, [p for _, p in parts], what, frame) is None:
         return None
     if frame.usage.dynamics:
-        el.conditions.append((whole, values[0].elements, frame.usage))
+        family = frame.family
+        read = values[0].elements if family is None else tuple(map(family.first, values[0].elements))
+        el.conditions.append((whole, read, frame.usage))
     made = each(values, lambda c, a, b: node("where", (c, a, b)))
     return _boolean(made) if values[1].boolean else made
 

@@ -32,7 +32,11 @@ def read(el: Elaboration, name: str, place: s.Node, frame: Frame) -> Result:
             return _time(el, place, frame)
         if name in PREDECLARED:
             return Value((const(PREDECLARED[name]),))
-        scope.undeclared(name, place, el.findings)
+        if frame.usage.what == "an index" and frame.family is None and name not in scope.excused:
+            hint = f"write `for {name} in 1..n` after the equation, or a number"
+            el.error("E0203", f"the index `{name}` is not declared", place, frame, hint)
+        else:
+            scope.undeclared(name, place, el.findings)
         return None
     scope.used.add(entity.name)
     if entity.kind == "later":
@@ -44,7 +48,16 @@ def read(el: Elaboration, name: str, place: s.Node, frame: Frame) -> Result:
     if not el.may_read(entity, entity.kind, place, frame) or name not in scope.shapes:
         return None
     kind = "start_input" if entity.kind == "input" and frame.usage.starts else _SYMBOL_KINDS[entity.kind]
-    return symbol(kind, name, scope.shapes[name], name in scope.booleans)
+    return _whole(el, kind, name)
+
+
+def _whole(el: Elaboration, kind: str, name: str) -> Value:
+    """All entries of a name; its shape and kind are known, so this never changes."""
+    boolean = name in el.scope.booleans
+    found = el.wholes.get((kind, name))
+    if found is None or found.boolean != boolean:
+        found = el.wholes[kind, name] = symbol(kind, name, el.scope.shapes[name.rstrip("'")], boolean)
+    return found
 
 
 def _time(el: Elaboration, place: s.Node, frame: Frame) -> Result:
@@ -111,10 +124,10 @@ def rate_of(el: Elaboration, name: str, primes: int, place: s.Node, frame: Frame
     if primes < order:
         if not el.may_read(entity, "state", place, frame):
             return None
-        return symbol("state", name + "'" * primes, scope.shapes[name])
+        return _whole(el, "state", name + "'" * primes)
     if not el.may_read(entity, "derivative", place, frame):
         return None
-    return symbol("derivative", name + "'" * (primes - 1), scope.shapes[name])
+    return _whole(el, "derivative", name + "'" * (primes - 1))
 
 
 def undeclared_derivative(el: Elaboration, name: str, place: s.Node, frame: Frame) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from hybridode.language import syntax as s
+from hybridode.language.entries import Part
 from hybridode.language.findings import Findings
 from hybridode.language.later import refuse
 from hybridode.language.left import Left, take_apart
@@ -15,19 +15,13 @@ from hybridode.language.scope import KINDS, Entity, Scope
 from hybridode.language.walk import mentions
 
 
-class Part(NamedTuple):
-    """One equation for a state or some of its entries."""
-
-    left: Left
-    equation: s.Equation
-
-
 @dataclass
 class Equations:
     """The equations of a file by what they are. `handled` are states whose dynamics were refused or could not be
     read: nothing is said about them."""
 
     definitions: list[tuple[tuple[str, ...], s.Equation]] = field(default_factory=list)
+    entries: dict[str, list[Part]] = field(default_factory=dict)  # intermediates that are given entry by entry
     rates: dict[str, list[Part]] = field(default_factory=dict)
     starts: dict[str, list[Part]] = field(default_factory=dict)  # state, with primes for a velocity
     handled: set[str] = field(default_factory=set)
@@ -56,11 +50,9 @@ def sort_equations(statements: Iterable[s.Statement], scope: Scope, findings: Fi
         if not isinstance(st, s.Equation):
             continue
         left = take_apart(st.left)
-        if st.iterators:
-            found.started |= {left.name} if left.form == "call" else set()
-            found.handled |= {left.name} | {m.name for m in mentions(st.left)}
-            scope.excused |= {left.name} if left.name and scope.find(left.name) is None else set()
-            continue  # refused with its `for`
+        if st.iterators and left.form in ("name", "names"):
+            _without_index(st, left, found, scope, findings)
+            continue
         _SORT[left.form](st, left, found, scope, findings)
     return found
 
@@ -83,6 +75,15 @@ def _definition(st: s.Equation, left: Left, found: Equations, scope: Scope, find
             names.append(ref.name)
     if len(names) == len(declared):
         found.definitions.append((tuple(names), st))
+
+
+def _without_index(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:
+    """`y = … for i in 1..n`: which entry of `y` is meant?"""
+    name, index = left.names[0].name, st.iterators[0].name
+    written = findings.source.text[st.left.start : st.left.end]
+    hint = f"write `{name}[{index}] = … for {index} in …`, or leave out `for`"
+    findings.error("E0331", f"`{written}` does not say which entry the equation is for", st.left, hint)
+    scope.excused |= {ref.name for ref in left.names}
 
 
 def _has_algebra(scope: Scope) -> bool:
@@ -176,9 +177,13 @@ def _entry(st: s.Equation, left: Left, found: Equations, scope: Scope, findings:
         findings.error(
             "E0304", f"`{written} = …`: `{left.name}` is {KINDS[entity.kind]}", st.left, _INSTEAD[entity.kind].format(left.name)
         )
-    elif left.name not in scope.excused:
-        hint = f"define the whole vector: `{left.name} = [… , …]`"
-        findings.error("E0303", f"an intermediate is not defined entry by entry: `{written} = …`", st.left, hint)
+    elif "." in left.name:
+        scope.undeclared(left.name, st.left, findings)
+    elif left.name in found.entries:
+        found.entries[left.name].append(Part(left, st))
+    elif scope.declare(Entity(left.name, "definition", findings.span(st.left), st), findings):
+        found.entries[left.name] = [Part(left, st)]
+        found.definitions.append(((left.name,), st))
 
 
 def _list(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:

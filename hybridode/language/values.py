@@ -92,14 +92,6 @@ def matmul(a: Value, b: Value) -> Value | None:
     return Value(elements, (*a.shape[:-1], *b.shape[1:]))
 
 
-def flat_index(indices: Sequence[int], shape: Shape) -> int:
-    """Row-major place of 1-based indices."""
-    flat = 0
-    for i, n in zip(indices, shape, strict=True):
-        flat = flat * n + i - 1
-    return flat
-
-
 # ---- numbers of constant expressions --------------------------------------------------------------------------------
 def _exprel(u: float) -> float:
     return math.expm1(u) / u if u else 1.0
@@ -126,7 +118,7 @@ def _power(a: float, b: float) -> float:
     return a**b if a >= 0 or b == math.floor(b) else math.nan
 
 
-_NUMBER: dict[str, Any] = {
+NUMBER: dict[str, Any] = {
     "neg": lambda a: -a, "not": lambda a: not a, "exp": math.exp, "expm1": math.expm1, "exprel": _exprel, "log": math.log,
     "log1p": math.log1p, "log10": math.log10, "log2": math.log2, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
     "tan": math.tan, "asin": math.asin, "acos": math.acos, "atan": math.atan, "sinh": math.sinh, "cosh": math.cosh,
@@ -160,9 +152,9 @@ def evaluate(root: Expr, known: Mapping[Symbol, float]) -> float:
             if e.data not in known:
                 raise NotConstant(e.data)
             done[e] = known[e.data]
-        elif e.op in _NUMBER:
+        elif e.op in NUMBER:
             try:
-                done[e] = float(_NUMBER[e.op](*(done[a] for a in e.args)))
+                done[e] = float(NUMBER[e.op](*(done[a] for a in e.args)))
             except (ValueError, ZeroDivisionError):
                 done[e] = math.nan
             except OverflowError:

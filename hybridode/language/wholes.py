@@ -9,9 +9,10 @@ from itertools import pairwise
 from hybridode.expr import Expr, node
 from hybridode.language import syntax as s
 from hybridode.language.arguments import argument_values, wrong_count
-from hybridode.language.frames import Elaboration, Frame, Visit
+from hybridode.language.frames import Elaboration, Frame, Result, Visit
 from hybridode.language.functions import WHOLE
 from hybridode.language.operators import choose
+from hybridode.language.sums import over_index
 from hybridode.language.values import Value, each, matmul, shape_text, total
 
 
@@ -125,14 +126,26 @@ def _broken_line(x: Expr, xs: tuple[Expr, ...], ys: tuple[Expr, ...]) -> Expr:
     return node("where", (node("le", (x, xs[0])), ys[0], result))
 
 
-WHOLE_VISITORS: dict[str, Callable[[Elaboration, s.Call, Frame], Visit]] = {
-    "sum": _one_vector("sum", lambda entries: total("add", entries)),
-    "prod": _one_vector("prod", lambda entries: total("mul", entries)),
+def _or_over_index(
+    name: str, visit: Callable[[Elaboration, s.Call, Frame], Visit]
+) -> Callable[[Elaboration, s.Call, Frame], Visit | Result]:
+    """`sum(v)`, or `sum(j in 1..n, …)` (rule C11)."""
+
+    def choose_form(el: Elaboration, c: s.Call, frame: Frame) -> Visit | Result:
+        over = any(isinstance(a, s.Iterator) for a in c.arguments)
+        return over_index(el, c, name, frame) if over else visit(el, c, frame)
+
+    return choose_form
+
+
+WHOLE_VISITORS: dict[str, Callable[[Elaboration, s.Call, Frame], Visit | Result]] = {
+    "sum": _or_over_index("sum", _one_vector("sum", lambda entries: total("add", entries))),
+    "prod": _or_over_index("prod", _one_vector("prod", lambda entries: total("mul", entries))),
     "norm": _one_vector("norm", _norm),
     "dot": _matrix_product("dot"),
     "matmul": _matrix_product("matmul"),
-    "min": _extreme("min"),
-    "max": _extreme("max"),
+    "min": _or_over_index("min", _extreme("min")),
+    "max": _or_over_index("max", _extreme("max")),
     "piecewise": _piecewise,
     "interp": _interp,
 }

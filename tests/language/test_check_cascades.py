@@ -73,7 +73,11 @@ def test_what_waits_is_said_where_it_stands() -> None:
 
 def test_a_family_hides_nothing_else() -> None:
     text = "model m\nconst n = 3\nstate x[n] = 1\nx[i]' = -x[i] for i in 1..n\nq[i] = x[i] for i in 1..n\ny = q[1] + qq\n"
-    assert codes(text) == ["E0911", "E0911", "E0203"]
+    assert codes(text) == ["E0203"]
+    wrong = (
+        "model m\nconst n = 3\nstate x[n] = 1\nx[i]' = -x[j] for i in 1..n\nq[i] = x[i+1] for i in 1..n\ny = q[1] + x[1] + z\n"
+    )
+    assert codes(wrong) == ["E0203", "E0314", "E0203"]
 
 
 def test_without_a_model_statement() -> None:
