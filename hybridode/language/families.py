@@ -195,3 +195,9 @@ def check_names(el: Elaboration, node: s.Node, frame: Frame) -> None:
             el.scope.used.add(entity.name)
         elif m.use == "value" and m.name != el.scope.time and m.name not in PREDECLARED:
             el.scope.undeclared(m.name, m.node, el.findings)
+
+
+def of_one(value: Value, frame: Frame) -> Value:
+    """A value that was worked out for one member, without the index."""
+    family = frame.family
+    return value if family is None else value._replace(elements=tuple(family.family(e).expand()[0] for e in value.elements))

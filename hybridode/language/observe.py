@@ -11,7 +11,7 @@ from hybridode.expr import Expr
 from hybridode.language import syntax as s
 from hybridode.language.distributions import Distribution, arguments, find
 from hybridode.language.dynamics import LearntStart
-from hybridode.language.families import check_names, indexed
+from hybridode.language.families import check_names, indexed, of_one
 from hybridode.language.frames import CONSTANTS, EVERYWHERE, Elaboration, Frame, Usage
 from hybridode.language.indices import positions
 from hybridode.language.names import listing
@@ -69,9 +69,10 @@ def _observe(el: Elaboration, st: s.ObserveStatement, units: dict[str, str], mem
     limits = _limits(el, st, frame)
     if column is None or row is None:
         return []
-    values = arguments(el, st.distribution, row, frame)
-    if values is None or limits is None:
+    found = arguments(el, st.distribution, row, frame)
+    if found is None or limits is None:
         return []
+    values = {name: of_one(value, frame) for name, value in found.items()}
     shape = common_shape(list(values.values()))
     if shape is None:
         shapes = listing(shape_text(v.shape) for v in values.values())
@@ -123,7 +124,7 @@ def _limits(el: Elaboration, st: s.ObserveStatement, frame: Frame) -> dict[str, 
         value = el.evaluate(c.limit, frame)
         if value is None or not el.is_number(value, c.limit, frame) or not el.is_scalar(value, "a limit", c.limit, frame):
             return None
-        found[c.side] = value.scalar
+        found[c.side] = of_one(value, frame).scalar
     return found
 
 
@@ -176,7 +177,7 @@ def _constants(el: Elaboration, st: s.PriorStatement, row: Distribution, member:
                 "write `uniform(lower, upper)`",
             )
             return None
-    return values
+    return {name: of_one(value, frame) for name, value in values.items()}
 
 
 def priors(el: Elaboration, statements: Iterable[s.PriorStatement], parameters: Iterable[Parameter]) -> list[Prior]:

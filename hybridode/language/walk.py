@@ -17,28 +17,32 @@ class Mention(NamedTuple):
 
 
 def mentions(*roots: s.Node | None) -> Iterator[Mention]:
-    """Every name below the roots, left to right. Values of options (`act=tanh`) are words, not names."""
-    stack: list[s.Node] = [root for root in reversed(roots) if root is not None]
+    """Every name below the roots, left to right. Values of options (`act=tanh`) are words, not names, and an index (`j` in
+    `sum(j in 1..n, x[j])`) is none of the file's."""
+    none: frozenset[str] = frozenset()
+    stack: list[tuple[s.Node, frozenset[str]]] = [(root, none) for root in reversed(roots) if root is not None]
     while stack:
-        node = stack.pop()
+        node, bound = stack.pop()
         match node:
             case s.Ref(name=name):
-                yield Mention(name, "value", node)
+                if name not in bound:
+                    yield Mention(name, "value", node)
             case s.Prime(operand=operand):
                 name = base_name(operand)
                 if name:
                     yield Mention(name, "derivative", node)
-                    stack += reversed(_indices(operand))
+                    stack += [(i, bound) for i in reversed(_indices(operand))]
                 else:
-                    stack.append(operand)
+                    stack.append((operand, bound))
             case s.Call(function=function, arguments=arguments):
-                stack += [a for a in reversed(arguments) if not isinstance(a, (s.Option, s.Text))]
+                bound = bound | {a.name for a in arguments if isinstance(a, s.Iterator)}
+                stack += [(a, bound) for a in reversed(arguments) if not isinstance(a, (s.Option, s.Text))]
                 if isinstance(function, s.Ref):
                     yield Mention(function.name, "call", function)
                 else:
-                    stack.append(function)
+                    stack.append((function, bound))
             case _:
-                stack += reversed(children(node))
+                stack += [(child, bound) for child in reversed(children(node))]
 
 
 def children(node: s.Node) -> list[s.Node]:
