@@ -10,7 +10,6 @@ from __future__ import annotations
 from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.replay import Replay
 from hybridode.kernels.llvm.straight import Elements
-from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.explicit import PER_STAGE
 from hybridode.methods.ready import Method
@@ -127,25 +126,13 @@ class _Adjoint(Replay):
         """The reverse of the step; what the networks' arrays get is added up here."""
         if self.emitter is None:
             return self.evaluate(self.m.backward, given)
-        out = self.evaluate_wide(self.m.backward, self.completed(self.m.backward, given))
-        for key, buffer in self.w_bar.items():
-            if f"{key}.bar" in out:
-                self.add_wide(buffer, out[f"{key}.bar"], ok)
-        bars = {f"{key}.bar" for key in self.w_bar}
-        return {name: self.emitter.registers(value) for name, value in out.items() if name not in bars}
-
-    def add_wide(self, total: Buffer, value: Value, ok: str) -> None:
-        """total += value in the lanes of the mask. With one lane the mask is always true: all its steps count."""
-        e = self.emitter
-        assert e is not None
-        x = e.in_memory(value)
-
-        def piece(k: str) -> None:
-            more = e.read(x, k)
-            more = more if self.lanes.width == 1 else self.w.select(ok, more, self.const(0.0))
-            e.write(e.chunk.add(e.read(total, k), more), total, k)
-
-        e.chunks(total.count, piece)
+        bars = {f"{key}.bar": buffer for key, buffer in self.w_bar.items()}
+        out = self.evaluate_wide(self.m.backward, self.completed(self.m.backward, given), bars)
+        mask = None if self.lanes.width == 1 else ok  # the one lane of a step counts always
+        for name, buffer in bars.items():
+            if name in out:
+                self.emitter.add_to(buffer, out.pop(name), mask)
+        return {name: self.emitter.registers(value) for name, value in out.items()}
 
     def at_start(self, j: str, time: str, due: str) -> None:
         """Save points at the start: their cotangents belong to the start itself."""

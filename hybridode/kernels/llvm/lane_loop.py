@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from hybridode.kernels.llvm.job import slot_text
@@ -80,11 +80,11 @@ class LaneLoop:
             found |= self.signals.inputs(tape, given["t"][0], given["h"][0] if "h" in given else None)
         return found
 
-    def evaluate_wide(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Value]:
-        """The same, outputs in whatever form they come."""
+    def evaluate_wide(self, tape: Tape, given: Mapping[str, Elements], lazily: Container[str] = ()) -> dict[str, Value]:
+        """The same, outputs in whatever form they come (see `WideEmitter.emit`)."""
         assert self.emitter is not None
         known = {**self.known, **{name: list(value) for name, value in given.items()}}
-        return self.emitter.emit(tape, {i.name: known[i.name] for i in tape.inputs})
+        return self.emitter.emit(tape, {i.name: known[i.name] for i in tape.inputs}, lazily)
 
     def load_inputs(self, trajectories: Sequence[str]) -> None:
         """Parameters, networks' arrays and signals."""

@@ -13,11 +13,12 @@ element of all lanes. Every buffer ends with room for one more chunk, so that th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from hybridode.kernels.llvm.straight import CALLED, ELEMENTWISE, Registers, element
 from hybridode.kernels.llvm.wide_operations import OPERATIONS, PLACED
+from hybridode.kernels.llvm.wide_products import add_products, merged
 from hybridode.kernels.llvm.wide_values import BOOLEAN, DEEP, NARROW, UNROLLED, Buffer, Lazy, Value, buffers
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.tape.ops import OPS
@@ -36,13 +37,14 @@ class WideEmitter:
         self.step = 1 if w.lanes.width > 1 else vector  # elements per chunk
         self.unit = w.lanes.bytes  # bytes of one element of a lane buffer
         self.number = w.lanes.bytes // w.lanes.width
+        self.accumulators = 16 if vector * self.number >= 64 else 8  # half of the registers there are
         self.frame = 0
         self._free: dict[int, list[int]] = {}
         self._offsets: dict[str, tuple[int, int]] = {}
 
     # ---- a tape -----------------------------------------------------------------------------------------------------------
-    def emit(self, tape: Tape, inputs: Mapping[str, Value]) -> dict[str, Value]:
-        """Registers or buffers of all outputs."""
+    def emit(self, tape: Tape, inputs: Mapping[str, Value], lazily: Container[str] = ()) -> dict[str, Value]:
+        """Registers or buffers of all outputs; those named in `lazily` may come as they are computed."""
         values: list[Value] = [inputs[i.name] for i in tape.inputs]
         shapes: list[Shape] = [i.shape for i in tape.inputs]
         first = len(values)
@@ -50,6 +52,7 @@ class WideEmitter:
         reads = Counter(a for i in tape.instructions for a in i.args)
         last: dict[int, int] = {a: k for k, i in enumerate(tape.instructions) for a in i.args}
         results = {value for _, value in tape.outputs}
+        finished = {value for name, value in tape.outputs if name not in lazily}
         held: dict[str, int] = {}  # buffer -> position of its last reader, lazies included
         for k, (op, args, attrs, shape) in enumerate(tape.instructions):
             operands = [self.number_of(values[a]) if op == "broadcast" and self._boolean[a] else values[a] for a in args]
@@ -59,7 +62,7 @@ class WideEmitter:
                 value = Lazy("ne", (value, [self.w.lanes.const(0.0)]), shape, 2)
             elif (
                 isinstance(value, Lazy)
-                and (reads[number] > 1 or value.depth > DEEP or number in results)
+                and (reads[number] > 1 or value.depth > DEEP or number in finished)
                 and value.op not in BOOLEAN
             ):
                 value = self.store(value)
@@ -98,6 +101,8 @@ class WideEmitter:
         if "b" in takes and any(isinstance(x, list) and len(x) > 1 for x in operands):  # conditions in registers
             narrow = [self.registers(x) for x in operands]
             return [element(self.w, op, [x[k] if len(x) > 1 else x[0] for x in narrow], attrs) for k in range(n)]
+        if op == "add" and all(isinstance(x, Lazy) and x.op == "outer" for x in operands):
+            return merged(*operands)
         kept = tuple(x if not isinstance(x, list) or len(x) == 1 else self.store_registers(x) for x in operands)
         depth = 1 + max((x.depth for x in kept if isinstance(x, Lazy)), default=0)
         return Lazy(op, kept, shape, depth, attrs)
@@ -169,6 +174,9 @@ class WideEmitter:
         """A lazy value computed into a buffer. Rows of a matrix are stored in rising order, so that what the last chunk of
         a row writes beyond its end is overwritten by the next row."""
         out = self.buffer(x.count)
+        if x.op == "outer":
+            add_products(self, x, out, add=False)
+            return out
         rows, columns = x.shape if len(x.shape) == 2 else (1, x.count)
 
         def row(i: str) -> None:
@@ -182,6 +190,19 @@ class WideEmitter:
 
         self.repeat(rows, row)
         return out
+
+    def add_to(self, total: Buffer, value: Value, mask: str | None) -> None:
+        """total += value, in the lanes of the mask only."""
+        if isinstance(value, Lazy) and value.op == "outer":
+            return add_products(self, value, total, add=True, mask=mask)
+        x = value if isinstance(value, Lazy) and len(value.shape) == 1 else self.in_memory(value)
+
+        def piece(k: str) -> None:
+            before = self.read(total, k)
+            after = self.chunk.add(before, self.at(x, "0", k, k))
+            self.write(after if mask is None else self.w.select(mask, after, before), total, k)
+
+        return self.chunks(total.count, piece)
 
     def write(self, value: str, out: Buffer, at: str) -> None:
         place = self.w.value(f"getelementptr {self.w.lanes.real}, ptr {out.pointer}, i64 {at}", "a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hybridode.kernels.llvm.wide_products import products
 from hybridode.kernels.llvm.wide_values import NARROW, UNROLLED, Buffer, Lazy, Value
 from hybridode.tape.shapes import Shape, size
 
@@ -106,9 +107,13 @@ def _outer(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], a
 
 
 def _outer_at(e: WideEmitter, x: Lazy, i: str, j: str) -> str:
-    left, right = x.operands
-    factor = e.element(left, i) if e.step == 1 else e.chunk.splat(e.w.load(left.pointer, i, e.w.lanes.scalar, e.number))
-    return e.chunk.mul(factor, e.read(right, j) if right.count > 1 else e.at(right, i, j, j))
+    total = None
+    for left, right in products(x):
+        factor = e.element(left, i) if e.step == 1 else e.chunk.splat(e.w.load(left.pointer, i, e.w.lanes.scalar, e.number))
+        product = e.chunk.mul(factor, e.read(right, j) if right.count > 1 else e.at(right, i, j, j))
+        total = product if total is None else e.chunk.add(product, total)
+    assert total is not None
+    return total
 
 
 def _broadcast(e: WideEmitter, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
