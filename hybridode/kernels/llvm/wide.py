@@ -101,8 +101,9 @@ class WideEmitter:
         if "b" in takes and any(isinstance(x, list) and len(x) > 1 for x in operands):  # conditions in registers
             narrow = [self.registers(x) for x in operands]
             return [element(self.w, op, [x[k] if len(x) > 1 else x[0] for x in narrow], attrs) for k in range(n)]
-        if op == "add" and all(isinstance(x, Lazy) and x.op == "outer" for x in operands):
-            return merged(*operands)
+        sums = [x for x in operands if isinstance(x, Lazy) and x.op == "outer"]
+        if op == "add" and len(sums) == 2:
+            return merged(*sums)
         kept = tuple(x if not isinstance(x, list) or len(x) == 1 else self.store_registers(x) for x in operands)
         depth = 1 + max((x.depth for x in kept if isinstance(x, Lazy)), default=0)
         return Lazy(op, kept, shape, depth, attrs)
