@@ -20,8 +20,8 @@ class Method:
 
     Dense output: y(theta) = base + sum_r w_r(theta) row_r, where row_r is the r-th of `rows` vectors in the step's output
     `interpolant`, w_r the polynomial with the coefficients `weights[r]` (powers 0, 1, …; times h if `scaled_by_h`), and
-    base is the old state, or the chord from the old to the new state if `ends`. `slope` is f(t, y) for methods whose step
-    takes the slope at its start as input `k` and gives the one at its end (first same as last), else None. `dense` is a tape
+    base is the old state, or the chord from the old to the new state if `ends`. `rates` is f(t, y); with `takes_slope` the step
+    takes the slope at its start as input `k` and gives the one at its end (first same as last). `dense` is a tape
     that makes the interpolant of the step's outputs, for the steps that need it; None if it is one of them. Stage i stands at
     t + nodes[i] h.
     """
@@ -31,7 +31,8 @@ class Method:
     step: Tape
     make_backward: Callable[[], Tape]
     make_tangent: Callable[[], Tape]
-    slope: Tape | None
+    rates: Tape
+    takes_slope: bool
     interpolant: str
     weights: tuple[tuple[float, ...], ...]
     scaled_by_h: bool
@@ -66,7 +67,8 @@ def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
         step=explicit_step(tableau, rates, n),
         make_backward=partial(explicit_step_reverse, tableau, rates, n),
         make_tangent=partial(explicit_step_tangent, tableau, rates, n),
-        slope=rates,
+        rates=rates,
+        takes_slope=True,
         interpolant=interpolant(tableau),
         weights=weights,
         scaled_by_h=not nested,
@@ -95,7 +97,8 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> 
         step=rosenbrock_step(tableau, model, n),
         make_backward=partial(rosenbrock_step_reverse, tableau, model, n),
         make_tangent=partial(rosenbrock_step_tangent, tableau, model, n),
-        slope=None,
+        rates=model.rates,
+        takes_slope=False,
         interpolant="dense",
         weights=tuple((*(0.0,) * (r + 1), 1.0, -1.0) for r in range(len(tableau.dense))),
         scaled_by_h=False,

@@ -245,3 +245,47 @@ def test_methods_belong_to_engines() -> None:
     with pytest.raises(UsageError) as caught:
         engines.choose(model, model.arguments(), 0.0, 2.0, Settings(method="rodas4", dtype="float32"))
     assert caught.value.diagnostics[0].code == "E0840"
+
+
+# ---- the first step -------------------------------------------------------------------------------------------------
+def timed(unit: str, text: str) -> str:
+    """The model with its time counted in another unit."""
+    head, *rates = text.split("x' = ")
+    return head + "x' = " + " = ".join(f"({rate.strip()})*{unit}" for rate in rates) + "\n"
+
+
+@pytest.mark.parametrize("method", NATIVE)
+def test_the_unit_of_time_does_not_matter(method: str) -> None:
+    counts = []
+    for unit in ("1", "1e9", "1e-9"):
+        raw = solve(timed(unit, DECAY), [2 / float(unit)], method)
+        assert raw.result == results.SUCCESS
+        np.testing.assert_allclose(raw.ys[0], np.exp(-2), rtol=1e-4)
+        counts.append(int(raw.stats["steps"]))
+    assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.parametrize("method", NATIVE)
+@pytest.mark.parametrize("rate, exact", [("0*x", 1.0), ("0*x + sin(t)^2", 1 + 50 - np.sin(200) / 4), ("1e-300*x", 1.0)])
+def test_a_start_at_rest(method: str, rate: str, exact: float) -> None:
+    raw = solve(f"model r\ntime t\nstate x = 1\nx' = {rate}\n", [100], method, Settings(rtol=1e-7, atol=1e-9, max_steps=10**6))
+    assert raw.result == results.SUCCESS
+    np.testing.assert_allclose(raw.ys[0], exact, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", NATIVE)
+@pytest.mark.parametrize(
+    "start, end", [(0.0, 1e-300), (0.0, 1e-12), (1.0, np.nextafter(1.0, 2.0)), (1e6, 1e6 + 1e-9), (3.0, 3.0)]
+)
+def test_tiny_spans(method: str, start: float, end: float) -> None:
+    model = compiled("model d\ntime t\nstate x = 2\nx' = -x\n")
+    raw = native.solve_numbers(model, model.arguments(), start, np.array([end]), method, SETTINGS)
+    assert raw.result == results.SUCCESS and raw.stats["steps"] <= 12
+    np.testing.assert_allclose(raw.ys[0], 2 * np.exp(-(end - start)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", NATIVE)
+def test_a_start_at_zero(method: str) -> None:
+    raw = solve("model z\ntime t\nstate x = 0\nx' = 3 - x\n", [0.5, 4], method, Settings(rtol=1e-6, atol=1e-12))
+    assert raw.result == results.SUCCESS
+    np.testing.assert_allclose(raw.ys[:, 0], 3 - 3 * np.exp([-0.5, -4]), rtol=1e-4)

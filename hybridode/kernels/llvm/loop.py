@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import Inputs, LaneLoop
+from hybridode.kernels.llvm.start_step import starting_step
 from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
@@ -55,8 +56,7 @@ class _Solve(LaneLoop):
         return w.tree_sum(squares)
 
     def slope_at(self, t: str, y: Elements) -> Elements:
-        tape = self.m.slope
-        assert tape is not None
+        tape = self.m.rates
         return self.evaluate(tape, {"t": [t], "y": y, "p": self.p})[tape.outputs[0][0]]
 
     # ---- the function -------------------------------------------------------------------------------------------------
@@ -65,8 +65,9 @@ class _Solve(LaneLoop):
         self.begin()
         y0, t0 = self.prologue()
         t1 = self.time(self.integers(1 << 62))
-        k0 = self.slope_at(t0, y0) if self.m.slope is not None else []
+        k0 = self.slope_at(t0, y0)
         h0 = self.first_step(self.first, t0, t1, y0, k0)
+        k0 = k0 if self.m.takes_slope else []
         saved = self.save_start(t0, y0)
         zero = self.integers(0)
         ready = w.fresh("ready")
@@ -141,7 +142,7 @@ class _Solve(LaneLoop):
     def attempt(self, now: Mapping[str, str], t1: str) -> dict[str, str]:
         """One attempted step of all lanes; the new values of what is carried."""
         w, n, c = self.w, self.m.n, self.m.controller
-        y, k = [now[f"y{i}_"] for i in range(n)], [now[f"k{i}_"] for i in range(n)] if self.m.slope else []
+        y, k = [now[f"y{i}_"] for i in range(n)], [now[f"k{i}_"] for i in range(n)] if self.m.takes_slope else []
         running = self.equal(now["status"], RUNNING) if self.lanes.width > 1 else self.lanes.const(True)
         jump = t1 if self.signals is None else self.signals.next_jump(now["t"])
         target = t1 if self.signals is None else self.minimum(t1, jump)
@@ -180,7 +181,7 @@ class _Solve(LaneLoop):
             "status": self.select_integer(stuck, why, status),
         }
         new |= {f"y{i}_": w.select(ok, out["y"][i], y[i]) for i in range(n)}
-        if self.m.slope is not None:
+        if self.m.takes_slope:
             slope = [w.select(ok, out["k"][i], k[i]) for i in range(n)]
             if self.inputs.landing:
                 slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
@@ -266,16 +267,12 @@ class _Solve(LaneLoop):
         w.label(after[1:])
 
     def first_step(self, given: str, t0: str, t1: str, y0: Elements, k0: Elements) -> str:
-        """The step given, or a guess from the slope (Hairer, Norsett & Wanner I, II.4, without the second evaluation)."""
-        w = self.w
-        span = w.sub(t1, t0)
-        small = w.mul(span, self.const(1e-6))
-        if not k0:
-            guess = small
-        else:
-            zero = [self.const(0.0)] * len(y0)
-            d0, d1 = self.scaled_norm(y0, y0, zero), self.scaled_norm(k0, y0, zero)
-            guess = w.div(w.mul(self.const(0.01), self.maximum(d0, self.const(1e-5))), self.maximum(d1, self.const(1e-10)))
-            guess = self.maximum(self.minimum(guess, span), w.mul(span, self.const(1e-12)))
+        """The step given, or one from the slope at the start."""
+        w, zero = self.w, [self.const(0.0)] * len(y0)
+
+        def norm(x: Elements) -> str:
+            return self.scaled_norm(x, y0, zero)
+
+        guess = starting_step(self, t0, w.sub(t1, t0), y0, k0, self.slope_at, norm)
         chosen = w.compare("ogt", given, self.const(0.0))
         return self.minimum(w.select(chosen, given, guess), self.largest)

@@ -58,6 +58,13 @@ def exp2(loop: LaneLoop, x: str) -> str:
     return w.add(w.mul(w.add(w.mul(high, square), middle), square), low)
 
 
+def power(loop: LaneLoop, x: str, exponent: float) -> str:
+    """x^exponent for positive x and |exponent| <= 1/2, to a tenth."""
+    w = loop.w
+    moved = w.add(w.mul(log2(loop, x), loop.const(exponent)), loop.const(1.5 * 2.0**32))  # 20 binary digits are kept
+    return _bits(loop, moved, (("shl", 32), ("add", 1023 << 52)))
+
+
 def _bits(loop: LaneLoop, x: str, operations: Sequence[tuple[str, int]]) -> str:
     """Operations with constants on the bits of a number. One number goes through a vector of two: it stays in its register."""
     lanes = loop.lanes if loop.lanes.width > 1 else Lanes(2, loop.lanes.dtype)
