@@ -102,58 +102,73 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
     s = start_of_step(b, method, model, n)
     read = {i.attrs: node for node, i in enumerate(b.instructions) if i.op == "input" and i.attrs not in ("t", "h", "y")}
     bars = _Bars(b, read, s.y)
-    new_bar = bars.y = b.input("y.bar", (n,))
+    new_bar = b.input("y.bar", (n,))
     dense_bar = b.input("dense.bar", (len(method.dense) * n,))
     row_bars = [b.gather(dense_bar, range(r * n, (r + 1) * n)) for r in range(len(method.dense))]
-    u_bars = [
-        combination(b, [method.b[i], *(row[i] for row in method.dense)], [new_bar, *row_bars]) for i in range(method.stages)
-    ]
+    u_bars = [combination(b, [row[i] for row in method.dense], row_bars) for i in range(method.stages)]
+    stage_bars: list[int | None] = [None] * (method.stages + 1)
+    stage_bars[-1] = new_bar
     entry_bars: list[int | None] = [None] * len(model.pattern)
     slope_bar = None
-    for i in reversed(range(method.stages)):
-        u_bar = u_bars[i]
-        if u_bar is None:
-            continue
-        elements = solve_transposed(b, s.factors, [b.element(u_bar, k) for k in range(n)])
-        right_bar = b.concat(elements)
-        for e, (row, column) in enumerate(model.pattern):
-            entry_bars[e] = bars.plus(entry_bars[e], b.mul(elements[row], b.element(s.u[i], column)))
-        per_h = b.mul(right_bar, s.per_h) if any(method.C[i]) else right_bar
-        for j, weight in enumerate(method.C[i]):
-            if weight != 0.0:
-                u_bars[j] = bars.plus(u_bars[j], b.mul(b.const(weight), per_h))
-        if s.time_slope is not None and method.d[i] != 0.0:
-            slope_bar = bars.plus(slope_bar, b.mul(b.mul(b.const(method.d[i]), s.h), right_bar))
-        stage_bar = bars.through(s.slopes[i], right_bar, s.stages[i])
-        if stage_bar is not None:
-            for j, weight in enumerate(method.a[i]):
+    rows = (*method.a, method.b)
+    for i in reversed(range(method.stages + 1)):
+        if i < method.stages and (u_bar := u_bars[i]) is not None:
+            elements = solve_transposed(b, s.factors, [b.element(u_bar, k) for k in range(n)])
+            right_bar = b.concat(elements)
+            for e, (row, column) in enumerate(model.pattern):
+                entry_bars[e] = bars.plus(entry_bars[e], b.mul(elements[row], b.element(s.u[i], column)))
+            per_h = b.mul(right_bar, s.per_h) if any(method.C[i]) else right_bar
+            for j, weight in enumerate(method.C[i]):
                 if weight != 0.0:
-                    u_bars[j] = bars.plus(u_bars[j], b.mul(b.const(weight), stage_bar))
+                    u_bars[j] = bars.plus(u_bars[j], b.mul(b.const(weight), per_h))
+            if s.time_slope is not None and method.d[i] != 0.0:
+                slope_bar = bars.plus(slope_bar, b.mul(b.mul(b.const(method.d[i]), s.h), right_bar))
+            stage_bars[i] = bars.through(s.slopes[i], right_bar, s.stages[i], stage_bars[i])
+        stage_bar = stage_bars[i]
+        if stage_bar is None:
+            continue
+        if i > 0 and rows[i] == (*rows[i - 1], 1.0):  # this point is the last one and a stage: so is what it passes on
+            stage_bars[i - 1] = bars.plus(stage_bars[i - 1], stage_bar)
+            u_bars[i - 1] = bars.plus(u_bars[i - 1], stage_bar)
+            continue
+        bars.add("y", stage_bar)
+        for j, weight in enumerate(rows[i]):
+            if weight != 0.0:
+                u_bars[j] = bars.plus(u_bars[j], b.mul(b.const(weight), stage_bar))
     if s.entries is not None:
-        bars.through(s.entries, b.concat([b.const(0.0) if x is None else x for x in entry_bars]), s.y)
+        bars.through_start(s.entries, b.concat([b.const(0.0) if x is None else x for x in entry_bars]))
     if s.time_slope is not None and slope_bar is not None:
-        bars.through(s.time_slope, slope_bar, s.y)
-    return b.finish({"y.bar": bars.y, **bars.read})
+        bars.through_start(s.time_slope, slope_bar)
+    return b.finish(bars.all())
 
 
 class _Bars:
-    """Cotangents of the state and of everything the field reads, as they grow."""
+    """Cotangents of the state at the start and of everything else that the field reads, as they grow."""
 
     def __init__(self, b: TapeBuilder, inputs: dict[str, int], state: int) -> None:
         self.b, self.inputs, self.state = b, inputs, state
-        self.y = -1
-        self.read = {f"{name}.bar": b.broadcast(b.const(0.0), b.shape(node)) for name, node in inputs.items()}
+        self.found: dict[str, int] = {}
 
     def plus(self, total: int | None, more: int) -> int:
         return more if total is None else self.b.add(total, more)
 
-    def through(self, sink: int, bar: int, stage: int) -> int | None:
-        """Adds what the cotangent of `sink`, evaluated at the state `stage`, gives to all; returns the stage's part."""
-        wrt = [stage, *self.inputs.values()]
-        stage_bar, *others = cotangents(self.b, {sink: bar}, wrt)
-        if stage_bar is not None:
-            self.y = self.b.add(self.y, stage_bar)
-        for name, more in zip(self.inputs, others, strict=True):
-            if more is not None:
-                self.read[f"{name}.bar"] = self.b.add(self.read[f"{name}.bar"], more)
-        return stage_bar
+    def add(self, name: str, more: int | None) -> None:
+        if more is not None:
+            self.found[name] = self.plus(self.found.get(name), more)
+
+    def through(self, sink: int, bar: int, stage: int, stage_bar: int | None) -> int | None:
+        """Adds what the cotangent of `sink`, evaluated at the state `stage`, gives to all; returns the stage's cotangent."""
+        more, *others = cotangents(self.b, {sink: bar}, [stage, *self.inputs.values()])
+        for name, other in zip(self.inputs, others, strict=True):
+            self.add(name, other)
+        return stage_bar if more is None else self.plus(stage_bar, more)
+
+    def through_start(self, sink: int, bar: int) -> None:
+        """The same for what is evaluated at the start."""
+        self.add("y", self.through(sink, bar, self.state, None))
+
+    def all(self) -> dict[str, int]:
+        """`NAME.bar` of everything."""
+        shapes = {"y": self.b.shape(self.state), **{name: self.b.shape(node) for name, node in self.inputs.items()}}
+        zero = self.b.const(0.0)
+        return {f"{name}.bar": self.found.get(name, self.b.broadcast(zero, shape)) for name, shape in shapes.items()}
