@@ -23,7 +23,8 @@ class Method:
     base is the old state, or the chord from the old to the new state if `ends`. `rates` is f(t, y); with `takes_slope` the step
     takes the slope at its start as input `k` and gives the one at its end (first same as last). `dense` is a tape
     that makes the interpolant of the step's outputs, for the steps that need it; None if it is one of them. Stage i stands at
-    t + nodes[i] h.
+    t + nodes[i] h. The reverse of the step takes cotangents of the interpolant; if there is `spread`, of the stages' solutions u
+    instead (`u.bar`), of which the interpolant's rows are the sums with the weights spread[r].
     """
 
     name: str
@@ -40,6 +41,7 @@ class Method:
     controller: Controller
     nodes: tuple[float, ...]
     dense: Tape | None = None
+    spread: tuple[tuple[float, ...], ...] = ()
 
     @cached_property
     def backward(self) -> Tape:
@@ -105,4 +107,5 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> 
         ends=True,
         controller=pi_controller(tableau.error_order, stiff=True),
         nodes=tableau.c,
+        spread=tableau.dense,
     )

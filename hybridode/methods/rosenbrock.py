@@ -94,8 +94,9 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
     """The exact transpose of the step at fixed h, the step recomputed.
 
     A solve is transposed by the transposed factors, and what reaches the matrix reaches the Jacobian's entries: no
-    elimination is differentiated. Inputs: those of `rosenbrock_step`, y.bar (n,) and dense.bar (r n,). Outputs: `NAME.bar`
-    for the state and whatever else the field reads (parameters, signals per stage, network weights).
+    elimination is differentiated. Inputs: those of `rosenbrock_step`, y.bar (n,) and u.bar (s n,), what dense
+    output gives the stages' solutions. Outputs: `NAME.bar` for the state and whatever else the field reads (parameters, signals
+    per stage, network weights).
     """
     b = TapeBuilder()
     model = StiffField(guard(model.rates), guard(model.jacobian), model.pattern, model.time_slope and guard(model.time_slope))
@@ -103,9 +104,8 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
     read = {i.attrs: node for node, i in enumerate(b.instructions) if i.op == "input" and i.attrs not in ("t", "h", "y")}
     bars = _Bars(b, read, s.y)
     new_bar = b.input("y.bar", (n,))
-    dense_bar = b.input("dense.bar", (len(method.dense) * n,))
-    row_bars = [b.gather(dense_bar, range(r * n, (r + 1) * n)) for r in range(len(method.dense))]
-    u_bars = [combination(b, [row[i] for row in method.dense], row_bars) for i in range(method.stages)]
+    given, in_dense = b.input("u.bar", (method.stages * n,)), [any(weights) for weights in zip(*method.dense, strict=True)]
+    u_bars = [b.gather(given, range(i * n, (i + 1) * n)) if some else None for i, some in enumerate(in_dense)]
     stage_bars: list[int | None] = [None] * (method.stages + 1)
     stage_bars[-1] = new_bar
     entry_bars: list[int | None] = [None] * len(model.pattern)

@@ -40,7 +40,7 @@ def values(g: ScalarGraph, order: Sequence[int], given: dict[str, np.ndarray]) -
 
 
 @pytest.mark.parametrize("arrange", [lambda g, order: order, interleaved], ids=["as late as possible", "interleaved"])
-def test_values(arrange) -> None:  # noqa: ANN001
+def test_values(arrange) -> None:
     tape = mixed()
     rng = np.random.default_rng(0)
     given = {"x": rng.standard_normal(4), "a": rng.standard_normal((3, 4))}

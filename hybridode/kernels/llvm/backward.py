@@ -28,13 +28,16 @@ class _Adjoint(Replay):
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         y_row = self.rows("y0_dot", self.seeds, str(n))
         p_row = self.rows("p_dot", self.seeds, str(self.inputs.parameters))
-        rows = self.m.rows * n
+        rows, stages = self.m.rows * n, len(self.m.spread[0]) * n if self.m.spread else 0
         self.y_bar, self.p_bar, self.rows_bar = (
             self.zeros("y_bar", n),
             self.zeros("p_bar", self.inputs.parameters),
             self.zeros("rows_bar", rows),
         )
         self.old_bar = self.zeros("old_bar", n)
+        self.stages_bar = self.zeros("stages_bar", stages)
+        self.used = w.value("alloca i1, align 1")  # are there cotangents of save points in the last three?
+        w.store("false", self.used, kind="i1", align=1)
         self.w_bar = self.room("w_bar", False) if self.inputs.weights else {}
         if self.w_bar:
             self.each_weight(self.w_bar, lambda buffer, k, at: self.put(buffer.pointer, k, self.const(0.0)))
@@ -80,47 +83,75 @@ class _Adjoint(Replay):
 
     def collect(self, ok: str, j: str, t: str, h: str) -> str:
         """Cotangents of the rows of the dense output, of the new state and of the old one, from the step's save points."""
-        w, n, rows = self.w, self.m.n, self.m.rows
+        w, m, n, rows = self.w, self.m, self.m.n, self.m.rows
+        stages = len(m.spread[0]) * n if m.spread else 0
         zero = self.const(0.0)
-        self.fill(self.rows_bar, rows * n)
-        self.fill(self.old_bar, n)
+
+        def clear() -> Elements:
+            for bars, count in ((self.rows_bar, rows * n), (self.old_bar, n), (self.stages_bar, stages)):
+                self.fill(bars, count)
+            w.store("false", self.used, kind="i1", align=1)
+            return []
+
+        self.branch(w.load(self.used, kind="i1", align=1), clear, [], "i1")
 
         def act(j: str, time: str, due: str) -> None:
             theta = w.div(w.sub(time, t), h)
             weights = self.weights(self.m, theta, h)
             for i, cotangent in enumerate(self.bars(j)):
-                bar = w.select(due, cotangent, zero)
+                bar = self.masked(due, cotangent, zero)
                 for r, weight in enumerate(weights):
-                    self.accumulate(self.rows_bar, r * n + i, w.select(due, w.mul(weight, bar), zero))
-                end = w.select(due, w.mul(theta, bar), zero) if self.m.ends else zero
+                    self.accumulate(self.rows_bar, r * n + i, self.masked(due, w.mul(weight, bar), zero))
+                end = self.masked(due, w.mul(theta, bar), zero) if self.m.ends else zero
                 if self.m.ends:
                     self.accumulate(self.y_bar, i, end)
                 self.accumulate(self.old_bar, i, w.sub(bar, end) if self.m.ends else bar)
 
-        return self.over_points(j, lambda j, time: w.logic("and", ok, w.compare("ogt", time, t)), act, "sub")
+        def spread() -> Elements:
+            """From the rows of the dense output to the stages that they are made of."""
+            for i in range(stages // n):
+                for k in range(n):
+                    terms = [
+                        w.mul(self.const(row[i]), self.at(self.rows_bar, r * n + k)) for r, row in enumerate(m.spread) if row[i]
+                    ]
+                    if terms:
+                        self.put(self.stages_bar, i * n + k, w.tree_sum(terms))
+            w.store("true", self.used, kind="i1", align=1)
+            return []
+
+        left = self.over_points(j, lambda j, time: w.logic("and", ok, w.compare("ogt", time, t)), act, "sub")
+        self.branch(w.any(self.whole("icmp ne", left, j)), spread, [], "i1")
+        return left
 
     def through(self, ok: str, t: str, h: str, y: Elements) -> None:
         """From the cotangent of the new state to that of the old one, and what the parameters get."""
-        w, n, rows, m = self.w, self.m.n, self.m.rows, self.m
+        w, m = self.w, self.m
         given = {
             "t": [t],
             "h": [h],
             "y": y,
             "p": self.p,
-            f"{m.interpolant}.bar": [self.at(self.rows_bar, k) for k in range(rows * n)],
-            "y.bar": [self.at(self.y_bar, k) for k in range(n)],
+            **self.dense_bars(),
+            "y.bar": [self.at(self.y_bar, k) for k in range(m.n)],
         }
         out = self.reverse(ok, given)
         for k, value in enumerate(out["y.bar"]):
-            self.put(self.y_bar, k, w.select(ok, w.add(value, self.at(self.old_bar, k)), self.at(self.y_bar, k)))
+            self.put(self.y_bar, k, self.masked(ok, w.add(value, self.at(self.old_bar, k)), self.at(self.y_bar, k)))
         for name, first in (("p.bar", 0), ("u0.bar", self.inputs.parameters - self.inputs.starts)):
             for k, value in enumerate(out.get(name, ())):
-                self.accumulate(self.p_bar, first + k, w.select(ok, value, self.const(0.0)))
+                self.accumulate(self.p_bar, first + k, self.masked(ok, value, self.const(0.0)))
         if self.signals is not None:
             masks = [w.value(f"and i1 {self.lane(ok, k, self.lanes.mask)}, {own}") for k, own in enumerate(self.own)]
             for name, bar in out.items():
                 if name.partition("@")[0] in PER_STAGE:
                     self.signals.collect(name.removesuffix(".bar"), bar, self.s_bar, masks, t, h)
+
+    def dense_bars(self) -> dict[str, Elements]:
+        """The cotangents of the step's output that dense output is made of, or of the stages."""
+        n, m = self.m.n, self.m
+        if m.spread:
+            return {"u.bar": [self.at(self.stages_bar, k) for k in range(len(m.spread[0]) * n)]}
+        return {f"{m.interpolant}.bar": [self.at(self.rows_bar, k) for k in range(m.rows * n)]}
 
     def reverse(self, ok: str, given: dict[str, Elements]) -> dict[str, Elements]:
         """The reverse of the step; what the networks' arrays get is added up here."""
@@ -137,4 +168,4 @@ class _Adjoint(Replay):
     def at_start(self, j: str, time: str, due: str) -> None:
         """Save points at the start: their cotangents belong to the start itself."""
         for i, cotangent in enumerate(self.bars(j)):
-            self.accumulate(self.y_bar, i, self.w.select(due, cotangent, self.const(0.0)))
+            self.accumulate(self.y_bar, i, self.masked(due, cotangent, self.const(0.0)))

@@ -191,6 +191,10 @@ class LaneLoop:
     def not_(self, mask: str) -> str:
         return self.w.logic("xor", mask, self.lanes.const(True))
 
+    def masked(self, mask: str, a: str, b: str) -> str:
+        """a in the lanes of the mask, else b, in code that runs only while there is one: with one lane that is a."""
+        return a if self.lanes.width == 1 else self.w.select(mask, a, b)
+
     def integers(self, value: int) -> str:
         width = self.lanes.width
         return str(value) if width == 1 else "<" + ", ".join([f"i64 {value}"] * width) + ">"

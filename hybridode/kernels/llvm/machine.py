@@ -23,12 +23,12 @@ def _initialised() -> Any:
 def host() -> Any:
     """A target machine of this processor. An execution engine owns and disposes of its machine, so each gets its own."""
     features = llvm.get_host_cpu_features().flatten()
-    return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=1, jit=True)
+    return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
 
 
 def target_text() -> str:
     """What code depends on beside its text: compiler, processor, its features."""
-    version = "unscheduled " + ".".join(str(v) for v in llvm.llvm_version_info)
+    version = "unscheduled 2 " + ".".join(str(v) for v in llvm.llvm_version_info)
     return f"{version} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 

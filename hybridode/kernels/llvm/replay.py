@@ -40,7 +40,7 @@ class Replay(LaneLoop):
         """t, h and y of the recorded step of every lane (h = 1 and the first row where the lane has no such step)."""
         row = self.select_integer(ok, place, self.integers(0))
         t, h, *y = self.reads(self.places(self.records, row, self.m.n + 2), self.m.n + 2)
-        return t, self.w.select(ok, h, self.const(1.0)), y
+        return t, self.masked(ok, h, self.const(1.0)), y
 
     def finite(self, value: str) -> str:
         """The value, NaN in dead lanes."""

@@ -75,7 +75,7 @@ class _Tangent(Replay):
             places = self.places(self.ys_dot, j, self.m.n)
             old = self.reads(places, self.m.n)
             new = [self.finite(v) for v in values(time)]
-            self.write_row(places, [self.w.select(due, a, b) for a, b in zip(new, old, strict=True)])
+            self.write_row(places, [self.masked(due, a, b) for a, b in zip(new, old, strict=True)])
 
         return act
 
@@ -98,4 +98,4 @@ class _Tangent(Replay):
             return self.dense(m, self.weights(m, theta, h), theta, y_dot, new, rows)
 
         points = self.over_points(points, due, self.writer(values), "add")
-        return [w.select(ok, a, b) for a, b in zip(new, y_dot, strict=True)], points
+        return [self.masked(ok, a, b) for a, b in zip(new, y_dot, strict=True)], points
