@@ -303,3 +303,16 @@ def test_fit_gives_a_run(tmp_path):
     np.testing.assert_allclose(run.model.parameters()["k"], run.parameters["k"], rtol=1e-6)
     directory = run.save(tmp_path / "run")
     assert (directory / "result.json").exists() and ho.load(directory / "fitted.ode").simulate(to=1).successful
+
+
+def test_a_call_outside_jit_is_one_program(caplog):
+    """Every operation of ours by itself would be compiled by itself: the first gradient would take a second longer."""
+    model = ho.parse("model m\nparam k = 0.4 in (0, 1)\nparam l = 1 in (0, 2)\nstate x = 1\nstate y = 2\nx' = -k*x*y\ny' = l*x\n")
+    with jax.enable_x64(True):
+        solve, params = model.solver(at=[0.5, 1.0]), model.parameters()
+        jnp.sum(jnp.ones((2,)))  # what the test itself needs
+        with jax.log_compiles(), caplog.at_level("WARNING"):
+            value, slope = jax.value_and_grad(lambda p: jnp.sum(solve(p)["x"]))(params)
+    assert np.isfinite(value) and all(np.isfinite(s) for s in slope.values())
+    compiled = [r.getMessage() for r in caplog.records if r.getMessage().startswith("Finished XLA compilation")]
+    assert 0 < len(compiled) <= 9, compiled

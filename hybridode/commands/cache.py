@@ -7,14 +7,14 @@ from hybridode.commands.output import Output
 
 def cache(clear: bool, output: Output) -> None:
     """Says where the compiled models lie and how large they are, or deletes them."""
-    from hybridode.kernels import cache as kernels
+    from hybridode import store
 
-    folder = kernels.folder()
-    deleted = kernels.clear() if clear else 0
-    count, size = kernels.size()
+    folder = store.folder()
+    deleted = store.clear() if clear else 0
+    count, size = store.size()
     output.data({"folder": None if folder is None else str(folder), "files": count, "bytes": size, "deleted": deleted})
     if folder is None:
-        output.result(f"switched off: {kernels.VARIABLE} is `off`")
+        output.result(f"switched off: {store.VARIABLE} is `off`")
     elif clear:
         output.result(f"{folder}: {deleted} files deleted")
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hybridode.equations.alpha import instantiate, shape_by_leaves
 from hybridode.equations.derivative_rules import LEAVES, Wanted, down_to_leaves, every_leaf, gradient, total
+from hybridode.equations.kept import keep, kept, key_of
 from hybridode.equations.shapes import Algebra
 from hybridode.expr import ONE, Expr, mul, neg
 
@@ -63,7 +64,12 @@ class ShapeCache:
             if len(self.shapes) >= self.most_shapes or self.work + work > self.most_work:
                 return None
             self.work += work
-            self.shapes[key] = self._algebra.partials(shape, by)
+            name = key_of(shape, by)
+            found = kept(name)
+            if found is None:
+                found = self._algebra.partials(shape, by)
+                keep(name, found)
+            self.shapes[key] = found
         return self.shapes[key]
 
 

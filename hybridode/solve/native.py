@@ -31,7 +31,9 @@ from hybridode.solve.raw import Raw, finish, without_states
 from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
+from hybridode.store import digest
 from hybridode.tape.derive import forward
+from hybridode.tape.identity import identity
 from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.types import FloatArray
@@ -57,17 +59,9 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
         return f"{len(system.states)} states: native solves take up to {MOST_STATES} yet"
     if sum(size(shape) for _, shape in _weights(compiled)) > MOST_WEIGHTS:
         return f"native solves keep networks on the stack: up to {MOST_WEIGHTS} weights"
-    without = sorted(_lacking(compiled))
+    tapes = [compiled.tapes[name] for name in ("rates", "jacobian") if name in compiled.tapes]
+    without = sorted(op for tape in tapes for op in lacking(tape))
     return f"native code has no {', '.join(without)} yet" if without else None
-
-
-def _lacking(compiled: Compiled) -> set[str]:
-    """Operations of the model's tapes and their derivatives that native code does not have."""
-    key = ("native", "lacking")
-    if key not in compiled.jitted:
-        tapes = [compiled.tapes[name] for name in ("rates", "jacobian") if name in compiled.tapes]
-        compiled.jitted[key] = {op for tape in tapes for op in lacking(forward(tape, ("y", "p")))}
-    return compiled.jitted[key]
 
 
 def method_for(chosen: str, settings: Settings, instructions: int = 0) -> str:
@@ -88,22 +82,34 @@ def program_of(compiled: Compiled, method: str, share: int = 1) -> Program:
     if key not in compiled.jitted and share > 1:
         compiled.jitted[key] = replace(program_of(compiled, method), share=share)  # the same code
     if key not in compiled.jitted:
-        made = _method(compiled.system, compiled.tapes, method)
-        count = made.step.count()
-        if count > MOST_INSTRUCTIONS:
-            raise UsageError(
-                Diagnostic("E0840", f"a step of {METHODS[method].title} has {count} instructions, too many for native code",
-                           hint='use engine="diffrax"')
-            )  # fmt: skip
-        compiled.jitted[key] = Program(
-            made,
+        made = Program(
+            partial(_method, compiled.system, compiled.tapes, method),
             compiled.tapes["rates"],
+            compiled.size,
             len(compiled.system.parameters) + len(compiled.system.inputs),
             _weights(compiled),
             len(compiled.system.inputs),
             compiled.landing_signals,
+            _identity(compiled, method),
         )
+        if not made.has("solve", 1):
+            _check_length(method, made.method.step.count())
+        compiled.jitted[key] = made
     return compiled.jitted[key]
+
+
+def _check_length(method: str, count: int) -> None:
+    if count > MOST_INSTRUCTIONS:
+        raise UsageError(
+            Diagnostic("E0840", f"a step of {METHODS[method].title} has {count} instructions, too many for native code",
+                       hint='use engine="diffrax"')
+        )  # fmt: skip
+
+
+def _identity(compiled: Compiled, method: str) -> str:
+    """What the code of a method on this model is made from, as a short text; "" where that cannot be said."""
+    parts = [identity(compiled.tapes[name]) for name in ("rates", "jacobian") if name in compiled.tapes]
+    return digest(method, repr(compiled.jacobian_places), *parts) if all(parts) else ""
 
 
 def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:

@@ -131,6 +131,12 @@ class Compiled:
         return self.interpreters[name](environment(t, y, args))[name]
 
     @cached_property
+    def jacobian_places(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of the Jacobian's entries."""
+        entries = self.system.jacobian or ()
+        return [e.row for e in entries], [e.column for e in entries]
+
+    @cached_property
     def landing_signals(self) -> tuple[int, ...]:
         """The inputs at whose knots the integrator lands."""
         kinds = [i.interpolation for i in self.declarations.inputs for _ in i.columns]

@@ -1,4 +1,4 @@
-"""Which method suits a model: measured, with NumPy and SciPy only, before anything is compiled.
+"""Which method suits a model: measured, with NumPy only, before anything is compiled.
 
 A trial solve at a loose tolerance gives the steps that accuracy asks for; the eigenvalues of the Jacobian along the way
 give the steps that stability would ask of an explicit method (its stability region reaches to about 3.3 on the negative
@@ -10,32 +10,22 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.trial import DENSE_UP_TO, Trial, dense, sparse, trial_solve
+from hybridode.store import digest, of_sources, read_json, write_json
+from hybridode.tape.identity import identity
 from hybridode.types import FloatArray
 
 REACH = 3.3  # of the stability region of a fifth-order explicit method along the negative real axis
 COSTLIER = 3.0  # a step of an implicit method against one of an explicit method
 HIGH_ORDER = 2e-7  # relative tolerance below which methods of order 8 are quicker than those of order 5
-SECONDS = 0.5  # for the trial solve
-_DENSE_UP_TO = 100  # states up to which LSODA and dense eigenvalues are used; above, BDF with a sparse Jacobian
 _SAMPLES = 40
-
-
-@dataclass
-class _Trial:
-    """What the trial solve saw: times and states after every step."""
-
-    times: list[float] = field(default_factory=list)
-    states: list[FloatArray] = field(default_factory=list)
-    note: str = ""
 
 
 def choose_method(compiled: Compiled, args: Arguments, t0: float, t1: float, settings: Settings,
@@ -43,7 +33,8 @@ def choose_method(compiled: Compiled, args: Arguments, t0: float, t1: float, set
     """(method, the reason in words, measurements) for a solve from t0 to t1 at these concrete numbers.
 
     Follows `settings.method` unless it is "auto". Measurements: `spectral_radius`, `accuracy_steps`, `stability_steps`,
-    `reached`, `seconds`; empty when nothing had to be measured. Bounded in time; compiles nothing with JAX.
+    `reached`, `seconds`; empty when nothing had to be measured. Bounded in time; compiles nothing with JAX. What was measured
+    to the end is kept in the store, by the model and all these numbers.
     """
     if settings.method != "auto":
         return settings.method, f"{METHODS[settings.method].title} was asked for", {}
@@ -54,17 +45,35 @@ def choose_method(compiled: Compiled, args: Arguments, t0: float, t1: float, set
     start = compiled.numbers("start", t0, np.zeros(0), args) if y0 is None else np.asarray(y0, float)
     if not np.all(np.isfinite(start)):
         return "tsit5", "the start is not finite", {}
-    trial = _try(compiled, args, float(t0), float(t1), start, settings)
+    key = _key(compiled, args, float(t0), float(t1), start, settings)
+    kept = read_json(key) if key else None
+    if kept is not None:
+        return kept["method"], kept["reason"], kept["measured"]
+    trial = trial_solve(compiled, args, float(t0), float(t1), start, settings)
     radius, needed = _stability(compiled, args, trial)
-    accuracy = max(len(trial.times) - 1, 1)
+    accuracy = trial.accuracy_steps(settings)
     measured = {"spectral_radius": radius, "accuracy_steps": accuracy, "stability_steps": needed, "reached": trial.times[-1],
                 "seconds": time.perf_counter() - began}  # fmt: skip
     stiff = needed > max(COSTLIER * accuracy, 50)
     words = (f"stability would ask an explicit method for about {needed:.4g} steps, accuracy asks for about {accuracy} "
              f"(fastest decay {radius:.3g} per unit of {compiled.declarations.time}{trial.note})")  # fmt: skip
-    if stiff:
-        return _implicit(compiled, settings), f"stiff: {words}", measured
-    return ("dopri8" if settings.rtol < HIGH_ORDER else "tsit5"), f"not stiff: {words}", measured
+    explicit = "dopri8" if settings.rtol < HIGH_ORDER else "tsit5"
+    method, reason = (_implicit(compiled, settings), f"stiff: {words}") if stiff else (explicit, f"not stiff: {words}")
+    if key and not trial.late:
+        write_json(key, {"method": method, "reason": reason, "measured": measured})
+    return method, reason, measured
+
+
+def _key(compiled: Compiled, args: Arguments, t0: float, t1: float, start: FloatArray, settings: Settings) -> str:
+    """The name of all that a choice depends on, "" where a part has none."""
+    import jax
+
+    tapes = [identity(tape) for name, tape in sorted(compiled.tapes.items()) if name not in ("definitions", "observables")]
+    if not all(tapes):
+        return ""
+    numbers = [np.asarray(x).tobytes().hex() for x in (*jax.tree_util.tree_leaves(args), t0, t1, start)]
+    places = repr((compiled.jacobian_places, compiled.landing_signals, compiled.declarations.time, settings))
+    return digest("method", of_sources("solve", "tape", "methods"), places, *numbers, *tapes)
 
 
 def _implicit(compiled: Compiled, settings: Settings) -> str:
@@ -79,78 +88,7 @@ def _plain(args: Arguments) -> Arguments:
     return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf, np.float64), args)
 
 
-def _try(compiled: Compiled, args: Arguments, t0: float, t1: float, start: FloatArray, settings: Settings) -> _Trial:
-    """A trial solve over the stretches between `at` events, stopped after SECONDS."""
-    trial = _Trial([t0], [start])
-    deadline = time.perf_counter() + SECONDS
-    y = start
-    for a, b, statements in _stretches(compiled, args, t0, t1):
-        y = _stretch(compiled, args, a, b, y, settings, trial, deadline)
-        if trial.note:
-            break
-        for statement in statements:
-            y = _assigned(compiled, args, b, y, statement)
-            trial.times.append(b)
-            trial.states.append(y)
-    return trial
-
-
-def _stretch(compiled: Compiled, args: Arguments, a: float, b: float, y: FloatArray, settings: Settings, trial: _Trial,
-             deadline: float) -> FloatArray:  # fmt: skip
-    from scipy.integrate import BDF, LSODA, RK45
-
-    if b <= a:
-        return y
-    method, jacobian = (LSODA, _dense) if compiled.size <= _DENSE_UP_TO else (BDF, _sparse)
-    if "jacobian" not in compiled.tapes:  # too many entries: whole Jacobians by differences would take the time that there is
-        method, jacobian = RK45, None
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        rtol = max(settings.rtol, 1e-6)
-        options: dict[str, Any] = {} if jacobian is None else {"jac": lambda t, v: jacobian(compiled, t, v, args)}
-        solver = method(lambda t, v: compiled.numbers("rates", t, v, args), a, y, b, rtol=rtol, atol=settings.atol, **options)
-        while solver.status == "running":
-            solver.step()
-            if solver.status == "failed" or not np.all(np.isfinite(solver.y)):
-                trial.note = f"; the trial solve ended at {trial.times[-1]:.4g}"
-                break
-            if solver.t - trial.times[-1] < 1e-13 * abs(solver.t):
-                trial.note = f"; the trial solve ended at {solver.t:.4g}"  # it blows up there
-                break
-            trial.times.append(float(solver.t))
-            trial.states.append(solver.y.copy())
-            if time.perf_counter() > deadline:
-                trial.note = f"; measured up to {solver.t:.4g}"
-                break
-    return trial.states[-1]
-
-
-def _stretches(compiled: Compiled, args: Arguments, t0: float, t1: float) -> list[tuple[float, float, list[int]]]:
-    """(from, to, the statements that fire at its end) between t0 and t1; firings at t0 end an empty stretch."""
-    fired: dict[float, list[int]] = {}
-    if "at_times" in compiled.tapes:
-        times = compiled.interpreters["at_times"]({"p": args.parameters})
-        for i, (first, every, until) in enumerate(zip(times["time"], times["every"], times["until"], strict=True)):
-            count = 1 if not 0 < every < math.inf else int(min((min(until, t1) - first) / every + 1e-9, 10_000)) + 1
-            for k in range(count):
-                at = float(first + k * every) if k else float(first)
-                if t0 <= at <= t1:
-                    fired.setdefault(at, []).append(i)
-    ends = sorted(fired)
-    bounds = [t0, *ends]
-    return [*((a, b, fired[b]) for a, b in zip(bounds[:-1], ends, strict=True)), (bounds[-1], t1, [])]
-
-
-def _assigned(compiled: Compiled, args: Arguments, t: float, y: FloatArray, statement: int) -> FloatArray:
-    assert compiled.events is not None
-    values, out = compiled.numbers("at_values", t, y, args), y.copy()
-    for value, owner, state in zip(values, compiled.events.statement, compiled.events.state, strict=True):
-        if owner == statement:
-            out[state] = value
-    return out
-
-
-def _stability(compiled: Compiled, args: Arguments, trial: _Trial) -> tuple[float, float]:
+def _stability(compiled: Compiled, args: Arguments, trial: Trial) -> tuple[float, float]:
     """(largest rate of decay, number of steps for stability) over the trial solve, from up to _SAMPLES of its steps."""
     times = np.array(trial.times)
     if len(times) < 2:
@@ -165,29 +103,14 @@ def _radius(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> flo
     """Size of the largest eigenvalue that does not grow."""
     if "jacobian" not in compiled.tapes:
         return _power_iteration(_along(compiled, t, y, args), compiled.size)
-    if compiled.size > _DENSE_UP_TO:
-        matrix = _sparse(compiled, t, y, args)
+    if compiled.size > DENSE_UP_TO:
+        matrix = sparse(compiled, t, y, args)
         return _power_iteration(lambda v: matrix @ v, compiled.size)
-    matrix = _dense(compiled, t, y, args)
+    matrix = dense(compiled, t, y, args)
     if not np.all(np.isfinite(matrix)):
         return 0.0
     values = np.linalg.eigvals(matrix)
     return float(np.max(np.abs(values[values.real <= 0]), initial=0.0))
-
-
-def _dense(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> FloatArray:
-    matrix = np.zeros((compiled.size, compiled.size))
-    entries = compiled.system.jacobian or ()
-    matrix[[e.row for e in entries], [e.column for e in entries]] = compiled.numbers("jacobian", t, y, args)
-    return matrix
-
-
-def _sparse(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> Any:
-    from scipy.sparse import csc_matrix
-
-    entries = compiled.system.jacobian or ()
-    place = ([e.row for e in entries], [e.column for e in entries])
-    return csc_matrix((compiled.numbers("jacobian", t, y, args), place), (compiled.size, compiled.size))
 
 
 def _along(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> Callable[[FloatArray], FloatArray]:

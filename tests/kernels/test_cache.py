@@ -7,12 +7,20 @@ import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hybridode import store
 from hybridode.kernels import cache
+from hybridode.kernels.ffi.program import Program, run_solve
 from hybridode.kernels.llvm.module import Module
+from hybridode.methods.explicit_tableaux import TSIT5
+from hybridode.methods.ready import Method, explicit_method
+from hybridode.tape.identity import identity
+from hybridode.tape.tape import TapeBuilder
 
 TEXT = """define double @NAME(double %x) {
   %y = fmul double %x, NUMBER
@@ -33,7 +41,7 @@ def call(m: Module, x: float) -> float:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, nothing loaded."""
     place = tmp_path / "kernels"
-    monkeypatch.setenv(cache.VARIABLE, str(place))
+    monkeypatch.setenv(store.VARIABLE, str(place))
     monkeypatch.setattr(cache, "_LOADED", {})
     return place
 
@@ -64,13 +72,13 @@ def test_compiled_once(folder: Path, compilations: list[str], monkeypatch: pytes
     assert call(m, 2.0) == 6.0 and len(compilations) == 1
     (file,) = folder.glob("*.o")
     assert file.stat().st_mode & 0o777 == 0o600 and folder.stat().st_mode & 0o777 == 0o700
-    assert cache.size() == (1, file.stat().st_size)
-    assert cache.clear() == 1 and cache.size() == (0, 0)
+    assert store.size() == (1, file.stat().st_size)
+    assert store.clear() == 1 and store.size() == (0, 0)
 
 
 def test_other_text_is_other_code(folder: Path, compilations: list[str]) -> None:
     assert call(module("cache_a", 2.0), 1.0) == 2.0 and call(module("cache_b", 5.0), 1.0) == 5.0
-    assert len(compilations) == 2 and cache.size()[0] == 2
+    assert len(compilations) == 2 and store.size()[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -101,19 +109,19 @@ def test_what_others_could_have_written_is_not_run(folder: Path, compilations: l
 def test_without_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compilations: list[str]) -> None:
     """A folder that cannot be made, a full disk, a cache that is switched off: the code is compiled each time."""
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file" / "kernels"))
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "file" / "kernels"))
     forget(monkeypatch)
-    assert call(module("cache_no_folder"), 2.0) == 6.0 and cache.clear() == 0
-    monkeypatch.setenv(cache.VARIABLE, "off")
+    assert call(module("cache_no_folder"), 2.0) == 6.0 and store.clear() == 0
+    monkeypatch.setenv(store.VARIABLE, "off")
     forget(monkeypatch)
-    assert cache.folder() is None and call(module("cache_off"), 2.0) == 6.0 and cache.size() == (0, 0)
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "full"))
+    assert store.folder() is None and call(module("cache_off"), 2.0) == 6.0 and store.size() == (0, 0)
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "full"))
     forget(monkeypatch)
 
     def full(*arguments: object, **options: object) -> object:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache.os, "replace", full)
+    monkeypatch.setattr(store.os, "replace", full)
     assert call(module("cache_full"), 2.0) == 6.0
     assert list((tmp_path / "full").iterdir()) == []
     assert len(compilations) == 3
@@ -124,9 +132,9 @@ def test_the_least_recently_used_goes(folder: Path, monkeypatch: pytest.MonkeyPa
     call(first, 1.0)
     (old,) = folder.glob("*.o")
     os.utime(old, (1, 1))
-    monkeypatch.setattr(cache, "_MOST_BYTES", old.stat().st_size + 10)
+    monkeypatch.setattr(store, "MOST_BYTES", old.stat().st_size + 10)
     call(second, 1.0)
-    assert not old.exists() and cache.size()[0] == 1
+    assert not old.exists() and store.size()[0] == 1
 
 
 PROCESS = """
@@ -141,12 +149,59 @@ print(repr(native.solve_numbers(model, model.arguments(), 0.0, np.linspace(0, 5,
 
 def test_two_processes_at_once(tmp_path: Path) -> None:
     """Both write the same files; a third finds them."""
-    environment = {**os.environ, cache.VARIABLE: str(tmp_path / "kernels")}
+    environment = {**os.environ, store.VARIABLE: str(tmp_path / "kernels")}
     command = [sys.executable, "-c", PROCESS]
     options = {"cwd": Path(__file__).parents[2], "env": environment, "stdout": subprocess.PIPE, "text": True}
     running = [subprocess.Popen(command, **options) for _ in range(2)]
     outputs = [p.communicate(timeout=120)[0] for p in running]
     assert [p.returncode for p in running] == [0, 0] and outputs[0] == outputs[1] and outputs[0]
     files = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "kernels").iterdir()}
-    assert len(files) == 1 and all(name.endswith(".o") for name in files)
+    assert sum(name.endswith(".o") for name in files) == 1 and all(name.endswith((".o", ".json")) for name in files)
     assert subprocess.run(command, **options, check=True).stdout == outputs[0]
+
+
+# ---- the index: a model's kernel without its text --------------------------------------------------------------------
+def program(rate: float = 2.0) -> Program:
+    b = TapeBuilder()
+    y = b.input("y", (1,))
+    tape = b.finish({"rates": b.mul(b.const(rate), y)})
+    return Program(lambda: explicit_method(TSIT5, tape, 1), tape, 1, 0, identity=identity(tape))
+
+
+def unwritten() -> Method:
+    raise AssertionError("the text was written anew")
+
+
+def end(made: Program) -> float:
+    empty = np.zeros(0)
+    options = made.options(1e-9, 1e-9, 1000)
+    return float(run_solve(made, empty, empty, np.ones(1), np.zeros(()), np.ones(1), options)[0][0, 0, 0])
+
+
+def test_a_kernel_is_found_without_its_text(folder: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not program().has("solve", 1)
+    value = end(program())
+    assert value == pytest.approx(np.exp(2.0), rel=1e-7) and len(compilations) == 1
+    forget(monkeypatch)
+    again = replace(program(), make=unwritten, modules={})
+    assert again.has("solve", 1) and end(again) == value and len(compilations) == 1
+    assert end(program(1.0)) == pytest.approx(np.exp(1.0), rel=1e-7) and len(compilations) == 2
+
+
+def test_an_index_without_its_object_is_no_index(folder: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    value = end(program())
+    for file in folder.glob("*.o"):
+        file.unlink()
+    forget(monkeypatch)
+    assert not program().has("solve", 1) and end(program()) == value and len(compilations) == 2
+
+
+def test_other_sources_are_another_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end(program())
+    monkeypatch.setattr("hybridode.kernels.ffi.program.of_sources", lambda *rooms: "edited")
+    assert not program().has("solve", 1)
+
+
+def test_what_has_no_identity_is_not_indexed(folder: Path, compilations: list[str]) -> None:
+    end(replace(program(), identity="", modules={}))
+    assert not list(folder.glob("*.json")) and len(compilations) == 1

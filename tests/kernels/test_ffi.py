@@ -38,7 +38,7 @@ def rotation() -> Program:
     rate = b.element(p, 0)
     rates = b.concat([b.mul(rate, b.element(y, 1)), b.add(b.neg(b.mul(rate, b.element(y, 0))), b.element(p, 1))])
     tape = b.finish({"rates": rates})
-    return Program(explicit_method(TSIT5, tape, 2), tape, 2)
+    return Program(lambda: explicit_method(TSIT5, tape, 2), tape, 2, 2)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import hybridode as ho
+from hybridode import store
+from hybridode.solve import stiffness, trial
 from hybridode.solve.settings import Settings
 from hybridode.solve.stiffness import choose_method
 
@@ -92,3 +94,38 @@ def test_at_statements_are_followed():
     model = ho.parse(f"model s\nstate x = 0\nstate n = 0\n{rates}at 1 {{\n n := 1\n x := 1\n}}\n")
     method, _, found = choose_method(model.compiled(), model.compiled().arguments(), 0.0, 10.0, Settings())
     assert method == "kvaerno5" and found["spectral_radius"] == pytest.approx(1e5)
+
+
+def test_a_choice_is_kept(tmp_path, monkeypatch):
+    """By the model and every number: a second process does not measure again; what was cut short is not kept."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "kept"))
+    compiled = ho.parse(ROBER).compiled()
+    args = compiled.arguments()
+    first = choose_method(compiled, args, 0.0, 1e5, Settings())
+    monkeypatch.setattr(stiffness, "trial_solve", lambda *given: pytest.fail("it was measured again"))
+    assert choose_method(ho.parse(ROBER).compiled(), args, 0.0, 1e5, Settings()) == first
+    monkeypatch.undo()
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "kept"))
+    for end, settings, y0 in (
+        (2e5, Settings(), None),
+        (1e5, Settings(rtol=1e-4), None),
+        (1e5, Settings(), np.array([1.0, 0, 0.1])),
+    ):
+        count = store.size()[0]
+        choose_method(compiled, args, 0.0, end, settings, y0)
+        assert store.size()[0] == count + 1
+    monkeypatch.setattr(trial, "SECONDS", 0.0)
+    count = store.size()[0]
+    assert "measured up to" in choose_method(compiled, args, 0.0, 3e5, Settings())[1] and store.size()[0] == count
+
+
+def test_the_trial_follows_the_solution():
+    """Against an exact solution with a moving field, through `at` statements: a trial is a solve."""
+    text = "model s\nstate x = 0\nx' = -50*(x - sin(t)) + cos(t)\nat 1 {\n x := x + 1\n}\n"
+    compiled = ho.parse(text).compiled()
+    found = trial.trial_solve(compiled, compiled.arguments(), 0.0, 2.0, np.zeros(1), Settings(rtol=1e-4, atol=1e-6))
+    t, x = np.array(found.times), np.array(found.states)[:, 0]
+    after = np.flatnonzero(t == 1.0)[-1]
+    np.testing.assert_allclose(x[:after], np.sin(t[:after]), atol=1e-3)
+    np.testing.assert_allclose(x[after:], np.sin(t[after:]) + np.exp(-50 * (t[after:] - 1)), atol=2e-3)
+    assert found.times[-1] == 2.0 and not found.note and len(t) < 120

@@ -15,6 +15,7 @@ ROOMS = (  # in import order: docs/architecture.md says what lives where
     "errors",
     "types",
     "codes",
+    "store",
     "expr",
     "rolled",
     "declarations",
@@ -40,6 +41,7 @@ FRONT = {"sympy", "jax", "jaxlib", "jaxtyping", "pint", "rich", "numpy", "scipy"
 FORBIDDEN = {  # room -> packages it never imports, not even inside a function
     "errors": FRONT,
     "codes": FRONT,
+    "store": FRONT,
     "expr": FRONT,
     "rolled": FRONT,
     "declarations": FRONT,

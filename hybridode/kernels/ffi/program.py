@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
-from hybridode.kernels.cache import loaded
+from hybridode.kernels.cache import index, indexed, loaded
 from hybridode.kernels.llvm.handler import OPTIONS
 from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
 from hybridode.kernels.llvm.lane_loop import Inputs
@@ -18,6 +19,7 @@ from hybridode.kernels.llvm.machine import Machine, host_lanes
 from hybridode.kernels.llvm.module import Module, module_of
 from hybridode.kernels.llvm.writer import Lanes
 from hybridode.methods.ready import Method
+from hybridode.store import of_sources
 from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape
 from hybridode.types import FloatArray
@@ -53,18 +55,21 @@ def processors() -> int:
 class Program:
     """Static: compared and hashed by identity, so that a compiled JAX program can be kept by it."""
 
-    method: Method
+    make: Callable[[], Method]
     rates: Tape
+    n: int
     parameters: int  # with the signals' values at the start, which stand behind them in the operand p
     weights: tuple[tuple[str, Shape], ...] = ()  # the networks' arrays that the rates read, in the order of the operand w
     signals: int = 0
     landing: tuple[int, ...] = ()  # the signals at whose knots steps end
+    identity: str = ""  # what says, together with the fields above, which code it is; "" where nothing short does
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     modules: dict[tuple[str, int], Module] = field(default_factory=dict, repr=False)
 
-    @property
-    def n(self) -> int:
-        return self.method.n
+    @cached_property
+    def method(self) -> Method:
+        """The method's tapes: made when code has to be written."""
+        return self.make()
 
     @property
     def inputs(self) -> Inputs:
@@ -80,9 +85,20 @@ class Program:
         found = self.modules.get((kind, width))
         if found is None:
             solve = "" if kind == "solve" else self.module("solve", width)[0].run
-            found = module_of(kind, self.method, Lanes(width), self.inputs, api_version(), solve)
+            found = indexed(self._key(kind, width)) if self.identity else None
+            if found is None:
+                found = module_of(kind, self.method, Lanes(width), self.inputs, api_version(), solve)
+                if self.identity:
+                    index(self._key(kind, width), found)
             self.modules[kind, width] = found
         return found, loaded(found)
+
+    def has(self, kind: str, width: int) -> bool:
+        """Whether the code of a kind is there already, in memory or on disk."""
+        return (kind, width) in self.modules or bool(self.identity and indexed(self._key(kind, width)))
+
+    def _key(self, kind: str, width: int) -> str:
+        return repr((self.identity, kind, width, self.n, self.inputs, api_version(), of_sources("tape", "methods", "kernels")))
 
     def arrays(self, w: Any) -> dict[str, Any]:
         """The networks' arrays by name out of the vector w (k,)."""

@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from hybridode import store
 from hybridode.kernels import cache as code_cache
 from hybridode.kernels.ffi import primitives
 from hybridode.kernels.ffi.program import Program
@@ -65,7 +66,7 @@ def install(folder: Path | None = None) -> None:
     primitives.call = partial(fenced, folder)
     fault = os.environ.get("HYBRIDODE_BROKEN")
     if fault:
-        os.environ[code_cache.VARIABLE] = "off"
+        os.environ[store.VARIABLE] = "off"
         compile_ = code_cache.object_code
         code_cache.object_code = lambda text: compile_(FAULTS[fault](text))
 
