@@ -1,11 +1,13 @@
 """`Declarations`: what a file says, checked, and nothing else.
 
-Names are resolved, functions inlined, shapes known, numbers evaluated; every expression is a tuple of scalar
-`Expr` (one entry per element, row-major; a scalar has one). Nothing here says how the model is solved.
+Names are resolved, functions inlined, shapes known, numbers evaluated; every expression is a sequence of scalar
+`Expr` (one entry per element, row-major; a scalar has one): a tuple, or `rolled.Rolled` where it is a large family. Nothing here
+says how the model is solved.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hybridode.errors import Diagnostic, Source, Span
@@ -74,8 +76,8 @@ class State:
     """
 
     name: str
-    start: tuple[Expr, ...]
-    rate: tuple[Expr, ...]
+    start: Sequence[Expr]
+    rate: Sequence[Expr]
     shape: Shape = ()
     unit: str = ""
     doc: str = ""
@@ -89,7 +91,7 @@ class Definition:
     """An intermediate `y = expr`, retrievable by name. `boolean` ones hold conditions."""
 
     name: str
-    elements: tuple[Expr, ...]
+    elements: Sequence[Expr]
     shape: Shape = ()
     boolean: bool = False
     doc: str = ""

@@ -7,12 +7,12 @@ an index, each over members of another family. Nothing here is expanded before s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
-from hybridode.expr import ZERO, Expr, Symbol, node, postorder
+from hybridode.expr import ZERO, Expr, Symbol, node, postorder, symbols
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,113 @@ class Totals:
 
 
 Column = tuple[Expr, ...] | Totals
+ROLLED_FROM = 32  # members from which a family stays one template; fewer are written out
+
+
+class Piece(NamedTuple):
+    """Some entries of a whole and the family of their expressions."""
+
+    places: tuple[int, ...]
+    family: Family
+
+
+class Rolled(Sequence[Expr]):
+    """A vector of scalar expressions, most of them in families. As a sequence it is its expressions, written out when first
+    asked for; passes look at `pieces`."""
+
+    def __init__(self, pieces: Iterable[Piece], length: int) -> None:
+        self.pieces = tuple(pieces)
+        self._length = length
+        self._all: tuple[Expr, ...] | None = None
+        assert sum(len(p.places) for p in self.pieces) == length, "the pieces give each entry once"
+
+    @property
+    def expressions(self) -> tuple[Expr, ...]:
+        """Every entry as a scalar expression."""
+        if self._all is None:
+            found: dict[int, Expr] = {}
+            for places, family in self.pieces:
+                found.update(zip(places, family.expand(), strict=True))
+            self._all = tuple([found[k] for k in range(self._length)])
+        return self._all
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.expressions[index]
+
+    def __iter__(self) -> Iterator[Expr]:
+        return iter(self.expressions)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, (tuple, Rolled)) and self.expressions == tuple(other))
+
+    def __hash__(self) -> int:
+        return hash(self.expressions)
+
+    def __repr__(self) -> str:
+        return f"<Rolled {self._length} in {len(self.pieces)} pieces>"
+
+
+def whole(pieces: Sequence[Piece], length: int) -> Sequence[Expr]:
+    """The vector of these pieces: a tuple of scalars unless a large family is among them."""
+    made = Rolled(pieces, length)
+    return made if any(p.family.count >= ROLLED_FROM for p in pieces) else made.expressions
+
+
+def pieces_of(elements: Sequence[Expr]) -> tuple[Piece, ...]:
+    """The pieces of any vector of expressions: a scalar is a family of one."""
+    if isinstance(elements, Rolled):
+        return elements.pieces
+    return tuple([Piece((k,), Family(e, (), 1)) for k, e in enumerate(elements)])
+
+
+def families_of(family: Family) -> Iterator[Family]:
+    """A family and those of the sums in it, in a fixed order."""
+    waiting = [family]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting += [c.family for c in reversed(found.columns) if isinstance(c, Totals)]
+
+
+def with_templates(family: Family, new: Iterator[Expr]) -> Family:
+    """The family with other templates, in the order of `families_of`."""
+    template = next(new)
+    columns = tuple([Totals(c.lengths, with_templates(c.family, new)) if isinstance(c, Totals) else c for c in family.columns])
+    return Family(template, columns, family.count)
+
+
+def symbols_read(elements: Iterable[Expr]) -> set[Symbol]:
+    """Every symbol that a vector of expressions reads, without writing families out."""
+    if not isinstance(elements, Rolled):
+        return set(symbols(*elements))
+    found: set[Symbol] = set()
+    for e in parts(elements):
+        if e.op == "sym":
+            found.add(e.data)
+    return found
+
+
+def parts(elements: Iterable[Expr]) -> Iterator[Expr]:
+    """Every node below the expressions once, but those that members of a family only differ in the leaves of: the nodes of its
+    template and its leaves."""
+    if not isinstance(elements, Rolled):
+        yield from postorder(elements)
+        return
+    families = [f for p in elements.pieces for f in families_of(p.family)]
+    leaves: set[Expr] = set()
+    for e in postorder([f.template for f in families]):
+        if e.op != "sym" or e.data.kind != "slot":
+            yield e
+            leaves.add(e)
+    for f in families:
+        for c in f.columns:
+            if not isinstance(c, Totals):
+                for e in set(c).difference(leaves):
+                    leaves.add(e)
+                    yield e
 
 
 def _sum(terms: Sequence[Expr]) -> Expr:

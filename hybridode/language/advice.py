@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hybridode.declarations import AtEvent, Declarations, Definition, State
-from hybridode.expr import Expr, postorder
+from hybridode.expr import Expr
 from hybridode.language.findings import Findings
 from hybridode.language.frames import Elaboration
 from hybridode.language.scope import KINDS, Scope
+from hybridode.rolled import parts
 
 Key = tuple[str, str]  # ("state", name), ("definition", name), ("parameter", name), ("net", name), …
 
@@ -24,7 +25,7 @@ def unused(scope: Scope, findings: Findings) -> None:
 def reads(elements: Iterable[Expr]) -> set[Key]:
     """What expressions read directly. The derivative of a state reads the state's dynamics, as the state itself does."""
     found: set[Key] = set()
-    for e in postorder(elements):
+    for e in parts(elements):
         if e.op == "sym":
             kind = "state" if e.data.kind == "derivative" else e.data.kind
             found.add((kind, e.data.name))
@@ -36,7 +37,7 @@ def reads(elements: Iterable[Expr]) -> set[Key]:
 def _graph(states: Iterable[State], definitions: Iterable[Definition], events: Iterable[AtEvent]) -> dict[Key, set[Key]]:
     edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in definitions}
     for state in states:
-        edges[("state", state.name)] = reads((*state.rate, *state.start))
+        edges[("state", state.name)] = reads(state.rate) | reads(state.start)
     for event in events:
         times = reads(e for e in (event.time, event.every, event.until) if e is not None)
         for assignment in event.assignments:

@@ -75,7 +75,7 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         states += made
         starts += learnt_here
     time_unit = found.time.unit if found.time is not None else None
-    meanings = restarts.entries(intermediates)
+    meanings = restarts.entries(intermediates) if found.of(s.AtStatement) else {}
     events = [at_event(el, st, time_unit, meanings) for st in found.of(s.AtStatement)]
     units = {item.name: item.unit for group in (states, params, inputs) for item in group}
     observed = observations(el, found.of(s.ObserveStatement), units)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from hybridode.errors import Span
-from hybridode.expr import symbols
+from hybridode.expr import Expr, Symbol, symbols
 from hybridode.language.findings import Findings
 from hybridode.language.graph import circle, components, is_circle
 from hybridode.language.later import refuse
 from hybridode.language.restarts import Model
+from hybridode.rolled import Rolled, symbols_read
 
 
 def derivative_circles(model: Model, findings: Findings) -> bool:
@@ -24,7 +26,7 @@ def derivative_circles(model: Model, findings: Findings) -> bool:
     through_derivative = False
     for name, (elements, _) in nodes.items():
         edges[name] = []
-        for s in symbols(*elements):
+        for s in symbols_in_order(elements):
             if s.kind == "definition":
                 edges[name].append(s.name)
             elif s.kind == "derivative":
@@ -38,6 +40,13 @@ def derivative_circles(model: Model, findings: Findings) -> bool:
             found = True
             _report(circle(component, edges), {name: span for name, (_, span) in nodes.items()}, findings)
     return found
+
+
+def symbols_in_order(elements: Sequence[Expr]) -> Iterable[Symbol]:
+    """The symbols that expressions read; those of a family come in no order that means anything, so sorted."""
+    if not isinstance(elements, Rolled):
+        return symbols(*elements)
+    return sorted(s for s in symbols_read(elements) if s.kind in ("definition", "derivative"))
 
 
 def _report(way: list[str], places: dict[str, Span | None], findings: Findings) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hybridode.declarations import Definition, Shape, size
-from hybridode.expr import ZERO, Expr, Symbol, symbols
+from hybridode.expr import Expr, Symbol, symbols
 from hybridode.language import syntax as s
-from hybridode.language.entries import Part, Piece, Words, fill, missing_entries, pieces
+from hybridode.language.entries import Part, Piece, Words, entries_text, fill, pieces
 from hybridode.language.families import indexed
 from hybridode.language.findings import Place
 from hybridode.language.frames import CONSTANTS, Elaboration, Frame, Usage
@@ -89,16 +89,16 @@ def define_entries(el: Elaboration, name: str, parts: Sequence[Part]) -> list[De
     filled = fill(el, given, name, shape, Words("an equation", "E0202"))
     if filled is None:
         return []
-    missing = [e for e in filled if e is None]
+    missing = filled.missing
     if missing:
-        message = f"{missing_entries(filled, name, shape)} of `{name}` {'has' if len(missing) == 1 else 'have'} no equation"
+        message = f"{entries_text(missing, name, shape)} of `{name}` {'has' if len(missing) == 1 else 'have'} no equation"
         el.findings.error("E0321", message, parts[0].equation.left, f"`{name}` is {shape_text(shape)}: every entry is given once")
         return []
     if True in boolean:
         el.scope.booleans.add(name)
     doc = next((p.equation.doc for p in parts if p.equation.doc), "")
     span = el.findings.span(parts[0].equation.left)
-    return [Definition(name, tuple(e or ZERO for e in filled), shape, True in boolean, doc, span)]
+    return [Definition(name, filled.whole(size(shape)), shape, True in boolean, doc, span)]
 
 
 def circle_of_entries(el: Elaboration, found: Sequence[Definition], places: dict[str, s.Expression]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hybridode.declarations import Parameter, Shape, State, entry_names, size
 from hybridode.errors import Span
 from hybridode.expr import ZERO, Expr
 from hybridode.language import syntax as s
-from hybridode.language.entries import Part, Piece, Words, fill, missing_entries, pieces
+from hybridode.language.entries import Filled, Part, Piece, Words, entries_text, fill, pieces
 from hybridode.language.frames import AT_START, Elaboration, Frame, Usage
 from hybridode.language.names import listing
 from hybridode.language.quantities import fit, parameter, unit_text
@@ -73,7 +73,7 @@ def _refuse_higher_starts(el: Elaboration, name: str, order: int, equations: Equ
 # ---- right sides ----------------------------------------------------------------------------------------------------
 def _rates(
     el: Elaboration, st: s.ValueStatement, shape: Shape, order: int, equations: Equations
-) -> tuple[tuple[Expr, ...], tuple[Span, ...]]:
+) -> tuple[Sequence[Expr], tuple[Span, ...]]:
     """The highest derivative's right side, one expression per entry (zeros after an error)."""
     name = st.name.text
     parts = equations.rates.get(name, [])
@@ -97,18 +97,17 @@ def _rates(
     filled = _filled(el, parts, name, shape, usage, Words("its dynamics", "E0302", order, "delete one, or add the right sides"))
     if filled is None:
         return nothing, ()
-    missing = [label for label, e in zip(entry_names(name, shape), filled, strict=True) if e is None]
-    if missing and not (name in equations.handled or name in el.scope.excused):
-        shown = missing_entries(filled, name, shape)
-        message = f"{shown} of `{name}` {'has' if len(missing) == 1 else 'have'} no dynamics"
+    if filled.missing and not (name in equations.handled or name in el.scope.excused):
+        shown = entries_text(filled.missing, name, shape)
+        message = f"{shown} of `{name}` {'has' if len(filled.missing) == 1 else 'have'} no dynamics"
         lines = [(p.equation.left, "these are given") for p in parts if p.equation.iterators]
-        hint = f"write `{missing[0]}' = …`, or `{name}' = …` for all entries at once"
+        hint = f"write `{entry_names(name, shape)[filled.missing[0]]}' = …`, or `{name}' = …` for all entries at once"
         el.findings.error("E0321", message, st.name, hint, lines)
     spans = tuple(el.findings.span(p.equation) for p in parts)
-    return tuple(e or ZERO for e in filled), spans
+    return filled.whole(size(shape)), spans
 
 
-def _filled(el: Elaboration, parts: list[Part], name: str, shape: Shape, usage: Usage, words: Words) -> list[Expr | None] | None:
+def _filled(el: Elaboration, parts: list[Part], name: str, shape: Shape, usage: Usage, words: Words) -> Filled | None:
     """The entries that equations give; None if any of them is wrong."""
     given: list[tuple[Part, list[Piece]]] = []
     sound = True
@@ -129,7 +128,7 @@ def _is_number(el: Elaboration, piece: Piece, part: Part, usage: Usage) -> bool:
 # ---- starts ---------------------------------------------------------------------------------------------------------
 def _start(
     el: Elaboration, st: s.ValueStatement, label: str, shape: Shape, equations: Equations, learnt: dict[str, LearntStart]
-) -> tuple[tuple[Expr, ...], list[Parameter]]:
+) -> tuple[Sequence[Expr], list[Parameter]]:
     """The start of a state or velocity: learnt, given by equations, by its value, or 0."""
     parts = equations.starts.get(label, [])
     velocity = label != st.name.text
@@ -166,7 +165,7 @@ def _by_equations(
     equations: Equations,
     given: bool,
     prior: bool,
-) -> tuple[Expr, ...]:
+) -> Sequence[Expr]:
     if given:
         hint = "keep one of the two"
         message = f"the start of `{label}` is given twice"
@@ -180,12 +179,12 @@ def _by_equations(
     filled = _filled(el, parts, label, shape, usage, Words("a start", "E0307"))
     if filled is None:
         return (ZERO,) * size(shape)
-    missing = [name for name, e in zip(entry_names(label, shape), filled, strict=True) if e is None]
+    missing = filled.missing
     if missing and label not in equations.started:
-        hint = f"write `{missing[0]}(0) = …`"
-        shown = missing_entries(filled, label, shape)
+        hint = f"write `{entry_names(label, shape)[missing[0]]}(0) = …`"
+        shown = entries_text(missing, label, shape)
         el.findings.warn("W0301", f"{shown} {'has' if len(missing) == 1 else 'have'} no start and begin at 0", st.name, hint)
-    return tuple(e or ZERO for e in filled)
+    return filled.whole(size(shape))
 
 
 def _by_value(el: Elaboration, st: s.ValueStatement, shape: Shape, given: s.Expression) -> tuple[Expr, ...]:

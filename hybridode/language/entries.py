@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from hybridode import rolled
 from hybridode.declarations import Shape, entry_names, size
-from hybridode.expr import Expr
+from hybridode.expr import ZERO, Expr
 from hybridode.language import syntax as s
 from hybridode.language.families import check_names, indexed, over_members
 from hybridode.language.frames import Elaboration, Frame, Usage
@@ -115,31 +116,39 @@ def _fit_right(el: Elaboration, value: Value, shape: Shape, written: str, equati
 
 
 # ---- all equations of one name --------------------------------------------------------------------------------------
-def fill(
-    el: Elaboration, given: Sequence[tuple[Part, list[Piece]]], label: str, shape: Shape, words: Words
-) -> list[Expr | None] | None:
+class Filled(NamedTuple):
+    """The entries that the equations give, and (flat) those that none gives."""
+
+    pieces: tuple[rolled.Piece, ...]
+    missing: tuple[int, ...]
+
+    def whole(self, length: int) -> Sequence[Expr]:
+        """All entries; what is missing is 0."""
+        zeros = [rolled.Piece(self.missing, Family(ZERO, (), len(self.missing)))] if self.missing else []
+        return rolled.whole([*self.pieces, *zeros], length)
+
+
+def fill(el: Elaboration, given: Sequence[tuple[Part, list[Piece]]], label: str, shape: Shape, words: Words) -> Filled | None:
     """The entries that the equations give; None (and a report) if one is given twice."""
-    filled: list[Expr | None] = [None] * size(shape)
-    by: list[tuple[Part, Members, int] | None] = [None] * size(shape)
+    by: dict[int, tuple[Part, Members, int]] = {}
     sound = True
     for part, found in given:
         for piece in found:
-            clash = next((k for k, flat in enumerate(piece.places) if by[flat] is not None), None)
-            if clash is None and len(set(piece.places)) < len(piece.places):
-                seen: set[int] = set()
-                clash = next(k for k, flat in enumerate(piece.places) if flat in seen or seen.add(flat))
-                by[piece.places[clash]] = (part, piece.members, piece.places.index(piece.places[clash]))
+            own = {flat: (part, piece.members, k) for k, flat in reversed(list(enumerate(piece.places)))}
+            clash = None
+            if len(own) < len(piece.places) or not by.keys().isdisjoint(own):
+                clash = next(k for k, flat in enumerate(piece.places) if flat in by or own[flat][2] != k)
             if clash is not None:
                 flat = piece.places[clash]
-                earlier = by[flat]
-                assert earlier is not None
+                earlier = by.get(flat, own[flat])
                 _twice(el, (part, piece.members, clash), earlier, entry_names(label, shape)[flat], words)
                 sound = False
                 break
-            for k, flat, e in zip(range(len(piece.places)), piece.places, piece.family.expand(), strict=True):
-                filled[flat] = e
-                by[flat] = (part, piece.members, k)
-    return filled if sound else None
+            by |= own
+    if not sound:
+        return None
+    made = tuple(rolled.Piece(piece.places, piece.family) for _, found in given for piece in found)
+    return Filled(made, tuple(k for k in range(size(shape)) if k not in by))
 
 
 def _twice(
@@ -154,9 +163,8 @@ def _twice(
     el.findings.error(words.twice, message, later[0].equation.left, hint, related)
 
 
-def missing_entries(filled: Sequence[Expr | None], label: str, shape: Shape) -> str:
-    """The entries without a value, those next to each other as ranges: `x[1]`, `x[4..7]` and `x[9]`."""
-    gaps = [k for k, e in enumerate(filled) if e is None]
+def entries_text(gaps: Sequence[int], label: str, shape: Shape) -> str:
+    """Entries in words, those next to each other as ranges: `x[1]`, `x[4..7]` and `x[9]`."""
     if len(shape) != 1:
         return listing(entry_names(label, shape)[k] for k in gaps)
     starts = [a for b, a in pairwise([-2, *gaps]) if a != b + 1]

@@ -12,6 +12,9 @@ from hybridode.expr import Expr, Symbol, postorder, substitute, sym, symbols
 from hybridode.language.findings import Findings
 from hybridode.language.graph import circle, components, is_circle
 from hybridode.language.later import refuse
+from hybridode.rolled import symbols_read
+
+_OTHERS = frozenset({"state", "definition", "start", "derivative", "input_rate"})  # what makes a start depend on others
 
 
 class Model(NamedTuple):
@@ -46,6 +49,8 @@ def _kinds_of_start(s: Symbol) -> tuple[Symbol, ...]:
 
 def start_circles(model: Model, findings: Findings) -> bool:
     """Reports starts that need each other, directly or through definitions; True if there are any."""
+    if not any(s.kind in _OTHERS for st in model.states for s in symbols_read(st.start)):
+        return False
     places = {item.name: item.span for item in (*model.states, *model.definitions) if item.span is not None}
     known = _entries(model)
     edges: dict[str, list[str]] = {}
