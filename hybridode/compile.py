@@ -20,9 +20,10 @@ import numpy as np
 
 from hybridode.declarations import Declarations
 from hybridode.equations.pipeline import equations_of
-from hybridode.equations.system import EquationSystem
-from hybridode.expr import Expr, Symbol, const, symbols
+from hybridode.equations.system import EquationSystem, entry_expressions
+from hybridode.expr import Expr, Symbol, const
 from hybridode.kernels.jax import emit
+from hybridode.rolled import symbols_read
 from hybridode.solve.defaults import default_arguments, parameter_slices
 from hybridode.solve.field import rates_with_jacobian, vector_function
 from hybridode.solve.problem import Arguments, Compiled, EventTable
@@ -71,7 +72,7 @@ def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump
 # The tapes of a model: name -> its one output of the same name. `at` statements have two more, see `_event_outputs`.
 OUTPUTS: Mapping[str, Callable[[EquationSystem], Sequence[Expr]]] = {
     "rates": lambda system: system.rates,
-    "jacobian": lambda system: [e.expr for e in system.jacobian or ()],
+    "jacobian": lambda system: entry_expressions(system.jacobian or ()),
     "start": lambda system: system.starts,
     "definitions": lambda system: [d.expr for d in system.definitions],
     "observables": lambda system: [e for o in system.observations for e in o.exprs],
@@ -96,7 +97,7 @@ def observable_index(system: EquationSystem) -> dict[tuple[str, str], int]:
 
 def _reads_input_rate(system: EquationSystem) -> tuple[bool, ...]:
     """Per input whether anything that is integrated reads its time derivative."""
-    read = set(symbols(*system.rates, *(d.expr for d in system.definitions)))
+    read = symbols_read(system.rates) | symbols_read([d.expr for d in system.definitions])
     return tuple(Symbol("input_rate", s.name, s.index) in read for s in system.inputs)
 
 

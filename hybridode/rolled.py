@@ -39,6 +39,14 @@ class Family:
             found.append(values[root])
         return found
 
+    def head(self, n: int) -> Family:
+        """The first n members."""
+        return Family(self.template, tuple([c.head(n) if isinstance(c, Totals) else c[:n] for c in self.columns]), n)
+
+    def first_leaves(self) -> tuple[Expr, ...]:
+        """What the first member has in its slots."""
+        return tuple([c.expand()[0] if isinstance(c, Totals) else c[0] for c in self.head(1).columns])
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -51,6 +59,10 @@ class Totals:
         terms = self.family.expand()
         ends = list(accumulate(self.lengths))
         return tuple(_sum(terms[end - length : end]) for length, end in zip(self.lengths, ends, strict=True))
+
+    def head(self, n: int) -> Totals:
+        """The first n sums."""
+        return Totals(self.lengths[:n], self.family.head(sum(self.lengths[:n])))
 
 
 Column = tuple[Expr, ...] | Totals

@@ -6,13 +6,15 @@ right side stands for the state's rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from hybridode.declarations import Declarations, Shape, State, size
 from hybridode.equations.order import dependencies_first
+from hybridode.equations.rolling import rolled, substituted
 from hybridode.equations.system import EquationSystem, ScalarAssignment, ScalarAtEvent, ScalarDefinition, ScalarObservation
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, const, node, substitute, symbols
+from hybridode.rolled import Family, Piece, Rolled, pieces_of, symbols_read
 
 
 def entries(kind: str, name: str, shape: Shape) -> list[Symbol]:
@@ -39,13 +41,13 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
     known = _constants(d, promoted)
     known = _derivatives(d, known)
 
-    rates = substitute([e for state in d.states for e in state.rate], known)
+    rates = _laid_out([state.rate for state in d.states], known)
     defined = [s for item in d.definitions for s in entries("definition", item.name, item.shape)]
     bodies = dict(zip(defined, substitute([e for item in d.definitions for e in item.elements], known), strict=True))
     spans = {s: item.span for item in d.definitions for s in entries("definition", item.name, item.shape)}
     order = dependencies_first(defined, lambda s: _of_kind(bodies[s], "definition"))
 
-    starts = substitute([e for state in d.states for e in state.start], known)
+    starts = _laid_out([state.start for state in d.states], known)
     return EquationSystem(
         declarations=d,
         states=tuple(states),
@@ -53,11 +55,30 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
         inputs=tuple(s for item in d.inputs for s in entries("input", item.name, item.shape)),
         definitions=tuple(ScalarDefinition(s, bodies[s], spans[s]) for s in order),
         rates=rates,
-        starts=_at_start(states, dict(zip(states, starts, strict=True)), bodies),
+        starts=_at_start(states, starts, bodies),
         observations=_observations(d, known),
         at_events=_at_events(d, known, {s: i for i, s in enumerate(states)}, order, bodies),
         rate_spans=tuple(span for state in d.states for span in _spans(state)),
     )
+
+
+def _laid_out(vectors: Sequence[Sequence[Expr]], known: Mapping[Symbol, Expr]) -> Sequence[Expr]:
+    """Vectors one after the other, with symbols replaced and what has one shape rolled."""
+    found: list[Piece] = []
+    alone: list[tuple[int, Expr]] = []
+    start = 0
+    for elements in vectors:
+        for places, family in pieces_of(elements):
+            moved = tuple([k + start for k in places])
+            if family.count == 1 and not family.columns:
+                alone.append((moved[0], family.template))
+            else:
+                found.append(Piece(moved, family))
+        start += len(elements)
+    made = substituted(found, known)
+    for (place, _), e in zip(alone, substitute([e for _, e in alone], known), strict=True):
+        made.append(Piece((place,), Family(e, (), 1)))
+    return rolled(made, start)
 
 
 def _of_kind(e: Expr, *kinds: str) -> list[Symbol]:
@@ -81,29 +102,36 @@ def _constants(d: Declarations, promoted: frozenset[str]) -> dict[Symbol, Expr]:
 
 def _derivatives(d: Declarations, known: dict[Symbol, Expr]) -> dict[Symbol, Expr]:
     """What is known, and `x'` -> the rate of x, itself free of such symbols."""
+    read = [x for vector in _all_expressions(d) for x in _derivatives_in(vector)]
+    if not read:
+        return known
     written = {
         symbol: rate
         for state in d.states
         for symbol, rate in zip(entries("derivative", state.name, state.shape), state.rate, strict=True)
     }
-    read = list(dict.fromkeys(x for e in _all_expressions(d) for x in _of_kind(e, "derivative")))
     solved = dict(known)
     for symbol in dependencies_first(read, lambda s: _of_kind(written[s], "derivative")):
         (solved[symbol],) = substitute((written[symbol],), solved)
     return solved
 
 
-def _all_expressions(d: Declarations) -> Iterable[Expr]:
+def _derivatives_in(elements: Sequence[Expr]) -> list[Symbol]:
+    if not isinstance(elements, Rolled):
+        return [s for s in symbols(*elements) if s.kind == "derivative"]
+    return sorted(s for s in symbols_read(elements) if s.kind == "derivative")
+
+
+def _all_expressions(d: Declarations) -> Iterable[Sequence[Expr]]:
     for state in d.states:
-        yield from state.rate
-        yield from state.start
+        yield from (state.rate, state.start)
     for definition in d.definitions:
-        yield from definition.elements
+        yield definition.elements
     for o in d.observations:
-        yield from (e for _, e in o.arguments)
-        yield from (e for e in (o.censored_below, o.censored_above) if e is not None)
+        yield [e for _, e in o.arguments]
+        yield [e for e in (o.censored_below, o.censored_above) if e is not None]
     for event in d.at_events:
-        yield from (a.value for a in event.assignments)
+        yield [a.value for a in event.assignments]
 
 
 def _spans(state: State) -> list[Span | None]:
@@ -114,11 +142,14 @@ def _spans(state: State) -> list[Span | None]:
     return [state.rate_spans[0] if state.rate_spans else state.span] * n
 
 
-def _at_start(states: list[Symbol], written: Mapping[Symbol, Expr], bodies: Mapping[Symbol, Expr]) -> tuple[Expr, ...]:
+def _at_start(states: list[Symbol], starts: Sequence[Expr], bodies: Mapping[Symbol, Expr]) -> Sequence[Expr]:
     """The starts as expressions of parameters, start values of inputs, time (the start), input rates and nets.
 
     A start may read definitions and other states: they are taken at the start.
     """
+    if isinstance(starts, Rolled) and not any(s.kind in ("state", "definition", "input") for s in symbols_read(starts)):
+        return starts
+    written = dict(zip(states, starts, strict=True))
     values: dict[Symbol, Expr] = {}
     for symbol in dependencies_first(
         states, lambda s: _of_kind((written if s.kind == "state" else bodies)[s], "state", "definition")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hybridode.equations.order import components
 from hybridode.equations.system import EquationSystem
 from hybridode.expr import Expr, Symbol, symbols
+from hybridode.rolled import Family, Rolled, Totals, families_of
 
 
 def incidence(system: EquationSystem) -> EquationSystem:
@@ -14,7 +16,11 @@ def incidence(system: EquationSystem) -> EquationSystem:
     n = len(system.states)
     number = {s: i for i, s in enumerate(system.states)}
     number |= {d.symbol: n + i for i, d in enumerate(system.definitions)}
-    edges = [_reads(e, number) for e in (*system.rates, *(d.expr for d in system.definitions))]
+    edges = _edges(system.rates, number) + [_reads(d.expr, number) for d in system.definitions]
+    blocks = [tuple(k for k in block if k < n) for block in components(edges)]
+    found = tuple(b for b in blocks if b)
+    if not system.definitions:
+        return replace(system, incidence=tuple(map(tuple, edges)), blocks=found)
 
     # Sets of states as the bits of whole numbers: unions of 10,000 states take a microsecond.
     reached = [1 << i for i in range(n)]
@@ -26,13 +32,44 @@ def incidence(system: EquationSystem) -> EquationSystem:
         if bits not in rows:
             rows[bits] = _members(bits)
         reached.append(bits)
-    blocks = [tuple(k for k in block if k < n) for block in components(edges)]
-    return replace(
-        system, incidence=tuple(rows[bits] for bits in reached[-n:]) if n else (), blocks=tuple(b for b in blocks if b)
-    )
+    return replace(system, incidence=tuple(rows[bits] for bits in reached[-n:]) if n else (), blocks=found)
 
 
-def _reads(e: Expr, number: dict[Symbol, int]) -> list[int]:
+def _edges(elements: Sequence[Expr], number: Mapping[Symbol, int]) -> list[list[int]]:
+    """What each expression of a vector reads, as sorted numbers."""
+    if not isinstance(elements, Rolled):
+        return [_reads(e, number) for e in elements]
+    edges: list[list[int]] = [[] for _ in range(len(elements))]
+    for places, family in elements.pieces:
+        for k, read in zip(places, _family_reads(family, number), strict=True):
+            edges[k] = sorted(set(read))
+    return edges
+
+
+def _family_reads(family: Family, number: Mapping[Symbol, int]) -> list[list[int]]:
+    """What each member reads; a number may stand twice."""
+    order = list(families_of(family))
+    done: dict[int, list[list[int]]] = {}
+    for f in reversed(order):
+        common = _reads(f.template, number)
+        read: list[list[int]] = [list(common) for _ in range(f.count)]
+        for column in f.columns:
+            if isinstance(column, Totals):
+                start = 0
+                terms = done[id(column.family)]
+                for k, length in enumerate(column.lengths):
+                    read[k] += {i for term in terms[start : start + length] for i in term}
+                    start += length
+                continue
+            for k, e in enumerate(column):
+                found = number.get(e.data) if e.op == "sym" else None
+                if found is not None:
+                    read[k].append(found)
+        done[id(f)] = read
+    return done[id(family)]
+
+
+def _reads(e: Expr, number: Mapping[Symbol, int]) -> list[int]:
     return sorted(number[s] for s in symbols(e) if s in number)
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from hybridode.equations.derivative_rules import Wanted, total
+from hybridode.equations.family_jacobian import Contribution, contributions, entries
 from hybridode.equations.folding import folded
-from hybridode.equations.system import EquationSystem, JacobianEntry
+from hybridode.equations.system import EquationSystem, JacobianEntry, RolledJacobian
 from hybridode.expr import ONE, Expr, Symbol, mul, neg, node, postorder, rebuild
+from hybridode.rolled import Family, Piece, Rolled, symbols_read
 
 Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
 Gradient = Callable[[Expr, Wanted], Mapping[Expr, Expr]]
@@ -26,16 +30,36 @@ def jacobian(system: EquationSystem, gradient_of: Gradient) -> EquationSystem:
     """
     if sum(map(len, system.incidence)) > MOST_ENTRIES:
         return system
-    chain = _Chain({s: i for i, s in enumerate(system.states)}, gradient_of)
+    states = {s: i for i, s in enumerate(system.states)}
+    chain = _Chain(states, gradient_of)
     for definition in system.definitions:
         chain.known[definition.symbol] = chain.row(definition.expr)
-    entries = [
+    if isinstance(system.rates, Rolled):
+        return replace(system, jacobian=_of_families(system.rates, states, chain))
+    found = [
         JacobianEntry(i, column, value)
         for i, rate in enumerate(system.rates)
         for column, value in sorted(chain.row(rate).items())
     ]
-    values = rebuild([e.expr for e in entries], folded)
-    return replace(system, jacobian=tuple(replace(e, expr=v) for e, v in zip(entries, values, strict=True) if v.value != 0.0))
+    values = rebuild([e.expr for e in found], folded)
+    return replace(system, jacobian=tuple(replace(e, expr=v) for e, v in zip(found, values, strict=True) if v.value != 0.0))
+
+
+def _of_families(rates: Rolled, states: Mapping[Symbol, int], chain: _Chain) -> RolledJacobian:
+    """Entries of rolled rates: by template where it can be, row by row where a family reads intermediates that move."""
+    moving = {s for s, row in chain.known.items() if row}
+    found: list[Contribution] = []
+    for piece in rates.pieces:
+        read = symbols_read(Rolled([Piece(tuple(range(piece.family.count)), piece.family)], piece.family.count))
+        if piece.family.count > 1 and moving.isdisjoint(read):
+            found += contributions(piece, states, chain.of_template)
+            continue
+        for row, e in zip(piece.places, piece.family.expand(), strict=True):
+            for column, value in chain.row(e).items():
+                (slope,) = rebuild((value,), folded)
+                if slope.value != 0.0:
+                    found.append(Contribution(np.array([row]), np.array([column]), Family(slope, (), 1)))
+    return RolledJacobian(*entries(found, len(states)))
 
 
 class _Chain:
@@ -46,6 +70,12 @@ class _Chain:
         self.gradient_of = gradient_of
         self.known: dict[Symbol, Row] = {}
         self._leaves: dict[Expr, Row] = {}
+
+    def of_template(self, e: Expr, keys: Mapping[Symbol, int]) -> Row:
+        """d e / d the symbols that have keys, slots among them."""
+        inner = _Chain(keys, self.gradient_of)
+        inner.known = {s: {} for s in self.known}
+        return inner.row(e)
 
     def row(self, e: Expr) -> Row:
         """d e / d states. Networks may stand in arguments of networks to any depth, so these are met innermost first."""

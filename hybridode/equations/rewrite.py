@@ -5,7 +5,7 @@ The record is in the user's names: the place, what was written, what it became, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,9 +13,10 @@ from hybridode.equations.alpha import instantiate, shape_by_names
 from hybridode.equations.names import user_names
 from hybridode.equations.patterns import PATTERNS
 from hybridode.equations.system import EquationSystem, Rewrite
-from hybridode.equations.whole_system import expressions, over_expressions
+from hybridode.equations.whole_system import expressions, over_expressions, templates
 from hybridode.errors import Span
 from hybridode.expr import Expr, node, postorder, show
+from hybridode.rolled import Rolled, families_of
 
 _LONGEST = 200  # characters of an expression that a record shows
 
@@ -37,15 +38,13 @@ class Rewritten(NamedTuple):
 def rewrite(system: EquationSystem) -> EquationSystem:
     """Every expression in its safe form; `rewrites` records each change once."""
     known: dict[Expr, Rewritten] = {}
-
-    def all_of(exprs: Sequence[Expr]) -> list[Rewritten]:
-        return [_by_shape(e, known) for e in exprs]
-
-    made = all_of(expressions(system))
+    made = [_by_shape(e, known) for e in expressions(system)]
     changed = over_expressions(system, lambda _: [new.expr for new in made])
     # Starts have their definitions put in; what is told of them is what happens to what the user wrote.
-    first = len(system.definitions) + len(system.rates)
-    made[first : first + len(system.starts)] = all_of([e for state in system.declarations.states for e in state.start])
+    first = len(system.definitions) + len(templates(system.rates))
+    made[first : first + len(templates(system.starts))] = [
+        _by_shape(e, known) for state in system.declarations.states for e in templates(state.start)
+    ]
     return replace(changed, rewrites=_records(system, [new.changes for new in made]))
 
 
@@ -81,19 +80,39 @@ def _in_place(c: Change, leaves: tuple[Expr, ...]) -> Change:
     return Change(before, after, about, c.reason)
 
 
-def _places(system: EquationSystem) -> list[tuple[str, Span | None]]:
-    """Name and span of every expression, in the order of `whole_system.expressions`."""
+class Told(NamedTuple):
+    """Where an expression stands: its name, its line, and what its slots stand for if it is the template of a family."""
+
+    name: str
+    span: Span | None
+    leaves: tuple[Expr, ...] = ()
+
+
+def _places(system: EquationSystem) -> list[Told]:
+    """Where every expression stands, in the order of `whole_system.expressions`; a family is told of by its first member."""
     d, name = system.declarations, user_names(system.declarations)
     spans = system.rate_spans or (None,) * len(system.rates)
-    places = [(name(x.symbol), x.span) for x in system.definitions]
-    places += [(f"{name(s)}'", span) for s, span in zip(system.states, spans, strict=True)]
-    places += [(f"{name(s)}(0)", None) for s in system.states]
+    places = [Told(name(x.symbol), x.span) for x in system.definitions]
+    places += [Told(f"{name(system.states[k])}'", spans[k], leaves) for k, leaves in _members_told(system.rates)]
+    start = 0
+    for state in d.states:
+        places += [Told(f"{name(system.states[start + k])}(0)", None, leaves) for k, leaves in _members_told(state.start)]
+        start += len(state.start)
     for declared, o in zip(d.observations, system.observations, strict=True):
-        places += [(f"observe {o.column}", declared.span)] * len(o.exprs)
+        places += [Told(f"observe {o.column}", declared.span)] * len(o.exprs)
     for event in system.at_events:
         count = sum(e is not None for e in (event.time, event.every, event.until)) + len(event.assignments)
-        places += [(f"at {show(event.time, name)}", event.span)] * count
+        places += [Told(f"at {show(event.time, name)}", event.span)] * count
     return places
+
+
+def _members_told(elements: Sequence[Expr]) -> Iterator[tuple[int, tuple[Expr, ...]]]:
+    """For every template the entry that is told of, and its leaves."""
+    if not isinstance(elements, Rolled):
+        yield from ((k, ()) for k in range(len(elements)))
+        return
+    for places, family in elements.pieces:
+        yield from ((places[0], f.first_leaves()) for f in families_of(family))
 
 
 def _records(system: EquationSystem, made: list[tuple[Change, ...]]) -> tuple[Rewrite, ...]:
@@ -101,13 +120,14 @@ def _records(system: EquationSystem, made: list[tuple[Change, ...]]) -> tuple[Re
     name = user_names(system.declarations)
     seen: set[tuple[Expr, Expr]] = set()
     records = []
-    for (place, span), changes in zip(_places(system), made, strict=True):
-        for change in changes:
+    for told, changes in zip(_places(system), made, strict=True):
+        for template in changes:
+            change = _in_place(template, told.leaves) if told.leaves else template
             if change[:2] in seen:
                 continue
             seen.add(change[:2])
             before, after, about = (_short(show(e, name)) for e in change[:3])
-            records.append(Rewrite(place, before, after, change.reason.format(u=about), span))
+            records.append(Rewrite(told.name, before, after, change.reason.format(u=about), told.span))
     return tuple(records)
 
 

@@ -5,11 +5,14 @@ The passes take one of these and return another. Nothing here knows how the equa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hybridode.declarations import Declarations
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol
+from hybridode.rolled import Rolled
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,45 @@ class JacobianEntry:
     expr: Expr
 
 
+class RolledEntry:
+    """An entry of a rolled Jacobian: its expression is written out when asked for."""
+
+    __slots__ = ("_exprs", "_place", "column", "row")
+
+    def __init__(self, row: int, column: int, exprs: Rolled, place: int) -> None:
+        self.row, self.column, self._exprs, self._place = row, column, exprs, place
+
+    @property
+    def expr(self) -> Expr:
+        return self._exprs[self._place]
+
+
+class RolledJacobian(Sequence[JacobianEntry]):
+    """The entries of a large Jacobian, sorted by row and column, their expressions in families."""
+
+    def __init__(self, rows: Sequence[int], columns: Sequence[int], exprs: Rolled) -> None:
+        self.rows, self.columns, self.exprs = rows, columns, exprs
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return (
+            list(self)[index]
+            if isinstance(index, slice)
+            else RolledEntry(self.rows[index], self.columns[index], self.exprs, index)
+        )
+
+
+def entry_expressions(entries: Sequence[JacobianEntry]) -> Sequence[Expr]:
+    """The expressions of a Jacobian's entries."""
+    return entries.exprs if isinstance(entries, RolledJacobian) else [e.expr for e in entries]
+
+
 @dataclass(frozen=True)
 class EquationSystem:
-    """Scalars in a fixed order.
+    """Scalars in a fixed order; `rates`, `starts` and `jacobian` of large systems are `Rolled`: they look like scalars, and
+    passes work on the templates of their families.
 
     states/parameters/inputs are the entries of the vectors y, p, u (parameters: all Parameters in file order with the
     fixed ones, then constants that were promoted because data or `--set` give them a value, as symbols of kind "parameter";
@@ -87,12 +126,12 @@ class EquationSystem:
     parameters: tuple[Symbol, ...]
     inputs: tuple[Symbol, ...]
     definitions: tuple[ScalarDefinition, ...]
-    rates: tuple[Expr, ...]
-    starts: tuple[Expr, ...]
+    rates: Sequence[Expr]
+    starts: Sequence[Expr]
     observations: tuple[ScalarObservation, ...] = ()
     at_events: tuple[ScalarAtEvent, ...] = ()
     rate_spans: tuple[Span | None, ...] = ()
-    jacobian: tuple[JacobianEntry, ...] | None = None  # None before the pass ran
+    jacobian: Sequence[JacobianEntry] | None = None  # None before the pass ran
     incidence: tuple[tuple[int, ...], ...] = ()  # per rate: the states it reads, directly or through definitions
     blocks: tuple[tuple[int, ...], ...] = ()
     rewrites: tuple[Rewrite, ...] = ()

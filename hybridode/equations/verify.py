@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from hybridode.declarations import Network, size
-from hybridode.equations.system import EquationSystem
-from hybridode.equations.whole_system import expressions
+from hybridode.equations.system import EquationSystem, entry_expressions
+from hybridode.equations.whole_system import expressions, templates
 from hybridode.expr import BOOLEAN, Expr, Symbol, postorder
+from hybridode.rolled import Rolled, families_of, symbols_read
 
 _READ_AT_START = frozenset({"time", "parameter", "start_input", "input_rate"})
 
@@ -38,6 +39,8 @@ def _verify_symbols(system: EquationSystem, after: str) -> None:
             if found.op != "sym":
                 continue
             s: Symbol = found.data
+            if s.kind == "slot":
+                continue
             known = s.kind == "time" or s in outside or (allowed is not None and s in allowed)
             assert known, f"after {after}: {place} reads {s.kind} {s}, which is not defined (yet)"
             assert kinds is None or s.kind in kinds, f"after {after}: {place} reads {s.kind} {s}"
@@ -46,9 +49,15 @@ def _verify_symbols(system: EquationSystem, after: str) -> None:
         assert definition.symbol not in defined, f"after {after}: {definition.symbol} is defined twice"
         check(str(definition.symbol), definition.expr, defined)
         defined.add(definition.symbol)
-    for state, rate, start in zip(system.states, system.rates, system.starts, strict=True):
-        check(f"{state}'", rate, defined)
-        check(f"{state} at the start", start, None, _READ_AT_START)
+    for k, rate in templates_with_places(system.rates):
+        check(f"{system.states[k]}'", rate, defined)
+    for k, start in templates_with_places(system.starts):
+        check(f"{system.states[k]} at the start", start, None, _READ_AT_START)
+    if after == "canonical":  # no pass changes what stands in the slots of a family
+        for vector, kinds in ((system.rates, None), (system.starts, _READ_AT_START)):
+            for s in symbols_read(vector) if isinstance(vector, Rolled) else ():
+                known = s.kind == "time" or s in outside or s in defined
+                assert known and (kinds is None or s.kind in kinds), f"after {after}: a family reads {s.kind} {s}"
     for o in system.observations:
         for e in o.exprs:
             check(f"the observation {o.column}", e, defined)
@@ -64,7 +73,8 @@ def _verify_nodes(system: EquationSystem, after: str) -> None:
     """Conditions are boolean and numbers are not; networks and tables are called as they were declared."""
     networks = {net.name: net for net in system.declarations.networks}
     tables = {table.name: table for table in system.declarations.tables}
-    for e in postorder([*expressions(system), *(entry.expr for entry in system.jacobian or ())]):
+    jacobian = () if system.jacobian is None else templates(entry_expressions(system.jacobian))
+    for e in postorder([*expressions(system), *jacobian]):
         if e.op in ("net", "net_jacobian"):
             _verify_call(e, networks, after)
         elif e.op == "out":
@@ -111,3 +121,12 @@ def _verify_jacobian(system: EquationSystem, after: str) -> None:
     assert places == sorted(set(places)), f"after {after}: entries of the Jacobian are not sorted or repeat"
     reads = [set(row) for row in system.incidence]
     assert all(column in reads[row] for row, column in places), f"after {after}: an entry of the Jacobian outside the incidence"
+
+
+def templates_with_places(elements: Sequence[Expr]) -> Iterator[tuple[int, Expr]]:
+    """Every template with the first entry that it stands for."""
+    if not isinstance(elements, Rolled):
+        yield from enumerate(elements)
+        return
+    for places, family in elements.pieces:
+        yield from ((places[0], f.template) for f in families_of(family))

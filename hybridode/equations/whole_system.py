@@ -7,12 +7,27 @@ from dataclasses import replace
 
 from hybridode.equations.system import EquationSystem, ScalarAtEvent
 from hybridode.expr import Expr
+from hybridode.rolled import Piece, Rolled, families_of, with_templates
+
+
+def templates(elements: Sequence[Expr]) -> list[Expr]:
+    """The expressions; of families their templates, with those of the sums in them."""
+    if not isinstance(elements, Rolled):
+        return list(elements)
+    return [f.template for p in elements.pieces for f in families_of(p.family)]
+
+
+def renewed(elements: Sequence[Expr], new: Iterator[Expr]) -> Sequence[Expr]:
+    """The vector with other templates, in the same order."""
+    if not isinstance(elements, Rolled):
+        return tuple(next(new) for _ in elements)
+    return Rolled([Piece(places, with_templates(family, new)) for places, family in elements.pieces], len(elements))
 
 
 def expressions(system: EquationSystem) -> list[Expr]:
     """Every expression but the Jacobian's, in the order of `over_expressions`: definitions, rates, starts, observations, …"""
     exprs = [d.expr for d in system.definitions]
-    exprs += [*system.rates, *system.starts]
+    exprs += [*templates(system.rates), *templates(system.starts)]
     exprs += [e for o in system.observations for e in o.exprs]
     for event in system.at_events:
         exprs += [e for e in (event.time, event.every, event.until) if e is not None]
@@ -29,8 +44,8 @@ def over_expressions(system: EquationSystem, change: Callable[[Sequence[Expr]], 
     return replace(
         system,
         definitions=tuple(replace(d, expr=next(new)) for d in system.definitions),
-        rates=tuple(next(new) for _ in system.rates),
-        starts=tuple(next(new) for _ in system.starts),
+        rates=renewed(system.rates, new),
+        starts=renewed(system.starts, new),
         observations=tuple(replace(o, exprs=tuple(next(new) for _ in o.exprs)) for o in system.observations),
         at_events=tuple(_event(event, new) for event in system.at_events),
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hybridode.expr import Expr
+from hybridode.expr import node as expression
+from hybridode.rolled import Rolled, pieces_of, symbols_read
+from hybridode.tape.families import FamilyBuilder
 from hybridode.tape.lower import Sources, as_number, lower_node, network_jacobian
 from hybridode.tape.plan import MIN_GROUP, Group, Plan, Unit, plan
 from hybridode.tape.tape import TapeBuilder
@@ -14,15 +17,36 @@ Place = tuple[Node, int]  # a node and the flat place in it; -1: a scalar node
 
 
 def grouped_outputs(b: TapeBuilder, sources: Sources, outputs: Mapping[str, Sequence[Expr]]) -> dict[str, Node]:
-    """Every output as a vector."""
-    p, groups = plan([e for exprs in outputs.values() for e in exprs], sources.definitions)
+    """Every output as a vector. Families come as vectors already; all other expressions are looked through for shapes."""
+    pieces = {name: pieces_of(exprs) for name, exprs in outputs.items() if isinstance(exprs, Rolled)}
+    families = {name: [piece for piece in found if piece.family.count > 1] for name, found in pieces.items()}
+    alone = {
+        name: {p.places[0]: p.family.expand()[0] for p in pieces[name] if p.family.count == 1}
+        if name in pieces
+        else dict(enumerate(exprs))
+        for name, exprs in outputs.items()
+    }
+    roots = [e for exprs in alone.values() for e in exprs.values()]
+    read = {s for name in pieces for s in symbols_read(outputs[name]) if s in sources.definitions}
+    roots += [expression("sym", (), s) for s in sources.definitions if s in read]
+    p, groups = plan(roots, sources.definitions)
     places = _Places(b, sources, p)
     for group in groups:
         _EMIT[group.kind](places, group)
+    builder = FamilyBuilder(
+        b,
+        sources,
+        lambda e: places.scalar(places.of(p.resolve(e))),
+        lambda es: places.together([places.of(p.resolve(e)) for e in es]),
+    )
     results = {}
     for name, exprs in outputs.items():
-        node = places.together([places.number(places.of(p.resolve(e))) for e in exprs])
-        results[name] = b.broadcast(node, (len(exprs),))
+        found = {k: places.number(places.of(p.resolve(e))) for k, e in alone[name].items()}
+        for at, family in families.get(name, ()):
+            values = builder.values(family)
+            found.update((k, (values, j)) for j, k in enumerate(at))
+        together = places.together([found[k] for k in range(len(exprs))])
+        results[name] = b.broadcast(together, (len(exprs),))
     return results
 
 
