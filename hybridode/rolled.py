@@ -184,17 +184,31 @@ def slot(i: int) -> Expr:
     return node("sym", (), Symbol("slot", "", i))
 
 
+def moving(template: Expr) -> tuple[list[Expr], set[Expr]]:
+    """All nodes of a template, arguments first, and those that have a slot below them."""
+    order = list(postorder((template,)))
+    found: set[Expr] = set()
+    for e in order:
+        if (e.op == "sym" and e.data.kind == "slot") or any(a in found for a in e.args):
+            found.add(e)
+    return order, found
+
+
+def common_parts(family: Family) -> Iterator[Expr]:
+    """The largest expressions without slots in the templates: what all members share."""
+    for f in families_of(family):
+        order, own = moving(f.template)
+        if f.template not in own:
+            yield f.template
+        for e in order:
+            if e in own:
+                yield from (a for a in e.args if a not in own)
+
+
 def _program(template: Expr) -> tuple[int, list[tuple[str, tuple[int, ...] | None, Any]]]:
     """The template as steps on numbered values, of which the columns come first; what has no slot below it is one step."""
-    order = list(postorder((template,)))
-    moving: set[Expr] = set()
-    columns = 0
-    for e in order:
-        if e.op == "sym" and e.data.kind == "slot":
-            columns = max(columns, e.data.index + 1)
-            moving.add(e)
-        elif any(a in moving for a in e.args):
-            moving.add(e)
+    order, own = moving(template)
+    columns = max((e.data.index + 1 for e in own if e.op == "sym"), default=0)
     place: dict[Expr, int] = {}
     steps: list[tuple[str, tuple[int, ...] | None, Any]] = []
 
@@ -207,8 +221,8 @@ def _program(template: Expr) -> tuple[int, list[tuple[str, tuple[int, ...] | Non
     for e in order:
         if e.op == "sym" and e.data.kind == "slot":
             place[e] = e.data.index
-        elif e in moving:
-            operands = tuple([place[a] if a in moving else fixed(a) for a in e.args])
+        elif e in own:
+            operands = tuple([place[a] if a in own else fixed(a) for a in e.args])
             place[e] = columns + len(steps)
             steps.append((e.op, operands, e.data))
-    return (place[template] if template in moving else fixed(template)), steps
+    return (place[template] if template in own else fixed(template)), steps

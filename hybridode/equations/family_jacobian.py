@@ -52,13 +52,13 @@ def _derivatives(
     fixed = [s for s in _symbols(family.template) if s in states]
     keys = {Symbol("slot", "", j): j for j, w in enumerate(where) if w is None or (w >= 0).any()}
     keys |= {s: -1 - k for k, s in enumerate(fixed)}
+    shared: dict[Expr, list[int]] = {}  # derivative -> the states that all members read in that way
     for key, value in differentiate(family.template, keys).items():
         (slope,) = rebuild((value,), folded)
         if slope.value == 0.0:
             continue
         if key < 0:
-            everyone = np.arange(family.count)
-            yield everyone, np.full(family.count, states[fixed[-1 - key]]), used(slope, family.columns, everyone)
+            shared.setdefault(slope, []).append(states[fixed[-1 - key]])
             continue
         column, at = family.columns[key], where[key]
         if at is not None:
@@ -70,6 +70,9 @@ def _derivatives(
         for terms, of, inner in _derivatives(column.family, states, differentiate):
             outer = used(slope, family.columns, parents[terms])
             yield parents[terms], of, product(outer, inner)
+    for slope, read in shared.items():
+        members = np.tile(np.arange(family.count), len(read))
+        yield members, np.repeat(np.array(read), family.count), used(slope, family.columns, members)
 
 
 def _symbols(e: Expr) -> list[Symbol]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hybridode.expr import Expr, postorder
-from hybridode.rolled import Column, Family, Totals
+from hybridode.expr import Expr
+from hybridode.rolled import Column, Family, Totals, moving
 from hybridode.tape.lower import Sources, as_number, lower_node, network_jacobian
 from hybridode.tape.tape import TapeBuilder
 
@@ -13,7 +13,7 @@ Node = int
 
 
 class FamilyBuilder:
-    """Makes the vectors of families. `scalar` gives the node of a leaf that all members read, `vector` of leaves side by side."""
+    """Makes the vectors of families. `scalar` gives the node of what all members share, `vector` of leaves side by side."""
 
     def __init__(
         self, b: TapeBuilder, sources: Sources, scalar: Callable[[Expr], Node], vector: Callable[[Sequence[Expr]], Node]
@@ -62,26 +62,25 @@ class FamilyBuilder:
     def _template(self, family: Family, columns: Sequence[Node]) -> Node:
         """The template on vectors; what no slot is below stays a scalar."""
         b, n = self.b, family.count
+        order, own = moving(family.template)
         done: dict[Expr, Node] = {}
-        for e in postorder((family.template,)):
+        for e in order:
+            if e not in own:
+                continue
+            args = [done[a] if a in own else self.scalar(a) for a in e.args if e.op != "out"]
             if e.op == "sym":
-                done[e] = columns[e.data.index] if e.data.kind == "slot" else self.scalar(e)
+                done[e] = columns[e.data.index]
             elif e.op in ("net", "net_jacobian"):
-                done[e] = self._network(e, [done[a] for a in e.args], n)
+                done[e] = self._network(e, args, n)
             elif e.op == "out":
-                net, at = done[e.args[0]], e.data
-                several = any(b.shape(done[a]) for a in e.args[0].args)
-                done[e] = b.gather(net, range(at * n, at * n + n)) if several else b.element(net, at)
+                done[e] = b.gather(done[e.args[0]], range(e.data * n, e.data * n + n))
             else:
-                done[e] = lower_node(b, self.sources, e.op, e.data, [done[a] for a in e.args])
-        return done[family.template]
+                done[e] = lower_node(b, self.sources, e.op, e.data, args)
+        return done[family.template] if family.template in own else self.scalar(family.template)
 
     def _network(self, e: Expr, inputs: Sequence[Node], n: int) -> Node:
-        """A network at all members at once: (outputs, members); once if no input differs between them."""
+        """A network at all members at once: (outputs, members)."""
         b = self.b
         network = self.sources.networks[e.data]
-        if any(b.shape(x) for x in inputs):
-            x = b.concat([b.broadcast(i, (n,)) for i in inputs], (len(inputs), n))
-        else:
-            x = b.concat(list(inputs))
+        x = b.concat([b.broadcast(i, (n,)) for i in inputs], (len(inputs), n))
         return network(b, x) if e.op == "net" else network_jacobian(b, network, x)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hybridode.expr import Expr
 from hybridode.expr import node as expression
-from hybridode.rolled import Rolled, pieces_of, symbols_read
+from hybridode.rolled import Rolled, common_parts, pieces_of, symbols_read
 from hybridode.tape.families import FamilyBuilder
 from hybridode.tape.lower import Sources, as_number, lower_node, network_jacobian
 from hybridode.tape.plan import MIN_GROUP, Group, Plan, Unit, plan
@@ -27,6 +27,7 @@ def grouped_outputs(b: TapeBuilder, sources: Sources, outputs: Mapping[str, Sequ
         for name, exprs in outputs.items()
     }
     roots = [e for exprs in alone.values() for e in exprs.values()]
+    roots += dict.fromkeys(e for found in families.values() for piece in found for e in common_parts(piece.family))
     read = {s for name in pieces for s in symbols_read(outputs[name]) if s in sources.definitions}
     roots += [expression("sym", (), s) for s in sources.definitions if s in read]
     p, groups = plan(roots, sources.definitions)
