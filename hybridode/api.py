@@ -191,14 +191,16 @@ class Model:
     def _numbers(self, values: Mapping[str, Any], data: Data | None, sources: Mapping[str, Data] | None, series: str | None,
                  stand_in: bool = False) -> tuple[Compiled, Arguments, float, dict[int, Any], float | None]:  # fmt: skip
         """(compiled, arguments, start time, start values by place, last time of the data)."""
-        from hybridode.fit.evaluate import constant_value
-        from hybridode.fit.given import given_by
         from hybridode.solve.defaults import default_arguments
         from hybridode.solve.solver import spread, state_places
 
         d = self.declarations
         needs_files = data is not None or sources or any(source != "data" for i in d.inputs for source, _ in i.columns)
-        found = given_by(d, data, sources, series) if needs_files else None
+        found = None
+        if needs_files:
+            from hybridode.fit.given import given_by
+
+            found = given_by(d, data, sources, series)
         values = {**(found.numbers if found else {}), **values}
         constants = {name: c.name for c in d.constants for name in (c.name, *entry_names(c.name, c.shape))}
         compiled = self.compiled(frozenset(constants[name] for name in values if name in constants))
@@ -214,6 +216,8 @@ class Model:
         if found is not None and len(found.times):
             t0, last = float(found.times[0]), float(found.times[-1])
         if d.time_origin is not None:
+            from hybridode.fit.evaluate import constant_value
+
             t0 = float(constant_value(d.time_origin, _constants(d)) or 0.0)
         return compiled, args, t0, starts, last
 

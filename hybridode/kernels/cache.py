@@ -13,7 +13,7 @@ import llvmlite
 
 from hybridode import store
 from hybridode.kernels.llvm.machine import Machine, define_symbol, link, object_code, target_text
-from hybridode.kernels.llvm.module import Module
+from hybridode.kernels.llvm.parts import Module
 
 _LOADED: dict[str, Machine] = {}  # code lives as long as the process: XLA keeps addresses of it
 _LOCK = RLock()

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +19,6 @@ import numpy as np
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
-from hybridode.kernels.llvm.module import lacking
-from hybridode.methods.explicit_tableaux import EXPLICIT
-from hybridode.methods.ready import Method, explicit_method, rosenbrock_method
-from hybridode.methods.rosenbrock import StiffField
-from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
@@ -37,6 +32,9 @@ from hybridode.tape.identity import identity
 from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.types import FloatArray
+
+if TYPE_CHECKING:
+    from hybridode.methods.ready import Method
 
 MOST_STATES = 300  # beyond, unrolled steps are too long
 MOST_WEIGHTS = 20_000  # of all networks: an adjoint needs about 130 bytes of the stack for each with eight lanes
@@ -59,9 +57,7 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
         return f"{len(system.states)} states: native solves take up to {MOST_STATES} yet"
     if sum(size(shape) for _, shape in _weights(compiled)) > MOST_WEIGHTS:
         return f"native solves keep networks on the stack: up to {MOST_WEIGHTS} weights"
-    tapes = [compiled.tapes[name] for name in ("rates", "jacobian") if name in compiled.tapes]
-    without = sorted(op for tape in tapes for op in lacking(tape))
-    return f"native code has no {', '.join(without)} yet" if without else None
+    return None
 
 
 def method_for(chosen: str, settings: Settings, instructions: int = 0) -> str:
@@ -164,6 +160,11 @@ def prepare(compiled: Compiled, method: str) -> None:
 
 
 def _method(system: EquationSystem, tapes: Any, name: str) -> Method:
+    from hybridode.methods.explicit_tableaux import EXPLICIT
+    from hybridode.methods.ready import explicit_method, rosenbrock_method
+    from hybridode.methods.rosenbrock import StiffField
+    from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
+
     n, rates = len(system.states), tapes["rates"]
     if name in EXPLICIT:
         return explicit_method(EXPLICIT[name], rates, n)

@@ -106,7 +106,7 @@ def _radius(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> flo
     if compiled.size > DENSE_UP_TO:
         matrix = sparse(compiled, t, y, args)
         return _power_iteration(lambda v: matrix @ v, compiled.size)
-    matrix = dense(compiled, t, y, args)
+    matrix = dense(compiled, compiled.numbers("jacobian", t, y, args))
     if not np.all(np.isfinite(matrix)):
         return 0.0
     values = np.linalg.eigvals(matrix)

@@ -20,10 +20,13 @@ from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import Settings
 from hybridode.types import FloatArray
 
-SECONDS = 0.5  # for the trial solve
+SECONDS = 0.5  # of the processor for the trial solve: what else it does must not change a choice
+MOST_STEPS = 600  # by then it is known what kind of solve it is
 LOOSEST, FINEST = 1e-4, 1e-6  # relative tolerance of the trial; beyond the finest, what is asked of it grows no more
 DENSE_UP_TO = 100  # states up to which Jacobians are dense
 _LEAST_STEP = 1e-13  # of the time: below, the solution blows up
+_STAGES, _MEMORY = (np.array([[*row, *[0.0] * (RODAS4.stages - len(row))] for row in rows]) for rows in (RODAS4.a, RODAS4.C))
+_NEW, _ERROR = np.array(RODAS4.b), np.array(RODAS4.error)
 
 
 @dataclass
@@ -43,8 +46,9 @@ class Trial:
     def step(self, t: float, y: FloatArray, deadline: float) -> None:
         self.times.append(float(t))
         self.states.append(y)
-        if time.perf_counter() > deadline:
-            self.note, self.late = f"; measured up to {t:.4g}", True
+        self.late = time.thread_time() > deadline
+        if self.late or len(self.times) > MOST_STEPS:
+            self.note = f"; measured up to {t:.4g}"
 
 
 def trial_tolerance(settings: Settings) -> tuple[float, float]:
@@ -56,7 +60,7 @@ def trial_tolerance(settings: Settings) -> tuple[float, float]:
 def trial_solve(compiled: Compiled, args: Arguments, t0: float, t1: float, start: FloatArray, settings: Settings) -> Trial:
     """A trial solve over the stretches between `at` events, stopped after SECONDS."""
     trial = Trial([t0], [start])
-    deadline = time.perf_counter() + SECONDS
+    deadline = time.thread_time() + SECONDS
     solve = _large if compiled.size > DENSE_UP_TO or "jacobian" not in compiled.tapes else _rosenbrock
     for a, b, statements in _stretches(compiled, args, t0, t1):
         if b > a:
@@ -73,12 +77,12 @@ def trial_solve(compiled: Compiled, args: Arguments, t0: float, t1: float, start
 def _rosenbrock(compiled: Compiled, args: Arguments, a: float, b: float, settings: Settings, trial: Trial,
                 deadline: float) -> None:  # fmt: skip
     """Rodas4 from the trial's last state to b."""
-    rates = _rates(compiled, args)
+    rates, entries = compiled.along("rates", args), compiled.along("jacobian", args)
     (rtol, atol), y, t = trial_tolerance(settings), trial.states[-1], a
     moves = any(i.name in ("t", "u", "du") for i in compiled.tapes["rates"].inputs)
     h = min(b - a, max(_first_step(rates(t, y), y, rtol, atol), 1e-12 * (b - a)))
     while t < b and not trial.note:
-        slope, jacobian = rates(t, y), dense(compiled, t, y, args)
+        slope, jacobian = rates(t, y), dense(compiled, entries(t, y))
         drift = (rates(t + 1e-7 * h, y) - slope) / (1e-7 * h) if moves else 0.0
         while True:
             last = h * (1 + 1e-10) >= b - t
@@ -93,7 +97,7 @@ def _rosenbrock(compiled: Compiled, args: Arguments, a: float, b: float, setting
             if h < _LEAST_STEP * max(abs(t), abs(b - a) * _LEAST_STEP):
                 trial.note = f"; the trial solve ended at {t:.4g}"
                 return
-            if time.perf_counter() > deadline:
+            if time.thread_time() > deadline:
                 trial.note, trial.late = f"; measured up to {t:.4g}", True
                 return
         t, y, h = b if last else t + h, new, h * factor
@@ -104,15 +108,16 @@ def _step(rates: Callable[[float, FloatArray], FloatArray], t: float, y: FloatAr
           jacobian: FloatArray, drift: Any) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """(new state, error estimate) of one step of Rodas4, see `methods.tableau.RosenbrockTableau`."""
     m, n = RODAS4, len(y)
+    memory = _MEMORY / h
     try:
         inverse = np.linalg.inv(np.eye(n) / (h * m.gamma) - jacobian)
     except np.linalg.LinAlgError:
         return y, np.full(n, np.nan)
     u = np.zeros((m.stages, n))
     for i in range(m.stages):
-        right = slope if i == 0 else rates(t + m.c[i] * h, y + m.a[i] @ u[:i])
-        u[i] = inverse @ (right + (np.array(m.C[i]) / h) @ u[:i] + h * m.d[i] * drift)
-    return y + m.b @ u, m.error @ u
+        right = slope if i == 0 else rates(t + m.c[i] * h, y + _STAGES[i, :i] @ u[:i])
+        u[i] = inverse @ (right + memory[i, :i] @ u[:i] + h * m.d[i] * drift)
+    return y + _NEW @ u, _ERROR @ u
 
 
 def _first_step(slope: FloatArray, y: FloatArray, rtol: float, atol: float) -> float:
@@ -131,7 +136,9 @@ def _large(compiled: Compiled, args: Arguments, a: float, b: float, settings: Se
     # Without entries (too many) whole Jacobians by differences would take the time that there is.
     with_jacobian = "jacobian" in compiled.tapes
     options: dict[str, Any] = {"jac": lambda t, v: sparse(compiled, t, v, args)} if with_jacobian else {}
-    solver = (BDF if with_jacobian else RK45)(_rates(compiled, args), a, trial.states[-1], b, rtol=rtol, atol=atol, **options)
+    solver = (BDF if with_jacobian else RK45)(
+        compiled.along("rates", args), a, trial.states[-1], b, rtol=rtol, atol=atol, **options
+    )
     while solver.status == "running" and not trial.note:
         solver.step()
         if solver.status == "failed" or not np.all(np.isfinite(solver.y)):
@@ -142,15 +149,10 @@ def _large(compiled: Compiled, args: Arguments, a: float, b: float, settings: Se
             trial.step(solver.t, solver.y.copy(), deadline)
 
 
-def _rates(compiled: Compiled, args: Arguments) -> Callable[[float, FloatArray], FloatArray]:
-    return lambda t, y: compiled.numbers("rates", t, y, args)
-
-
-def dense(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> FloatArray:
-    """The Jacobian (n, n)."""
+def dense(compiled: Compiled, entries: FloatArray) -> FloatArray:
+    """The Jacobian (n, n) of its entries."""
     matrix = np.zeros((compiled.size, compiled.size))
-    rows, columns = compiled.jacobian_places
-    matrix[rows, columns] = compiled.numbers("jacobian", t, y, args)
+    matrix[compiled.jacobian_places] = entries
     return matrix
 
 

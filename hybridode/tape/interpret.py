@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,35 @@ class Interpreter:
             for number, function, args in self._program:
                 values[number] = function(*[values[a] for a in args])
         return {name: np.asarray(values[n]) for name, n in self.tape.outputs}
+
+    def at(self, fixed: Mapping[str, ArrayLike], moving: Sequence[str], output: str) -> Callable[..., np.ndarray]:
+        """One output as a function of the inputs `moving` in their order (of the tape's shapes; some may not be read), the others
+        fixed: what depends on those alone is computed now. Warnings are the caller's to silence."""
+        values = self._values.copy()
+        place = {i.name: number for number, i in enumerate(self._inputs)}
+        changes = {place[name] for name in moving if name in place}
+        for name, number in place.items():
+            if number not in changes:
+                values[number] = np.asarray(fixed[name], float)[()]
+        program = []
+        for number, function, args in self._program:
+            if changes.isdisjoint(args):
+                values[number] = function(*[values[a] for a in args])
+            else:
+                changes.add(number)
+                program.append((number, function, args))
+        slots, wanted = [place.get(name) for name in moving], self.tape.output(output)
+
+        def run(*given: Any) -> np.ndarray:
+            now = values.copy()
+            for slot, value in zip(slots, given, strict=True):
+                if slot is not None:
+                    now[slot] = value
+            for number, function, args in program:
+                now[number] = function(*[now[a] for a in args])
+            return now[wanted]
+
+        return run
 
 
 def interpret(tape: Tape, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ import pytest
 from hybridode import store
 from hybridode.kernels import cache
 from hybridode.kernels.ffi.program import Program, run_solve
-from hybridode.kernels.llvm.module import Module
+from hybridode.kernels.llvm.parts import Module
 from hybridode.methods.explicit_tableaux import TSIT5
 from hybridode.methods.ready import Method, explicit_method
 from hybridode.tape.identity import identity

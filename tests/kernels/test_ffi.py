@@ -15,13 +15,16 @@ from hybridode.kernels.ffi.primitives import adjoint_p, solve_p, tangent_p
 from hybridode.kernels.ffi.program import Program, api_version
 from hybridode.kernels.llvm import loop, outcome
 from hybridode.kernels.llvm.job import SLOTS
-from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.machine import host_lanes
 from hybridode.kernels.llvm.module import module_of
+from hybridode.kernels.llvm.parts import Inputs
+from hybridode.kernels.llvm.straight import ELEMENTWISE
 from hybridode.kernels.llvm.writer import Lanes
 from hybridode.methods.explicit_tableaux import TSIT5
 from hybridode.methods.ready import explicit_method
 from hybridode.solve import results
+from hybridode.tape.ops import OPS
+from hybridode.tape.scalars import STRUCTURAL
 from hybridode.tape.tape import TapeBuilder
 
 
@@ -178,6 +181,11 @@ def test_the_end_moves_as_the_last_save_point(program: Program) -> None:
 
     np.testing.assert_allclose(jax.jacfwd(end)(2.0), [-1.5 * np.sin(3.0), -1.5 * np.cos(3.0)], atol=1e-7)
     np.testing.assert_allclose(jax.jacrev(end)(2.0), [-1.5 * np.sin(3.0), -1.5 * np.cos(3.0)], atol=1e-7)
+
+
+def test_every_operation_has_native_code() -> None:
+    """Engines are chosen without looking at a model's operations."""
+    assert set(OPS) <= set(ELEMENTWISE) | set(STRUCTURAL)
 
 
 # ---- many numbers as one vector --------------------------------------------------------------------------------------------

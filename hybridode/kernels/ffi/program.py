@@ -7,22 +7,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hybridode.kernels.cache import index, indexed, loaded
 from hybridode.kernels.llvm.handler import OPTIONS
 from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
-from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.machine import Machine, host_lanes
-from hybridode.kernels.llvm.module import Module, module_of
-from hybridode.kernels.llvm.writer import Lanes
-from hybridode.methods.ready import Method
+from hybridode.kernels.llvm.parts import Inputs, Module
 from hybridode.store import of_sources
 from hybridode.tape.shapes import Shape, size
 from hybridode.tape.tape import Tape
 from hybridode.types import FloatArray
+
+if TYPE_CHECKING:
+    from hybridode.methods.ready import Method
 
 RECORD_BYTES = 1 << 22  # of the steps that one trajectory keeps for its derivatives; longer solves are solved again for them
 MOST_RECORDED, LEAST_RECORDED = 4096, 16
@@ -87,6 +87,9 @@ class Program:
             solve = "" if kind == "solve" else self.module("solve", width)[0].run
             found = indexed(self._key(kind, width)) if self.identity else None
             if found is None:
+                from hybridode.kernels.llvm.module import module_of  # those who find code need not know how it is written
+                from hybridode.kernels.llvm.writer import Lanes
+
                 found = module_of(kind, self.method, Lanes(width), self.inputs, api_version(), solve)
                 if self.identity:
                     index(self._key(kind, width), found)

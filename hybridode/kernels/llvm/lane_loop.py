@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
 
 from hybridode.kernels.llvm.job import slot_text
+from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.signals import SignalReader
 from hybridode.kernels.llvm.straight import Elements, emit
 from hybridode.kernels.llvm.wide import WideEmitter
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
-from hybridode.tape.shapes import Shape, size
+from hybridode.tape.shapes import size
 from hybridode.tape.tape import Tape
 
 Row = Sequence[str]  # per lane the address of its row of an array
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a model's tapes read beside time and states: m parameters, the last `starts` of which are the input signals' values
-    at the start; the networks' arrays in the order of the slot `w`; input signals, some of them `landing` (see `signals`).
-    `vector` is how many numbers the processor's vectors hold."""
-
-    parameters: int
-    weights: tuple[tuple[str, Shape], ...] = ()
-    vector: int = 1
-    signals: int = 0
-    landing: tuple[int, ...] = ()
-    starts: int = 0
-
-    @property
-    def weight_count(self) -> int:
-        return sum(size(shape) for _, shape in self.weights)
 
 
 class LaneLoop:

@@ -14,7 +14,8 @@ import math
 from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.job import INFO
-from hybridode.kernels.llvm.lane_loop import Inputs, LaneLoop
+from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.start_step import starting_step
 from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.straight import Elements

@@ -9,36 +9,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hybridode.kernels.llvm.backward import adjoint_function
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
-from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.loop import solve_function
-from hybridode.kernels.llvm.straight import ELEMENTWISE
+from hybridode.kernels.llvm.parts import Inputs, Module
 from hybridode.kernels.llvm.tangent import tangent_function
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.kernels.mathlib import define, module_text
 from hybridode.methods.ready import Method
-from hybridode.tape.scalars import STRUCTURAL
-from hybridode.tape.tape import Tape
 
 GROUP: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
     "solve": solve_function,
     "tangent": tangent_function,
     "adjoint": adjoint_function,
 }
-
-
-@dataclass(frozen=True)
-class Module:
-    """IR text and the names of its entries: `run` takes a job, `handler` is XLA's. `calls` are entries of other modules."""
-
-    text: str
-    run: str
-    handler: str
-    calls: tuple[str, ...] = ()
 
 
 def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tuple[int, int] = (0, 0), solve: str = "") -> Module:
@@ -67,8 +53,3 @@ def _declared_once(text: str) -> str:
     lines = text.split("\n")
     declarations = dict.fromkeys(line for line in lines if line.startswith("declare "))
     return "\n".join([*declarations, *(line for line in lines if not line.startswith("declare "))])
-
-
-def lacking(tape: Tape) -> set[str]:
-    """The operations of a tape that native code does not have."""
-    return {i.op for i in tape.instructions if i.op not in ELEMENTWISE and i.op not in STRUCTURAL}

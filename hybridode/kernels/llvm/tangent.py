@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hybridode.kernels.llvm.lane_loop import Inputs
+from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.replay import Replay
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer

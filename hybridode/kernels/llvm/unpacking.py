@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from hybridode.kernels.llvm.handler import ARGUMENTS, DATA, DIMENSIONS, RANK, RESULTS_AT, answer_text, word
-from hybridode.kernels.llvm.module import Module
+from hybridode.kernels.llvm.parts import Module
 
 
 def unpacking_module(api: tuple[int, int]) -> Module:

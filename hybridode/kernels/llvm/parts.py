@@ -1,0 +1,35 @@
+"""What a module is made of and what it is, for those who need not write one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hybridode.tape.shapes import Shape, size
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model's tapes read beside time and states: m parameters, the last `starts` of which are the input signals' values
+    at the start; the networks' arrays in the order of the slot `w`; input signals, some of them `landing` (see `signals`).
+    `vector` is how many numbers the processor's vectors hold."""
+
+    parameters: int
+    weights: tuple[tuple[str, Shape], ...] = ()
+    vector: int = 1
+    signals: int = 0
+    landing: tuple[int, ...] = ()
+    starts: int = 0
+
+    @property
+    def weight_count(self) -> int:
+        return sum(size(shape) for _, shape in self.weights)
+
+
+@dataclass(frozen=True)
+class Module:
+    """IR text and the names of its entries: `run` takes a job, `handler` is XLA's. `calls` are entries of other modules."""
+
+    text: str
+    run: str
+    handler: str
+    calls: tuple[str, ...] = ()
