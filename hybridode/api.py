@@ -306,7 +306,7 @@ def _times(t0: float, to: float | None, points: int | None, at: Sequence[float] 
             raise UsageError(Diagnostic("E0832", "it is not said how far to simulate", hint="give to=TIME or at=[…]"))
         if points is not None and points < 1:
             raise UsageError(Diagnostic("E0822", f"points = {points} makes no sense", hint="give at least 1"))
-        times = np.linspace(t0, end, 200 if points is None else points) if points != 1 else np.array([end])
+        times = np.linspace(t0, end, 200 if points is None else points) if points != 1 and np.isfinite(end) else np.array([end])
     if not times.size:
         raise UsageError(Diagnostic("E0832", "no times were given", hint="give at least one"))
     if not np.all(np.isfinite(times)):

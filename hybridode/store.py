@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -83,10 +84,10 @@ def write_json(name: str, value: Any) -> None:
 def clear() -> int:
     """Deletes all files; returns how many there were."""
     count = 0
-    for path in _files():
+    for path in [*_files(), *_left_over()]:
         try:
             path.unlink()
-            count += 1
+            count += path.suffix in ENDINGS
         except OSError:  # another process was quicker
             continue
     return count
@@ -102,6 +103,13 @@ def _files() -> Iterator[Path]:
     place = folder()
     if place is not None and place.is_dir():
         yield from sorted(path for path in place.iterdir() if path.suffix in ENDINGS)
+
+
+def _left_over() -> list[Path]:
+    """What processes that were killed while they wrote have left: nobody writes for a day."""
+    place = folder()
+    found = [] if place is None or not place.is_dir() else list(place.glob("*.part"))
+    return [path for path in found if (stat := _stat(path)) is not None and stat.st_mtime < time.time() - 86_400]
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -156,7 +164,9 @@ def _write(place: Path, name: str, body: bytes) -> None:
 
 
 def _shrink() -> None:
-    """Deletes the least recently used files while there are too many bytes."""
+    """Deletes what was left over, and the least recently used files while there are too many bytes."""
+    for path in _left_over():
+        path.unlink(missing_ok=True)
     found = [(stat.st_mtime, stat.st_size, path) for path in _files() if (stat := _stat(path)) is not None]
     total = sum(entry[1] for entry in found)
     for _, bytes_, path in sorted(found):

@@ -133,6 +133,9 @@ def _large(compiled: Compiled, args: Arguments, a: float, b: float, settings: Se
     from scipy.integrate import BDF, RK45
 
     rtol, atol = trial_tolerance(settings)
+    if not np.all(np.isfinite(_rates(compiled, args)(a, trial.states[-1]))):  # SciPy's RK45 would shrink a step of NaN for ever
+        trial.note = f"; the rates are not finite at {a:.4g}"
+        return
     # Without entries (too many) whole Jacobians by differences would take the time that there is.
     with_jacobian = "jacobian" in compiled.tapes
     options: dict[str, Any] = {"jac": lambda t, v: sparse(compiled, t, v, args)} if with_jacobian else {}

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 from hybridode import store
+from hybridode import store
 from hybridode.kernels import cache as code_cache
 from hybridode.kernels.ffi import primitives
 from hybridode.kernels.ffi.program import Program
@@ -64,6 +65,7 @@ def install(folder: Path | None = None) -> None:
     """Replaces the call of XLA's handlers, for this process."""
     jax.config.update("jax_enable_x64", True)  # callbacks run in threads of their own, which a context does not reach
     primitives.call = partial(fenced, folder)
+    os.environ[store.VARIABLE] = "off"  # every module with its text, and compiled here
     fault = os.environ.get("HYBRIDODE_BROKEN")
     if fault:
         os.environ[store.VARIABLE] = "off"
