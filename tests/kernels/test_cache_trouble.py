@@ -1,4 +1,4 @@
-"""The cache's folder when something is really wrong with it: no space, no permission, another owner, a process that was killed."""
+"""The cache's folder when something is really wrong with it: no space, no permission, another owner, a killed process."""
 
 from __future__ import annotations
 
