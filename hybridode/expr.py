@@ -61,14 +61,12 @@ BOOLEAN = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"})
 class Expr:
     """One node. Make it with the functions below, never directly."""
 
-    __slots__ = ("__weakref__", "_hash", "args", "data", "op")
+    # Nodes are interned, so identity is equality, and Python's own hash of an object (by place) is theirs.
+    __slots__ = ("__weakref__", "args", "data", "op")
 
     op: str
     args: tuple[Expr, ...]
     data: Any
-
-    def __hash__(self) -> int:
-        return self._hash
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("expressions are immutable")
@@ -104,7 +102,6 @@ def node(op: str, args: Iterable[Expr] = (), data: Any = None) -> Expr:
             set_(found, "op", op)
             set_(found, "args", args)
             set_(found, "data", data)
-            set_(found, "_hash", hash(key))
             _interned[key] = found
     return found
 

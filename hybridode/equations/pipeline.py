@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hybridode.collector import without_collector
 from hybridode.declarations import Declarations
 from hybridode.equations.canonical import canonical
 from hybridode.equations.folding import fold
@@ -11,6 +12,7 @@ from hybridode.equations.gradients import ShapeCache
 from hybridode.equations.incidence import incidence
 from hybridode.equations.jacobian import jacobian
 from hybridode.equations.rewrite import rewrite
+from hybridode.equations.rolling import roll
 from hybridode.equations.system import EquationSystem
 from hybridode.equations.verify import verify
 
@@ -20,6 +22,7 @@ Dump = Callable[[str, EquationSystem], None]
 PASSES: tuple[tuple[str, Pass], ...] = (
     ("rewrite", lambda system, shapes: rewrite(system)),  # singular, cancelling and overflowing forms into safe ones, recorded
     ("fold", lambda system, shapes: fold(system)),  # numbers that are certain
+    ("roll", lambda system, shapes: roll(system)),  # equations that differ in numbers too: one template
     ("incidence", lambda system, shapes: incidence(system)),  # which rate reads which state; blocks
     ("jacobian", lambda system, shapes: jacobian(system, shapes.gradient)),  # d rates / d states, sparse, SymPy once per shape
 )
@@ -34,11 +37,12 @@ def equations_of(
     `shapes` may be shared by many models: derivatives of shapes that it knows are not worked out again.
     """
     shapes = ShapeCache() if shapes is None else shapes
-    system = canonical(declarations, promoted)  # vectors laid out, constants folded, definitions ordered, starts explicit
-    _settle("canonical", system, dump)
-    for name, change in PASSES:
-        system = change(system, shapes)
-        _settle(name, system, dump)
+    with without_collector():
+        system = canonical(declarations, promoted)  # vectors laid out, constants folded, definitions ordered, starts explicit
+        _settle("canonical", system, dump)
+        for name, change in PASSES:
+            system = change(system, shapes)
+            _settle(name, system, dump)
     return system
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hybridode.equations.alpha import KEPT
+from hybridode.equations.system import EquationSystem
 from hybridode.expr import Expr, Symbol, node, postorder, substitute
-from hybridode.rolled import ROLLED_FROM, Column, Family, Piece, Totals, slot, whole
+from hybridode.rolled import ROLLED_FROM, Column, Family, Piece, Totals, pieces_of, slot, whole
 
 ENOUGH = 2 * ROLLED_FROM  # expressions in all from which it is worth looking for shapes
+
+
+def roll(system: EquationSystem) -> EquationSystem:
+    """Equations that are left single and differ in their numbers too, gathered into families."""
+    vectors = [rolled(pieces_of(v), len(v), numbers=True) for v in (system.rates, system.starts)]
+    return replace(system, rates=vectors[0], starts=vectors[1])
 
 
 def substituted(pieces: Iterable[Piece], known: Mapping[Symbol, Expr]) -> list[Piece]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hybridode.collector import without_collector
 from hybridode.declarations import Declarations, InputSignal, Parameter, State, Table
 from hybridode.errors import Diagnostic, ModelError, Source, in_order
 from hybridode.expr import Expr
@@ -45,7 +46,8 @@ def declare_tree(source: Source, tree: s.File, syntax_errors: Sequence[Diagnosti
     if any(d.code in _UNREADABLE for d in syntax_errors):
         raise ModelError(in_order(syntax_errors))
     findings = Findings(source, syntax_errors)
-    model = _read(tree, findings, syntax_errors)
+    with without_collector():
+        model = _read(tree, findings, syntax_errors)
     if findings.failed or model is None:
         raise ModelError(findings.all())
     return model

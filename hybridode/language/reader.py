@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import gc
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from itertools import islice
 from typing import Any
 
+from hybridode.collector import without_collector
 from hybridode.errors import Diagnostic, ModelError, Source
 from hybridode.language import syntax
 from hybridode.language.build import BUILDERS, TERMS_LIMIT, Refused
@@ -90,7 +88,7 @@ def parse(source: Source) -> tuple[syntax.File, list[Diagnostic]]:
     comments: list[tuple[int, int]] = []
     statements: list[syntax.Statement] = []
     diagnostics: list[Diagnostic] = []
-    with _without_collector():
+    with without_collector():
         tokens, too_large = _tokens(source, comments)
         if too_large is not None:
             return syntax.File((), ()), [too_large]
@@ -189,18 +187,6 @@ def _too_many_terms(source: Source, tokens: list[Token]) -> Diagnostic | None:
     place = signs[TERMS_LIMIT - 1]
     hint = "the limit is passed here: use intermediates or `sum(i in 1..n, …)`"
     return Diagnostic("E0142", message, source.span(place.start, place.end), hint)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A tree has no cycles; collecting while it grows costs a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _time_name(lines: list[Line], text: str) -> str:

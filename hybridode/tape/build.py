@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from hybridode.collector import without_collector
 from hybridode.declarations import Table
 from hybridode.expr import Expr, Symbol
 from hybridode.tape.group import grouped_outputs
@@ -45,7 +46,8 @@ def build(
         {name: piecewise(t) for name, t in (tables or {}).items()},
     )
     b = TapeBuilder()
-    return verify(b.finish((grouped_outputs if grouped else scalar_outputs)(b, sources, outputs)))
+    with without_collector():
+        return verify(b.finish((grouped_outputs if grouped else scalar_outputs)(b, sources, outputs)))
 
 
 def scalar_outputs(b: TapeBuilder, sources: Sources, outputs: Mapping[str, Sequence[Expr]]) -> dict[str, Node]:

@@ -4,15 +4,18 @@ written out line by line."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from hybridode.compile import tapes_of
+from hybridode.equations.gradients import ShapeCache
+from hybridode.equations.jacobian import jacobian
 from hybridode.equations.pipeline import equations_of
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Source
+from hybridode.expr import show
 from hybridode.language.check import declare
 from hybridode.rolled import Rolled
 from hybridode.tape.interpret import interpret
@@ -166,3 +169,76 @@ def test_values_and_derivatives(name: str) -> None:
         wanted, scale = differences(case, y, k, c), np.abs(case.rates(y, k, c)).max()
         np.testing.assert_allclose(dense(system, tapes["jacobian"], y, k, c), wanted, rtol=1e-6, atol=2e-7 + 1e-9 * scale)
     np.testing.assert_allclose(run(tapes["start"], "start", np.zeros(0), 0.7, 0.3), case.start(), rtol=1e-15)
+
+
+WRITTEN_OUT = {  # models with what NumPy has no word for: against the same equations taken one by one
+    "one network": "state x[n] = 0.5\nx[i]' = NN(x[i], x[mod(i, n) + 1], k)*c for i in 1..n",
+    "pairs through a network": "state x[n] = 0.5\nnn U: 1 -> 2, hidden=[3], symmetry=odd, seed=3\n"
+    "x[i]' = sum(j in 1..n if j != i, dot(U(x[j] - x[i]), [k, c]))/n - x[i] for i in 1..n",
+    "a table": "state x[n] = 0.5\ntable f(u) = [[0, 1], [1, 3], [2, 2]], interp=cubic\nx[i]' = f(x[i])*k - c*x[i] for i in 1..n",
+    "a network of a network": "state x[n] = 0.5\nnn U: 1 -> 1, hidden=[3]\nx[i]' = U(U(x[i])*k)*c for i in 1..n",
+    "a network of what all share": "state x[n] = 0.5\nnn U: 1 -> 1, hidden=[3]\nx[i]' = U(sum(x)/n)*k - c*x[i] for i in 1..n",
+    "definitions in sums": "state x[n] = 0.5\ny[i] = sin(k*x[i]) for i in 1..n\n"
+    "x[i]' = sum(j in 1..n if j > i, y[j]*c) - x[i] for i in 1..n",
+    "derivatives": "state x[n] = 0.5\nstate z[n] = 1\nx[i]' = -k*x[i]^2 for i in 1..n\nz[i]' = c*x[i]' - z[i] for i in 1..n",
+    "the time": "state x[n] = 0.5\nx[i]' = -k*x[i] + c*sin(t*i) for i in 1..n",
+    "singular forms": "state x[n] = 0.5\nx[i]' = k*x[i]/(exp(x[i]) - 1) - log(1 + exp(c*x[i]))*i for i in 1..n",
+    "an exponent": "state x[n] = 0.5\nx[i]' = -k*x[i]^mod(i, 4) + c for i in 1..n",
+    "parameters by index": "state x[n] = 0.5\nparam w[n, n] = 0.1\n"
+    "x[i]' = k*tanh(sum(j in 1..n, w[i, j]*x[j])) - c*x[i] for i in 1..n",
+}
+
+
+def scalar(system: EquationSystem) -> EquationSystem:
+    """The same system, its equations taken one by one."""
+    cache = ShapeCache()
+    plain = replace(system, rates=tuple(system.rates), starts=tuple(system.starts), jacobian=None)
+    return jacobian(plain, cache.gradient)
+
+
+@pytest.mark.parametrize("name", WRITTEN_OUT)
+def test_the_same_as_one_by_one(name: str) -> None:
+    text = f"model m\nconst n = {N}\nparam k = 0.7\nparam c = 0.3\n{WRITTEN_OUT[name]}\n"
+    system = equations_of(declare(Source("m.ode", text)))
+    assert isinstance(system.rates, Rolled)
+    rolled, single = tapes_of(system), tapes_of(scalar(system))
+    rng = np.random.default_rng(2)
+    shapes = {i.name: i.shape for tapes in (rolled, single) for tape in tapes.values() for i in tape.inputs}
+    given = {key: rng.uniform(0.2, 1.2, shape) for key, shape in shapes.items()}
+    places = [(e.row, e.column) for e in system.jacobian or ()]
+    others = [(e.row, e.column) for e in scalar(system).jacobian or ()]
+    for key in ("rates", "start"):
+        a, b = (np.asarray(interpret(tapes[key], given)[key]) for tapes in (rolled, single))
+        np.testing.assert_allclose(a, b, rtol=1e-13)
+    found, wanted = np.zeros((len(system.states),) * 2), np.zeros((len(system.states),) * 2)
+    found[tuple(np.array(places).T)] = interpret(rolled["jacobian"], given)["jacobian"]
+    wanted[tuple(np.array(others).T)] = interpret(single["jacobian"], given)["jacobian"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13)
+    if name not in ("an exponent", "definitions in sums"):
+        assert rolled["jacobian"].count() <= 150
+    # What is printed of the system is what the lines say one by one.
+    assert [show(e) for e in system.rates][:3] == [show(e) for e in scalar(system).rates][:3]
+
+
+def test_lines_and_families_are_one() -> None:
+    """10,000 plain lines give the tapes that the family gives."""
+    n = 200
+    lines = ["model m", "param k = 0.7", "param c = 0.3"]
+    lines += [f"state x{i} = {0.5 + 0.001 * i}" for i in range(1, n + 1)]
+    lines += [f"x{i}' = k*(x{i % n + 1} - 2*x{i} + x{(i - 2) % n + 1}) - {i}*x{i}^3" for i in range(1, n + 1)]
+    family = f"""model m
+param k = 0.7
+param c = 0.3
+const n = {n}
+state x[n]
+x[i](0) = 0.5 + 0.001*i for i in 1..n
+x[i]' = k*(x[mod(i, n) + 1] - 2*x[i] + x[mod(i - 2, n) + 1]) - i*x[i]^3 for i in 1..n
+"""
+    written, rolled = (tapes_of(equations_of(declare(Source("m.ode", t)))) for t in ("\n".join(lines) + "\n", family))
+    y = np.random.default_rng(3).uniform(0.1, 1, n)
+    for key in ("rates", "jacobian"):
+        assert written[key].count() <= 40
+        np.testing.assert_allclose(run(written[key], key, y, 0.7, 0.3), run(rolled[key], key, y, 0.7, 0.3), rtol=1e-14)
+    np.testing.assert_allclose(
+        run(written["start"], "start", y, 0.7, 0.3), run(rolled["start"], "start", y, 0.7, 0.3), rtol=1e-14
+    )

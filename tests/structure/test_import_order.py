@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "hybridode"
 ROOMS = (  # in import order: docs/architecture.md says what lives where
     "version",
+    "collector",
     "errors",
     "types",
     "codes",
