@@ -133,15 +133,14 @@ def _large(compiled: Compiled, args: Arguments, a: float, b: float, settings: Se
     from scipy.integrate import BDF, RK45
 
     rtol, atol = trial_tolerance(settings)
-    if not np.all(np.isfinite(_rates(compiled, args)(a, trial.states[-1]))):  # SciPy's RK45 would shrink a step of NaN for ever
+    rates = compiled.along("rates", args)
+    if not np.all(np.isfinite(rates(a, trial.states[-1]))):  # SciPy's RK45 would shrink a step of NaN for ever
         trial.note = f"; the rates are not finite at {a:.4g}"
         return
     # Without entries (too many) whole Jacobians by differences would take the time that there is.
     with_jacobian = "jacobian" in compiled.tapes
     options: dict[str, Any] = {"jac": lambda t, v: sparse(compiled, t, v, args)} if with_jacobian else {}
-    solver = (BDF if with_jacobian else RK45)(
-        compiled.along("rates", args), a, trial.states[-1], b, rtol=rtol, atol=atol, **options
-    )
+    solver = (BDF if with_jacobian else RK45)(rates, a, trial.states[-1], b, rtol=rtol, atol=atol, **options)
     while solver.status == "running" and not trial.note:
         solver.step()
         if solver.status == "failed" or not np.all(np.isfinite(solver.y)):

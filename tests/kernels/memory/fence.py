@@ -20,7 +20,6 @@ import jax
 import numpy as np
 
 from hybridode import store
-from hybridode import store
 from hybridode.kernels import cache as code_cache
 from hybridode.kernels.ffi import primitives
 from hybridode.kernels.ffi.program import Program
