@@ -6,10 +6,13 @@ kernel is, so that a process that finds both need not write the text: its key is
 
 from __future__ import annotations
 
+import ctypes
+from dataclasses import replace
 from threading import RLock
 from typing import Any
 
 import llvmlite
+import numpy as np
 
 from hybridode import store
 from hybridode.kernels.llvm.machine import Machine, define_symbol, link, object_code, target_text
@@ -32,7 +35,10 @@ def indexed(key: str) -> Module | None:
     kept: Any = store.read_json(name)
     if kept is None:
         return None
-    module = Module("", kept["run"], kept["handler"], tuple(kept["calls"]))
+    data = store.read(kept["data"]) if kept["data"] else b""
+    if data is None:
+        return None
+    module = Module("", kept["run"], kept["handler"], tuple(kept["calls"]), data, kept["tables"])
     with _LOCK:
         if module.run not in _LOADED:
             code = store.read(kept["object"])
@@ -44,7 +50,11 @@ def indexed(key: str) -> Module | None:
 
 def index(key: str, module: Module) -> None:
     """Keeps which module a key stands for."""
+    data = store.digest(module.data.hex()) + ".o" if module.data else ""
+    if data:
+        store.write(data, module.data)
     entry = {"run": module.run, "handler": module.handler, "calls": list(module.calls), "object": _file(module)}
+    entry |= {"data": data, "tables": module.tables}
     store.write_json(_entry(key), entry)
 
 
@@ -55,9 +65,18 @@ def _entry(key: str) -> str:
 def _linked(module: Module, code: bytes) -> Machine:
     for name in module.calls:
         assert any(name == known for known in _LOADED), f"{name} has not been loaded"
-    found = _LOADED[module.run] = link(code)
+    found = _LOADED[module.run] = _with_tables(link(code), module)
     define_symbol(module.run, found.address(module.run))
     return found
+
+
+def _with_tables(machine: Machine, module: Module) -> Machine:
+    """The code told where its tables are, which live as long as it does."""
+    if not module.data:
+        return machine
+    data = np.frombuffer(module.data, np.float64).copy()
+    machine.function(module.tables, None, ctypes.c_void_p)(data.ctypes.data)
+    return replace(machine, data=data)
 
 
 def _file(module: Module) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array, lax
 from jax.scipy import special
 
+from hybridode.kernels.jax_systems import SYSTEMS
 from hybridode.tape.guard import guard
 from hybridode.tape.meaning import power_series_terms, series_radius
 from hybridode.tape.ops import OPS
@@ -333,4 +334,5 @@ EMIT: dict[str, Emitter] = {
     "matvec_transposed": _plain(_product(0, 0)),
     "outer": _plain(lambda x, y: lax.dot_general(x, y, (((), ()), ((), ())), precision=lax.Precision.HIGHEST)),
     "matmul": _matmul,
+    **SYSTEMS,
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 from hybridode.methods.control import Controller, pi_controller
 from hybridode.methods.explicit import explicit_dense, explicit_step, explicit_step_reverse, interpolant
+from hybridode.methods.rolled import MOST_GROWTH, RolledStep
 from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
 from hybridode.methods.tangent import explicit_step_tangent, rosenbrock_step_tangent
@@ -24,7 +26,9 @@ class Method:
     takes the slope at its start as input `k` and gives the one at its end (first same as last). `dense` is a tape
     that makes the interpolant of the step's outputs, for the steps that need it; None if it is one of them. Stage i stands at
     t + nodes[i] h. The reverse of the step takes cotangents of the interpolant; if there is `spread`, of the stages' solutions u
-    instead (`u.bar`), of which the interpolant's rows are the sums with the weights spread[r].
+    instead (`u.bar`), of which the interpolant's rows are the sums with the weights spread[r]. The tapes of a `rolled` method are
+    on long vectors, to be worked on in loops; their step may have the output growth (), of its elimination: steps that pass
+    `most_growth` are rejected.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Method:
     nodes: tuple[float, ...]
     dense: Tape | None = None
     spread: tuple[tuple[float, ...], ...] = ()
+    rolled: bool = False
+    most_growth: float = math.inf
 
     @cached_property
     def backward(self) -> Tape:
@@ -58,7 +64,7 @@ class Method:
         return len(self.weights)
 
 
-def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
+def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int, rolled: bool = False) -> Method:
     """An explicit pair; dense output in powers of theta for the stages, or (DOP853) in Hermite's form with further stages."""
     assert tableau.dense or tableau.hermite, f"{tableau.name} has no dense output"
     nested = bool(tableau.hermite)
@@ -78,6 +84,7 @@ def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int) -> Method:
         controller=pi_controller(tableau.error_order, stiff=False),
         nodes=(*tableau.c, *tableau.extra_c),
         dense=explicit_dense(tableau, rates, n) if nested else None,
+        rolled=rolled,
     )
 
 
@@ -91,14 +98,18 @@ def hermite_weights(rows: int) -> tuple[tuple[float, ...], ...]:
     return tuple(found)
 
 
-def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> Method:
-    """A Rosenbrock–Wanner method; its row r of dense output is weighted by theta^(r+1) (1 - theta)."""
+def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int, rolled: RolledStep | None = None) -> Method:
+    """A Rosenbrock–Wanner method; its row r of dense output is weighted by theta^(r+1) (1 - theta). `rolled`: the step of a
+    large system."""
+    unrolled = tableau, model, n
     return Method(
         name=tableau.name,
         n=n,
-        step=rosenbrock_step(tableau, model, n),
-        make_backward=partial(rosenbrock_step_reverse, tableau, model, n),
-        make_tangent=partial(rosenbrock_step_tangent, tableau, model, n),
+        step=rosenbrock_step(*unrolled) if rolled is None else rolled.step(),
+        make_backward=partial(rosenbrock_step_reverse, *unrolled) if rolled is None else rolled.backward,
+        make_tangent=partial(rosenbrock_step_tangent, *unrolled) if rolled is None else rolled.tangent,
+        rolled=rolled is not None,
+        most_growth=MOST_GROWTH,
         rates=model.rates,
         takes_slope=False,
         interpolant="dense",
@@ -107,5 +118,5 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int) -> 
         ends=True,
         controller=pi_controller(tableau.error_order, stiff=True),
         nodes=tableau.c,
-        spread=tableau.dense,
+        spread=tableau.dense if rolled is None else (),
     )

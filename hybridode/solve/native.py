@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
+from hybridode.methods.choice import LEAST_ROLLED, ROLLED_FROM, WIDE_WEIGHTS
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
@@ -30,15 +30,15 @@ from hybridode.store import digest
 from hybridode.tape.derive import forward
 from hybridode.tape.identity import identity
 from hybridode.tape.shapes import Shape, size
+from hybridode.tape.systems import LinearSystem, linear_system
 from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.types import FloatArray
 
 if TYPE_CHECKING:
     from hybridode.methods.ready import Method
 
-MOST_STATES = 300  # beyond, unrolled steps are too long
-MOST_WEIGHTS = 20_000  # of all networks: an adjoint needs about 130 bytes of the stack for each with eight lanes
-MOST_INSTRUCTIONS = 60_000  # of an unrolled step
+MOST_STATES = 100_000
+MOST_INSTRUCTIONS = 60_000  # of a step: equations that are all different
 
 
 # ---- what it can do -------------------------------------------------------------------------------------------------
@@ -53,11 +53,26 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
         return "gradient `adjoint` is Diffrax's: natively `reverse` is the exact discrete adjoint"
     if settings.method != "auto" and "native" not in METHODS[settings.method].engines:
         return f"method {METHODS[settings.method].title} is Diffrax's"
-    if len(system.states) > MOST_STATES:
-        return f"{len(system.states)} states: native solves take up to {MOST_STATES} yet"
-    if sum(size(shape) for _, shape in _weights(compiled)) > MOST_WEIGHTS:
-        return f"native solves keep networks on the stack: up to {MOST_WEIGHTS} weights"
+    states = len(system.states)
+    if states > MOST_STATES:
+        return f"{states} states: native solves take up to {MOST_STATES}"
+    if _weight_count(compiled) > WIDE_WEIGHTS and states < LEAST_ROLLED:
+        return f"native solves of fewer than {LEAST_ROLLED} states keep networks on the stack: up to {WIDE_WEIGHTS} weights"
+    if states >= ROLLED_FROM and (settings.method == "auto" or METHODS[settings.method].implicit):
+        if system.jacobian is None:
+            return "its Jacobian has too many entries for a sparse elimination"
+        if linear_system_of(compiled) is None:
+            return "the elimination of its Jacobian fills up beyond use"
     return None
+
+
+def linear_system_of(compiled: Compiled) -> LinearSystem | None:
+    """How 1/(h gamma) - J is eliminated, None where that is hopeless (or where there is no Jacobian)."""
+    key = ("native", "linear system")
+    if key not in compiled.jitted:
+        places = None if compiled.system.jacobian is None else compiled.jacobian_places
+        compiled.jitted[key] = None if places is None else linear_system(len(compiled.system.states), *places)
+    return compiled.jitted[key]
 
 
 def method_for(chosen: str, settings: Settings, instructions: int = 0) -> str:
@@ -79,7 +94,7 @@ def program_of(compiled: Compiled, method: str, share: int = 1) -> Program:
         compiled.jitted[key] = replace(program_of(compiled, method), share=share)  # the same code
     if key not in compiled.jitted:
         made = Program(
-            partial(_method, compiled.system, compiled.tapes, method),
+            partial(_method, compiled, method),
             compiled.tapes["rates"],
             compiled.size,
             len(compiled.system.parameters) + len(compiled.system.inputs),
@@ -112,6 +127,10 @@ def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:
     """Names and shapes of the networks' arrays that the rates and their Jacobian read."""
     tapes = [compiled.tapes[name] for name in ("rates", "jacobian") if name in compiled.tapes]
     return tuple({i.name: i.shape for tape in tapes for i in tape.inputs if "." in i.name}.items())
+
+
+def _weight_count(compiled: Compiled) -> int:
+    return sum(size(shape) for _, shape in _weights(compiled))
 
 
 def weight_vector(program: Program, args: Arguments, xp: Any) -> Any:
@@ -159,17 +178,16 @@ def prepare(compiled: Compiled, method: str) -> None:
         program_of(compiled, method).module("solve", 1)
 
 
-def _method(system: EquationSystem, tapes: Any, name: str) -> Method:
+def _method(compiled: Compiled, name: str) -> Method:
+    from hybridode.methods.choice import method_of
     from hybridode.methods.explicit_tableaux import EXPLICIT
-    from hybridode.methods.ready import explicit_method, rosenbrock_method
     from hybridode.methods.rosenbrock import StiffField
-    from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 
-    n, rates = len(system.states), tapes["rates"]
-    if name in EXPLICIT:
-        return explicit_method(EXPLICIT[name], rates, n)
+    system, tapes = compiled.system, compiled.tapes
+    rates, n = tapes["rates"], len(system.states)
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
-    return rosenbrock_method(ROSENBROCK[name], StiffField(rates, tapes.get("jacobian", rates), pattern, _time_slope(rates)), n)
+    field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
+    return method_of(name, field, n, _weight_count(compiled), partial(linear_system_of, compiled))
 
 
 def _time_slope(rates: Tape) -> Tape | None:

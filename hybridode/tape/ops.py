@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridode.tape import linear, meaning, rules
+from hybridode.tape import linear, meaning, rules, systems
 from hybridode.tape.meaning import plain, special
 from hybridode.tape.shapes import (
     Indices,
@@ -196,6 +196,19 @@ _STRUCTURAL = (
     Op(
         "matmul", 2, "r", "r", matmul_shape, meaning.matmul, "matmul({0}, {1}; {attrs})",
         forward=linear.bilinear_forward, reverse=linear.matmul_reverse,
+    ),
+    # Linear systems of a fixed sparsity; attributes: the system, of a solve also whether it is transposed.
+    Op(
+        "factor", 1, "r", "r", systems.factor_shape, systems.factor, "factor({0}; {attrs})",
+        forward=systems.held_forward, reverse=systems.held_reverse,
+    ),
+    Op(
+        "solve", 3, "r", "r", systems.solve_shape, systems.solve, "solve({0}, {1}, {2}; {attrs})",
+        forward=systems.solve_forward, reverse=systems.solve_reverse,
+    ),
+    Op(
+        "pivots", 1, "r", "r", systems.pivots_shape, systems.pivots, "pivots({0}; {attrs})",
+        forward=systems.held_forward, reverse=systems.held_reverse,
     ),
 )  # fmt: skip
 

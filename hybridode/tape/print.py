@@ -41,6 +41,8 @@ def _attributes(i: Instruction) -> str:
     if i.op == "table":
         orders = "".join(f"'{n}" for n in attrs[1]) if any(attrs[1]) else ""
         return f"{attrs[0].name}{orders}"
+    if i.op == "solve":
+        return f"{attrs[0]}{', transposed' if attrs[1] else ''}"
     if isinstance(attrs, range) and (attrs.step > 0 or len(attrs) == 1):
         step = f":{attrs.step}" if attrs.step != 1 else ""
         return str(attrs[0]) if len(attrs) == 1 else f"{attrs.start}:{attrs.stop}{step}"

@@ -274,6 +274,10 @@ class _Solve(LaneLoop):
         def norm(x: Elements) -> str:
             return self.scaled_norm(x, y0, zero)
 
-        guess = starting_step(self, t0, w.sub(t1, t0), y0, k0, self.slope_at, norm)
+        def change(h: str) -> str:
+            later = self.slope_at(w.add(t0, h), [w.add(y, w.mul(h, k)) for y, k in zip(y0, k0, strict=True)])
+            return norm([w.sub(a, b) for a, b in zip(later, k0, strict=True)])
+
+        guess = starting_step(self, t0, w.sub(t1, t0), norm(y0), norm(k0), change)
         chosen = w.compare("ogt", given, self.const(0.0))
         return self.minimum(w.select(chosen, given, guess), self.largest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -41,9 +41,10 @@ def host_lanes(dtype: str = "float64") -> int:
 
 @dataclass(frozen=True)
 class Machine:
-    """Compiled code; it lives as long as this object."""
+    """Compiled code; it and the tables that it reads live as long as this object."""
 
     engine: Any
+    data: Any = field(default=None, compare=False, repr=False)
 
     def address(self, name: str) -> int:
         """Address of a function."""

@@ -15,6 +15,9 @@ from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
 from hybridode.kernels.llvm.loop import solve_function
 from hybridode.kernels.llvm.parts import Inputs, Module
+from hybridode.kernels.llvm.rolled.adjoint import rolled_adjoint_function
+from hybridode.kernels.llvm.rolled.solve import rolled_solve_function
+from hybridode.kernels.llvm.rolled.tangent import rolled_tangent_function
 from hybridode.kernels.llvm.tangent import tangent_function
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.kernels.mathlib import define, module_text
@@ -25,12 +28,17 @@ GROUP: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
     "tangent": tangent_function,
     "adjoint": adjoint_function,
 }
+ROLLED: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
+    "solve": rolled_solve_function,
+    "tangent": rolled_tangent_function,
+    "adjoint": rolled_adjoint_function,
+}
 
 
 def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tuple[int, int] = (0, 0), solve: str = "") -> Module:
     """The module of a kind ("solve", "tangent", "adjoint"). `api` is the version of XLA's FFI that the handler answers with;
     `solve` names the entry of the solve's module, which the other kinds call. Names carry a hash of the text."""
-    group = GROUP[kind](method, lanes, inputs, "group")
+    group = (ROLLED if method.rolled else GROUP)[kind](method, lanes, inputs, "group")
     definitions = [define(op, beside, attrs=attrs) for op, beside, attrs in group.calls]
     parts = [*group.needs, module_text(definitions, group.needs), *group.lines]
     parts.append(threads_over_groups(lanes.width))
@@ -41,11 +49,25 @@ def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tupl
         else replay_driver(n, solve)
     )
     parts.append(handler_text(kind, n, inputs.parameters, inputs.weight_count, api))
+    if group.data:
+        parts.append(tables_text(group.data))
     text = _declared_once("\n".join(parts))
     digest = hashlib.sha256(text.encode()).hexdigest()[:20]
-    run, handler = f"hode_{kind}_{digest}_run", f"hode_{kind}_{digest}_xla"
-    text = text.replace("@{run}", f"@{run}").replace("@{handler}", f"@{handler}")
-    return Module(text, run, handler, (solve,) if solve else ())
+    names = {entry: f"hode_{kind}_{digest}_{entry}" for entry in ("run", "xla", "tables")}
+    for entry, name in {"run": names["run"], "handler": names["xla"], "tables": names["tables"]}.items():
+        text = text.replace(f"@{{{entry}}}", f"@{name}")
+    calls = (solve,) if solve else ()
+    return Module(text, names["run"], names["xla"], calls, group.data, names["tables"] if group.data else "")
+
+
+def tables_text(data: bytes) -> str:
+    """Where the code finds its tables, and the entry that says where. The text holds their hash: other tables, other code."""
+    return f"""; tables {hashlib.sha256(data).hexdigest()}
+@tables = internal global ptr null, align 8
+define void @{{tables}}(ptr %place) {{
+  store ptr %place, ptr @tables, align 8
+  ret void
+}}"""
 
 
 def _declared_once(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hybridode.tape.shapes import Shape, size
 
@@ -27,9 +27,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Module:
-    """IR text and the names of its entries: `run` takes a job, `handler` is XLA's. `calls` are entries of other modules."""
+    """IR text and the names of its entries: `run` takes a job, `handler` is XLA's. `calls` are entries of other modules, `data`
+    are tables that the code reads: if there are any, their address goes to the entry `tables` once."""
 
     text: str
     run: str
     handler: str
     calls: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)
+    tables: str = ""

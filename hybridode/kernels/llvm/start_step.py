@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.step_size import power
-from hybridode.kernels.llvm.straight import Elements
 
 NOTHING = 1e-5  # scaled states and slopes below it say nothing about the time that they change in
 EULER = 0.01  # the Euler step in tau
@@ -20,24 +19,20 @@ UNKNOWN = 1e-6  # tau in lengths of the whole solve where it is not known: a sta
 LEAST = 1e-12  # the shortest first step in lengths of the whole solve
 RESOLVED = 1e-15  # and in the start's time: less is no step
 
-Slope = Callable[[str, Elements], Elements]  # (time, state) -> f
-Norm = Callable[[Elements], str]  # scaled by the tolerance at the start
 
-
-def starting_step(loop: LaneLoop, t0: str, span: str, y0: Elements, k0: Elements, slope: Slope, norm: Norm) -> str:
-    """The first step of every lane, within the whole solve. A slope that is not finite is taken for one that does not change."""
+def starting_step(loop: LaneLoop, t0: str, span: str, d0: str, d1: str, change: Callable[[str], str]) -> str:
+    """The first step of every lane, within the whole solve. `d0` and `d1` are the scaled norms of the start and of the slope
+    there, `change(h)` that of the slope's change over an Euler step. A slope that is not finite is taken for one that stays."""
     w, const = loop.w, loop.const
     least = loop.greatest(w.mul(span, const(LEAST)), w.mul(w.intrinsic("fabs", t0), const(RESOLVED)))
-    d0, d1 = norm(y0), norm(k0)
     unknown = w.mul(span, const(UNKNOWN))
     moves = w.logic("and", w.compare("ogt", d0, const(NOTHING)), w.compare("ogt", w.mul(d1, span), const(NOTHING)))
     tau = loop.least(w.select(moves, w.div(d0, d1), unknown), span)
     if not loop.m.takes_slope:
         return loop.greatest(tau, least)
     h0 = loop.greatest(w.mul(tau, const(EULER)), least)
-    k1 = slope(w.add(t0, h0), [w.add(y, w.mul(h0, k)) for y, k in zip(y0, k0, strict=True)])
-    d2 = w.div(norm([w.sub(a, b) for a, b in zip(k1, k0, strict=True)]), h0)
+    d2 = w.div(change(h0), h0)
     first, second = w.mul(d1, tau), w.mul(w.mul(d2, tau), tau)
-    change = loop.greatest(loop.greatest(second, first), const(NOTHING))
-    long = w.mul(tau, power(loop, w.div(const(EULER), change), loop.m.controller.rejected))
+    largest = loop.greatest(loop.greatest(second, first), const(NOTHING))
+    long = w.mul(tau, power(loop, w.div(const(EULER), largest), loop.m.controller.rejected))
     return loop.greatest(loop.least(long, tau), least)

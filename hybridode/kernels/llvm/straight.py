@@ -12,7 +12,7 @@ from typing import Any
 from hybridode.kernels.llvm.writer import Writer
 from hybridode.kernels.mathlib import name_of
 from hybridode.tape.ops import OPS
-from hybridode.tape.scalars import STRUCTURAL, scalars
+from hybridode.tape.scalars import scalars
 from hybridode.tape.schedule import demand_order, interleaved
 from hybridode.tape.shapes import size
 from hybridode.tape.tape import Tape
@@ -108,5 +108,5 @@ ELEMENTWISE: dict[str, Scalar] = {
 }
 
 
-CALLED = frozenset(op for op in OPS if op not in ELEMENTWISE and op not in STRUCTURAL)  # functions of mathlib
+CALLED = frozenset(op for op, row in OPS.items() if row.elementwise and op not in ELEMENTWISE)  # functions of mathlib
 ELEMENTWISE |= {op: function(op) for op in CALLED} | {"pow": _power}

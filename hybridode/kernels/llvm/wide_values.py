@@ -14,9 +14,12 @@ UNROLLED = 4  # loops of at most this many rounds are written out
 
 @dataclass(frozen=True)
 class Buffer:
+    """`owner` is the pointer of the memory that a view lies in."""
+
     pointer: str
     count: int
     uniform: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def buffers(x: Value) -> list[str]:
     while stack:
         v = stack.pop()
         if isinstance(v, Buffer):
-            found.append(v.pointer)
+            found.append(v.owner or v.pointer)
         elif isinstance(v, Lazy):
             stack.extend(v.operands)
     return found

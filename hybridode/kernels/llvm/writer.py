@@ -61,12 +61,13 @@ class Lanes:
 @dataclass
 class Writer:
     """The body of a function that grows line by line. `needs` are its declarations, `calls` mathlib's functions that it calls
-    (operation, lanes, attributes); both are ordered sets."""
+    (operation, lanes, attributes); both are ordered sets. `data` are tables that it reads (see `rolled/tables`)."""
 
     lanes: Lanes
     lines: list[str] = field(default_factory=list)
     needs: dict[str, None] = field(default_factory=dict)
     calls: dict[tuple[str, Lanes, Any], None] = field(default_factory=dict)
+    data: bytes = b""
     _count: list[int] = field(default_factory=lambda: [0])
 
     def beside(self, lanes: Lanes) -> Writer:
