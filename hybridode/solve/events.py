@@ -24,7 +24,7 @@ from hybridode.types import Array
 if TYPE_CHECKING:
     from hybridode.types import AnyArray
 
-_ROUNDING = 16  # units in the last place within which an event is taken to be at a save point, or not after `until`
+ROUNDING = 16  # units in the last place within which an event is taken to be at a save point, or not after `until`
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def occurrences(events: EventTable | None, plan: EventPlan, args: Arguments, t0:
     skipped = lax.stop_gradient(skipped)
     count = jnp.where(repeats[statement], skipped[statement] + number, 0.0)
     times = _at_save_points(first[statement] + count * every[statement], ts)
-    rounding = _ROUNDING * jnp.finfo(ts.dtype).eps
+    rounding = ROUNDING * jnp.finfo(ts.dtype).eps
     limit = jnp.minimum(last + rounding * jnp.abs(jnp.where(jnp.isfinite(last), last, 0.0)), ts[-1])
     active = (times >= t0) & (times <= limit[statement]) & (repeats[statement] | (number == 0))
     order = jnp.argsort(jnp.where(active, times, jnp.inf), stable=True)
@@ -103,7 +103,7 @@ def _at_save_points(times: Array, ts: Array) -> Array:
     nearest = jnp.clip(jnp.searchsorted(ts, times), 1, max(len(ts) - 1, 1))
     below, above = ts[nearest - 1], ts[jnp.minimum(nearest, len(ts) - 1)]
     point = jnp.where(jnp.abs(times - below) <= jnp.abs(times - above), below, above)
-    close = jnp.abs(times - point) <= _ROUNDING * jnp.finfo(ts.dtype).eps * jnp.abs(point)
+    close = jnp.abs(times - point) <= ROUNDING * jnp.finfo(ts.dtype).eps * jnp.abs(point)
     return times + lax.stop_gradient(jnp.where(close, point - times, 0.0))
 
 

@@ -26,6 +26,7 @@ from hybridode.solve.raw import Raw, finish, without_states
 from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
+from hybridode.solve.stretches import between_firings
 from hybridode.store import digest
 from hybridode.tape.derive import forward
 from hybridode.tape.identity import identity
@@ -218,18 +219,22 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     program = program_of(compiled, method)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
-    found = run_solve(program, p, w, start, np.asarray(t0), ts, _options(program, settings), s)
-    ys, info, end = (x[0] for x in found)
-    result = int(info[0])  # the kernels' codes are those of `results`
-    if not np.all(np.isfinite(start)):
-        result = results.START
-    if np.any(ts < t0) or np.any(np.diff(ts) < 0):
-        result = results.TIMES
-    if result in (results.START, results.TIMES):
-        end = np.concatenate([[t0], start])
-    t_end = ts[-1] if result == results.SUCCESS else end[0]
-    ys = np.where((result != results.TIMES) & (ts <= t_end)[:, None], ys, np.nan)
-    return Raw(ys, ys, np.asarray(result), np.asarray(t_end), end[1:], _counts(info))
+
+    def stretch(a: float, y: FloatArray, times: FloatArray) -> Raw:
+        found = run_solve(program, p, w, y, np.asarray(a), times, _options(program, settings), s)
+        ys, info, end = (x[0] for x in found)
+        return Raw(ys, ys, int(info[0]), end[0], end[1:], _counts(info))  # the kernels' codes are those of `results`
+
+    falling = bool(np.any(ts < t0) or np.any(np.diff(ts) < 0))
+    through_events = compiled.events is not None and not falling and bool(np.all(np.isfinite(start)))
+    raw = between_firings(compiled, stretch, args, t0, ts, start) if through_events else stretch(t0, start, ts)
+    result = raw.result if np.all(np.isfinite(start)) else results.START
+    result = results.TIMES if falling else result
+    nothing = result in (results.START, results.TIMES)
+    t_end, y_end = (t0, start) if nothing else (raw.t_end, raw.y_end)
+    known = ((result != results.TIMES) & (ts <= t_end))[:, None]
+    ys, left = np.where(known, raw.ys, np.nan), np.where(known, raw.ys_left, np.nan)
+    return Raw(ys, left, np.asarray(result), np.asarray(t_end), y_end, raw.stats)
 
 
 def _counts(info: Any) -> dict[str, Any]:

@@ -153,8 +153,7 @@ def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
 def _simulated(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: Any, settings: Settings, reason: str,
                least: int = _SMALLEST_SHAPE) -> Solution:  # fmt: skip
     ts = np.atleast_1d(np.asarray(ts, np.float64))
-    # The driver through `at` statements is JAX's.
-    run = _run_natively if settings.engine == "native" and compiled.events is None else _run_compiled
+    run = _run_natively if settings.engine == "native" else _run_compiled
     raw, timing, least = run(compiled, args, t0, y0, ts, settings, least)
 
     def again(args: Arguments, t0: Any, y0: Any, ts: Any) -> Solution:

@@ -18,6 +18,7 @@ import numpy as np
 from hybridode.methods.rosenbrock_tableaux import RODAS4
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import Settings
+from hybridode.solve.stretches import Firing, assigned, firings
 from hybridode.types import FloatArray
 
 SECONDS = 0.5  # of the processor for the trial solve: what else it does must not change a choice
@@ -62,15 +63,18 @@ def trial_solve(compiled: Compiled, args: Arguments, t0: float, t1: float, start
     trial = Trial([t0], [start])
     deadline = time.thread_time() + SECONDS
     solve = _large if compiled.size > DENSE_UP_TO or "jacobian" not in compiled.tapes else _rosenbrock
-    for a, b, statements in _stretches(compiled, args, t0, t1):
+    fired = firings(compiled, args, t0, np.array([t1]))[0] if compiled.events is not None else []
+    a = t0
+    for b, statement in [*fired, Firing(t1, -1)]:
         if b > a:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 solve(compiled, args, a, b, settings, trial, deadline)
         if trial.note:
             break
-        for statement in statements:
-            trial.step(b, _assigned(compiled, args, b, trial.states[-1], statement), math.inf)
+        if statement >= 0:
+            trial.step(b, assigned(compiled, args, b, trial.states[-1], statement), math.inf)
+        a = b
     return trial
 
 
@@ -163,29 +167,3 @@ def sparse(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> Any:
     from scipy.sparse import csc_matrix
 
     return csc_matrix((compiled.numbers("jacobian", t, y, args), compiled.jacobian_places), (compiled.size, compiled.size))
-
-
-# ---- `at` statements ------------------------------------------------------------------------------------------------
-def _stretches(compiled: Compiled, args: Arguments, t0: float, t1: float) -> list[tuple[float, float, list[int]]]:
-    """(from, to, the statements that fire at its end) between t0 and t1; firings at t0 end an empty stretch."""
-    fired: dict[float, list[int]] = {}
-    if "at_times" in compiled.tapes:
-        times = compiled.interpreters["at_times"]({"p": args.parameters})
-        for i, (first, every, until) in enumerate(zip(times["time"], times["every"], times["until"], strict=True)):
-            count = 1 if not 0 < every < math.inf else int(min((min(until, t1) - first) / every + 1e-9, 10_000)) + 1
-            for k in range(count):
-                at = float(first + k * every) if k else float(first)
-                if t0 <= at <= t1:
-                    fired.setdefault(at, []).append(i)
-    ends = sorted(fired)
-    bounds = [t0, *ends]
-    return [*((a, b, fired[b]) for a, b in zip(bounds[:-1], ends, strict=True)), (bounds[-1], t1, [])]
-
-
-def _assigned(compiled: Compiled, args: Arguments, t: float, y: FloatArray, statement: int) -> FloatArray:
-    assert compiled.events is not None
-    values, out = compiled.numbers("at_values", t, y, args), y.copy()
-    for value, owner, state in zip(values, compiled.events.statement, compiled.events.state, strict=True):
-        if owner == statement:
-            out[state] = value
-    return out

@@ -1,0 +1,96 @@
+"""A solve in stretches between the `at` statements, in NumPy: what `segments` is for JAX, with as many firings as there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hybridode.solve import results
+from hybridode.solve.events import ROUNDING
+from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.raw import Raw
+from hybridode.types import FloatArray
+
+Stretch = Callable[[float, FloatArray, FloatArray], Raw]  # (time, state there, save points) -> the solve to the last of them
+MOST_FIRINGS = 1_000_000
+
+
+class Firing(NamedTuple):
+    """When a statement fires, and which."""
+
+    time: float
+    statement: int
+
+
+def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: float, ts: FloatArray, start: FloatArray) -> Raw:
+    """Stretches from firing to firing; ts ascend from t0. `args` at the start."""
+    fired, problem = firings(compiled, args, t0, ts)
+    ys = np.repeat(start[None], len(ts), axis=0)
+    left, counts = ys.copy(), {"steps": 0, "accepted": 0, "rejected": 0}
+    if problem != results.SUCCESS:
+        return Raw(ys, left, problem, t0, start, counts)
+    a, y, t_end, end = t0, start, t0, float(ts[-1])
+    for b, statement in [*fired, Firing(end, -1)]:
+        inside = (ts >= a) & ((ts < b) if statement >= 0 else (ts <= b))
+        before = (ts > a) & (ts <= b)
+        within = (ts >= a) & (ts <= b)
+        piece = stretch(a, y, np.append(ts[within], b))
+        values = np.zeros_like(ys)
+        values[within] = piece.ys[:-1]
+        ys[inside] = np.where((ts == a)[inside, None], y, values[inside])
+        left[before] = values[before]
+        counts = {name: count + piece.stats[name] for name, count in counts.items()}
+        t_end = float(piece.t_end)
+        if piece.result != results.SUCCESS:
+            return Raw(ys, left, piece.result, t_end, piece.y_end, counts)
+        a, y = b, piece.y_end if statement < 0 else assigned(compiled, args, b, piece.y_end, statement)
+    return Raw(ys, left, results.SUCCESS, t_end, y, counts)
+
+
+def firings(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray) -> tuple[list[Firing], int]:
+    """All firings from t0 to the last save point in the order in which they happen (at one instant: in that of the file), and a
+    code of `results`. Times within a few roundings of a save point are that point: 3*0.1 is meant to be 0.3."""
+    times = compiled.interpreters["at_times"]({"p": args.parameters})
+    rounding, found = ROUNDING * np.finfo(float).eps, []
+    for i, (first, every, until) in enumerate(zip(times["time"], times["every"], times["until"], strict=True)):
+        repeats = math.isfinite(every)
+        if repeats and every <= 0:
+            return [], results.EVENT_PERIOD
+        limit = min(until + rounding * abs(until) if math.isfinite(until) else math.inf, float(ts[-1]))
+        k = max(math.ceil((t0 - first) / every - 1e-9), 0) if repeats and math.isfinite(first) else 0
+        count = 0
+        while count < MOST_FIRINGS:
+            time = _at_save_point(float(first + k * every) if repeats else float(first), ts, rounding)
+            if not time <= limit:
+                break
+            if time >= t0:
+                found.append(Firing(time, i))
+            if not repeats:
+                break
+            k, count = k + 1, count + 1
+        else:
+            return [], results.EVENT_COUNT
+    return sorted(found, key=lambda firing: firing.time), results.SUCCESS
+
+
+def _at_save_point(time: float, ts: FloatArray, rounding: float) -> float:
+    if not math.isfinite(time):
+        return time
+    place = int(np.searchsorted(ts, time))
+    near = [float(ts[k]) for k in (place - 1, place) if 0 <= k < len(ts)]
+    point = min(near, key=lambda t: abs(time - t))
+    return point if abs(time - point) <= rounding * abs(point) else time
+
+
+def assigned(compiled: Compiled, args: Arguments, t: float, y: FloatArray, statement: int) -> FloatArray:
+    """The state after one statement's assignments, all made from what was before."""
+    assert compiled.events is not None
+    values: Any = compiled.numbers("at_values", t, y, args)
+    out = np.array(y)
+    for value, owner, state in zip(values, compiled.events.statement, compiled.events.state, strict=True):
+        if owner == statement:
+            out[state] = value
+    return out
