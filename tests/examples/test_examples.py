@@ -28,7 +28,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
     assert "hybridode fit " in page
 
 
-@pytest.mark.parametrize("name", ["decay", "lotka_volterra_ude"])
+@pytest.mark.parametrize("name", ["decay", "heat_rod", "lotka_volterra_ude"])
 def test_data_are_what_the_generator_writes(name: str) -> None:
     folder = EXAMPLES / name
     assert runpy.run_path(str(folder / "make_data.py"))["text"]() == (folder / "data.csv").read_text(encoding="utf-8")
@@ -69,3 +69,13 @@ def test_untrained_network_leaves_the_known_physics() -> None:
     sol = ho.load(EXAMPLES / "lotka_volterra_ude" / "lotka_volterra_ude.ode").simulate(to=1, points=11)
     np.testing.assert_allclose(sol["x"], 0.44249296 * np.exp(1.3 * sol.t), rtol=0.03)
     np.testing.assert_allclose(sol["y"], 4.6280594 * np.exp(-1.8 * sol.t), rtol=0.03)
+
+
+def test_heat_rod_against_scipy() -> None:
+    """The rod with the law of conductivity that the data were made with, written in place of the network."""
+    made = runpy.run_path(str(EXAMPLES / "heat_rod" / "make_data.py"))
+    text = (EXAMPLES / "heat_rod" / "heat_rod.ode").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("nn K")]
+    known = "\n".join(lines) + "\nfunc K(u) = 0.5 + u^2/2\n"
+    sol = ho.parse(known).simulate(at=made["TIMES"], rtol=1e-8, atol=1e-10, heat=made["HEAT"])
+    np.testing.assert_allclose(np.asarray(sol["T"]).T, made["truth"](), rtol=1e-6, atol=1e-8)

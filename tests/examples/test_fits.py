@@ -73,3 +73,12 @@ def test_interactions_are_found(tmp_path: Path) -> None:
     sol = ho.load(run / "fitted.ode").simulate(to=3, points=301)
     for learnt, truth in (("interaction_x", "-0.9*x*y"), ("interaction_y", "0.8*x*y")):
         assert np.sqrt(np.mean((sol[learnt] - sol[truth]) ** 2)) < 0.03 * np.max(np.abs(sol[truth]))
+
+
+def test_heat_rod_learns_the_law_of_conductivity(tmp_path: Path) -> None:
+    run, result = fitted(tmp_path, "heat_rod", "heat_rod.ode", "data.csv")
+    assert result["status"] == "converged"
+    sol = ho.load(run / "fitted.ode").simulate(to=1, points=201)
+    hot = np.asarray(sol["T[1]"])
+    assert hot.max() > 1.7
+    assert np.sqrt(np.mean((np.asarray(sol["K(T[1])"]) - 0.5 - hot**2 / 2) ** 2)) < 0.05
