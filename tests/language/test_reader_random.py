@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,8 @@ def test_statements_print_and_parse(left: s.Expression, right: s.Expression, nam
     named = s.Name(0, 0, name)
     target = s.Target(0, 0, name, (right,), 1)
     assign = s.Assign(0, 0, target, left)
+    span = s.Range(0, 0, right, s.Ref(0, 0, name))
+    iterators = (s.Iterator(0, 0, name, span), s.Iterator(0, 0, "j", span, s.Compare(0, 0, "<", s.Ref(0, 0, "j"), left)))
     statements: list[s.Statement] = [
         s.Equation(0, 0, left, right, (), "doc"),
         s.ValueStatement(
@@ -105,6 +108,11 @@ def test_statements_print_and_parse(left: s.Expression, right: s.Expression, nam
         s.AtStatement(0, 0, s.Number(0, 0, "5", 5.0), (assign,), left, right),
         s.ObserveStatement(0, 0, s.Target(0, 0, name), s.Distribution(0, 0, "normal", (left, right)), "end"),
         s.BoundaryStatement(0, 0, named, left, right, left),
+        # Families.
+        s.Equation(0, 0, left, right, iterators, "doc"),
+        s.AtStatement(0, 0, s.Number(0, 0, "5", 5.0), (replace(assign, iterators=iterators), assign)),
+        s.ObserveStatement(0, 0, replace(target, primes=0), s.Distribution(0, 0, "normal", (left, right)), iterators=iterators),
+        s.PriorStatement(0, 0, target, s.Distribution(0, 0, "normal", (left, right)), iterators=iterators),
     ]
     for statement in statements:
         text = unparse(statement)
