@@ -185,13 +185,15 @@ def test_mod_is_exact(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
 def test_polygamma(k: int, dtype: str) -> None:
+    """Next to poles too, and between them."""
     rng = np.random.default_rng(4)
-    x = np.concatenate([2.0 ** rng.uniform(-20, 20, 60), rng.uniform(0, 10, 60), rng.uniform(-20, 0, 60)]).astype(dtype)
+    near = -rng.integers(1, 6, 60) / 2 + rng.choice([-1, 1], 60) * 2.0 ** rng.uniform(-20, -2, 60)
+    x = np.concatenate([2.0 ** rng.uniform(-20, 20, 60), rng.uniform(0, 10, 60), rng.uniform(-20, 0, 60), near]).astype(dtype)
     rows = errors(compiled("polygamma", Lanes(4, dtype), attrs=k)(x), lambda v: mpmath.polygamma(k, v), x)
     rows = [row for row in rows if abs(row[3]) > 10 or row[1][0] > 0]  # for even k there are zeros below 0
-    assert rows[0][0] <= 16.0, rows[:3]
+    assert rows[0][0] <= 8.0, rows[:3]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from hybridode.kernels.mathlib.arithmetic import polynomial
 from hybridode.kernels.mathlib.code import Code, Value
 from hybridode.kernels.mathlib.exponential import HIGHEST, exp_scaled, expm1
-from hybridode.kernels.mathlib.special import cot_pi, is_pole
+from hybridode.kernels.mathlib.special import fraction, is_pole, sin_pi
 
 
 def bernoulli(count: int) -> list[Fraction]:
@@ -46,6 +46,31 @@ def power(x: Value, n: int) -> Value:
     return result
 
 
+def zeta_less_one(s: int) -> float:
+    """zeta(s) - 1 for s >= 2 by Euler and Maclaurin's formula from 16 on (DLMF 25.2.9)."""
+    numbers, n = bernoulli(16), 16.0
+    rising, terms = float(s), [m**-s for m in map(float, range(2, 16))] + [n ** (1 - s) / (s - 1), 0.5 * n**-s]
+    for j in range(1, 9):
+        terms.append(float(numbers[2 * j]) * rising / math.factorial(2 * j) * n ** (1 - s - 2 * j))
+        rising *= (s + 2 * j - 1) * (s + 2 * j)
+    return math.fsum(terms)
+
+
+def cotangent_rest(k: int, digits: int) -> list[float]:
+    """What the k-th derivative of π cot(πf) is less its poles at 0, 1 and -1, for |f| <= 1/2: the coefficients of 1, f², …, behind
+    a factor f for even k.
+
+    π cot(πf) = 1/f + 1/(f - 1) + 1/(f + 1) - 2 sum_n (zeta(2n) - 1) f^(2n - 1) (DLMF 4.19.6, 4.22.3).
+    """
+    found: list[float] = []
+    for n in range((k + 2) // 2, 200):
+        size = math.factorial(2 * n - 1) // math.factorial(2 * n - 1 - k)
+        found.append(-2.0 * zeta_less_one(2 * n) * size)
+        if abs(found[-1]) * 0.5 ** (2 * n - 1 - k) < math.factorial(k) * 2.0**-digits:
+            return found
+    raise AssertionError(f"polygamma of order {k} is too high")
+
+
 def cot_derivative(k: int) -> list[int]:
     """Coefficients in c = cot(u) of the k-th derivative of cot: Q_0 = c, Q_(n+1) = -(1 + c²)·Q_n'."""
     q = [0, 1]
@@ -55,8 +80,27 @@ def cot_derivative(k: int) -> list[int]:
     return q
 
 
+def cot_slope(c: Code, k: int, x: Value) -> Value:
+    """The k-th derivative of π cot(πx): the nearest three poles, whose distances are exact, and a series.
+
+    For even k it has a zero where two poles are equally near; there it is the odd polynomial in cot(πx).
+    """
+    f, _ = fraction(c, x)
+    poles = 1.0 / power(f - 1.0, k + 1) + 1.0 / power(f + 1.0, k + 1) + 1.0 / power(f, k + 1)
+    smooth = polynomial(c, f * f, cotangent_rest(k, c.format.mantissa + 4))
+    value = c.muladd(poles, (-1.0) ** k * math.factorial(k), smooth if k % 2 else f * smooth)
+    if k % 2:
+        return value
+    cot = sin_pi(c, 0.5 - abs(f)) / sin_pi(c, f)
+    odd = polynomial(c, cot * cot, [float(a) for a in cot_derivative(k)[1::2]])
+    return (abs(f) > 0.25).where(odd * cot * math.pi ** (k + 1), value)
+
+
 def polygamma(c: Code, x: Value, attrs: int) -> Value:
-    """The k-th derivative of digamma, k >= 1; for x < 0 from 1 - x by reflection (DLMF 5.15.6)."""
+    """The k-th derivative of digamma, k >= 1; for x < 0 from 1 - x by reflection (DLMF 5.15.6).
+
+    Powers are taken before their reciprocals, because every rounding of a reciprocal would count k + 1 times.
+    """
     k = attrs
     assert k >= 1, "digamma is an operation of its own"
     negative = x < 0.0
@@ -67,15 +111,10 @@ def polygamma(c: Code, x: Value, attrs: int) -> Value:
     total = power(inverse, k) * c.muladd(inverse, 0.5 * k, rest)
     direct: Value = c.value(0.0)
     for i in reversed(range(count)):
-        direct = direct + power(1.0 / (b + float(i)), k + 1)
+        direct = direct + 1.0 / power(b + float(i), k + 1)
     sign = 1.0 if k % 2 else -1.0
     right = (direct * float(math.factorial(k)) + total * float(math.factorial(k - 1))) * sign
-    cot = cot_pi(c, abs(x)) * -1.0  # of x < 0
-    q = [float(a) for a in cot_derivative(k)]
-    value = c.value(q[-1])
-    for a in reversed(q[:-1]):
-        value = c.muladd(value, cot, c.value(a))
-    left = right * (-sign) - value * math.pi ** (k + 1)
+    left = right * -sign - cot_slope(c, k, negative.where(x, 0.5))
     result = negative.where(left, right)
     result = (is_pole(c, x) | x.equals(0.0)).where(sign * math.inf, result)
     return x.is_nan().where(x, result)

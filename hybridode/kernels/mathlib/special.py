@@ -100,7 +100,7 @@ def _near(c: Code, a: Value) -> tuple[Value, Value, Value]:
     t, q, sign = a, a * (a + 1.0), minus
     rows = (
         (0.5, one, a, -1.0),
-        (1.5, a - 2.0, c.value(1.0), 1.0),
+        (1.34, a - 2.0, c.value(1.0), 1.0),  # below 1.5 the two terms of the row above would cancel
         (2.5, a - 3.0, one, 1.0),
         (3.5, a - 4.0, one * (a - 2.0), 1.0),
         (4.5, a - 5.0, one * (a - 2.0) * (a - 3.0), 1.0),
@@ -119,7 +119,7 @@ def lgamma(c: Code, x: Value) -> Value:
     t, q, sign = _near(c, a)
     y = split(c, large.where(a, q))
     log = assemble(c, y.k, y.m - 1.0)
-    near = c.muladd(sign, log, t * _fit(c, "LGAMMA", t))
+    near = c.muladd(t, _fit(c, "LGAMMA", t), sign * log)  # sign * log is exact
     inverse = 1.0 / large.where(a, STIRLING_FROM)
     mu = inverse * _fit(c, "STIRLING", inverse * inverse)
     far = c.muladd(a - 0.5, log - 1.0, CONSTANTS["HALF_LOG_TWO_PI"][dtype][0] - 0.5 + mu)
