@@ -123,7 +123,7 @@ class Model:
 
         Method and gradient are fixed here, at the declared values (`set` replaces fixed values too). gradient: "reverse" ("auto")
         for grad, vjp, jacrev; "forward" for jvp, jacfwd; "adjoint" for grad with memory that does not grow. Precision follows
-        JAX's flag; raises UsageError E0830 when single precision cannot meet rtol, unless dtype="float32" is asked for.
+        JAX's flag unless `dtype` says otherwise; raises UsageError E0830 when single precision cannot meet rtol.
         """
         from hybridode.solve.solver import Solver, check_precision, start_of
 

@@ -197,14 +197,19 @@ def test_traced_times_need_a_method(x64):
 def test_precision_follows_the_flag():
     model = ho.parse(DECAY)
     with jax.enable_x64(False):
-        with pytest.raises(ho.UsageError, match="jax_enable_x64"):
-            model.solver(at=TS)
-        for solve in (model.solver(at=TS, rtol=1e-4), model.solver(at=TS, rtol=1e-5, dtype="float32")):
+        for wrong in ({"rtol": 1e-7}, {"dtype": "float64"}, {"engine": "diffrax"}, {"rtol": 1e-9, "dtype": "float32"}):
+            with pytest.raises(ho.UsageError, match="jax_enable_x64"):
+                model.solver(at=TS, **wrong)
+        for solve in (
+            model.solver(at=TS),
+            model.solver(at=TS, rtol=1e-4, engine="diffrax"),
+            model.solver(at=TS, dtype="float32"),
+        ):
             found = solve(model.parameters())
             assert found["x"].dtype == jnp.float32 == found["x + k"].dtype
             np.testing.assert_allclose(found["x"], 3 * np.exp(-0.5 * TS), rtol=1e-3)
         with pytest.raises(ho.UsageError, match="E0830"):
-            model.module()
+            model.module(rtol=1e-8)
     with jax.enable_x64(True):
         assert model.solver(at=TS)()["x"].dtype == jnp.float64
         assert model.solver(at=TS, rtol=1e-4, dtype="float32")()["x"].dtype == jnp.float32

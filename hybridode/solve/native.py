@@ -40,14 +40,15 @@ if TYPE_CHECKING:
 
 MOST_STATES = 100_000
 MOST_INSTRUCTIONS = 60_000  # of a step: equations that are all different
+LEAST_SINGLE = 1e-6  # relative tolerance in float32: eight roundings of a state
 
 
 # ---- what it can do -------------------------------------------------------------------------------------------------
 def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
     """Why this model cannot be solved natively, in words, or None."""
     system = compiled.system
-    if settings.dtype != "float64":
-        return f"native solves are in float64, {settings.dtype} was asked for"
+    if settings.dtype == "float32" and settings.rtol < LEAST_SINGLE:
+        return f"single precision cannot meet rtol = {settings.rtol:g}, only {LEAST_SINGLE:g} and more"
     if os.name == "nt":
         return "native solves do not run on Windows yet"
     if settings.gradient == "adjoint":
@@ -87,12 +88,12 @@ def method_for(chosen: str, settings: Settings, instructions: int = 0) -> str:
 
 
 # ---- programs -------------------------------------------------------------------------------------------------------
-def program_of(compiled: Compiled, method: str, share: int = 1) -> Program:
+def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "float64") -> Program:
     """The method on the model as native code, kept with the model. `share`: how many records of steps a derivative keeps at
     once of one trajectory. Raises UsageError E0840 where a step is too long."""
-    key = ("native", method, share)
+    key = ("native", method, share, dtype)
     if key not in compiled.jitted and share > 1:
-        compiled.jitted[key] = replace(program_of(compiled, method), share=share)  # the same code
+        compiled.jitted[key] = replace(program_of(compiled, method, 1, dtype), share=share)  # the same code
     if key not in compiled.jitted:
         made = Program(
             partial(_method, compiled, method),
@@ -102,6 +103,7 @@ def program_of(compiled: Compiled, method: str, share: int = 1) -> Program:
             _weights(compiled),
             len(compiled.system.inputs),
             compiled.landing_signals,
+            dtype,
             _identity(compiled, method),
         )
         if not made.has("solve", 1):
@@ -138,7 +140,7 @@ def weight_vector(program: Program, args: Arguments, xp: Any) -> Any:
     """The networks' arrays as one vector (k,)."""
     parts = [args.weights[net][array] for net, array in (name.split(".") for name, _ in program.weights)]
     if not parts:
-        return xp.zeros(0)
+        return xp.zeros(0, args.parameters.dtype)
     if xp is np:
         return np.concatenate([np.ravel(part) for part in parts])
     from hybridode.kernels.ffi.pack import pack
@@ -159,12 +161,12 @@ def signal_vector(compiled: Compiled, args: Arguments, xp: Any) -> Any:
     """The input signals as one vector (c,), see `kernels/llvm/signals`. Where steps end is not differentiated."""
     signals = args.signals
     if not compiled.system.inputs:
-        return xp.zeros(0)
+        return xp.zeros(0, args.parameters.dtype)
     parts = [xp.ravel(signals.knots), xp.ravel(signals.coefficients)]
     jumps = jump_times(signals, compiled.landing_signals)
     if compiled.landing_signals:
         assert jumps is not None
-        parts += [xp.sort(jumps if xp is np else jax.lax.stop_gradient(jumps)), xp.full(1, np.inf)]
+        parts += [xp.sort(jumps if xp is np else jax.lax.stop_gradient(jumps)), xp.full(1, np.inf, signals.knots.dtype)]
     return xp.concatenate(parts)
 
 
@@ -173,10 +175,10 @@ def parameter_vector(args: Arguments, xp: Any) -> Any:
     return xp.concatenate([args.parameters, args.inputs_at_start]) if args.signals.count else args.parameters
 
 
-def prepare(compiled: Compiled, method: str) -> None:
+def prepare(compiled: Compiled, method: str, dtype: str) -> None:
     """Compiles what one solve needs, or finds it in the cache."""
     if compiled.size:
-        program_of(compiled, method).module("solve", 1)
+        program_of(compiled, method, 1, dtype).module("solve", 1)
 
 
 def _method(compiled: Compiled, name: str) -> Method:
@@ -216,7 +218,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
         nothing = np.zeros((len(ts), 0))
         return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
-    program = program_of(compiled, method)
+    program = program_of(compiled, method, 1, settings.dtype)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
 
@@ -246,19 +248,18 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
               y0: Any = None, events: EventPlan | None = None) -> Raw:  # fmt: skip
     """Solve from t0 and return the states at `ts`: as `diffrax.integrate`, for models that `cannot_run` has nothing against.
 
-    Works under jit, vmap and derivatives of either mode (`gradient` chooses nothing), in float64.
+    Works under jit, vmap and derivatives of either mode (`gradient` chooses nothing), in the type of the parameters.
     """
     dtype = jnp.result_type(args.parameters)
-    assert dtype == np.float64, f"native solves are in float64, not {dtype}"
     t0, ts = jnp.asarray(t0, dtype), jnp.asarray(ts, dtype)
     plan = plan_events(compiled, args, t0, ts[-1]) if events is None and compiled.events is not None else events
     args = jax.tree_util.tree_map(jnp.asarray, args).at_start(t0)
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
         return without_states(start, t0, ts)
-    program = program_of(compiled, method, 1 if plan is None else 1 + sum(plan.counts))
+    program = program_of(compiled, method, 1 if plan is None else 1 + sum(plan.counts), dtype.name)
     read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
-    segment = partial(_segment, program, read, jnp.asarray(_options(program, settings)))
+    segment = partial(_segment, program, read, jnp.asarray(_options(program, settings), dtype))
     if plan is None:
         return segment(t0, ts[-1], start, ts)
     raw = between_events(compiled, segment, args, t0, ts, start, plan)

@@ -28,6 +28,7 @@ from hybridode.types import FloatArray
 
 Timing = tuple[tuple[str, float], ...]
 
+_DOUBLE = 'switch on double precision with jax.config.update("jax_enable_x64", True)'
 _SMALLEST_SHAPE = 64  # save points are padded to powers of two from here, so that few shapes are compiled
 
 
@@ -165,7 +166,7 @@ def _simulated(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: Any, s
 def _run_natively(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: FloatArray, settings: Settings,
                   least: int) -> tuple[Raw, Timing, int]:  # fmt: skip
     began = time.perf_counter()
-    native.prepare(compiled, settings.method)
+    native.prepare(compiled, settings.method, settings.dtype)
     ready = time.perf_counter()
     raw = native.solve_numbers(compiled, args, float(t0), ts, settings.method, settings, y0)
     return raw, (("compile_seconds", ready - began), ("run_seconds", time.perf_counter() - ready)), least
@@ -300,17 +301,14 @@ class Solver:
 
 
 def check_precision(settings: Settings, dtype: str | None) -> Settings:
-    """The settings in the precision that JAX's flag allows. Raises UsageError E0830 when that cannot meet the tolerance."""
-    if dtype is not None:
-        settings = replace(settings, dtype=dtype)
-        if settings.dtype == "float32" or jax.config.read("jax_enable_x64"):
-            return settings
-    if jax.config.read("jax_enable_x64"):
-        return settings
-    if settings.rtol < 1e-4 or dtype is not None:
-        raise UsageError(
-            Diagnostic("E0830", f"JAX is in single precision, which cannot meet rtol = {settings.rtol:g}",
-                       hint='switch on double precision with jax.config.update("jax_enable_x64", True), '
-                            'or ask for dtype="float32" and rtol of 1e-4 or more')
-        )  # fmt: skip
-    return replace(settings, dtype="float32")
+    """The settings in the precision that JAX's flag allows, or that was asked for. Raises UsageError E0830 when it is not to be
+    had, or cannot meet the tolerance."""
+    double = jax.config.read("jax_enable_x64")
+    settings = replace(settings, dtype=dtype or ("float64" if double else "float32"))
+    least = 1e-4 if settings.engine == "diffrax" else native.LEAST_SINGLE
+    if settings.dtype == "float64" and not double:
+        raise UsageError(Diagnostic("E0830", "JAX is in single precision, float64 was asked for", hint=_DOUBLE))
+    if settings.dtype == "float32" and settings.rtol < least:
+        message = f"single precision cannot meet rtol = {settings.rtol:g}"
+        raise UsageError(Diagnostic("E0830", message, hint=f"{_DOUBLE}, or give rtol of {least:g} or more"))
+    return settings

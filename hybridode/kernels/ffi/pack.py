@@ -23,22 +23,20 @@ from hybridode.kernels.ffi.program import api_version
 from hybridode.kernels.ffi.target import register
 from hybridode.kernels.llvm.unpacking import unpacking_module
 
-KIND = np.dtype(np.float64)
-
 pack_p, unpack_p = Primitive("hode_pack"), Primitive("hode_unpack")
 pack_p.multiple_results = unpack_p.multiple_results = True
 
 
 def pack(pieces: Sequence[Any]) -> Any:
-    """The elements of arrays of float64, one array after the other, as a vector. On the CPU only."""
+    """The elements of arrays of one floating-point type, one array after the other, as a vector. On the CPU only."""
     if len(pieces) == 1:
         return pieces[0].reshape(-1)
     return pack_p.bind(*pieces)[0]
 
 
 @cache
-def _target() -> str:
-    module = unpacking_module(api_version())
+def _target(number_bytes: int) -> str:
+    module = unpacking_module(api_version(), number_bytes)
     return register(module.handler, loaded(module))
 
 
@@ -47,7 +45,9 @@ def _packed(*pieces: Any) -> list[Any]:
 
 
 def _unpacked(vector: Any, *, shapes: tuple[tuple[int, ...], ...]) -> list[Any]:
-    return list(jax.ffi.ffi_call(_target(), [jax.ShapeDtypeStruct(shape, KIND) for shape in shapes])(vector))
+    return list(
+        jax.ffi.ffi_call(_target(vector.dtype.itemsize), [jax.ShapeDtypeStruct(shape, vector.dtype) for shape in shapes])(vector)
+    )
 
 
 def _pack_transpose(bars: Sequence[Any], *pieces: Any) -> list[Any]:
@@ -85,8 +85,8 @@ def _unpack_batch(vectors: Sequence[Any], dims: Sequence[Any], *, shapes: tuple[
     return [part.reshape(len(rows), *shape) for part, shape in zip(parts, shapes, strict=True)], [0] * len(shapes)
 
 
-pack_p.def_abstract_eval(lambda *pieces: [ShapedArray((sum(prod(p.shape) for p in pieces),), KIND)])
-unpack_p.def_abstract_eval(lambda vector, *, shapes: [ShapedArray(shape, KIND) for shape in shapes])
+pack_p.def_abstract_eval(lambda *pieces: [ShapedArray((sum(prod(p.shape) for p in pieces),), pieces[0].dtype)])
+unpack_p.def_abstract_eval(lambda vector, *, shapes: [ShapedArray(shape, vector.dtype) for shape in shapes])
 pack_p.def_impl(jax.jit(_packed))
 unpack_p.def_impl(jax.jit(_unpacked, static_argnames="shapes"))
 for _primitive, _function in ((pack_p, _packed), (unpack_p, _unpacked)):

@@ -54,7 +54,7 @@ def _front(array: Any, rank: int) -> tuple[int, ...]:
 
 def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[tuple[tuple[int, ...], Any]]:
     batch, times, n = _batch(args), args[TS].shape[-1], program.n
-    kind = np.dtype(np.float64)
+    kind = np.dtype(program.dtype)
     return [
         ((*batch, times, n), kind),
         ((*batch, len(INFO)), np.dtype(np.int32)),
@@ -69,13 +69,13 @@ def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[
 
 
 def _tangent_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
-    return [((*_front(args[SHARED], 1), args[TS].shape[-1], program.n), np.dtype(np.float64))]
+    return [((*_front(args[SHARED], 1), args[TS].shape[-1], program.n), np.dtype(program.dtype))]
 
 
 def _adjoint_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
     front = _front(args[SHARED], 2)
     sizes = (program.parameters, program.inputs.weight_count, args[S].shape[-1], program.n)
-    return [((*front, k), np.dtype(np.float64)) for k in sizes]
+    return [((*front, k), np.dtype(program.dtype)) for k in sizes]
 
 
 def _evaluate(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[Any]:

@@ -62,6 +62,7 @@ class Program:
     weights: tuple[tuple[str, Shape], ...] = ()  # the networks' arrays that the rates read, in the order of the operand w
     signals: int = 0
     landing: tuple[int, ...] = ()  # the signals at whose knots steps end
+    dtype: str = "float64"
     identity: str = ""  # what says, together with the fields above, which code it is; "" where nothing short does
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     modules: dict[tuple[str, int], Module] = field(default_factory=dict, repr=False)
@@ -73,12 +74,12 @@ class Program:
 
     @property
     def inputs(self) -> Inputs:
-        return Inputs(self.parameters, self.weights, host_lanes(), self.signals, self.landing, self.signals)
+        return Inputs(self.parameters, self.weights, host_lanes(self.dtype), self.signals, self.landing, self.signals)
 
     def lanes(self, count: int, own_weights: bool = False) -> int:
         """The lane count for this many trajectories (times seeds). Lanes share the networks' arrays: where every trajectory has
         its own, they are solved one by one (a network's loops fill the vectors then)."""
-        return 1 if count <= 1 or (own_weights and self.weights) else host_lanes()
+        return 1 if count <= 1 or (own_weights and self.weights) else host_lanes(self.dtype)
 
     def module(self, kind: str, width: int) -> tuple[Module, Machine]:
         """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
@@ -90,7 +91,7 @@ class Program:
                 from hybridode.kernels.llvm.module import module_of  # those who find code need not know how it is written
                 from hybridode.kernels.llvm.writer import Lanes
 
-                found = module_of(kind, self.method, Lanes(width), self.inputs, api_version(), solve)
+                found = module_of(kind, self.method, Lanes(width, self.dtype), self.inputs, api_version(), solve)
                 if self.identity:
                     index(self._key(kind, width), found)
             self.modules[kind, width] = found
@@ -101,7 +102,9 @@ class Program:
         return (kind, width) in self.modules or bool(self.identity and indexed(self._key(kind, width)))
 
     def _key(self, kind: str, width: int) -> str:
-        return repr((self.identity, kind, width, self.n, self.inputs, api_version(), of_sources("tape", "methods", "kernels")))
+        return repr(
+            (self.identity, kind, width, self.dtype, self.n, self.inputs, api_version(), of_sources("tape", "methods", "kernels"))
+        )
 
     def arrays(self, w: Any) -> dict[str, Any]:
         """The networks' arrays by name out of the vector w (k,)."""
@@ -144,15 +147,16 @@ def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0
               options: FloatArray, s: FloatArray = NO_SIGNALS) -> tuple[FloatArray, np.ndarray, FloatArray]:  # fmt: skip
     """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, Python's lock not held, from p (B, m) or (m,), w (B, k)
     or (k,), s (B, c) or (c,), y0 (B, n) or (n,), ts (B, T) or (T,), t0 (B,) or (); B is 1 when nothing is batched."""
+    kind = np.dtype(program.dtype)
     given = {"p": (p, 1), "w": (w, 1), "s": (s, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
-    arrays = {name: np.asarray(a, np.float64, order="C") for name, (a, _) in given.items()}
+    arrays = {name: np.asarray(a, kind, order="C") for name, (a, _) in given.items()}
     batch = max((arrays[name].shape[0] for name, (_, k) in given.items() if arrays[name].ndim > k), default=1)
     n, times = program.n, arrays["ts"].shape[-1]
     out = {
-        "ys": np.full((batch, times, n), np.nan),
+        "ys": np.full((batch, times, n), np.nan, kind),
         "info": np.zeros((batch, len(INFO)), np.int32),
-        "end": np.zeros((batch, n + 1)),
-        "options": np.asarray(options, np.float64, order="C"),
+        "end": np.zeros((batch, n + 1), kind),
+        "options": np.asarray(options, kind, order="C"),
     }
     job = np.zeros(len(SLOTS), np.int64)
     for name, array in {**arrays, **out}.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hybridode.kernels.llvm.driver import put
 from hybridode.kernels.llvm.job import SLOTS
 from hybridode.kernels.llvm.outcome import SPREAD, finish_text
+from hybridode.kernels.llvm.writer import Lanes
 
 # Operands and results of each kind in order, by the slot that they fill (options and the sizes apart).
 _GIVEN = ("p", "w", "s", "y0", "t0", "ts", "options")
@@ -83,7 +84,7 @@ metadata:
   ret ptr null"""
 
 
-def handler_text(kind: str, n: int, parameters: int, weights: int, api: tuple[int, int]) -> str:
+def handler_text(kind: str, n: int, parameters: int, weights: int, api: tuple[int, int], lanes: Lanes) -> str:
     """`ptr {handler}(frame)`, answering a request for metadata with this version of the API."""
     lines = [
         HELPERS,
@@ -99,16 +100,16 @@ def handler_text(kind: str, n: int, parameters: int, weights: int, api: tuple[in
             lines += [word(array, k, f"%b_{name}"), word(f"%b_{name}", DATA, f"%d_{name}")]
             if name not in SPREAD:
                 lines.append(put("%job", name, f"%d_{name}", "ptr"))
-    lines += _sizes(kind, n, parameters, weights)
+    lines += _sizes(kind, n, parameters, weights, lanes)
     lines.append("  call void @{run}(ptr %job)")
     if kind == "solve":
         lines.append("  call void @finish(ptr %job, " + ", ".join(f"ptr %d_{name}" for name in SPREAD) + ")")
-        lines.insert(0, finish_text(n))
+        lines.insert(0, finish_text(n, lanes))
     lines += ["  ret ptr null", "}", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
     return "\n".join(lines)
 
 
-def _sizes(kind: str, n: int, parameters: int, weights: int) -> list[str]:
+def _sizes(kind: str, n: int, parameters: int, weights: int, lanes: Lanes) -> list[str]:
     """The job's numbers from the shapes of the buffers and from the options."""
     lines = [
         "  %count = call i64 @leading(ptr %b_info, i64 1)",
@@ -131,6 +132,8 @@ def _sizes(kind: str, n: int, parameters: int, weights: int) -> list[str]:
         lines.append(f"  %stride_{name} = call i64 @stride(ptr %b_{name}, i64 {trailing}, i64 {row})")
         lines.append(put("%job", f"{name}_stride", f"%stride_{name}"))
     for k, name in ((4, "max_steps"), (5, "threads")):
-        lines += [word("%d_options", k, f"%r_{name}", "double"), f"  %i_{name} = fptosi double %r_{name} to i64"]
+        lines.append(f"  %r_{name}_at = getelementptr {lanes.scalar}, ptr %d_options, i64 {k}")
+        lines.append(f"  %r_{name} = load {lanes.scalar}, ptr %r_{name}_at, align {lanes.number_bytes}")
+        lines.append(f"  %i_{name} = fptosi {lanes.scalar} %r_{name} to i64")
         lines.append(put("%job", name, f"%i_{name}"))
     return lines

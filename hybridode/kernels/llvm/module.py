@@ -46,9 +46,9 @@ def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tupl
     parts.append(
         "define void @{run}(ptr %job) {\n  call void @all(ptr %job)\n  ret void\n}"
         if kind == "solve"
-        else replay_driver(n, solve)
+        else replay_driver(n, solve, lanes.number_bytes)
     )
-    parts.append(handler_text(kind, n, inputs.parameters, inputs.weight_count, api))
+    parts.append(handler_text(kind, n, inputs.parameters, inputs.weight_count, api, lanes))
     if group.data:
         parts.append(tables_text(group.data))
     text = _declared_once("\n".join(parts))

@@ -5,24 +5,26 @@ from __future__ import annotations
 
 from hybridode.kernels.llvm.driver import slot
 from hybridode.kernels.llvm.job import INFO
+from hybridode.kernels.llvm.writer import Lanes
 
 SPREAD = ("result", "t_end", "y_end", "accepted", "rejected")  # what info and end say
 BAD_START, BAD_TIMES = 5, 8  # codes of `solve/results`
 
+# On numbers of the type SCALAR, of so many BYTES.
 _CHECKS = """
-define internal i1 @ascending(double %t0, ptr %ts, i64 %times) {
+define internal i1 @ascending(SCALAR %t0, ptr %ts, i64 %times) {
 entry:
   br label %loop
 loop:
   %k = phi i64 [ 0, %entry ], [ %next, %one ]
-  %before = phi double [ %t0, %entry ], [ %t, %one ]
+  %before = phi SCALAR [ %t0, %entry ], [ %t, %one ]
   %left = icmp slt i64 %k, %times
   br i1 %left, label %one, label %yes
 one:
-  %at = getelementptr double, ptr %ts, i64 %k
-  %t = load double, ptr %at, align 8
-  %falls = fcmp olt double %t, %before
-  %first = fcmp olt double %t, %t0
+  %at = getelementptr SCALAR, ptr %ts, i64 %k
+  %t = load SCALAR, ptr %at, align BYTES
+  %falls = fcmp olt SCALAR %t, %before
+  %first = fcmp olt SCALAR %t, %t0
   %bad = or i1 %falls, %first
   %next = add i64 %k, 1
   br i1 %bad, label %no, label %loop
@@ -39,10 +41,10 @@ loop:
   %left = icmp slt i64 %k, %n
   br i1 %left, label %one, label %yes
 one:
-  %at = getelementptr double, ptr %row, i64 %k
-  %x = load double, ptr %at, align 8
-  %rest = fsub double %x, %x
-  %good = fcmp ord double %rest, %rest
+  %at = getelementptr SCALAR, ptr %row, i64 %k
+  %x = load SCALAR, ptr %at, align BYTES
+  %rest = fsub SCALAR %x, %x
+  %good = fcmp ord SCALAR %rest, %rest
   %next = add i64 %k, 1
   br i1 %good, label %loop, label %no
 yes:
@@ -58,8 +60,8 @@ loop:
   %left = icmp slt i64 %k, %count
   br i1 %left, label %one, label %done
 one:
-  %at = getelementptr double, ptr %row, i64 %k
-  store double 0x7FF8000000000000, ptr %at, align 8
+  %at = getelementptr SCALAR, ptr %row, i64 %k
+  store SCALAR 0x7FF8000000000000, ptr %at, align BYTES
   %next = add i64 %k, 1
   br label %loop
 done:
@@ -68,7 +70,7 @@ done:
 """
 
 
-def finish_text(n: int) -> str:
+def finish_text(n: int, lanes: Lanes) -> str:
     """`finish(job, result, t_end, y_end, accepted, rejected)`: what a solve says of each trajectory, in arrays of its own.
 
     result: the status, BAD_START where a start value is not finite, BAD_TIMES where the times do not ascend from t0 (all of ys
@@ -76,7 +78,7 @@ def finish_text(n: int) -> str:
     """
     rows = "\n".join(slot("%job", name, f"%{name}", "ptr") for name in ("y0", "t0", "ts", "ys", "info", "end"))
     strides = "\n".join(slot("%job", f"{name}_stride", f"%{name}_stride") for name in ("y0", "t0", "ts"))
-    return f"""{_CHECKS}
+    return f"""{_CHECKS.replace("SCALAR", lanes.scalar).replace("BYTES", str(lanes.number_bytes))}
 define internal void @finish(ptr %job, ptr %result, ptr %t_end, ptr %y_end, ptr %accepted, ptr %rejected) {{
 entry:
 {rows}
@@ -89,13 +91,13 @@ loop:
   %b = phi i64 [ 0, %entry ], [ %next, %write ]
   %left = icmp slt i64 %b, %count
   br i1 %left, label %one, label %done
-{_asked(n)}
+{_asked(n, lanes)}
 wrong:
   %numbers = mul i64 %times, {n}
-{_row("%ys", "%b", "%numbers", "%values")}
+{_row("%ys", "%b", "%numbers", "%values", lanes.scalar)}
   call void @blank(ptr %values, i64 %numbers)
   br label %write
-{_written(n)}
+{_written(n, lanes)}
   %next = add i64 %b, 1
   br label %loop
 done:
@@ -104,26 +106,26 @@ done:
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"""
 
 
-def _asked(n: int) -> str:
+def _asked(n: int, lanes: Lanes) -> str:
     """The rows of a trajectory, its status, and whether what was asked makes sense."""
     return f"""one:
-{_row("%y0", "%b", "%y0_stride", "%start")}
-{_row("%t0", "%b", "%t0_stride", "%begin")}
-{_row("%ts", "%b", "%ts_stride", "%points")}
-{_row("%end", "%b", str(n + 1), "%reached")}
+{_row("%y0", "%b", "%y0_stride", "%start", lanes.scalar)}
+{_row("%t0", "%b", "%t0_stride", "%begin", lanes.scalar)}
+{_row("%ts", "%b", "%ts_stride", "%points", lanes.scalar)}
+{_row("%end", "%b", str(n + 1), "%reached", lanes.scalar)}
 {_row("%info", "%b", str(len(INFO)), "%status_at", "i32")}
   %status = load i32, ptr %status_at, align 4
-  %from = load double, ptr %begin, align 8
-  %there = load double, ptr %reached, align 8
-  %last_at = getelementptr double, ptr %points, i64 %last
-  %until = load double, ptr %last_at, align 8
+  %from = load {lanes.scalar}, ptr %begin, align {lanes.number_bytes}
+  %there = load {lanes.scalar}, ptr %reached, align {lanes.number_bytes}
+  %last_at = getelementptr {lanes.scalar}, ptr %points, i64 %last
+  %until = load {lanes.scalar}, ptr %last_at, align {lanes.number_bytes}
   %good = call i1 @finite(ptr %start, i64 {n})
   %checked = select i1 %good, i32 %status, i32 {BAD_START}
-  %ascend = call i1 @ascending(double %from, ptr %points, i64 %times)
+  %ascend = call i1 @ascending({lanes.scalar} %from, ptr %points, i64 %times)
   br i1 %ascend, label %write, label %wrong"""
 
 
-def _written(n: int) -> str:
+def _written(n: int, lanes: Lanes) -> str:
     """The results of a trajectory."""
     return f"""write:
   %code = phi i32 [ %checked, %one ], [ {BAD_TIMES}, %wrong ]
@@ -134,14 +136,14 @@ def _written(n: int) -> str:
   %succeeded = icmp eq i32 %code, 0
   %unbegun = icmp eq i32 %code, {BAD_START}
   %still = or i1 %unbegun, %nowhere
-  %stopped = select i1 %still, double %from, double %there
-  %time = select i1 %succeeded, double %until, double %stopped
-{_row("%t_end", "%b", "1", "%t_end_at")}
-  store double %time, ptr %t_end_at, align 8
-{_row("%y_end", "%b", str(n), "%y_end_at")}
-  %state = getelementptr double, ptr %reached, i64 1
+  %stopped = select i1 %still, {lanes.scalar} %from, {lanes.scalar} %there
+  %time = select i1 %succeeded, {lanes.scalar} %until, {lanes.scalar} %stopped
+{_row("%t_end", "%b", "1", "%t_end_at", lanes.scalar)}
+  store {lanes.scalar} %time, ptr %t_end_at, align {lanes.number_bytes}
+{_row("%y_end", "%b", str(n), "%y_end_at", lanes.scalar)}
+  %state = getelementptr {lanes.scalar}, ptr %reached, i64 1
   %source = select i1 %still, ptr %start, ptr %state
-  call void @llvm.memcpy.p0.p0.i64(ptr %y_end_at, ptr %source, i64 {8 * n}, i1 false)
+  call void @llvm.memcpy.p0.p0.i64(ptr %y_end_at, ptr %source, i64 {lanes.number_bytes * n}, i1 false)
   %accepted_of = getelementptr i32, ptr %status_at, i64 1
   %rejected_of = getelementptr i32, ptr %status_at, i64 2
   %a = load i32, ptr %accepted_of, align 4
@@ -152,6 +154,6 @@ def _written(n: int) -> str:
   store i32 %r, ptr %rejected_at, align 4"""
 
 
-def _row(base: str, b: str, stride: str, register: str, kind: str = "double") -> str:
+def _row(base: str, b: str, stride: str, register: str, kind: str) -> str:
     """Lines that set `register` to the address of row b."""
     return f"  {register}_of = mul i64 {b}, {stride}\n  {register} = getelementptr {kind}, ptr {base}, i64 {register}_of"

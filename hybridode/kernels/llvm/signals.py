@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hybridode.kernels.llvm.lane_loop import LaneLoop
 
 
-def piece_function(scalar: str) -> str:
+def piece_function(scalar: str, align: int) -> str:
     """`i64 piece(x, count, t)`: how many of the ascending numbers are not after t."""
     return f"""define internal i64 @piece(ptr %x, i64 %count, {scalar} %t) {{
 entry:
@@ -34,7 +34,7 @@ one:
   %both = add i64 %low, %high
   %middle = lshr i64 %both, 1
   %at = getelementptr {scalar}, ptr %x, i64 %middle
-  %knot = load {scalar}, ptr %at, align 8
+  %knot = load {scalar}, ptr %at, align {align}
   %past = fcmp ole {scalar} %knot, %t
   %above = add i64 %middle, 1
   %new_low = select i1 %past, i64 %above, i64 %low
@@ -71,7 +71,7 @@ class SignalReader:
         self.loop, self.w, self.lanes = loop, loop.w, loop.lanes
         self.k, self.landing = loop.inputs.signals, loop.inputs.landing
         w = self.w
-        w.needs[piece_function(self.lanes.scalar)] = None
+        w.needs[piece_function(self.lanes.scalar, self.lanes.number_bytes)] = None
         self.count = loop.slot("s_count")
         fixed, each = 4 * self.k + bool(self.landing), 5 * self.k + len(self.landing)
         self.K = w.value(f"udiv i64 {w.value(f'sub i64 {self.count}, {fixed}')}, {each}")

@@ -17,14 +17,14 @@ NOTHING = 1e-5  # scaled states and slopes below it say nothing about the time t
 EULER = 0.01  # the Euler step in tau
 UNKNOWN = 1e-6  # tau in lengths of the whole solve where it is not known: a start at zero, or at rest
 LEAST = 1e-12  # the shortest first step in lengths of the whole solve
-RESOLVED = 1e-15  # and in the start's time: less is no step
+RESOLVED = 4.5  # and in roundings of the start's time: less is no step
 
 
 def starting_step(loop: LaneLoop, t0: str, span: str, d0: str, d1: str, change: Callable[[str], str]) -> str:
     """The first step of every lane, within the whole solve. `d0` and `d1` are the scaled norms of the start and of the slope
     there, `change(h)` that of the slope's change over an Euler step. A slope that is not finite is taken for one that stays."""
     w, const = loop.w, loop.const
-    least = loop.greatest(w.mul(span, const(LEAST)), w.mul(w.intrinsic("fabs", t0), const(RESOLVED)))
+    least = loop.greatest(w.mul(span, const(LEAST)), w.mul(w.intrinsic("fabs", t0), const(RESOLVED * loop.lanes.epsilon)))
     unknown = w.mul(span, const(UNKNOWN))
     moves = w.logic("and", w.compare("ogt", d0, const(NOTHING)), w.compare("ogt", w.mul(d1, span), const(NOTHING)))
     tau = loop.least(w.select(moves, w.div(d0, d1), unknown), span)

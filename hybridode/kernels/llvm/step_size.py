@@ -13,11 +13,13 @@ from collections.abc import Sequence
 
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.writer import Lanes
+from hybridode.kernels.mathlib.formats import format_of
 from hybridode.methods.control import Controller
 
 MOST_BEFORE = 1e-8  # of the squared error that is remembered: smaller ones say nothing
 _LINE = 0.0430  # half the most by which log2(m), 1 <= m <= 2, is above m - 1: the line is moved by it
 _POWER = (1.0, 0.6910839300834798, 0.23671188428917694, 0.055982175805882974, 0.011284115057935527, 0.0014681838300745621)
+_KEPT = 13  # binary digits of the fraction of a logarithm
 LOWEST, HIGHEST = math.log2(0.2), 3.0  # where the polynomial is 2^x to 0.18 %, and exact at 0: the least relative error there
 
 
@@ -43,11 +45,13 @@ def remembered(loop: LaneLoop, size: str) -> str:
 
 
 def log2(loop: LaneLoop, x: str) -> str:
-    """log2 of a positive number to 0.05; of 0 about -1023, of infinity and NaN more than 1023."""
-    w = loop.w
-    assert loop.lanes.dtype == "float64", "the bits are those of float64"
-    number = _bits(loop, x, (("lshr", 12), ("or", 1075 << 52)))  # 2^52 + bits
-    return w.add(w.mul(number, loop.const(2.0**-40)), loop.const(_LINE - 1023 - 2.0**12))
+    """log2 of a positive number to 0.05; of 0 the least there is, of infinity and NaN more than the most."""
+    w, f = loop.w, format_of(loop.lanes)
+    spare = f.bits - f.mantissa  # so many digits are dropped for the others to fit into a mantissa
+    kept = f.mantissa - spare
+    first = (f.bias + f.mantissa) << f.mantissa  # 2^mantissa: what is put into its mantissa is added to it
+    number = _bits(loop, x, (("lshr", spare), ("or", first)))
+    return w.add(w.mul(number, loop.const(2.0**-kept)), loop.const(_LINE - f.bias - 2.0**spare))
 
 
 def exp2(loop: LaneLoop, x: str) -> str:
@@ -60,19 +64,20 @@ def exp2(loop: LaneLoop, x: str) -> str:
 
 def power(loop: LaneLoop, x: str, exponent: float) -> str:
     """x^exponent for positive x and |exponent| <= 1/2, to a tenth."""
-    w = loop.w
-    moved = w.add(w.mul(log2(loop, x), loop.const(exponent)), loop.const(1.5 * 2.0**32))  # 20 binary digits are kept
-    return _bits(loop, moved, (("shl", 32), ("add", 1023 << 52)))
+    w, f = loop.w, format_of(loop.lanes)
+    moved = w.add(w.mul(log2(loop, x), loop.const(exponent)), loop.const(f.round_shift / 2.0**_KEPT))
+    return _bits(loop, moved, (("shl", f.mantissa - _KEPT), ("add", f.one_bits)))
 
 
 def _bits(loop: LaneLoop, x: str, operations: Sequence[tuple[str, int]]) -> str:
     """Operations with constants on the bits of a number. One number goes through a vector of two: it stays in its register."""
     lanes = loop.lanes if loop.lanes.width > 1 else Lanes(2, loop.lanes.dtype)
-    w, real, integer = loop.w, lanes.real, lanes.integer
+    w, real, kind = loop.w, lanes.real, f"i{format_of(lanes).bits}"
+    integer = f"<{lanes.width} x {kind}>"
     alone = loop.lanes.width == 1
     x = w.value(f"insertelement {real} poison, {lanes.scalar} {x}, i32 0") if alone else x
     value = w.value(f"bitcast {real} {x} to {integer}")
     for op, number in operations:
-        value = w.value(f"{op} {integer} {value}, <{', '.join([f'i64 {number}'] * lanes.width)}>")
+        value = w.value(f"{op} {integer} {value}, <{', '.join([f'{kind} {number}'] * lanes.width)}>")
     result = w.value(f"bitcast {integer} {value} to {real}")
     return w.value(f"extractelement {real} {result}, i32 0") if alone else result

@@ -1,4 +1,4 @@
-"""The handler that cuts one array of float64 into many."""
+"""The handler that cuts one array of numbers into many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hybridode.kernels.llvm.handler import ARGUMENTS, DATA, DIMENSIONS, RANK, RE
 from hybridode.kernels.llvm.parts import Module
 
 
-def unpacking_module(api: tuple[int, int]) -> Module:
+def unpacking_module(api: tuple[int, int], number_bytes: int) -> Module:
     """`ptr {name}(frame)`: the bytes of the operand, in order, into all results."""
     text = f"""
 define internal i64 @bytes(ptr %buffer) {{
@@ -18,7 +18,7 @@ entry:
   br label %loop
 loop:
   %k = phi i64 [ 0, %entry ], [ %next, %one ]
-  %product = phi i64 [ 8, %entry ], [ %more, %one ]
+  %product = phi i64 [ {number_bytes}, %entry ], [ %more, %one ]
   %left = icmp slt i64 %k, %rank
   br i1 %left, label %one, label %done
 one:

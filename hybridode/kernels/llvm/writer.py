@@ -5,6 +5,7 @@ Only `contract` (fused multiply-add) is allowed of the fast-math flags: the othe
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,10 +44,25 @@ class Lanes:
     def bytes(self) -> int:
         return self.width * (8 if self.dtype == "float64" else 4)
 
+    @property
+    def number_bytes(self) -> int:
+        """Of one number."""
+        return self.bytes // self.width
+
+    @property
+    def epsilon(self) -> float:
+        """The distance from 1 to the next number."""
+        return 2.0**-52 if self.dtype == "float64" else 2.0**-23
+
+    @property
+    def tiny(self) -> float:
+        """A number far below all that a solve meets, its inverse not infinite."""
+        return 1e-290 if self.dtype == "float64" else 1e-30
+
     def number(self, value: float) -> str:
         """A scalar constant by its bits (LLVM writes a float constant as the double that equals it)."""
         if self.dtype == "float32":
-            value = struct.unpack("f", struct.pack("f", value))[0] if abs(value) < 3.5e38 else value
+            value = _single(value)
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
     def const(self, value: float | bool) -> str:
@@ -56,6 +72,14 @@ class Lanes:
         else:
             one, kind = self.number(value), self.scalar
         return one if self.width == 1 else "<" + ", ".join(f"{kind} {one}" for _ in range(self.width)) + ">"
+
+
+def _single(value: float) -> float:
+    """The nearest number of float32."""
+    try:
+        return struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 @dataclass
@@ -156,13 +180,14 @@ class Writer:
         """Address of element `index` (an i64 register or number) of an array of `kind` (lanes unless given)."""
         return self.value(f"getelementptr {kind or self.lanes.real}, ptr {pointer}, i64 {index}", "a")
 
-    def load(self, pointer: str, index: str = "0", kind: str | None = None, align: int = 8) -> str:
-        kind = kind or self.lanes.real
+    def load(self, pointer: str, index: str = "0", kind: str | None = None, align: int = 0) -> str:
+        """Aligned to one number unless said otherwise."""
+        kind, align = kind or self.lanes.real, align or self.lanes.number_bytes
         place = pointer if index == "0" else self.address(pointer, index, kind)
         return self.value(f"load {kind}, ptr {place}, align {align}")
 
-    def store(self, value: str, pointer: str, index: str = "0", kind: str | None = None, align: int = 8) -> None:
-        kind = kind or self.lanes.real
+    def store(self, value: str, pointer: str, index: str = "0", kind: str | None = None, align: int = 0) -> None:
+        kind, align = kind or self.lanes.real, align or self.lanes.number_bytes
         place = pointer if index == "0" else self.address(pointer, index, kind)
         self.line(f"store {kind} {value}, ptr {place}, align {align}")
 
