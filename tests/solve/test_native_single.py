@@ -158,6 +158,23 @@ def test_a_solve_longer_than_its_record() -> None:
     np.testing.assert_allclose(found, slope(), rtol=0.05, atol=0.05 * float(jnp.max(jnp.abs(found))))
 
 
+@pytest.mark.parametrize("method", ["tsit5", "rodas4"])
+def test_a_large_system(method: str) -> None:
+    """A chain of 150 states, whose steps are rolled over vectors in memory: values, and a gradient in a batch."""
+    lines = [f"u{i}' = k*({f'u{i - 1}' if i else '1'} - u{i}) - 0.1*u{i}^2\nstate u{i} = 0" for i in range(150)]
+    text = "model chain\ntime t\nparam k = 20\n" + "\n".join(lines) + "\n"
+
+    def run() -> tuple[Any, Any]:
+        solve = ho.parse(text).solver(at=[2.0, 5.0], rtol=1e-5, atol=1e-6, method=method, engine="native")
+        assert bool(solve().successful)
+        return solve().states, jax.jit(jax.vmap(jax.grad(lambda k: jnp.sum(solve({"k": k}).states))))(jnp.asarray([20.0, 25.0]))
+
+    with jax.enable_x64(False):
+        found = run()
+    for a, b in zip(found, run(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
 def test_lanes_and_failures() -> None:
     """Twice the lanes of float64, each its own; a member that fails does not touch the others."""
     assert host_lanes("float32") == 2 * host_lanes()

@@ -29,7 +29,7 @@ class RolledEmitter(WideEmitter):
 
     def __init__(self, w: Writer, vector: int) -> None:
         super().__init__(w, vector)
-        self.tables = Tables()
+        self.tables = Tables(w.lanes.dtype)
 
     def instruction(self, op: str, operands: Sequence[Value], shapes: Sequence[Shape], attrs: Any, shape: Shape) -> Value:
         if op in ELEMENTWISE or op not in _ROWS:

@@ -179,7 +179,7 @@ loop:
   br i1 %more, label %one, label %done
 one:
   %at = getelementptr {lanes.scalar}, ptr %row, i64 %k
-  store {lanes.scalar} %value, ptr %at, align 8
+  store {lanes.scalar} %value, ptr %at, align {lanes.number_bytes}
   %next = add i64 %k, 1
   br label %loop
 done:

@@ -144,8 +144,10 @@ class _Solve(RolledLoop):
         h_next = self.least(w.mul(h, factor), self.largest)
         if self.signals is not None:  # a step cut short says little about how long the next may be
             h_next = w.select(landed, self.maximum(h_next, now["h"]), h_next)
-        tiny = w.mul(self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new)), self.const(1e-15))
-        stuck = w.logic("and", bad, w.compare("ole", h_next, self.maximum(tiny, self.const(1e-290))))
+        tiny = w.mul(
+            self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new)), self.const(4.5 * self.lanes.epsilon)
+        )
+        stuck = w.logic("and", bad, w.compare("ole", h_next, self.maximum(tiny, self.const(self.lanes.tiny))))
         stuck = w.logic("or", stuck, w.logic("and", ok, w.compare("ole", t_new, now["t"])))  # a step that time cannot resolve
         status = self.select_integer(finished, self.integers(DONE), now["status"])
         why = self.select_integer(w.compare("uno", error, error), self.integers(NON_FINITE), self.integers(UNDERFLOW))
@@ -197,7 +199,7 @@ class _Solve(RolledLoop):
         if "error_third" not in out:
             return square
         third = self.scaled_square(out["error_third"], self.y, y_new)
-        both = self.maximum(w.add(square, w.mul(self.const(0.01), third)), self.const(1e-290))
+        both = self.maximum(w.add(square, w.mul(self.const(0.01), third)), self.const(self.lanes.tiny))
         return w.mul(square, w.div(square, both))
 
     def scaled_square(self, error: Value, y: Buffer, new: Buffer) -> str:

@@ -15,15 +15,17 @@ _LINE = 64  # bytes; every table ends with so many zeros, since loops read whole
 class Tables:
     """Arrays one after the other, equal ones once."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: str) -> None:
+        """`dtype`: of the reals."""
+        self._dtype = np.dtype(dtype)
         self._parts: list[bytes] = []
         self._found: dict[bytes, int] = {}
         self._size = 0
 
     def place(self, array: Any) -> int:
-        """Where in the tables (bytes) these numbers stand: int32 for places, float64 for reals."""
+        """Where in the tables (bytes) these numbers stand: int32 for places, else reals."""
         array = np.asarray(array)
-        data = array.astype(np.float64 if array.dtype.kind == "f" else np.int32).tobytes()
+        data = array.astype(self._dtype if array.dtype.kind == "f" else np.int32).tobytes()
         found = self._found.get(data)
         if found is None:
             found = self._found[data] = self._size
