@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 ROLLED_FROM = 100  # states
 LEAST_ROLLED = 13  # states: fewer are no long vector
 LONG = 20_000  # instructions of a straight-line step
-WIDE_WEIGHTS = 20_000  # of networks: more do not fit on a thread's stack
 
 
-def method_of(name: str, model: StiffField, n: int, weights: int, system: Callable[[], LinearSystem | None]) -> Method:
+def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearSystem | None]) -> Method:
     """The method of this name on a model of n states, unrolled or rolled. `system`: its linear system, asked where it matters."""
     from hybridode.methods.explicit_tableaux import EXPLICIT
     from hybridode.methods.ready import explicit_method, rosenbrock_method
@@ -33,12 +32,12 @@ def method_of(name: str, model: StiffField, n: int, weights: int, system: Callab
 
     if name in EXPLICIT:
         stages = EXPLICIT[name].stages
-        many = stages * (elements(model.rates) + stages * n) > LONG or weights > WIDE_WEIGHTS
+        many = stages * (elements(model.rates) + stages * n) > LONG
         return explicit_method(EXPLICIT[name], model.rates, n, n >= LEAST_ROLLED and (n >= ROLLED_FROM or many))
     tableau, found = ROSENBROCK[name], system() if n >= LEAST_ROLLED else None
     if found is not None:
         straight = found.products + 2 * tableau.stages * (found.size + n) + tableau.stages * elements(model.rates)
-        if n >= ROLLED_FROM or straight > LONG or weights > WIDE_WEIGHTS:
+        if n >= ROLLED_FROM or straight > LONG:
             return rosenbrock_method(tableau, model, n, RolledStep(tableau, model, n, found))
     return rosenbrock_method(tableau, model, n)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
-from hybridode.methods.choice import LEAST_ROLLED, ROLLED_FROM, WIDE_WEIGHTS
+from hybridode.methods.choice import ROLLED_FROM
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
@@ -30,7 +30,7 @@ from hybridode.solve.stretches import between_firings
 from hybridode.store import digest
 from hybridode.tape.derive import forward
 from hybridode.tape.identity import identity
-from hybridode.tape.shapes import Shape, size
+from hybridode.tape.shapes import Shape
 from hybridode.tape.systems import LinearSystem, linear_system
 from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.types import FloatArray
@@ -58,8 +58,6 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
     states = len(system.states)
     if states > MOST_STATES:
         return f"{states} states: native solves take up to {MOST_STATES}"
-    if _weight_count(compiled) > WIDE_WEIGHTS and states < LEAST_ROLLED:
-        return f"native solves of fewer than {LEAST_ROLLED} states keep networks on the stack: up to {WIDE_WEIGHTS} weights"
     if states >= ROLLED_FROM and (settings.method == "auto" or METHODS[settings.method].implicit):
         if system.jacobian is None:
             return "its Jacobian has too many entries for a sparse elimination"
@@ -132,10 +130,6 @@ def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:
     return tuple({i.name: i.shape for tape in tapes for i in tape.inputs if "." in i.name}.items())
 
 
-def _weight_count(compiled: Compiled) -> int:
-    return sum(size(shape) for _, shape in _weights(compiled))
-
-
 def weight_vector(program: Program, args: Arguments, xp: Any) -> Any:
     """The networks' arrays as one vector (k,)."""
     parts = [args.weights[net][array] for net, array in (name.split(".") for name, _ in program.weights)]
@@ -190,7 +184,7 @@ def _method(compiled: Compiled, name: str) -> Method:
     rates, n = tapes["rates"], len(system.states)
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
     field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
-    return method_of(name, field, n, _weight_count(compiled), partial(linear_system_of, compiled))
+    return method_of(name, field, n, partial(linear_system_of, compiled))
 
 
 def _time_slope(rates: Tape) -> Tape | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hybridode.kernels.llvm.machine import host_lanes
+from hybridode.kernels.llvm.module import Module
 from hybridode.solve import diffrax, engines, native, results
 from hybridode.solve.settings import Settings
 from tests.solve.native_models import compiled
@@ -64,9 +67,42 @@ def close(found: Any, right: Any, rtol: float = 1e-6) -> None:
 def test_the_engine_takes_networks(case: Case) -> None:
     choice = engines.choose(case.model, case.args, 0.0, 2.0, Settings())
     assert choice.settings.engine == "native"
-    huge = compiled(MODEL.replace("HIDDEN", "200, 200"))
-    refused = engines.choose(huge, huge.arguments(), 0.0, 2.0, Settings())
-    assert refused.settings.engine == "diffrax" and "weights" in refused.reason
+
+
+def test_large_networks() -> None:
+    """67,000 weights, in one lane and in all: workspace from the heap, however small a thread's stack is."""
+    large = Case("256, 256")
+    assert large.raw(large.p, large.w).result == results.SUCCESS
+    points = large.p * jnp.linspace(0.9, 1.1, 11)[:, None]
+    found = jax.jit(jax.vmap(jax.grad(large.loss, (0, 1)), (0, None)))(points, large.w)
+    for k in (0, 10):
+        expected = jax.jit(jax.grad(lambda p, w: large.loss(p, w, engine=diffrax), (0, 1)))(points[k], large.w)
+        close(jax.tree_util.tree_map(lambda x, k=k: x[k], found), expected)
+        close(jax.jit(jax.grad(large.loss, (0, 1)))(points[k], large.w), expected)
+    several = jax.tree_util.tree_map(lambda x: jnp.stack([x, 0.9 * x]), large.w)
+    own = jax.vmap(lambda w: large.raw(large.p, w).ys)(several)
+    np.testing.assert_array_equal(own[0], large.raw(large.p, large.w).ys)
+    assert np.max(np.abs(own[1] - own[0])) > 1e-3
+
+
+def test_without_memory() -> None:
+    """A solve that gets no workspace fails in words, its derivatives are NaN."""
+    poor = Case("4")
+    program = native.program_of(poor.model, "tsit5")
+    written = replace(program, identity="", modules={})  # of which the texts are there
+    for kind in ("solve", "adjoint"):
+        for width in (1, host_lanes()):
+            module, _ = written.module(kind, width)
+            text = module.text.replace("declare ptr @malloc(i64)", "define internal ptr @none(i64 %bytes) {\n  ret ptr null\n}")
+            text = text.replace("@malloc(", "@none(").replace(module.run[:-4], module.run[:-4] + "_poor")
+            run, handler = (name.replace(module.run[:-4], module.run[:-4] + "_poor") for name in (module.run, module.handler))
+            program.modules[kind, width, False] = Module(text, run, handler, module.calls)
+    raw = native.solve_numbers(poor.model, poor.args, 0.0, TS, "tsit5", SETTINGS)
+    assert raw.result == results.OTHER and np.all(np.isnan(raw.ys[1:]))
+    points = poor.p * jnp.linspace(0.9, 1.1, 11)[:, None]
+    assert np.all(jax.vmap(lambda p: poor.raw(p, poor.w).result)(points) == results.OTHER)
+    gradient = jax.vmap(jax.grad(poor.loss, (0, 1)), (0, None))(points, poor.w)
+    assert all(np.all(np.isnan(x)) for x in jax.tree_util.tree_leaves(gradient))
 
 
 def test_numpy_and_jax_agree(case: Case) -> None:
@@ -95,7 +131,7 @@ def test_tangents(case: Case, expected: Any) -> None:
 
 
 def test_trajectories_that_share_weights_and_that_do_not(case: Case) -> None:
-    """Lanes share the arrays; trajectories with weights of their own go one by one: the same numbers but for rounding."""
+    """Lanes share the arrays or have their own, trajectories with large ones go one by one: the same numbers but for rounding."""
     gradient = jax.grad(case.loss, (0, 1))
     points = case.p * jnp.linspace(0.9, 1.1, 11)[:, None]
     several = jax.tree_util.tree_map(lambda x: jnp.stack([x, 1.2 * x, 0.7 * x]), case.w)

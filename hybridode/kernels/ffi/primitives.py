@@ -74,15 +74,15 @@ def _tangent_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[i
 
 def _adjoint_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
     front = _front(args[SHARED], 2)
-    sizes = (program.parameters, program.inputs.weight_count, args[S].shape[-1], program.n)
+    sizes = (program.parameters, program.weight_count, args[S].shape[-1], program.n)
     return [((*front, k), np.dtype(program.dtype)) for k in sizes]
 
 
 def _evaluate(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[Any]:
     found = shapes(args, program, **params)
     lanes = prod(_batch(args)) if kind == "solve" else prod(_front(args[SHARED], 1 if kind == "tangent" else 2))
-    width = program.lanes(lanes, args[W].ndim > 1)
-    return list(call(program, kind, width, [jax.ShapeDtypeStruct(*s) for s in found])(*args))
+    layout = program.lanes(lanes, args[W].ndim > 1)
+    return list(call(program, kind, *layout, [jax.ShapeDtypeStruct(*s) for s in found])(*args))
 
 
 def _set_up(primitive: Primitive, kind: str, shapes: Callable[..., Any]) -> None:

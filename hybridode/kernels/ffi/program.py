@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RECORD_BYTES = 1 << 22  # of the steps that one trajectory keeps for its derivatives; longer solves are solved again for them
 MOST_RECORDED, LEAST_RECORDED = 4096, 16
+MOST_OWN_WEIGHTS = 1500  # of networks that are solved in lanes with arrays of their own
 NO_SIGNALS = np.zeros(0)
 
 
@@ -65,46 +66,54 @@ class Program:
     dtype: str = "float64"
     identity: str = ""  # what says, together with the fields above, which code it is; "" where nothing short does
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
-    modules: dict[tuple[str, int], Module] = field(default_factory=dict, repr=False)
+    modules: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)
 
     @cached_property
     def method(self) -> Method:
         """The method's tapes: made when code has to be written."""
         return self.make()
 
+    def inputs(self, own: bool = False) -> Inputs:
+        """What the kernels read; `own`: every lane has arrays of the networks of its own."""
+        return Inputs(self.parameters, self.weights, host_lanes(self.dtype), self.signals, self.landing, self.signals, own)
+
     @property
-    def inputs(self) -> Inputs:
-        return Inputs(self.parameters, self.weights, host_lanes(self.dtype), self.signals, self.landing, self.signals)
+    def weight_count(self) -> int:
+        return sum(size(shape) for _, shape in self.weights)
 
-    def lanes(self, count: int, own_weights: bool = False) -> int:
-        """The lane count for this many trajectories (times seeds). Lanes share the networks' arrays: where every trajectory has
-        its own, they are solved one by one (a network's loops fill the vectors then)."""
-        return 1 if count <= 1 or (own_weights and self.weights) else host_lanes(self.dtype)
+    def lanes(self, count: int, own_weights: bool = False) -> tuple[int, bool]:
+        """The lane count for this many trajectories (times seeds), and whether each lane has arrays of the networks of its own.
 
-    def module(self, kind: str, width: int) -> tuple[Module, Machine]:
+        Where every trajectory has, large networks are solved one by one: their loops fill the vectors then, and the lanes'
+        arrays side by side would not fit into the nearest cache.
+        """
+        own = own_weights and bool(self.weights)
+        alone = count <= 1 or (own and self.weight_count > MOST_OWN_WEIGHTS)
+        return (1, False) if alone else (host_lanes(self.dtype), own)
+
+    def module(self, kind: str, width: int, own: bool = False) -> tuple[Module, Machine]:
         """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
-        found = self.modules.get((kind, width))
+        found = self.modules.get((kind, width, own))
         if found is None:
-            solve = "" if kind == "solve" else self.module("solve", width)[0].run
-            found = indexed(self._key(kind, width)) if self.identity else None
+            solve = "" if kind == "solve" else self.module("solve", width, own)[0].run
+            found = indexed(self._key(kind, width, own)) if self.identity else None
             if found is None:
                 from hybridode.kernels.llvm.module import module_of  # those who find code need not know how it is written
                 from hybridode.kernels.llvm.writer import Lanes
 
-                found = module_of(kind, self.method, Lanes(width, self.dtype), self.inputs, api_version(), solve)
+                found = module_of(kind, self.method, Lanes(width, self.dtype), self.inputs(own), api_version(), solve)
                 if self.identity:
-                    index(self._key(kind, width), found)
-            self.modules[kind, width] = found
+                    index(self._key(kind, width, own), found)
+            self.modules[kind, width, own] = found
         return found, loaded(found)
 
-    def has(self, kind: str, width: int) -> bool:
+    def has(self, kind: str, width: int, own: bool = False) -> bool:
         """Whether the code of a kind is there already, in memory or on disk."""
-        return (kind, width) in self.modules or bool(self.identity and indexed(self._key(kind, width)))
+        return (kind, width, own) in self.modules or bool(self.identity and indexed(self._key(kind, width, own)))
 
-    def _key(self, kind: str, width: int) -> str:
-        return repr(
-            (self.identity, kind, width, self.dtype, self.n, self.inputs, api_version(), of_sources("tape", "methods", "kernels"))
-        )
+    def _key(self, kind: str, width: int, own: bool) -> str:
+        sources = of_sources("tape", "methods", "kernels")
+        return repr((self.identity, kind, width, self.dtype, self.n, self.inputs(own), api_version(), sources))
 
     def arrays(self, w: Any) -> dict[str, Any]:
         """The networks' arrays by name out of the vector w (k,)."""
@@ -167,11 +176,11 @@ def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0
     numbers |= {name: int(options[OPTIONS.index(name)]) for name in ("max_steps", "threads")}
     for name, number in numbers.items():
         job[SLOT[name]] = number
-    run(program, "solve", program.lanes(batch, arrays["w"].ndim > 1), job)
+    run(program, "solve", *program.lanes(batch, arrays["w"].ndim > 1), job)
     return out["ys"], out["info"], out["end"]
 
 
-def run(program: Program, kind: str, width: int, job: Any) -> None:
+def run(program: Program, kind: str, width: int, own: bool, job: Any) -> None:
     """Works on a job (an int64 array of slots)."""
-    module, machine = program.module(kind, width)
+    module, machine = program.module(kind, width, own)
     machine.function(module.run, None, ctypes.c_void_p)(job.ctypes.data)

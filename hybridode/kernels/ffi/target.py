@@ -20,8 +20,8 @@ def register(name: str, machine: Machine) -> str:
     return name
 
 
-def call(program: Program, kind: str, width: int, results: Any) -> Any:
-    """A JAX function of the operands of a kind (see `llvm/handler`) that runs it in code of this lane count. `results`: their
-    shapes."""
-    module, machine = program.module(kind, width)
+def call(program: Program, kind: str, width: int, own: bool, results: Any) -> Any:
+    """A JAX function of the operands of a kind (see `llvm/handler`) that runs it in code of this lane count (`own`: see
+    `Program.lanes`). `results`: their shapes."""
+    module, machine = program.module(kind, width, own)
     return jax.ffi.ffi_call(register(module.handler, machine), results)

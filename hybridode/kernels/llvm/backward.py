@@ -74,8 +74,13 @@ class _Adjoint(Replay):
             self.each_weight(self.w_bar, lambda buffer, k, at: self.write_at(w_row, at, self.finite(self.at(buffer.pointer, k))))
         if self.signals is not None:
             self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
-        w.line("ret void")
+        self.leave()
         return self.finish()
+
+    def give_up(self) -> None:
+        counts = {"y0_dot": self.m.n, "p_dot": self.inputs.parameters, "w_dot": self.inputs.weight_count}
+        results = {name: str(count) for name, count in counts.items()}
+        self.blank_seeds({**results, "s_dot": self.slot("s_count")})
 
     def bars(self, j: str) -> Elements:
         """The cotangents of the states at a save point."""

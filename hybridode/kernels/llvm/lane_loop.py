@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Mapping, Sequence
 
+from hybridode.kernels.llvm import memory
 from hybridode.kernels.llvm.job import slot_text
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.signals import SignalReader
@@ -28,7 +30,7 @@ class LaneLoop:
         self.T = ""  # the number of save points, a register
         self.ts: Row = ()
         self.emitter = WideEmitter(self.w, inputs.vector) if inputs.weights else None
-        self.known: dict[str, Value] = {}  # the networks' arrays, and their tangents
+        self.known: dict[str, Buffer] = {}  # the networks' arrays, and their tangents
         self.signals: SignalReader | None = None
 
     # ---- the function and its tapes ---------------------------------------------------------------------------------------
@@ -36,12 +38,35 @@ class LaneLoop:
         self.w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")
         self.w.label("entry")
         self.top = len(self.w.lines)
+        if self.emitter is not None:
+            self.w.line("br i1 %poor, label %no_memory, label %with_memory")
+            self.w.label("no_memory")
+            self.give_up()
+            self.w.line("ret void")
+            self.w.label("with_memory")
+
+    def give_up(self) -> None:
+        """Writes what a call gives that gets no memory."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """The end of the function."""
+        if self.emitter is not None:
+            self.w.line("call void @free(ptr %memory)")
+        self.w.line("ret void")
 
     def finish(self) -> Writer:
         self.w.lines.append("}")
         if self.emitter is not None:
-            self.w.lines.insert(self.top, f"  %frame = alloca i8, i64 {self.emitter.frame + 64}, align 64")
+            self.w.needs |= dict.fromkeys(memory.NEEDS)
+            self.w.lines[self.top : self.top] = memory.allocated(self.emitter.frame)
         return self.w
+
+    def blank_rows(self, rows: Row, count: str) -> None:
+        """NaN in the first `count` (a register) elements of every lane's row."""
+        self.w.needs[memory.fill_function(self.lanes)] = None
+        for row in rows:
+            self.w.line(f"call void @fill(ptr {row}, i64 {count}, {self.lanes.scalar} {self.lanes.number(math.nan)})")
 
     def evaluate(self, tape: Tape, given: Mapping[str, Elements]) -> dict[str, Elements]:
         """The tape of registers; of a model with networks through memory and loops."""
@@ -81,18 +106,22 @@ class LaneLoop:
         """Memory for all arrays, each with a chunk to spare: of numbers (the same in all lanes), or of lanes."""
         e, unit = self.emitter, self.align if scalar else self.lanes.bytes
         assert e is not None
-        found, offset = {}, 0
+        found = {}
         for key, shape in self.inputs.weights:
             pointer = self.w.fresh(name)
             found[key] = Buffer(pointer, size(shape), scalar and self.lanes.width > 1)
-            self.w.lines.insert(self.top, f"  {pointer} = getelementptr i8, ptr %{name}, i64 {offset}")
-            offset += ((size(shape) + e.step + self.inputs.vector) * unit + 63) // 64 * 64
-        self.w.lines.insert(self.top, f"  %{name} = alloca i8, i64 {offset}, align 64")
+            offset = e.reserve((size(shape) + e.step + self.inputs.vector) * unit)
+            self.w.lines.insert(self.top, f"  {pointer} = getelementptr i8, ptr %frame, i64 {offset}")
         return found
 
     def load_weights(self, trajectories: Sequence[str]) -> None:
-        """Copies the arrays, which all lanes share, into memory with room behind them."""
-        row = self.rows("w", trajectories, self.slot("w_stride"))[0]
+        """Copies the arrays, which all lanes share or which stand side by side, into memory with room behind them."""
+        rows = self.rows("w", trajectories, self.slot("w_stride"))
+        if self.inputs.own:
+            self.known |= self.room("weights", False)
+            self.each_weight(self.known, lambda x, k, at: self.w.store(self.read(rows, at), x.pointer, k, align=self.align))
+            return
+        row = rows[0]
         self.w.needs["declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"] = None
         at = 0
         for key, buffer in self.room("weights", True).items():

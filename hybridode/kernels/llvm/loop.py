@@ -22,12 +22,25 @@ from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
-DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING = 0, 1, 2, 3, 5
+DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING, NO_MEMORY = 0, 1, 2, 3, 5, 9
 
 
 def solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
     """The whole function as text (see the module)."""
     return _Solve(method, lanes, inputs, name).write()
+
+
+def without_memory(s: LaneLoop) -> None:
+    """What a solve gives that got no memory."""
+    w, n = s.w, s.m.n
+    _, written, _ = s.whose()
+    for row in s.rows("info", written, str(len(INFO)), "i32"):
+        for k in range(len(INFO)):
+            w.store(str(NO_MEMORY if k == 0 else 0), row, str(k), "i32", 4)
+    s.blank_rows(s.rows("end", written, str(n + 1)), str(n + 1))
+    wanted = w.value(f"icmp ne ptr {s.slot('ys', 'ptr')}, null")
+    numbers = w.value(f"mul i64 {s.slot('times')}, {n}")
+    s.blank_rows(s.rows("ys", written, numbers), w.value(f"select i1 {wanted}, i64 {numbers}, i64 0"))
 
 
 class _Solve(LaneLoop):
@@ -82,6 +95,9 @@ class _Solve(LaneLoop):
         self.loop(carried, t1, ready)
         return self.finish()
 
+    def give_up(self) -> None:
+        without_memory(self)
+
     def prologue(self) -> tuple[Elements, str]:
         """Everything that is read once; the start."""
         w = self.w
@@ -133,7 +149,7 @@ class _Solve(LaneLoop):
                 number = w.value(f"trunc i64 {self.lane(last[name], lane, self.lanes.integer)} to i32")
                 w.store(number, row, str(k), "i32", 4)
         self.blank(last["saved"])
-        w.line("ret void")
+        self.leave()
         phis = [f"  {rounds} = phi i64 [ 0, {entry} ], [ {following}, %back ]"]
         phis += [
             f"  %now.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]" for name, (kind, start) in carried.items()

@@ -19,6 +19,7 @@ class Inputs:
     signals: int = 0
     landing: tuple[int, ...] = ()
     starts: int = 0
+    own: bool = False  # every lane has networks' arrays of its own
 
     @property
     def weight_count(self) -> int:

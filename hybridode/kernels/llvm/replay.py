@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop
@@ -32,6 +32,12 @@ class Replay(LaneLoop):
         none = self.equal(accepted, 0)
         self.alive = w.logic("and", self.equal(status, DONE), w.logic("or", none, whole))
         self.steps = self.select_integer(self.alive, accepted, self.integers(0))
+
+    def blank_seeds(self, results: Mapping[str, str]) -> None:
+        """NaN in the rows of these results (slot: its length)."""
+        _, _, seeds = self.whose()
+        for name, count in results.items():
+            self.blank_rows(self.rows(name, seeds, count), count)
 
     def number(self, row: str, k: int) -> str:
         return self.w.value(f"sext i32 {self.w.load(row, str(k), 'i32', 4)} to i64")

@@ -57,8 +57,11 @@ class _Tangent(Replay):
         ]
         w.label("rest")
         self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(lambda time: carried), "add")
-        w.line("ret void")
+        self.leave()
         return self.finish()
+
+    def give_up(self) -> None:
+        self.blank_seeds({"ys_dot": self.w.value(f"mul i64 {self.slot('times')}, {self.m.n}")})
 
     def load_tangents(self) -> None:
         """The tangents of the networks' arrays, each lane its own."""

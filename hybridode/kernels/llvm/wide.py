@@ -129,14 +129,17 @@ class WideEmitter:
     # ---- memory -----------------------------------------------------------------------------------------------------------
     def buffer(self, count: int) -> Buffer:
         """Scratch for `count` elements and one more chunk."""
-        bytes_ = ((count + self.step) * self.unit + 63) // 64 * 64
+        bytes_ = (count + self.step) * self.unit
         free = self._free.get(bytes_)
-        offset = free.pop() if free else self.frame
-        if offset == self.frame:
-            self.frame += bytes_
+        offset = free.pop() if free else self.reserve(bytes_)
         pointer = self.w.value(f"getelementptr i8, ptr %frame, i64 {offset}", "b")
         self._offsets[pointer] = (offset, bytes_)
         return Buffer(pointer, count)
+
+    def reserve(self, bytes_: int) -> int:
+        """Where in the frame so many bytes are kept."""
+        self.frame += (bytes_ + 63) // 64 * 64
+        return self.frame - (bytes_ + 63) // 64 * 64
 
     def release(self, pointer: str) -> None:
         offset, bytes_ = self._offsets.pop(pointer)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,16 @@ def _handler(machine: Machine, name: str) -> Any:
     return machine.function(name, ctypes.c_void_p, ctypes.c_void_p)
 
 
-def _modules(program: Program, kind: str, width: int) -> list[Module]:
-    """The module of a call and those that it calls."""
-    return [program.module(k, width)[0] for k in dict.fromkeys((kind, "solve"))]
+def _modules(program: Program, kind: str, width: int, own: bool) -> list[Module]:
+    """The module of a call and those that it calls, with their text (which what is found by the index of kernels has not)."""
+    written = replace(program, identity="", modules={})
+    return [written.module(k, width, own)[0] for k in dict.fromkeys((kind, "solve"))]
 
 
-def fenced(folder: Path | None, program: Program, kind: str, width: int,
+def fenced(folder: Path | None, program: Program, kind: str, width: int, own: bool,
            results: Sequence[jax.ShapeDtypeStruct]) -> Callable[..., Any]:  # fmt: skip
     """What `kernels/ffi/target.call` returns, but called from Python in guarded memory, and recorded in a folder."""
-    module, machine = program.module(kind, width)
+    module, machine = program.module(kind, width, own)
     shapes = [(tuple(r.shape), r.dtype) for r in results]
 
     def host(*operands: Any) -> list[np.ndarray]:
@@ -54,7 +56,7 @@ def fenced(folder: Path | None, program: Program, kind: str, width: int,
         arrays = [np.asarray(a) for a in operands]
         found = guarded.run(_handler(machine, module.handler), arrays, shapes)
         if folder is not None:
-            record(folder, _modules(program, kind, width), kind, arrays, found)
+            record(folder, _modules(program, kind, width, own), kind, arrays, found)
         return found
 
     return lambda *operands: jax.pure_callback(host, list(results), *operands)

@@ -65,9 +65,8 @@ class RolledEmitter(WideEmitter):
     # ---- memory -----------------------------------------------------------------------------------------------------------
     def keep(self, count: int) -> Buffer:
         """Memory for `count` elements, and one more chunk, that is never used for anything else."""
-        pointer = self.w.value(f"getelementptr i8, ptr %frame, i64 {self.frame}", "k")
-        self.frame += ((count + self.step) * self.unit + 63) // 64 * 64
-        return Buffer(pointer, count)
+        place = self.reserve((count + self.step) * self.unit)
+        return Buffer(self.w.value(f"getelementptr i8, ptr %frame, i64 {place}", "k"), count)
 
     def table(self, array: Any) -> str:
         """The address of a table."""

@@ -11,47 +11,19 @@ from hybridode.kernels.llvm.signals import SignalReader
 from hybridode.kernels.llvm.wide_values import NARROW, Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
-from hybridode.tape.shapes import size
 from hybridode.tape.tape import Tape
 
 
 class RolledLoop(LaneLoop):
-    """A loop whose vectors are buffers. Memory comes from the heap, so that no size of a system overflows a thread's stack; where
-    there is none, `give_up` writes what a failed call gives."""
+    """A loop whose vectors are buffers."""
 
     def __init__(self, method: Method, lanes: Lanes, inputs: Inputs, name: str) -> None:
         super().__init__(method, lanes, inputs, name)
         self.emitter: RolledEmitter = RolledEmitter(self.w, inputs.vector)
 
     # ---- the function -----------------------------------------------------------------------------------------------------
-    def begin(self) -> None:
-        super().begin()
-        self.w.line("br i1 %poor, label %no_memory, label %with_memory")
-        self.w.label("no_memory")
-        self.give_up()
-        self.w.line("ret void")
-        self.w.label("with_memory")
-
-    def give_up(self) -> None:
-        raise NotImplementedError
-
-    def leave(self) -> None:
-        """The end of the function."""
-        self.w.line("call void @free(ptr %memory)")
-        self.w.line("ret void")
-
     def finish(self) -> Writer:
-        w = self.w
-        w.needs["declare ptr @malloc(i64)"] = w.needs["declare void @free(ptr)"] = None
-        w.lines.append("}")
-        w.lines[self.top : self.top] = [
-            f"  %memory = call ptr @malloc(i64 {self.emitter.frame + 128})",
-            "  %poor = icmp eq ptr %memory, null",
-            "  %memory_at = ptrtoint ptr %memory to i64",
-            "  %memory_up = add i64 %memory_at, 63",
-            "  %memory_even = and i64 %memory_up, -64",
-            "  %frame = inttoptr i64 %memory_even to ptr",
-        ]
+        w = super().finish()
         w.data = self.emitter.tables.data()
         if w.data:
             w.lines.insert(self.top, "  %tables = load ptr, ptr @tables, align 8")
@@ -90,14 +62,6 @@ class RolledLoop(LaneLoop):
         if self.inputs.signals:
             self.signals = SignalReader(self, trajectories)
 
-    def room(self, name: str, scalar: bool) -> dict[str, Buffer]:
-        """As in `LaneLoop`, in the frame."""
-        e, found = self.emitter, {}
-        for key, shape in self.inputs.weights:
-            kept = e.keep(size(shape) + self.inputs.vector)
-            found[key] = Buffer(kept.pointer, size(shape), scalar and self.lanes.width > 1)
-        return found
-
     def vector(self, rows: Row, count: int) -> Value:
         """The first elements of every lane's row: registers where they are few, else memory."""
         if count <= NARROW:
@@ -126,13 +90,6 @@ class RolledLoop(LaneLoop):
     def beyond(self, rows: Row, count: int) -> list[str]:
         """The rows from their element `count` on."""
         return [self.w.address(row, str(count), self.lanes.scalar) for row in rows]
-
-    def blank_rows(self, rows: Row, count: str) -> None:
-        """NaN in the first `count` (a register) elements of every lane's row."""
-        w = self.w
-        w.needs[fill_function(self.lanes)] = None
-        for row in rows:
-            w.line(f"call void @fill(ptr {row}, i64 {count}, {self.lanes.scalar} {self.lanes.number(math.nan)})")
 
     # ---- vectors ----------------------------------------------------------------------------------------------------------
     def each(self, count: int, out: Buffer, value: Callable[[str], str]) -> None:
@@ -166,22 +123,3 @@ class RolledLoop(LaneLoop):
 
         self.each(n, out, value)
         return out
-
-
-def fill_function(lanes: Lanes) -> str:
-    """`void fill(row, count, value)`."""
-    return f"""define internal void @fill(ptr %row, i64 %count, {lanes.scalar} %value) {{
-entry:
-  br label %loop
-loop:
-  %k = phi i64 [ 0, %entry ], [ %next, %one ]
-  %more = icmp slt i64 %k, %count
-  br i1 %more, label %one, label %done
-one:
-  %at = getelementptr {lanes.scalar}, ptr %row, i64 %k
-  store {lanes.scalar} %value, ptr %at, align {lanes.number_bytes}
-  %next = add i64 %k, 1
-  br label %loop
-done:
-  ret void
-}}"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from hybridode.kernels.llvm.replay import Replay
 from hybridode.kernels.llvm.rolled.frame import RolledLoop
@@ -22,9 +21,3 @@ class RolledReplay(RolledLoop, Replay):
         t, h = self.reads(places, 2)
         self.load_rows(self.beyond(places, 2), self.y)
         return t, self.w.select(ok, h, self.const(1.0))
-
-    def blank_seeds(self, results: Mapping[str, str]) -> None:
-        """NaN in the rows of these results (slot: its length)."""
-        _, _, seeds = self.whose()
-        for name, count in results.items():
-            self.blank_rows(self.rows(name, seeds, count), count)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import Inputs
-from hybridode.kernels.llvm.loop import DONE, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
+from hybridode.kernels.llvm.loop import DONE, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW, without_memory
 from hybridode.kernels.llvm.rolled.frame import RolledLoop
 from hybridode.kernels.llvm.rolled.moves import total
 from hybridode.kernels.llvm.start_step import starting_step
@@ -18,8 +18,6 @@ from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
-
-NO_MEMORY = 9  # a code of `solve/results`, as those of `llvm/loop`
 
 
 def rolled_solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
@@ -49,17 +47,7 @@ class _Solve(RolledLoop):
         return self.finish()
 
     def give_up(self) -> None:
-        w, n = self.w, self.m.n
-        _, written, _ = self.whose()
-        times = self.slot("times")
-        for row in self.rows("info", written, str(len(INFO)), "i32"):
-            for k in range(len(INFO)):
-                w.store(str(NO_MEMORY if k == 0 else 0), row, str(k), "i32", 4)
-        self.blank_rows(self.rows("end", written, str(n + 1)), str(n + 1))
-        stride = w.value(f"mul i64 {times}, {n}")
-        wanted = w.value(f"icmp ne ptr {self.slot('ys', 'ptr')}, null")
-        count = w.value(f"select i1 {wanted}, i64 {stride}, i64 0")
-        self.blank_rows(self.rows("ys", written, stride), count)
+        without_memory(self)
 
     def prologue(self) -> str:
         """Everything that is read once; the start."""
