@@ -7,6 +7,7 @@ elements that nothing reads are not made, and places that a scatter leaves empty
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -101,6 +102,26 @@ def scalars(tape: Tape) -> tuple[ScalarGraph, dict[str, list[Node]]]:
             values.append([g.node(op, element, attrs) for element in zip(*spread, strict=True)])
         shapes.append(shape)
     return g, {name: list(values[value]) for name, value in tape.outputs}
+
+
+def shared_divisors(g: ScalarGraph, outputs: Mapping[str, Sequence[Node]]) -> tuple[ScalarGraph, dict[str, list[Node]]]:
+    """The graph with one division for all quotients by the same divisor, multiplied by its inverse: a division takes as long as
+    five products. Right to a rounding more; quotients by a single divisor, and by constants, stay as they are."""
+    counts = Counter(args[1] for op, args, _ in g.nodes if op == "div" and g.nodes[args[1]].op != "const")
+    shared = {divisor for divisor, count in counts.items() if count > 1}
+    if not shared:
+        return g, {name: list(nodes) for name, nodes in outputs.items()}
+    made, new = ScalarGraph(), []
+    for op, args, attrs in g.nodes:
+        at = tuple(new[a] for a in args)
+        if op == "const":
+            new.append(made.constant(attrs))
+        elif op == "div" and args[1] in shared:
+            new.append(made.mul(at[0], made.node("div", (made.constant(1.0), at[1]))))
+        else:
+            new.append(made.node(op, at, attrs))
+    new[ZERO] = ZERO
+    return made, {name: [new[n] for n in nodes] for name, nodes in outputs.items()}
 
 
 # ---- structural operations, whatever an element is ------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from hybridode.tape.interpret import interpret
 from hybridode.tape.ops import OPS
-from hybridode.tape.scalars import ScalarGraph, scalars
+from hybridode.tape.scalars import ScalarGraph, scalars, shared_divisors
 from hybridode.tape.schedule import demand_order, interleaved
 from hybridode.tape.tape import Tape, TapeBuilder
 
@@ -81,3 +81,21 @@ def test_long_chains_come_first() -> None:
     g, outputs = scalars(b.finish({"short": short, "long": long}))
     order = interleaved(g, demand_order(g, [outputs["short"][0], outputs["long"][0]]))
     assert [g.nodes[n].op for n in order if g.nodes[n].op != "input"] == ["div", "add", "add"]
+
+
+def test_one_division_for_all_quotients_by_a_divisor() -> None:
+    """By y: one inverse. By z, which divides once, and by 3: as written. Zeros, infinities and NaN come out as from divisions."""
+    b = TapeBuilder()
+    x, y, z = b.input("x", (3,)), b.input("y"), b.input("z")
+    three = b.const(3.0)
+    tape = b.finish({"q": b.div(x, y), "r": b.div(y, z), "s": b.div(x, three), "i": b.div(b.const(1.0), y)})
+    g, outputs = shared_divisors(*scalars(tape))
+    order = demand_order(g, [n for nodes in outputs.values() for n in nodes])
+    assert sum(g.nodes[n].op == "div" for n in order) == 1 + 1 + 3
+    rng = np.random.default_rng(0)
+    for divisor in (*rng.normal(size=20), 0.0, -0.0, np.inf, np.nan, 1e-300):
+        given = {"x": np.array([*rng.normal(size=2), 0.0]), "y": np.float64(divisor), "z": np.float64(0.7)}
+        with np.errstate(all="ignore"):
+            found, exact = values(g, order, given), interpret(tape, given)
+        for name, right in exact.items():
+            np.testing.assert_allclose([found[n] for n in outputs[name]], np.ravel(right), rtol=4e-16)

@@ -12,7 +12,7 @@ from typing import Any
 from hybridode.kernels.llvm.writer import Writer
 from hybridode.kernels.mathlib import name_of
 from hybridode.tape.ops import OPS
-from hybridode.tape.scalars import scalars
+from hybridode.tape.scalars import scalars, shared_divisors
 from hybridode.tape.schedule import demand_order, interleaved
 from hybridode.tape.shapes import size
 from hybridode.tape.tape import Tape
@@ -28,7 +28,7 @@ def emit(w: Writer, tape: Tape, inputs: Mapping[str, Elements]) -> dict[str, Ele
     """Writes the tape's instructions; `inputs` and the result name the registers of all elements (row-major)."""
     for i in tape.inputs:
         assert len(inputs[i.name]) == size(i.shape), f"{i.name} has {size(i.shape)} elements, got {len(inputs[i.name])}"
-    g, outputs = scalars(tape)
+    g, outputs = shared_divisors(*scalars(tape))
     registers: dict[int, str] = {}
     order = demand_order(g, [n for nodes in outputs.values() for n in nodes])
     if len(order) <= MOST_INTERLEAVED:
