@@ -20,7 +20,7 @@ import numpy as np
 
 from hybridode.declarations import Declarations
 from hybridode.equations.pipeline import equations_of
-from hybridode.equations.system import EquationSystem, entry_expressions
+from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
 from hybridode.expr import Expr, Symbol, const
 from hybridode.kernels.jax import emit
 from hybridode.rolled import symbols_read
@@ -74,7 +74,7 @@ OUTPUTS: Mapping[str, Callable[[EquationSystem], Sequence[Expr]]] = {
     "rates": lambda system: system.rates,
     "jacobian": lambda system: entry_expressions(system.jacobian or ()),
     "start": lambda system: system.starts,
-    "definitions": lambda system: [d.expr for d in system.definitions],
+    "definitions": lambda system: definition_expressions(system.definitions),
     "observables": lambda system: [e for o in system.observations for e in o.exprs],
 }
 
@@ -97,7 +97,7 @@ def observable_index(system: EquationSystem) -> dict[tuple[str, str], int]:
 
 def _reads_input_rate(system: EquationSystem) -> tuple[bool, ...]:
     """Per input whether anything that is integrated reads its time derivative."""
-    read = symbols_read(system.rates) | symbols_read([d.expr for d in system.definitions])
+    read = symbols_read(system.rates) | symbols_read(definition_expressions(system.definitions))
     return tuple(Symbol("input_rate", s.name, s.index) in read for s in system.inputs)
 
 

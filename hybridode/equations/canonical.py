@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hybridode.declarations import Declarations, Shape, State, size
+from hybridode.equations.intermediates import in_order
 from hybridode.equations.order import dependencies_first
 from hybridode.equations.rolling import rolled, substituted
 from hybridode.equations.system import EquationSystem, ScalarAssignment, ScalarAtEvent, ScalarDefinition, ScalarObservation
@@ -43,21 +44,20 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
 
     rates = _laid_out([state.rate for state in d.states], known)
     defined = [s for item in d.definitions for s in entries("definition", item.name, item.shape)]
-    bodies = dict(zip(defined, substitute([e for item in d.definitions for e in item.elements], known), strict=True))
+    bodies = _laid_out([item.elements for item in d.definitions], known)
     spans = {s: item.span for item in d.definitions for s in entries("definition", item.name, item.shape)}
-    order = dependencies_first(defined, lambda s: _of_kind(bodies[s], "definition"))
-
+    definitions = in_order(defined, bodies, spans)
     starts = _laid_out([state.start for state in d.states], known)
     return EquationSystem(
         declarations=d,
         states=tuple(states),
         parameters=tuple(parameters),
         inputs=tuple(s for item in d.inputs for s in entries("input", item.name, item.shape)),
-        definitions=tuple(ScalarDefinition(s, bodies[s], spans[s]) for s in order),
+        definitions=definitions,
         rates=rates,
-        starts=_at_start(states, starts, bodies),
+        starts=_at_start(states, starts, definitions),
         observations=_observations(d, known),
-        at_events=_at_events(d, known, {s: i for i, s in enumerate(states)}, order, bodies),
+        at_events=_at_events(d, known, {s: i for i, s in enumerate(states)}, definitions),
         rate_spans=tuple(span for state in d.states for span in _spans(state)),
     )
 
@@ -142,7 +142,7 @@ def _spans(state: State) -> list[Span | None]:
     return [state.rate_spans[0] if state.rate_spans else state.span] * n
 
 
-def _at_start(states: list[Symbol], starts: Sequence[Expr], bodies: Mapping[Symbol, Expr]) -> Sequence[Expr]:
+def _at_start(states: list[Symbol], starts: Sequence[Expr], definitions: Sequence[ScalarDefinition]) -> Sequence[Expr]:
     """The starts as expressions of parameters, start values of inputs, time (the start), input rates and nets.
 
     A start may read definitions and other states: they are taken at the start.
@@ -150,6 +150,7 @@ def _at_start(states: list[Symbol], starts: Sequence[Expr], bodies: Mapping[Symb
     if isinstance(starts, Rolled) and not any(s.kind in ("state", "definition", "input") for s in symbols_read(starts)):
         return starts
     written = dict(zip(states, starts, strict=True))
+    bodies = {definition.symbol: definition.expr for definition in definitions}
     values: dict[Symbol, Expr] = {}
     for symbol in dependencies_first(
         states, lambda s: _of_kind((written if s.kind == "state" else bodies)[s], "state", "definition")
@@ -172,14 +173,14 @@ def _observations(d: Declarations, known: Mapping[Symbol, Expr]) -> tuple[Scalar
 
 
 def _at_events(
-    d: Declarations, known: Mapping[Symbol, Expr], index: Mapping[Symbol, int], order: list[Symbol], bodies: Mapping[Symbol, Expr]
+    d: Declarations, known: Mapping[Symbol, Expr], index: Mapping[Symbol, int], definitions: Sequence[ScalarDefinition]
 ) -> tuple[ScalarAtEvent, ...]:
     """Events with their times spelled out: a definition read in a time (of parameters only) is put in its place."""
     if not d.at_events:
         return ()
     inlined: dict[Symbol, Expr] = {}
-    for symbol in order:
-        (inlined[symbol],) = substitute((bodies[symbol],), inlined)
+    for definition in definitions:
+        (inlined[definition.symbol],) = substitute((definition.expr,), inlined)
 
     def of_parameters(e: Expr) -> Expr:
         return substitute(substitute((e,), known), inlined)[0]

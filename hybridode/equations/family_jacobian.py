@@ -6,7 +6,7 @@ Contributions to one entry are added. A sum over an index gives a contribution f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +42,42 @@ def contributions(piece: Piece, states: Mapping[Symbol, int], differentiate: Dif
     rows = np.asarray(piece.places)
     for place, column, family in _derivatives(piece.family, states, differentiate):
         yield Contribution(rows[place], column, family)
+
+
+class Resolved:
+    """Derivatives of intermediates by states, and contributions in which intermediates are resolved by the chain rule."""
+
+    def __init__(self, states: int) -> None:
+        self.states = states
+        self._of: dict[int, list[Contribution]] = {}  # intermediate -> what has rows of it
+
+    def add(self, c: Contribution) -> None:
+        """Derivatives of intermediates (rows) by states."""
+        for row in np.unique(c.rows).tolist():
+            self._of.setdefault(row, []).append(c)
+
+    def of_states(self, found: Iterable[Contribution]) -> Iterator[Contribution]:
+        """Contributions by states alone: those by an intermediate are multiplied by its own derivatives."""
+        for c in found:
+            direct = np.flatnonzero(c.columns < self.states)
+            if len(direct):
+                yield Contribution(c.rows[direct], c.columns[direct], members_of(c.family, direct))
+            targets = c.columns - self.states
+            candidates = {id(r): r for t in np.unique(targets[targets >= 0]).tolist() for r in self._of.get(t, ())}
+            for inner in candidates.values():
+                mine, other = _pairs(targets, inner.rows)
+                family = product(members_of(c.family, mine), members_of(inner.family, other))
+                yield Contribution(c.rows[mine], inner.columns[other], family)
+
+
+def _pairs(targets: Index, rows: Index) -> tuple[Index, Index]:
+    """All pairs of places at which the two are equal."""
+    order = np.argsort(rows, kind="stable")
+    first, last = (np.searchsorted(rows[order], targets, side) for side in ("left", "right"))
+    counts = last - first
+    mine = np.repeat(np.arange(len(targets)), counts)
+    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return mine, order[np.repeat(first, counts) + offsets]
 
 
 def _derivatives(

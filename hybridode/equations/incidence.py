@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hybridode.equations.order import components
-from hybridode.equations.system import EquationSystem
+from hybridode.equations.system import EquationSystem, definition_expressions
 from hybridode.expr import Expr, Symbol, symbols
 from hybridode.rolled import Family, Rolled, Totals, families_of
 
@@ -16,7 +16,7 @@ def incidence(system: EquationSystem) -> EquationSystem:
     n = len(system.states)
     number = {s: i for i, s in enumerate(system.states)}
     number |= {d.symbol: n + i for i, d in enumerate(system.definitions)}
-    edges = _edges(system.rates, number) + [_reads(d.expr, number) for d in system.definitions]
+    edges = _edges(system.rates, number) + _edges(definition_expressions(system.definitions), number)
     blocks = [tuple(k for k in block if k < n) for block in components(edges)]
     found = tuple(b for b in blocks if b)
     if not system.definitions:

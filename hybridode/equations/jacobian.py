@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from hybridode.equations.derivative_rules import Wanted, total
-from hybridode.equations.family_jacobian import Contribution, contributions, entries
+from hybridode.equations.family_jacobian import Resolved, contributions, entries
 from hybridode.equations.folding import folded
-from hybridode.equations.system import EquationSystem, JacobianEntry, RolledJacobian
+from hybridode.equations.system import EquationSystem, JacobianEntry, RolledJacobian, definition_expressions
 from hybridode.expr import ONE, Expr, Symbol, mul, neg, node, postorder, rebuild
-from hybridode.rolled import Family, Piece, Rolled, symbols_read
+from hybridode.rolled import Rolled, pieces_of
 
 Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
 Gradient = Callable[[Expr, Wanted], Mapping[Expr, Expr]]
@@ -32,10 +30,10 @@ def jacobian(system: EquationSystem, gradient_of: Gradient) -> EquationSystem:
         return system
     states = {s: i for i, s in enumerate(system.states)}
     chain = _Chain(states, gradient_of)
+    if isinstance(system.rates, Rolled):
+        return replace(system, jacobian=_of_families(system, chain))
     for definition in system.definitions:
         chain.known[definition.symbol] = chain.row(definition.expr)
-    if isinstance(system.rates, Rolled):
-        return replace(system, jacobian=_of_families(system.rates, states, chain))
     found = [
         JacobianEntry(i, column, value)
         for i, rate in enumerate(system.rates)
@@ -45,21 +43,17 @@ def jacobian(system: EquationSystem, gradient_of: Gradient) -> EquationSystem:
     return replace(system, jacobian=tuple(replace(e, expr=v) for e, v in zip(found, values, strict=True) if v.value != 0.0))
 
 
-def _of_families(rates: Rolled, states: Mapping[Symbol, int], chain: _Chain) -> RolledJacobian:
-    """Entries of rolled rates: by template where it can be, row by row where a family reads intermediates that move."""
-    moving = {s for s, row in chain.known.items() if row}
-    found: list[Contribution] = []
-    for piece in rates.pieces:
-        read = symbols_read(Rolled([Piece(tuple(range(piece.family.count)), piece.family)], piece.family.count))
-        if piece.family.count > 1 and moving.isdisjoint(read):
-            found += contributions(piece, states, chain.of_template)
-            continue
-        for row, e in zip(piece.places, piece.family.expand(), strict=True):
-            for column, value in chain.row(e).items():
-                (slope,) = rebuild((value,), folded)
-                if slope.value != 0.0:
-                    found.append(Contribution(np.array([row]), np.array([column]), Family(slope, (), 1)))
-    return RolledJacobian(*entries(found, len(states)))
+def _of_families(system: EquationSystem, chain: _Chain) -> RolledJacobian:
+    """Entries of rolled rates, by template: first of the intermediates, then through them of the rates."""
+    n = len(system.states)
+    number = {s: i for i, s in enumerate(system.states)}
+    number |= {d.symbol: n + i for i, d in enumerate(system.definitions)}
+    through = Resolved(n)
+    for piece in pieces_of(definition_expressions(system.definitions)):
+        for c in through.of_states(contributions(piece, number, chain.of_template)):
+            through.add(c)
+    found = [c for piece in pieces_of(system.rates) for c in through.of_states(contributions(piece, number, chain.of_template))]
+    return RolledJacobian(*entries(found, n))
 
 
 class _Chain:
@@ -73,9 +67,7 @@ class _Chain:
 
     def of_template(self, e: Expr, keys: Mapping[Symbol, int]) -> Row:
         """d e / d the symbols that have keys, slots among them."""
-        inner = _Chain(keys, self.gradient_of)
-        inner.known = {s: {} for s in self.known}
-        return inner.row(e)
+        return _Chain(keys, self.gradient_of).row(e)
 
     def row(self, e: Expr) -> Row:
         """d e / d states. Networks may stand in arguments of networks to any depth, so these are met innermost first."""

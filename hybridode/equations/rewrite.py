@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hybridode.equations.alpha import instantiate, shape_by_names
 from hybridode.equations.names import user_names
 from hybridode.equations.patterns import PATTERNS
-from hybridode.equations.system import EquationSystem, Rewrite
+from hybridode.equations.system import EquationSystem, Rewrite, definition_expressions
 from hybridode.equations.whole_system import expressions, over_expressions, templates
 from hybridode.errors import Span
 from hybridode.expr import Expr, node, postorder, show
@@ -41,7 +41,7 @@ def rewrite(system: EquationSystem) -> EquationSystem:
     made = [_by_shape(e, known) for e in expressions(system)]
     changed = over_expressions(system, lambda _: [new.expr for new in made])
     # Starts have their definitions put in; what is told of them is what happens to what the user wrote.
-    first = len(system.definitions) + len(templates(system.rates))
+    first = len(templates(definition_expressions(system.definitions))) + len(templates(system.rates))
     made[first : first + len(templates(system.starts))] = [
         _by_shape(e, known) for state in system.declarations.states for e in templates(state.start)
     ]
@@ -92,7 +92,10 @@ def _places(system: EquationSystem) -> list[Told]:
     """Where every expression stands, in the order of `whole_system.expressions`; a family is told of by its first member."""
     d, name = system.declarations, user_names(system.declarations)
     spans = system.rate_spans or (None,) * len(system.rates)
-    places = [Told(name(x.symbol), x.span) for x in system.definitions]
+    defined = system.definitions
+    places = [
+        Told(name(defined[k].symbol), defined[k].span, leaves) for k, leaves in _members_told(definition_expressions(defined))
+    ]
     places += [Told(f"{name(system.states[k])}'", spans[k], leaves) for k, leaves in _members_told(system.rates)]
     start = 0
     for state in d.states:

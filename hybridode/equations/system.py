@@ -103,6 +103,47 @@ class RolledJacobian(Sequence[JacobianEntry]):
         )
 
 
+class RolledDefinition:
+    """An intermediate of a large family: its expression is written out when asked for."""
+
+    __slots__ = ("_exprs", "_place", "span", "symbol")
+
+    def __init__(self, symbol: Symbol, span: Span | None, exprs: Rolled, place: int) -> None:
+        self.symbol, self.span, self._exprs, self._place = symbol, span, exprs, place
+
+    @property
+    def expr(self) -> Expr:
+        return self._exprs[self._place]
+
+
+class RolledDefinitions(Sequence[ScalarDefinition]):
+    """Many intermediates, most of them in families; the pieces are in an order in which each reads only earlier ones."""
+
+    def __init__(self, symbols: tuple[Symbol, ...], exprs: Rolled, spans: tuple[Span | None, ...]) -> None:
+        self.symbols, self.exprs, self.spans = symbols, exprs, spans
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return list(self)[index]
+        return RolledDefinition(self.symbols[index], self.spans[index], self.exprs, index)
+
+
+def definition_expressions(definitions: Sequence[ScalarDefinition]) -> Sequence[Expr]:
+    """What intermediates are, in their order."""
+    return definitions.exprs if isinstance(definitions, RolledDefinitions) else [d.expr for d in definitions]
+
+
+def with_expressions(definitions: Sequence[ScalarDefinition], exprs: Sequence[Expr]) -> Sequence[ScalarDefinition]:
+    """The intermediates with other expressions."""
+    if isinstance(definitions, RolledDefinitions):
+        assert isinstance(exprs, Rolled), "what was rolled stays rolled"
+        return RolledDefinitions(definitions.symbols, exprs, definitions.spans)
+    return tuple(ScalarDefinition(d.symbol, e, d.span) for d, e in zip(definitions, exprs, strict=True))
+
+
 def entry_expressions(entries: Sequence[JacobianEntry]) -> Sequence[Expr]:
     """The expressions of a Jacobian's entries."""
     return entries.exprs if isinstance(entries, RolledJacobian) else [e.expr for e in entries]
@@ -125,7 +166,7 @@ class EquationSystem:
     states: tuple[Symbol, ...]
     parameters: tuple[Symbol, ...]
     inputs: tuple[Symbol, ...]
-    definitions: tuple[ScalarDefinition, ...]
+    definitions: Sequence[ScalarDefinition]
     rates: Sequence[Expr]
     starts: Sequence[Expr]
     observations: tuple[ScalarObservation, ...] = ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from hybridode.declarations import Network, size
-from hybridode.equations.system import EquationSystem, entry_expressions
+from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
 from hybridode.equations.whole_system import expressions, templates
 from hybridode.expr import BOOLEAN, Expr, Symbol, postorder
-from hybridode.rolled import Rolled, families_of, symbols_read
+from hybridode.rolled import Rolled, Totals, families_of, pieces_of, symbols_read
 
 _READ_AT_START = frozenset({"time", "parameter", "start_input", "input_rate"})
 
@@ -45,10 +45,15 @@ def _verify_symbols(system: EquationSystem, after: str) -> None:
             assert known, f"after {after}: {place} reads {s.kind} {s}, which is not defined (yet)"
             assert kinds is None or s.kind in kinds, f"after {after}: {place} reads {s.kind} {s}"
 
-    for definition in system.definitions:
-        assert definition.symbol not in defined, f"after {after}: {definition.symbol} is defined twice"
-        check(str(definition.symbol), definition.expr, defined)
-        defined.add(definition.symbol)
+    own = [d.symbol for d in system.definitions]
+    assert len(set(own)) == len(own), f"after {after}: an intermediate is defined twice"
+    for places, family in pieces_of(definition_expressions(system.definitions)):
+        for f in families_of(family):
+            check(str(own[places[0]]), f.template, defined)
+            leaves = {e.data for c in f.columns if not isinstance(c, Totals) for e in set(c) if e.op == "sym"}
+            unknown = next((s for s in leaves if s.kind != "time" and s not in outside and s not in defined), None)
+            assert unknown is None, f"after {after}: {own[places[0]]} reads {unknown}, which is not defined (yet)"
+        defined.update(own[k] for k in places)
     for k, rate in templates_with_places(system.rates):
         check(f"{system.states[k]}'", rate, defined)
     for k, start in templates_with_places(system.starts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from hybridode.equations.system import EquationSystem, ScalarAtEvent
+from hybridode.equations.system import EquationSystem, ScalarAtEvent, definition_expressions, with_expressions
 from hybridode.expr import Expr
 from hybridode.rolled import Piece, Rolled, families_of, with_templates
 
@@ -26,7 +26,7 @@ def renewed(elements: Sequence[Expr], new: Iterator[Expr]) -> Sequence[Expr]:
 
 def expressions(system: EquationSystem) -> list[Expr]:
     """Every expression but the Jacobian's, in the order of `over_expressions`: definitions, rates, starts, observations, …"""
-    exprs = [d.expr for d in system.definitions]
+    exprs = templates(definition_expressions(system.definitions))
     exprs += [*templates(system.rates), *templates(system.starts)]
     exprs += [e for o in system.observations for e in o.exprs]
     for event in system.at_events:
@@ -43,7 +43,7 @@ def over_expressions(system: EquationSystem, change: Callable[[Sequence[Expr]], 
     new = iter(after)
     return replace(
         system,
-        definitions=tuple(replace(d, expr=next(new)) for d in system.definitions),
+        definitions=with_expressions(system.definitions, renewed(definition_expressions(system.definitions), new)),
         rates=renewed(system.rates, new),
         starts=renewed(system.starts, new),
         observations=tuple(replace(o, exprs=tuple(next(new) for _ in o.exprs)) for o in system.observations),
