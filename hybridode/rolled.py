@@ -155,6 +155,11 @@ def symbols_read(elements: Iterable[Expr]) -> set[Symbol]:
     return found
 
 
+def symbols_of(family: Family) -> set[Symbol]:
+    """Every symbol that the members of a family read."""
+    return symbols_read(Rolled([Piece(tuple(range(family.count)), family)], family.count))
+
+
 def parts(elements: Iterable[Expr]) -> Iterator[Expr]:
     """Every node below the expressions once, but those that members of a family only differ in the leaves of: the nodes of its
     template and its leaves."""

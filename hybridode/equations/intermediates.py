@@ -8,7 +8,7 @@ from hybridode.equations.order import components, dependencies_first
 from hybridode.equations.system import RolledDefinitions, ScalarDefinition
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, symbols
-from hybridode.rolled import Family, Piece, Rolled, symbols_read
+from hybridode.rolled import Family, Piece, Rolled, symbols_of
 
 
 def in_order(
@@ -37,13 +37,7 @@ def _definitions(found: Sequence[Symbol]) -> list[Symbol]:
 def _reads(defined: Sequence[Symbol], pieces: Sequence[Piece]) -> list[list[int]]:
     """Which pieces each piece reads."""
     owner = {defined[place]: k for k, piece in enumerate(pieces) for place in piece.places}
-    return [sorted({owner[s] for s in symbols_read(_alone(piece)) if s.kind == "definition"}) for piece in pieces]
-
-
-def _alone(piece: Piece) -> Sequence[Expr]:
-    if piece.family.count == 1:
-        return piece.family.expand()
-    return Rolled([Piece(tuple(range(piece.family.count)), piece.family)], piece.family.count)
+    return [sorted({owner[s] for s in symbols_of(piece.family) if s.kind == "definition"}) for piece in pieces]
 
 
 def _without_circles(defined: Sequence[Symbol], pieces: Sequence[Piece]) -> list[Piece]:

@@ -14,7 +14,7 @@ from hybridode.equations.family_jacobian import Resolved, contributions, entries
 from hybridode.equations.folding import folded
 from hybridode.equations.system import EquationSystem, JacobianEntry, RolledJacobian, definition_expressions
 from hybridode.expr import ONE, Expr, Symbol, mul, neg, node, postorder, rebuild
-from hybridode.rolled import Rolled, pieces_of
+from hybridode.rolled import Piece, Rolled, pieces_of, symbols_of, symbols_read
 
 Row = dict[int, Expr]  # column (state number) -> derivative, structural zeros left out
 Gradient = Callable[[Expr, Wanted], Mapping[Expr, Expr]]
@@ -49,11 +49,23 @@ def _of_families(system: EquationSystem, chain: _Chain) -> RolledJacobian:
     number = {s: i for i, s in enumerate(system.states)}
     number |= {d.symbol: n + i for i, d in enumerate(system.definitions)}
     through = Resolved(n)
-    for piece in pieces_of(definition_expressions(system.definitions)):
+    for piece in _needed(system):
         for c in through.of_states(contributions(piece, number, chain.of_template)):
             through.add(c)
     found = [c for piece in pieces_of(system.rates) for c in through.of_states(contributions(piece, number, chain.of_template))]
     return RolledJacobian(*entries(found, n))
+
+
+def _needed(system: EquationSystem) -> list[Piece]:
+    """The intermediates that rates read, directly or not, earlier ones first."""
+    names = [d.symbol for d in system.definitions]
+    read = symbols_read(system.rates)
+    found: list[Piece] = []
+    for piece in reversed(pieces_of(definition_expressions(system.definitions))):
+        if not read.isdisjoint(names[k] for k in piece.places):
+            found.append(piece)
+            read |= symbols_of(piece.family)
+    return found[::-1]
 
 
 class _Chain:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hybridode.declarations import entry_names
-from hybridode.equations.system import EquationSystem
+from hybridode.equations.system import EquationSystem, definition_expressions
 from hybridode.expr import Expr, Symbol, const, node, substitute
 from hybridode.networks.lower import lower
+from hybridode.rolled import pieces_of
 from hybridode.tape.build import build
 from hybridode.tape.tape import Tape
 
 
 def tape_of(system: EquationSystem, outputs: Mapping[str, Sequence[Expr]]) -> Tape:
     """A tape whose outputs are vectors of these expressions; they may read definitions."""
-    declarations = system.declarations
+    declarations, defined = system.declarations, system.definitions
+    pieces = pieces_of(definition_expressions(defined))
     return build(
         outputs,
         leaves=_leaves(system),
-        definitions=[(d.symbol, d.expr) for d in system.definitions],
+        definitions=[(defined[p.places[0]].symbol, p.family.expand()[0]) for p in pieces if p.family.count == 1],
+        families=[([defined[k].symbol for k in p.places], p.family) for p in pieces if p.family.count > 1],
         networks={n.name: lower(n) for n in declarations.networks},
         tables={t.name: t for t in declarations.tables},
     )

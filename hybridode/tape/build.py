@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hybridode.collector import without_collector
 from hybridode.declarations import Table
 from hybridode.expr import Expr, Symbol
+from hybridode.rolled import Family
 from hybridode.tape.group import grouped_outputs
 from hybridode.tape.lower import Lowering, Sources, as_number, lower_node
 from hybridode.tape.tables import piecewise
@@ -29,21 +30,28 @@ def build(
     networks: Mapping[str, Lowering] | None = None,
     tables: Mapping[str, Table] | None = None,
     grouped: bool = True,
+    families: Iterable[tuple[Sequence[Symbol], Family]] = (),
 ) -> Tape:
     """The tape whose outputs are vectors (len(expressions),), none of them empty; conditions become 0 or 1.
 
-    An input vector is as long as the largest place in `leaves` says, whether or not all of it is read.
+    An input vector is as long as the largest place in `leaves` says, whether or not all of it is read. `families`:
+    intermediates that are computed as vectors, their symbols and what they are, in an order in which each reads only earlier ones.
     `grouped`: instances of one expression shape become one vector instruction (see `plan`); else every value is a scalar.
     """
     lengths: dict[str, int] = {}
     for name, place in leaves.values():
         lengths[name] = max(lengths.get(name, 0), place + 1)
+    vectors = tuple(families)
+    single = dict(definitions)
+    if not grouped:
+        single |= {s: e for symbols, family in vectors for s, e in zip(symbols, family.expand(), strict=True)}
     sources = Sources(
         leaves,
         {name: (n,) if n else () for name, n in lengths.items()},
-        dict(definitions),
+        single,
         networks or {},
         {name: piecewise(t) for name, t in (tables or {}).items()},
+        vectors if grouped else (),
     )
     b = TapeBuilder()
     with without_collector():

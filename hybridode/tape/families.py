@@ -36,19 +36,8 @@ class FamilyBuilder:
             return self._totals(column, done[id(column.family)])
         known = self._columns.get(id(column))
         if known is None:
-            known = self._columns[id(column)] = column, self._leaves(column)
+            known = self._columns[id(column)] = column, self.vector(column)
         return known[1]
-
-    def _leaves(self, column: Sequence[Expr]) -> Node:
-        """The leaves of a column side by side: numbers, entries of one input, or whatever they are."""
-        b, leaves = self.b, self.sources.leaves
-        if all(e.op == "const" for e in column):
-            return b.constant([e.data for e in column])
-        places = [leaves.get(e.data) for e in column] if all(e.op == "sym" for e in column) else [None]
-        name, at = places[0] or ("", -1)
-        if at >= 0 and all(p is not None and p[0] == name for p in places):
-            return b.gather(b.input(name, self.sources.shapes[name]), [p[1] for p in places if p is not None])
-        return self.vector(column)
 
     def _totals(self, totals: Totals, terms: Node) -> Node:
         """Sums of consecutive terms: by rows where all are of one length, else by scattering."""

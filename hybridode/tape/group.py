@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hybridode.expr import Expr
+from hybridode.expr import Expr, Symbol
 from hybridode.expr import node as expression
-from hybridode.rolled import Rolled, common_parts, pieces_of, symbols_read
+from hybridode.rolled import Family, common_parts, pieces_of, symbols_of, symbols_read
 from hybridode.tape.families import FamilyBuilder
 from hybridode.tape.lower import Sources, as_number, lower_node, network_jacobian
 from hybridode.tape.plan import MIN_GROUP, Group, Plan, Unit, plan
@@ -18,32 +18,21 @@ Place = tuple[Node, int]  # a node and the flat place in it; -1: a scalar node
 
 def grouped_outputs(b: TapeBuilder, sources: Sources, outputs: Mapping[str, Sequence[Expr]]) -> dict[str, Node]:
     """Every output as a vector. Families come as vectors already; all other expressions are looked through for shapes."""
-    pieces = {name: pieces_of(exprs) for name, exprs in outputs.items() if isinstance(exprs, Rolled)}
+    pieces = {name: pieces_of(exprs) for name, exprs in outputs.items()}
     families = {name: [piece for piece in found if piece.family.count > 1] for name, found in pieces.items()}
-    alone = {
-        name: {p.places[0]: p.family.expand()[0] for p in pieces[name] if p.family.count == 1}
-        if name in pieces
-        else dict(enumerate(exprs))
-        for name, exprs in outputs.items()
-    }
+    alone = {name: {p.places[0]: p.family.expand()[0] for p in found if p.family.count == 1} for name, found in pieces.items()}
+    vectors: dict[Symbol, Place] = {}
+    for symbols, family in _needed(sources, outputs):
+        places = _planned(b, sources, vectors, (), [family])
+        values = FamilyBuilder(b, sources, places.shared, places.leaves).values(family)
+        vectors.update((s, (values, k)) for k, s in enumerate(symbols))
     roots = [e for exprs in alone.values() for e in exprs.values()]
-    roots += dict.fromkeys(e for found in families.values() for piece in found for e in common_parts(piece.family))
-    read = {s for name in pieces for s in symbols_read(outputs[name]) if s in sources.definitions}
-    roots += [expression("sym", (), s) for s in sources.definitions if s in read]
-    p, groups = plan(roots, sources.definitions)
-    places = _Places(b, sources, p)
-    for group in groups:
-        _EMIT[group.kind](places, group)
-    builder = FamilyBuilder(
-        b,
-        sources,
-        lambda e: places.scalar(places.of(p.resolve(e))),
-        lambda es: places.together([places.of(p.resolve(e)) for e in es]),
-    )
+    places = _planned(b, sources, vectors, roots, [piece.family for found in families.values() for piece in found])
+    builder = FamilyBuilder(b, sources, places.shared, places.leaves)
     results = {}
     for name, exprs in outputs.items():
-        found = {k: places.number(places.of(p.resolve(e))) for k, e in alone[name].items()}
-        for at, family in families.get(name, ()):
+        found = {k: places.number(places.of(places.plan.resolve(e))) for k, e in alone[name].items()}
+        for at, family in families[name]:
             values = builder.values(family)
             found.update((k, (values, j)) for j, k in enumerate(at))
         together = places.together([found[k] for k in range(len(exprs))])
@@ -51,11 +40,43 @@ def grouped_outputs(b: TapeBuilder, sources: Sources, outputs: Mapping[str, Sequ
     return results
 
 
+def _needed(sources: Sources, outputs: Mapping[str, Sequence[Expr]]) -> list[tuple[Sequence[Symbol], Family]]:
+    """The families of intermediates that the outputs read, directly or not, earlier ones first."""
+    if not sources.families:
+        return []
+    owner = {s: k for k, (symbols, _) in enumerate(sources.families) for s in symbols}
+    needed: set[int] = set()
+    seen: set[Symbol] = set()
+    waiting = [symbols_read(exprs) for exprs in outputs.values()]
+    while waiting:
+        new = {s for s in waiting.pop() if s.kind == "definition"} - seen
+        seen |= new
+        waiting += [symbols_read((sources.definitions[s],)) for s in new if s in sources.definitions]
+        for k in {owner[s] for s in new if s in owner} - needed:
+            needed.add(k)
+            waiting.append(symbols_of(sources.families[k][1]))
+    return [f for k, f in enumerate(sources.families) if k in needed]
+
+
+def _planned(
+    b: TapeBuilder, sources: Sources, vectors: Mapping[Symbol, Place], roots: Sequence[Expr], families: Sequence[Family]
+) -> _Places:
+    """Computes the roots, and what members of the families share or read of other intermediates."""
+    shared = dict.fromkeys(e for family in families for e in common_parts(family))
+    read = {s for family in families for s in symbols_of(family)}
+    defined = [expression("sym", (), s) for s in sources.definitions if s in read]
+    p, groups = plan([*roots, *shared, *defined], sources.definitions)
+    places = _Places(b, sources, p, vectors)
+    for group in groups:
+        _EMIT[group.kind](places, group)
+    return places
+
+
 class _Places:
     """Where values stand, and vectors of values from several places."""
 
-    def __init__(self, b: TapeBuilder, sources: Sources, p: Plan) -> None:
-        self.b, self.sources, self.plan = b, sources, p
+    def __init__(self, b: TapeBuilder, sources: Sources, p: Plan, vectors: Mapping[Symbol, Place]) -> None:
+        self.b, self.sources, self.plan, self.vectors = b, sources, p, vectors
         self.units: dict[Expr, Place] = {}
         self.nets: dict[Expr, tuple[Node, int, int]] = {}  # outputs' node, number of evaluations, which of them
 
@@ -68,12 +89,31 @@ class _Places:
         if e.op == "out":
             node, count, which = self.nets[self.plan.resolve(e.args[0])]
             return node, e.data * count + which
+        if e.data in self.vectors:
+            return self.vectors[e.data]
         name, place = self.sources.place(e.data)
         return self.b.input(name, self.sources.shapes[name]), place
 
     def scalar(self, place: Place) -> Node:
         node, at = place
         return node if at < 0 else self.b.element(node, at)
+
+    def shared(self, e: Expr) -> Node:
+        """The scalar that all members of a family read."""
+        return self.scalar(self.of(self.plan.resolve(e)))
+
+    def leaves(self, column: Sequence[Expr]) -> Node:
+        """The values of a column side by side."""
+        b = self.b
+        if all(e.op == "const" for e in column):
+            return b.constant([e.data for e in column])
+        for known in (self.sources.leaves, self.vectors) if all(e.op == "sym" for e in column) else ():
+            places = [known.get(e.data) for e in column]
+            source, at = places[0] or ("", -1)
+            if at >= 0 and all(p is not None and p[0] == source for p in places):
+                node = b.input(source, self.sources.shapes[source]) if isinstance(source, str) else source
+                return b.gather(node, [p[1] for p in places if p is not None])
+        return self.together([self.of(self.plan.resolve(e)) for e in column])
 
     def number(self, place: Place) -> Place:
         """The same with a condition as 0 or 1."""

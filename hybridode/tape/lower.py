@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hybridode.expr import Expr, Symbol
+from hybridode.rolled import Family
 from hybridode.tape.derive import tangents
 from hybridode.tape.shapes import Shape
 from hybridode.tape.tables import Piecewise
@@ -27,6 +28,7 @@ class Sources:
     definitions: Mapping[Symbol, Expr]
     networks: Mapping[str, Lowering]
     tables: Mapping[str, Piecewise]
+    families: Sequence[tuple[Sequence[Symbol], Family]] = ()  # intermediates that are vectors, earlier ones first
 
     def place(self, symbol: Symbol) -> tuple[str, int]:
         """Input and place of a leaf."""
