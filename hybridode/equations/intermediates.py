@@ -43,7 +43,7 @@ def _reads(defined: Sequence[Symbol], pieces: Sequence[Piece]) -> list[list[int]
 def _without_circles(defined: Sequence[Symbol], pieces: Sequence[Piece]) -> list[Piece]:
     """`y[i] = y[i-1] + …` cannot be one vector: families in a circle are written out."""
     reads = _reads(defined, pieces)
-    in_circle = {k for block in components(reads) for k in block if len(block) > 1 or block[0] in reads[block[0]]}
+    in_circle = {k for block in components(reads) for k in block if len(block) > 1 or k in reads[k]}
     found: list[Piece] = []
     for k, piece in enumerate(pieces):
         if k in in_circle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -120,7 +120,7 @@ def meanings(model: Model, waiting: Iterable[Symbol], origin: Expr | None) -> di
     return {symbol: starts.get(symbol) for symbol in waiting}
 
 
-def _roots(model: Model) -> Iterable[tuple[Expr, ...]]:
+def _roots(model: Model) -> Iterable[Sequence[Expr]]:
     yield from (state.rate for state in model.states)
     yield from (d.elements for d in model.definitions)
     yield from (tuple(e for _, e in o.arguments) for o in model.observations)
@@ -167,7 +167,7 @@ def _at_start(e: Expr, done: Mapping[Symbol, Expr | None], origin: Expr | None) 
 
 
 def _substituted(model: Model, values: dict[Symbol, Expr]) -> Model:
-    def new(elements: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    def new(elements: Sequence[Expr]) -> tuple[Expr, ...]:
         return substitute(elements, values)
 
     return Model(

@@ -34,8 +34,8 @@ def build(
 ) -> Tape:
     """The tape whose outputs are vectors (len(expressions),), none of them empty; conditions become 0 or 1.
 
-    An input vector is as long as the largest place in `leaves` says, whether or not all of it is read. `families`:
-    intermediates that are computed as vectors, their symbols and what they are, in an order in which each reads only earlier ones.
+    An input vector is as long as the largest place in `leaves` says, whether or not all of it is read.
+    `families`: intermediates that are computed as vectors, their symbols and what they are; each reads only earlier ones.
     `grouped`: instances of one expression shape become one vector instruction (see `plan`); else every value is a scalar.
     """
     lengths: dict[str, int] = {}
