@@ -28,7 +28,8 @@ class Method:
     t + nodes[i] h. The reverse of the step takes cotangents of the interpolant; if there is `spread`, of the stages' solutions u
     instead (`u.bar`), of which the interpolant's rows are the sums with the weights spread[r]. The tapes of a `rolled` method are
     on long vectors, to be worked on in loops; their step may have the output growth (), of its elimination: steps that pass
-    `most_growth` are rejected.
+    `most_growth` are rejected. `stiff`: what an unrolled step was made of, if it has the output `growth` that tells where it
+    must be taken with partial pivoting.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Method:
     spread: tuple[tuple[float, ...], ...] = ()
     rolled: bool = False
     most_growth: float = math.inf
+    stiff: tuple[RosenbrockTableau, StiffField] | None = None
 
     @cached_property
     def backward(self) -> Tape:
@@ -102,10 +104,13 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int, rol
     """A Rosenbrock–Wanner method; its row r of dense output is weighted by theta^(r+1) (1 - theta). `rolled`: the step of a
     large system."""
     unrolled = tableau, model, n
+    narrow = all("." not in i.name for i in model.rates.inputs)  # the steps of networks are not watched
+    step = rosenbrock_step(*unrolled, watched=narrow) if rolled is None else rolled.step()
+    watched = rolled is None and any(name == "growth" for name, _ in step.outputs)
     return Method(
         name=tableau.name,
         n=n,
-        step=rosenbrock_step(*unrolled) if rolled is None else rolled.step(),
+        step=step,
         make_backward=partial(rosenbrock_step_reverse, *unrolled) if rolled is None else rolled.backward,
         make_tangent=partial(rosenbrock_step_tangent, *unrolled) if rolled is None else rolled.tangent,
         rolled=rolled is not None,
@@ -119,4 +124,5 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int, rol
         controller=pi_controller(tableau.error_order, stiff=True),
         nodes=tableau.c,
         spread=tableau.dense if rolled is None else (),
+        stiff=(tableau, model) if watched else None,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hybridode.methods.explicit import combination, evaluate
-from hybridode.methods.sparse_lu import Entry, Factors, elimination_order, factor, solve, solve_transposed
+from hybridode.methods.sparse_lu import Entry, Factors, elimination_order, factor, growth, solve, solve_transposed
 from hybridode.methods.tableau import RosenbrockTableau
 from hybridode.tape.derive import cotangents
 from hybridode.tape.guard import guard
@@ -40,16 +40,19 @@ class _Step:
     u: list[int] = field(default_factory=list)
 
 
-def rosenbrock_step(method: RosenbrockTableau, model: StiffField, n: int) -> Tape:
+def rosenbrock_step(method: RosenbrockTableau, model: StiffField, n: int, watched: bool = False) -> Tape:
     """The tape of one step of size `h` from (`t`, `y`).
 
     Inputs: t (), h (), y (n,), what the field reads, and its signals per stage. Outputs: y (n,) new state, error (n,)
-    estimate, dense (r n,) the vectors k_0 … of the dense output (see RosenbrockTableau).
+    estimate, dense (r n,) the vectors k_0 … of the dense output (see RosenbrockTableau), and
+    with `watched` growth (k,) of the pivots (see `sparse_lu.growth`).
     """
     b = TapeBuilder()
     s = start_of_step(b, method, model, n)
     outputs = {"y": _sum(b, s.y, method.b, s.u), "error": _sum(b, None, method.error, s.u)}
-    return b.finish({**outputs, "dense": b.concat([_sum(b, None, row, s.u) for row in method.dense])})
+    outputs["dense"] = b.concat([_sum(b, None, row, s.u) for row in method.dense])
+    grown = growth(b, s.factors) if watched else None
+    return b.finish(outputs if grown is None else {**outputs, "growth": grown})
 
 
 def start_of_step(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int) -> _Step:

@@ -1,7 +1,7 @@
 """Sparse LU factorisation as straight-line code: the pattern is known at compile time, the numbers are nodes of a tape.
 
 Pivots stand on the diagonal in an order chosen before (minimum Markowitz count: (row entries - 1)(column entries - 1),
-H. M. Markowitz, Management Science 3 (1957) 255-269). `growth` lets a caller see at run time whether that was wise.
+H. M. Markowitz, Management Science 3 (1957) 255-269). `growth` tells at run time where that was not wise.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hybridode.tape.tape import TapeBuilder
 
 Entry = tuple[int, int]  # (row, column)
+MOST_GROWTH = 1e6  # of a pivot: what is lost is at most six of sixteen digits
 
 
 def elimination_order(n: int, pattern: Iterable[Entry]) -> tuple[int, ...]:
@@ -55,6 +56,7 @@ class Factors:
     lower: tuple[tuple[tuple[int, int], ...], ...]
     upper: tuple[tuple[tuple[int, int], ...], ...]
     inverse: tuple[int, ...]
+    pivots: tuple[tuple[int, int], ...]  # U[k, k] and A[k, k] where they are not the same
 
 
 def factor(t: TapeBuilder, n: int, matrix: Mapping[Entry, int], order: Sequence[int]) -> Factors:
@@ -70,7 +72,7 @@ def factor(t: TapeBuilder, n: int, matrix: Mapping[Entry, int], order: Sequence[
             if j < k:
                 columns[j].append(k)
     one = t.const(1.0)
-    inverse = []
+    inverse, first = [], [row[k] for k, row in enumerate(rows)]
     for k in range(n):
         inverse.append(t.div(one, rows[k][k]))
         right = sorted((j, v) for j, v in rows[k].items() if j > k)
@@ -87,7 +89,17 @@ def factor(t: TapeBuilder, n: int, matrix: Mapping[Entry, int], order: Sequence[
                         columns[j].append(i)
     lower = tuple(tuple(sorted((j, v) for j, v in row.items() if j < k)) for k, row in enumerate(rows))
     upper = tuple(tuple(sorted((j, v) for j, v in row.items() if j > k)) for k, row in enumerate(rows))
-    return Factors(tuple(order), lower, upper, tuple(inverse))
+    pivots = tuple((row[k], a) for k, (row, a) in enumerate(zip(rows, first, strict=True)) if row[k] != a)
+    return Factors(tuple(order), lower, upper, tuple(inverse), pivots)
+
+
+def growth(t: TapeBuilder, f: Factors) -> int | None:
+    """A vector, positive somewhere if |U[k, k]| > MOST_GROWTH |A[k, k]| for some k: digits of row k were lost to a small pivot
+    before it. That ratio does not change with the units of rows and columns, and is at most 1 for the matrices that need no
+    pivoting (diagonally dominant ones). Pivots that are zero make NaN in the solution."""
+    limit = t.const(MOST_GROWTH)
+    grown = [t.sub(t.make("abs", u), t.mul(limit, t.make("abs", a))) for u, a in f.pivots]
+    return t.concat(grown) if grown else None
 
 
 def solve(t: TapeBuilder, f: Factors, right: Sequence[int]) -> list[int]:

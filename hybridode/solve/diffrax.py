@@ -105,4 +105,5 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
         code = jnp.where(solution.result == theirs, ours, code)
     stats = {name: solution.stats[f"num_{key}"] for name, key in
              (("steps", "steps"), ("accepted", "accepted_steps"), ("rejected", "rejected_steps"))}  # fmt: skip
+    stats["pivoted"] = jnp.array(0)
     return Raw(ys, ys, code, lax.stop_gradient(t_end), y_end, stats)

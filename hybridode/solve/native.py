@@ -22,7 +22,7 @@ from hybridode.methods.choice import ROLLED_FROM
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
-from hybridode.solve.raw import Raw, finish, without_states
+from hybridode.solve.raw import COUNTS, Raw, finish, without_states
 from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
@@ -211,7 +211,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     if compiled.size == 0:
         code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
         nothing = np.zeros((len(ts), 0))
-        return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(np.zeros(3, np.int32)))
+        return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(*np.zeros(3, np.int32)))
     program = program_of(compiled, method, 1, settings.dtype)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
@@ -219,7 +219,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     def stretch(a: float, y: FloatArray, times: FloatArray) -> Raw:
         found = run_solve(program, p, w, y, np.asarray(a), times, _options(program, settings), s)
         ys, info, end = (x[0] for x in found)
-        return Raw(ys, ys, int(info[0]), end[0], end[1:], _counts(info))  # the kernels' codes are those of `results`
+        return Raw(ys, ys, int(info[0]), end[0], end[1:], _counts(*info[1:]))  # the kernels' codes are those of `results`
 
     falling = bool(np.any(ts < t0) or np.any(np.diff(ts) < 0))
     through_events = compiled.events is not None and not falling and bool(np.all(np.isfinite(start)))
@@ -233,8 +233,8 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     return Raw(ys, left, np.asarray(result), np.asarray(t_end), y_end, raw.stats)
 
 
-def _counts(info: Any) -> dict[str, Any]:
-    return {"steps": info[1] + info[2], "accepted": info[1], "rejected": info[2]}
+def _counts(accepted: Any, rejected: Any, pivoted: Any) -> dict[str, Any]:
+    return dict(zip(COUNTS, (accepted + rejected, accepted, rejected, pivoted), strict=True))
 
 
 # ---- JAX ------------------------------------------------------------------------------------------------------------
@@ -268,8 +268,8 @@ def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any
     from hybridode.kernels.ffi.primitives import solve_p
 
     out = solve_p.bind(*read, y0, t0, ts, options, program=program, capacity=0)
-    ys, _, _, _, result, t_end, y_end, accepted, rejected = out
-    return Raw(ys, ys, result, t_end, y_end, {"steps": accepted + rejected, "accepted": accepted, "rejected": rejected})
+    ys, _, _, _, result, t_end, y_end, *counts = out
+    return Raw(ys, ys, result, t_end, y_end, _counts(*counts))
 
 
 def _options(program: Program, settings: Settings) -> FloatArray:

@@ -26,11 +26,16 @@ class Raw:
     stats: dict[str, AnyArray]
 
 
+# Steps tried, accepted and rejected; attempts for which the native engine's order of pivots was bad, so that it took partial
+# pivoting (Diffrax always does, and counts none).
+COUNTS = ("steps", "accepted", "rejected", "pivoted")
+
+
 def without_states(start: Array, t0: Array, ts: Array) -> Raw:
     """A model that has only definitions: there is nothing to solve."""
     empty, zero = jnp.zeros((len(ts), 0), start.dtype), jnp.array(0)
     code = jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, results.SUCCESS)
-    return Raw(empty, empty, code, lax.stop_gradient(ts[-1]), start, {"steps": zero, "accepted": zero, "rejected": zero})
+    return Raw(empty, empty, code, lax.stop_gradient(ts[-1]), start, dict.fromkeys(COUNTS, zero))
 
 
 def finish(raw: Raw, result: Array, t0: Array, ts: Array) -> Raw:

@@ -10,7 +10,7 @@ from jax import lax
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, occurrences, state_after
 from hybridode.solve.problem import Arguments, Compiled
-from hybridode.solve.raw import Raw
+from hybridode.solve.raw import COUNTS, Raw
 from hybridode.types import Array
 
 Segment = Callable[[Array, Array, Array, Array], Raw]
@@ -48,6 +48,6 @@ def between_events(compiled: Compiled, segment: Segment, args: Arguments, t0: Ar
 
     everywhere = jnp.broadcast_to(start, (len(ts), len(start)))
     zero = jnp.array(0)
-    first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, {"steps": zero, "accepted": zero, "rejected": zero})
+    first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, dict.fromkeys(COUNTS, zero))
     (_, raw), _ = lax.scan(advance, (t0, first), (fired.times, fired.active, fired.statements))
     return raw

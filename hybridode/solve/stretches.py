@@ -11,7 +11,7 @@ import numpy as np
 from hybridode.solve import results
 from hybridode.solve.events import ROUNDING
 from hybridode.solve.problem import Arguments, Compiled
-from hybridode.solve.raw import Raw
+from hybridode.solve.raw import COUNTS, Raw
 from hybridode.types import FloatArray
 
 Stretch = Callable[[float, FloatArray, FloatArray], Raw]  # (time, state there, save points) -> the solve to the last of them
@@ -29,7 +29,7 @@ def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: f
     """Stretches from firing to firing; ts ascend from t0. `args` at the start."""
     fired, problem = firings(compiled, args, t0, ts)
     ys = np.repeat(start[None], len(ts), axis=0)
-    left, counts = ys.copy(), {"steps": 0, "accepted": 0, "rejected": 0}
+    left, counts = ys.copy(), dict.fromkeys(COUNTS, 0)
     if problem != results.SUCCESS:
         return Raw(ys, left, problem, t0, start, counts)
     a, y, t_end, end = t0, start, t0, float(ts[-1])

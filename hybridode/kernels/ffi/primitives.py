@@ -1,6 +1,7 @@
 """A solve as three JAX primitives: jit, vmap (into lanes), grad, jvp, jacfwd, jacrev, scan, checkpoint in any order.
 
-    solve    p, w, s, y0, t0, ts, options                   -> ys, info, end, record, result, t_end, y_end, accepted, rejected
+    solve    p, w, s, y0, t0, ts, options                   -> ys, info, end, record, result, t_end, y_end, accepted,
+                                                              rejected, pivoted
     tangent  …, info, record, p_dot, w_dot, s_dot, y0_dot   -> ys_dot                        (linear in the dots)
     adjoint  …, info, record, ys_bar                        -> p_bar, w_bar, s_bar, y0_bar   (the transpose of tangent)
 
@@ -63,8 +64,7 @@ def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[
         (batch, np.dtype(np.int32)),
         (batch, kind),
         ((*batch, n), kind),
-        (batch, np.dtype(np.int32)),
-        (batch, np.dtype(np.int32)),
+        *[(batch, np.dtype(np.int32))] * 3,
     ]
 
 

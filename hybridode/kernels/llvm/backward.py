@@ -7,12 +7,16 @@ sequence of step sizes held fixed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.replay import Replay
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.explicit import PER_STAGE
 from hybridode.methods.ready import Method
+from hybridode.tape.shapes import size
 
 
 def adjoint_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "adjoint") -> Writer:
@@ -24,6 +28,7 @@ class _Adjoint(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
         self.begin()
+        self.fallback = Fallback(self, "reverse") if self.m.stiff else None
         self.prologue()
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         y_row = self.rows("y0_dot", self.seeds, str(n))
@@ -131,15 +136,34 @@ class _Adjoint(Replay):
     def through(self, ok: str, t: str, h: str, y: Elements) -> None:
         """From the cotangent of the new state to that of the old one, and what the parameters get."""
         w, m = self.w, self.m
-        given = {
-            "t": [t],
-            "h": [h],
-            "y": y,
-            "p": self.p,
-            **self.dense_bars(),
-            "y.bar": [self.at(self.y_bar, k) for k in range(m.n)],
-        }
-        out = self.reverse(ok, given)
+
+        def given() -> dict[str, Elements]:
+            y_bar = [self.at(self.y_bar, k) for k in range(m.n)]
+            return {"t": [t], "h": [h], "y": y, "p": self.p, **self.dense_bars(), "y.bar": y_bar}
+
+        def usual() -> Elements:
+            self.add_up(usually, self.reverse(ok, given()), t, h)
+            return []
+
+        fallback, usually = self.fallback, ok
+        if fallback is None:
+            usual()
+            return
+
+        def pivoted() -> Elements:
+            sizes = {name: size(m.backward.shape(value)) for name, value in m.backward.outputs}
+            regions = {name: "old.bar" if name == "y.bar" else name for name in sizes}
+            out = fallback.computed(self.pivoted, self.completed(m.backward, given()), sizes, regions)
+            self.add_up(self.pivoted, out, t, h)
+            return []
+
+        usually = w.logic("and", ok, self.not_(self.pivoted))
+        self.branch(w.any(self.pivoted), pivoted, [], "i1")
+        self.branch(w.any(usually), usual, [], "i1")
+
+    def add_up(self, ok: str, out: Mapping[str, Elements], t: str, h: str) -> None:
+        """What the reverse of a step gives the states, the parameters and the signals, in the lanes of the mask."""
+        w = self.w
         for k, value in enumerate(out["y.bar"]):
             self.put(self.y_bar, k, self.masked(ok, w.add(value, self.at(self.old_bar, k)), self.at(self.y_bar, k)))
         for name, first in (("p.bar", 0), ("u0.bar", self.inputs.parameters - self.inputs.starts)):

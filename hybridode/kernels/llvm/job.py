@@ -33,9 +33,9 @@ SLOTS = (
     "ts",  # (B, T) ascending
     "ts_stride",
     "ys",  # out (B, T, n), or null
-    "info",  # out of a solve, read by the others: int32 (B, 3) status, accepted and rejected steps
+    "info",  # out of a solve, read by the others: int32 (B, 4), see INFO
     "end",  # out (B, 1 + n): the last time that was reached, the state there
-    "record",  # out of a solve, read by the others: (B, capacity, 2 + n) t, h, y of accepted steps, fewer than capacity; or null
+    "record",  # out of a solve, read by the others, or null: (B, capacity, 2 + n) t, h (< 0: pivoted), y of fewer steps
     "p_dot",  # (K B, m) | out: p_bar
     "w_dot",  # (K B, k) | out: w_bar
     "s_dot",  # (K B, s_count) | out: s_bar
@@ -43,7 +43,7 @@ SLOTS = (
     "ys_dot",  # out (K B, T, n) | ys_bar
 )
 SLOT = {name: k for k, name in enumerate(SLOTS)}
-INFO = ("status", "accepted", "rejected")
+INFO = ("status", "accepted", "rejected", "pivoted")  # steps; pivoted: attempts that took partial pivoting
 
 
 def slot_text(job: str, name: str, register: str) -> str:

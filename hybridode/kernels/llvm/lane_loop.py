@@ -32,6 +32,8 @@ class LaneLoop:
         self.emitter = WideEmitter(self.w, inputs.vector) if inputs.weights else None
         self.known: dict[str, Buffer] = {}  # the networks' arrays, and their tangents
         self.signals: SignalReader | None = None
+        self.beside: list[Writer] = []  # functions beside this one, and constants
+        self.tables: list[str] = []
 
     # ---- the function and its tapes ---------------------------------------------------------------------------------------
     def begin(self) -> None:
@@ -60,6 +62,10 @@ class LaneLoop:
         if self.emitter is not None:
             self.w.needs |= dict.fromkeys(memory.NEEDS)
             self.w.lines[self.top : self.top] = memory.allocated(self.emitter.frame)
+        for part in self.beside:
+            self.w.needs.update(part.needs)
+            self.w.calls.update(part.calls)
+        self.w.lines[0:0] = [*self.tables, *(line for part in self.beside for line in part.lines)]
         return self.w
 
     def blank_rows(self, rows: Row, count: str) -> None:
@@ -161,6 +167,10 @@ class LaneLoop:
     def least(self, a: str, b: str) -> str:
         """The smaller of the two, b where one of them is NaN: a single instruction."""
         return self.w.select(self.w.compare("olt", a, b), a, b)
+
+    def larger(self, a: str, b: str) -> str:
+        """The larger of the two, b where one of them is NaN: a single instruction."""
+        return self.w.select(self.w.compare("ogt", a, b), a, b)
 
     def weights(self, method: Method, theta: str, h: str) -> list[str]:
         """The weights of the rows of dense output at theta."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.parts import Inputs
@@ -77,6 +78,7 @@ class _Solve(LaneLoop):
     def write(self) -> Writer:
         w, real, integer = self.w, self.lanes.real, self.lanes.integer
         self.begin()
+        self.fallback = Fallback(self, "step") if self.m.stiff else None
         y0, t0 = self.prologue()
         t1 = self.time(self.integers(1 << 62))
         k0 = self.slope_at(t0, y0)
@@ -90,7 +92,12 @@ class _Solve(LaneLoop):
         idle = w.compare("uge", t0, t1)  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
         carried |= {f"y{k}_": (real, v) for k, v in enumerate(y0)} | {f"k{k}_": (real, v) for k, v in enumerate(k0)}
-        carried |= {"accepted": (integer, zero), "rejected": (integer, zero), "saved": (integer, saved)}
+        carried |= {
+            "accepted": (integer, zero),
+            "rejected": (integer, zero),
+            "pivoted": (integer, zero),
+            "saved": (integer, saved),
+        }
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
         self.loop(carried, t1, ready)
         return self.finish()
@@ -171,6 +178,9 @@ class _Solve(LaneLoop):
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
         out = self.evaluate(self.m.step, given)
         error = self.squared_error(out, y)
+        pivoted = self.lanes.const(False)
+        if self.fallback is not None:
+            out, error, pivoted = self.watched(given, out, error, running)
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok = w.logic("and", good, running)
         bad = w.logic("and", running, self.not_(good))
@@ -178,7 +188,7 @@ class _Solve(LaneLoop):
         landed = w.logic("and", ok, final)
         finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)
-        self.record(now["accepted"], now["t"], h, y)
+        self.record(now["accepted"], now["t"], h if self.fallback is None else w.select(pivoted, w.neg(h), h), y)
         factor, size = next_factor(self, c, error, good, now["before"])
         h_next = self.least(w.mul(h, factor), self.largest)
         if self.signals is not None:  # a step cut short says little about how long the next may be
@@ -196,6 +206,7 @@ class _Solve(LaneLoop):
             "before": w.select(ok, remembered(self, size), now["before"]),
             "accepted": self.count(now["accepted"], ok),
             "rejected": self.count(now["rejected"], bad),
+            "pivoted": self.count(now["pivoted"], pivoted),
             "saved": saved,
             "status": self.select_integer(stuck, why, status),
         }
@@ -206,6 +217,25 @@ class _Solve(LaneLoop):
                 slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
             new |= {f"k{i}_": slope[i] for i in range(n)}
         return new
+
+    def watched(self, given: Mapping[str, Elements], out: Mapping[str, Elements], error: str,
+                running: str) -> tuple[dict[str, Elements], str, str]:  # fmt: skip
+        """The step's outputs, its squared error, and where it was taken with partial pivoting: where pivots have grown or the
+        sparse elimination made a NaN that the other does not make."""
+        w, n, y, fallback = self.w, self.m.n, given["y"], self.fallback
+        assert fallback is not None
+        grown = out["growth"][0]
+        for more in out["growth"][1:]:
+            grown = self.larger(grown, more)
+        bad = w.logic("and", running, w.logic("or", w.compare("ogt", grown, self.const(0.0)), w.compare("uno", error, error)))
+        parts = {"y": out["y"], "error": out["error"]} | {
+            f"dense{r}": out["dense"][r * n : (r + 1) * n] for r in range(self.m.rows)
+        }
+        regions = {name: "new" if name == "y" else name for name in parts}
+        given = self.completed(self.m.step, given)
+        found, error = fallback.run(bad, given, parts, regions, lambda found: self.squared_error(found, y), error)
+        dense = [x for r in range(self.m.rows) for x in found[f"dense{r}"]]
+        return {**found, "dense": dense}, error, w.logic("and", bad, w.compare("ord", error, error))
 
     def after_jump(self, landed: str, t: str, y: Elements, slope: Elements) -> Elements:
         """The slope, taken again in the lanes where an input may have jumped."""

@@ -7,7 +7,7 @@ from hybridode.kernels.llvm.driver import slot
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.writer import Lanes
 
-SPREAD = ("result", "t_end", "y_end", "accepted", "rejected")  # what info and end say
+SPREAD = ("result", "t_end", "y_end", "accepted", "rejected", "pivoted")  # what info and end say
 BAD_START, BAD_TIMES = 5, 8  # codes of `solve/results`
 
 # On numbers of the type SCALAR, of so many BYTES.
@@ -71,7 +71,7 @@ done:
 
 
 def finish_text(n: int, lanes: Lanes) -> str:
-    """`finish(job, result, t_end, y_end, accepted, rejected)`: what a solve says of each trajectory, in arrays of its own.
+    """`finish(job, result, t_end, y_end, accepted, rejected, pivoted)`: what a solve says of each trajectory, in arrays.
 
     result: the status, BAD_START where a start value is not finite, BAD_TIMES where the times do not ascend from t0 (all of ys
     is NaN then); info gets it too. t_end: the last save point of a solve that succeeded, else the last time that was reached.
@@ -79,7 +79,7 @@ def finish_text(n: int, lanes: Lanes) -> str:
     rows = "\n".join(slot("%job", name, f"%{name}", "ptr") for name in ("y0", "t0", "ts", "ys", "info", "end"))
     strides = "\n".join(slot("%job", f"{name}_stride", f"%{name}_stride") for name in ("y0", "t0", "ts"))
     return f"""{_CHECKS.replace("SCALAR", lanes.scalar).replace("BYTES", str(lanes.number_bytes))}
-define internal void @finish(ptr %job, ptr %result, ptr %t_end, ptr %y_end, ptr %accepted, ptr %rejected) {{
+define internal void @finish(ptr %job, ptr %result, ptr %t_end, ptr %y_end, ptr %accepted, ptr %rejected, ptr %pivoted) {{
 entry:
 {rows}
 {strides}
@@ -144,14 +144,19 @@ def _written(n: int, lanes: Lanes) -> str:
   %state = getelementptr {lanes.scalar}, ptr %reached, i64 1
   %source = select i1 %still, ptr %start, ptr %state
   call void @llvm.memcpy.p0.p0.i64(ptr %y_end_at, ptr %source, i64 {lanes.number_bytes * n}, i1 false)
-  %accepted_of = getelementptr i32, ptr %status_at, i64 1
-  %rejected_of = getelementptr i32, ptr %status_at, i64 2
-  %a = load i32, ptr %accepted_of, align 4
-  %r = load i32, ptr %rejected_of, align 4
-{_row("%accepted", "%b", "1", "%accepted_at", "i32")}
-{_row("%rejected", "%b", "1", "%rejected_at", "i32")}
-  store i32 %a, ptr %accepted_at, align 4
-  store i32 %r, ptr %rejected_at, align 4"""
+{_counts()}"""
+
+
+def _counts() -> str:
+    """The numbers of steps, each to an array of its own."""
+    lines = []
+    for k, name in enumerate(INFO[1:], 1):
+        lines += [
+            f"  %{name}_in = getelementptr i32, ptr %status_at, i64 {k}",
+            f"  %n_{name} = load i32, ptr %{name}_in, align 4",
+        ]
+        lines += [_row(f"%{name}", "%b", "1", f"%{name}_at", "i32"), f"  store i32 %n_{name}, ptr %{name}_at, align 4"]
+    return "\n".join(lines)
 
 
 def _row(base: str, b: str, stride: str, register: str, kind: str) -> str:

@@ -43,9 +43,13 @@ class Replay(LaneLoop):
         return self.w.value(f"sext i32 {self.w.load(row, str(k), 'i32', 4)} to i64")
 
     def step(self, place: str, ok: str) -> tuple[str, str, Elements]:
-        """t, h and y of the recorded step of every lane (h = 1 and the first row where the lane has no such step)."""
+        """t, h and y of the recorded step of every lane (h = 1 and the first row where the lane has no such step); `pivoted` says
+        in which lanes it was taken with partial pivoting."""
         row = self.select_integer(ok, place, self.integers(0))
         t, h, *y = self.reads(self.places(self.records, row, self.m.n + 2), self.m.n + 2)
+        if self.m.stiff:
+            self.pivoted = self.w.logic("and", ok, self.w.compare("olt", h, self.const(0.0)))
+            h = self.w.intrinsic("fabs", h)
         return t, self.masked(ok, h, self.const(1.0)), y
 
     def finite(self, value: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.replay import Replay
 from hybridode.kernels.llvm.straight import Elements
@@ -24,6 +25,7 @@ class _Tangent(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
         self.begin()
+        self.fallback = Fallback(self, "tangent") if self.m.stiff else None
         self.prologue()
         self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
@@ -82,6 +84,15 @@ class _Tangent(Replay):
 
         return act
 
+    def watched(self, given: dict[str, Elements], new: Elements, rows: Elements) -> tuple[Elements, Elements]:
+        """The tangents of the new state and of the dense output, with partial pivoting where the step was taken with it."""
+        assert self.fallback is not None
+        n = self.m.n
+        parts = {"new.dot": new} | {f"dense{r}.dot": rows[r * n : (r + 1) * n] for r in range(self.m.rows)}
+        given = self.completed(self.m.tangent, given)
+        found, _ = self.fallback.run(self.pivoted, given, parts, {name: name for name in parts})
+        return found["new.dot"], [x for r in range(self.m.rows) for x in found[f"dense{r}.dot"]]
+
     def advance(self, ok: str, t: str, h: str, y: Elements, y_dot: Elements, points: str) -> tuple[Elements, str]:
         """The tangent of the new state; the save points of the step (those at its start belong to it, or to the one before)."""
         w, m = self.w, self.m
@@ -90,6 +101,8 @@ class _Tangent(Replay):
             given |= self.signals.tangents(m.tangent, self.s_dot, t, h)
         out = self.evaluate(m.tangent, given)
         new, rows = out["y.dot"], out[f"{m.interpolant}.dot"]
+        if self.fallback is not None:
+            new, rows = self.watched(given, new, rows)
         end = w.add(t, h)
         last = self.whole("icmp eq", w.splat(w.value("add i64 %round, 1"), "i64"), self.steps)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+Index = str | int  # an i64 register, or a number
+
 
 @dataclass(frozen=True)
 class Lanes:
@@ -174,6 +176,24 @@ class Writer:
         kind, width = kind or self.lanes.scalar, self.lanes.width
         first = self.value(f"insertelement <{width} x {kind}> poison, {kind} {scalar}, i32 0")
         return self.value(f"shufflevector <{width} x {kind}> {first}, <{width} x {kind}> poison, <{width} x i32> zeroinitializer")
+
+    # ---- loops -----------------------------------------------------------------------------------------------------------
+    def each(self, first: Index, last: Index, body: Callable[[str], None]) -> None:
+        """body(k) for k = first … last - 1."""
+        before, loop, inside, back, after = (self.fresh(s)[1:] for s in ("before", "each", "one", "next", "after"))
+        for name in (before, loop):
+            self.line(f"br label %{name}")
+            self.label(name)
+        place, k = len(self.lines), self.fresh("k")
+        self.line(f"br i1 {self.value(f'icmp slt i64 {k}, {last}')}, label %{inside}, label %{after}")
+        self.label(inside)
+        body(k)
+        self.line(f"br label %{back}")
+        self.label(back)
+        following = self.value(f"add i64 {k}, 1")
+        self.line(f"br label %{loop}")
+        self.lines.insert(place, f"  {k} = phi i64 [ {first}, %{before} ], [ {following}, %{back} ]")
+        self.label(after)
 
     # ---- memory ---------------------------------------------------------------------------------------------------------
     def address(self, pointer: str, index: str, kind: str | None = None) -> str:

@@ -93,6 +93,7 @@ class _Solve(RolledLoop):
         w.label("done")
         self.write_at(self.end, "0", new["t"])
         self.store_rows(self.beyond(self.end, 1), self.y)
+        new["pivoted"] = self.integers(0)  # steps whose elimination went wrong are rejected
         for k, name in enumerate(INFO):
             for row, lane in zip(self.info, range(self.lanes.width), strict=True):
                 number = w.value(f"trunc i64 {self.lane(new[name], lane, self.lanes.integer)} to i32")
