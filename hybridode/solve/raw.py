@@ -28,7 +28,7 @@ class Raw:
 
 # Steps tried, accepted and rejected; attempts for which the native engine's order of pivots was bad, so that it took partial
 # pivoting (Diffrax always does, and counts none).
-COUNTS = ("steps", "accepted", "rejected", "pivoted")
+COUNTS: tuple[str, ...] = ("steps", "accepted", "rejected", "pivoted")
 
 
 def without_states(start: Array, t0: Array, ts: Array) -> Raw:

@@ -157,6 +157,9 @@ class _Adjoint(Replay):
             self.add_up(self.pivoted, out, t, h)
             return []
 
+        if self.signals is not None:  # their pieces are looked up before the ways part
+            names = [i.name for i in m.backward.inputs] + [name.removesuffix(".bar") for name, _ in m.backward.outputs]
+            self.signals.prepare(names, t, h)
         usually = w.logic("and", ok, self.not_(self.pivoted))
         self.branch(w.any(self.pivoted), pivoted, [], "i1")
         self.branch(w.any(usually), usual, [], "i1")

@@ -27,6 +27,7 @@ class Pivoted:
 
     def __init__(self, method: RosenbrockTableau, model: StiffField, n: int) -> None:
         self.method, self.model, self.n, self.s = method, model, n, method.stages
+        self.used = method.stages  # how many of them are computed
         self.w = Loops()
         self.parts: list[Writer] = [dense_lu(n)]
         self.tables: list[str] = []
@@ -159,13 +160,18 @@ class Pivoted:
                 self.scale(u, w.mul(w.load(self.d, i), self.h), self.region("slope"))
             w.line(f"call void @dense_solve(ptr {matrix}, ptr {swaps}, ptr {u})")
 
-        w.each(0, self.s, stage)
+        w.each(0, self.used, stage)
+
+    def without_error(self) -> None:
+        """Leaves out the last stages if only the error reads them: nothing is known of the signals there."""
+        rows = (self.method.b, *self.method.dense)
+        self.used = max(i + 1 for i in range(self.s) if any(row[i] for row in rows))
 
     def sums(self, rows: Mapping[str, Row], vectors: str) -> None:
         """Fills regions with weighted sums."""
         for name, row in rows.items():
             self.copy(self.region(name), None, self.n)
-            self.weighted(self.region(name), self.table(row), 0, self.s, vectors)
+            self.weighted(self.region(name), self.table(row), 0, self.used, vectors)
 
     # ---- the functions ----------------------------------------------------------------------------------------------------
     def end(self) -> None:
@@ -191,6 +197,7 @@ def pivoted_step(p: Pivoted) -> None:
 def pivoted_reverse(p: Pivoted) -> None:
     """As `rosenbrock_step_reverse`: from y.bar and u.bar to `old.bar` (the state's) and `NAME.bar` of all that is read."""
     n, s, w, model = p.n, p.s, p.w, p.model
+    p.without_error()
     sizes = {"t": 1, "h": 1, "y": n, "y.bar": n, "u.bar": s * n, "old.bar": n, "part": n, "v": n, "slope.bar": n,
              "jacobian.bar": max(1, len(model.pattern))}  # fmt: skip
     for name, count in sizes.items():
@@ -247,7 +254,7 @@ def pivoted_reverse(p: Pivoted) -> None:
 
         w.each(0, i, earlier)
 
-    w.backwards(s, stage)
+    w.backwards(p.used, stage)
     start = {"t": p.region("t"), "y": p.region("y")}
     for key in ("jacobian", "slope"):
         if key in p.fields:
@@ -259,6 +266,7 @@ def pivoted_reverse(p: Pivoted) -> None:
 def pivoted_tangent(p: Pivoted) -> None:
     """As `rosenbrock_step_tangent`: from y.dot and `NAME.dot` to `new.dot` and `dense0.dot` …"""
     n, s, w, model = p.n, p.s, p.w, p.model
+    p.without_error()
     rows = {f"dense{r}.dot": row for r, row in enumerate(p.method.dense)}
     sizes = {"t": 1, "h": 1, "y": n, "y.dot": n, "new.dot": n, "at.dot": n, "slope.dot": n, "u_dots": s * n,
              "jacobian.dot": max(1, len(model.pattern)), **dict.fromkeys(rows, n)}  # fmt: skip
@@ -291,7 +299,7 @@ def pivoted_tangent(p: Pivoted) -> None:
             p.over_pattern(lambda e, row, column: w.increase(u_dot, row, w.mul(w.load(entries, e), w.load(u, column))))
         w.line(f"call void @dense_solve(ptr {p.region('matrix')}, ptr {p.region('swaps')}, ptr {u_dot})")
 
-    w.each(0, s, stage)
+    w.each(0, p.used, stage)
     p.sums({"new.dot": p.method.b, **rows}, "u_dots")
     p.scale(p.region("new.dot"), w.lanes.const(1.0), p.region("y.dot"))
     p.end()

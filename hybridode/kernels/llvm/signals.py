@@ -9,7 +9,7 @@ piece of such a signal that the step begins in: at the knot itself the last stag
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,13 @@ class SignalReader:
             if kind in PER_STAGE and not stage.endswith(".dot"):
                 found[i.name] = [self.point(k, stage, t, h).values[PER_STAGE.index(kind)] for k in range(self.k)]
         return found
+
+    def prepare(self, names: Iterable[str], t: str, h: str) -> None:
+        """Looks up what the inputs `u@3`, … among these names stand for."""
+        for kind, _, stage in (name.partition("@") for name in names):
+            if kind in PER_STAGE:
+                for k in range(self.k):
+                    self.point(k, stage, t, h)
 
     def point(self, k: int, stage: str, t: str, h: str | None) -> Point:
         """Signal k at a stage of the step from t."""
