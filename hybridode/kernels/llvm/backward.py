@@ -28,7 +28,7 @@ class _Adjoint(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
         self.begin()
-        self.fallback = Fallback(self, "reverse") if self.m.stiff else None
+        self.fallback = Fallback(self, "reverse") if self.watches else None
         self.prologue()
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         y_row = self.rows("y0_dot", self.seeds, str(n))

@@ -35,6 +35,11 @@ class LaneLoop:
         self.beside: list[Writer] = []  # functions beside this one, and constants
         self.tables: list[str] = []
 
+    @property
+    def watches(self) -> bool:
+        """Are pivots watched? In single precision steps are too coarse for it to matter."""
+        return self.m.stiff is not None and self.lanes.dtype == "float64"
+
     # ---- the function and its tapes ---------------------------------------------------------------------------------------
     def begin(self) -> None:
         self.w.lines.append(f"define internal void @{self.name}(ptr %job, i64 %start) {{")

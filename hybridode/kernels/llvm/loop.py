@@ -78,7 +78,7 @@ class _Solve(LaneLoop):
     def write(self) -> Writer:
         w, real, integer = self.w, self.lanes.real, self.lanes.integer
         self.begin()
-        self.fallback = Fallback(self, "step") if self.m.stiff else None
+        self.fallback = Fallback(self, "step") if self.watches else None
         y0, t0 = self.prologue()
         t1 = self.time(self.integers(1 << 62))
         k0 = self.slope_at(t0, y0)

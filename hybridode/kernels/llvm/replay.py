@@ -47,7 +47,7 @@ class Replay(LaneLoop):
         in which lanes it was taken with partial pivoting."""
         row = self.select_integer(ok, place, self.integers(0))
         t, h, *y = self.reads(self.places(self.records, row, self.m.n + 2), self.m.n + 2)
-        if self.m.stiff:
+        if self.watches:
             self.pivoted = self.w.logic("and", ok, self.w.compare("olt", h, self.const(0.0)))
             h = self.w.intrinsic("fabs", h)
         return t, self.masked(ok, h, self.const(1.0)), y

@@ -25,7 +25,7 @@ class _Tangent(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
         self.begin()
-        self.fallback = Fallback(self, "tangent") if self.m.stiff else None
+        self.fallback = Fallback(self, "tangent") if self.watches else None
         self.prologue()
         self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
