@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.peers import casadi, diffrax, ours, pydiffsol, roadrunner, scipy, sundae, torchdiffeq
+from tests.benchmarks.peers import amici, casadi, diffrax, ours, pydiffsol, roadrunner, scipy, sundae, torchdiffeq
 from tests.benchmarks.peers.peer import Peer
 
-MODULES = (ours, roadrunner, pydiffsol, casadi, sundae, diffrax, scipy, torchdiffeq)
+MODULES = (ours, roadrunner, pydiffsol, casadi, sundae, amici, diffrax, scipy, torchdiffeq)
 PACKAGES = (
     "jax", "llvmlite", "diffrax", "scipy", "libroadrunner", "antimony", "pydiffsol", "casadi", "scikit-sundae", "torch",
-    "torchdiffeq",
+    "torchdiffeq", "amici",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import hybridode as ho
+from tests.benchmarks.peers import amici as amici_peer
 from tests.benchmarks.peers import casadi as casadi_peer
 from tests.benchmarks.peers import diffrax as diffrax_peer
 from tests.benchmarks.peers import ours
@@ -112,6 +113,7 @@ def peers() -> list[Peer]:
         *(Peer(f"hybridode {title}", "hybridode", "hybridode", partial(prepare_ours, method=m)) for title, m in own),
         *(Peer(f"pydiffsol BDF, {words}", "pydiffsol", "pydiffsol", partial(prepare_pydiffsol, adjoint=adjoint))
           for words, adjoint in (("forward", False), ("adjoint", True))),
+        Peer("AMICI (CVODES), forward", "AMICI", "amici", amici_peer.prepare_gradient),
         Peer("CVODES (CasADi), adjoint", "CVODES (CasADi)", "casadi", prepare_casadi),
         *(Peer(f"Diffrax {s}, reverse", "Diffrax", "diffrax", partial(prepare_diffrax, solver=s))
           for s in ("Kvaerno3", "Kvaerno5")),

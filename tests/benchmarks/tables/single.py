@@ -17,7 +17,8 @@ from tests.benchmarks.tables.single_report import draw, goals, write
 from tests.benchmarks.tables.table import Data, Table
 from tests.problems import NONSTIFF, STIFF, Problem, problems
 
-SLOW_FAMILIES = {"torchdiffeq": ("lotka_volterra",)}  # family → the problems that it can do in reasonable time
+# family → the problems that it can do in reasonable time (AMICI compiles C++ for a minute each)
+SLOW_FAMILIES = {"torchdiffeq": ("lotka_volterra",), "AMICI": ("pollu",)}
 
 
 def measure(effort: Effort, stiff: bool) -> Data:
@@ -67,7 +68,12 @@ def accuracies(problem: Problem, peer: Peer, effort: Effort) -> tuple[list[tuple
         if spent > effort.longest:
             failures["too slow"] = [f"finer than {rtol:.0e}"]
             break
-    return found, "; ".join(f"rtol {', '.join(rtols)}: {words}" for words, rtols in failures.items())
+    return found, "; ".join(f"rtol {span(rtols)}: {words}" for words, rtols in failures.items())
+
+
+def span(rtols: list[str]) -> str:
+    """Tolerances as a range."""
+    return rtols[0] if len(rtols) == 1 else f"{rtols[0]} … {rtols[-1]}"
 
 
 def first_solve(problem: Problem, at: At, rtol: float) -> tuple[Runner, float, float]:
