@@ -39,13 +39,27 @@ class Family:
             found.append(values[root])
         return found
 
-    def head(self, n: int) -> Family:
-        """The first n members."""
-        return Family(self.template, tuple([c.head(n) if isinstance(c, Totals) else c[:n] for c in self.columns]), n)
+    def member(self, k: int) -> Family:
+        """One of the members, alone."""
+        columns = [c.one(k) if isinstance(c, Totals) else c[k : k + 1] for c in self.columns]
+        return Family(self.template, tuple(columns), 1)
+
+    def slice(self, start: int, stop: int) -> Family:
+        """Consecutive members."""
+        if stop - start == self.count:
+            return self
+        columns: list[Column] = []
+        for c in self.columns:
+            if isinstance(c, Totals):
+                first, last = sum(c.lengths[:start]), sum(c.lengths[:stop])
+                columns.append(Totals(c.lengths[start:stop], c.family.slice(first, last)))
+            else:
+                columns.append(c[start:stop])
+        return Family(self.template, tuple(columns), stop - start)
 
     def first_leaves(self) -> tuple[Expr, ...]:
         """What the first member has in its slots."""
-        return tuple([c.expand()[0] if isinstance(c, Totals) else c[0] for c in self.head(1).columns])
+        return tuple([c.expand()[0] if isinstance(c, Totals) else c[0] for c in self.member(0).columns])
 
 
 @dataclass(frozen=True)
@@ -60,9 +74,10 @@ class Totals:
         ends = list(accumulate(self.lengths))
         return tuple(_sum(terms[end - length : end]) for length, end in zip(self.lengths, ends, strict=True))
 
-    def head(self, n: int) -> Totals:
-        """The first n sums."""
-        return Totals(self.lengths[:n], self.family.head(sum(self.lengths[:n])))
+    def one(self, k: int) -> Totals:
+        """One of the sums, alone."""
+        start = sum(self.lengths[:k])
+        return Totals(self.lengths[k : k + 1], self.family.slice(start, start + self.lengths[k]))
 
 
 Column = tuple[Expr, ...] | Totals
@@ -96,6 +111,11 @@ class Rolled(Sequence[Expr]):
             self._all = tuple([found[k] for k in range(self._length)])
         return self._all
 
+    @property
+    def is_written_out(self) -> bool:
+        """Whether somebody has asked for all the scalar expressions (large: no pass does)."""
+        return self._all is not None
+
     def __len__(self) -> int:
         return self._length
 
@@ -113,6 +133,40 @@ class Rolled(Sequence[Expr]):
 
     def __repr__(self) -> str:
         return f"<Rolled {self._length} in {len(self.pieces)} pieces>"
+
+
+class Shown(NamedTuple):
+    """An entry as it is shown, or (`hidden` above 0) how many of the same shape are left out here."""
+
+    place: int
+    expr: Expr
+    hidden: int = 0
+
+
+def shown(elements: Sequence[Expr]) -> Iterator[Shown]:
+    """What of a vector is shown: of a large family the first two members and the last."""
+    pieces = [p for p in elements.pieces if p.family.count >= ROLLED_FROM] if isinstance(elements, Rolled) else []
+    told: dict[int, Expr] = {}
+    hidden: set[int] = set()
+    for places, family in pieces:
+        for k in (0, 1, family.count - 1):
+            (told[places[k]],) = family.member(k).expand()
+        hidden.update(places[2:-1])
+    if isinstance(elements, Rolled):
+        told.update((p.places[0], p.family.expand()[0]) for p in elements.pieces if p.family.count == 1)
+        some = [p for p in elements.pieces if 1 < p.family.count < ROLLED_FROM]
+        told.update((k, e) for p in some for k, e in zip(p.places, p.family.expand(), strict=True))
+    left_out = 0
+    for k in range(len(elements)):
+        if k in hidden:
+            left_out += 1
+            continue
+        if left_out:
+            yield Shown(-1, ZERO, left_out)
+            left_out = 0
+        yield Shown(k, told[k] if told else elements[k])
+    if left_out:
+        yield Shown(-1, ZERO, left_out)
 
 
 def whole(pieces: Sequence[Piece], length: int) -> Sequence[Expr]:

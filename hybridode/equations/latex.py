@@ -8,8 +8,9 @@ from hybridode.declarations import Declarations, entry_names
 from hybridode.equations.guards import unguarded
 from hybridode.equations.latex_names import name_latex, text_latex
 from hybridode.equations.names import is_velocity, user_names
-from hybridode.equations.system import EquationSystem
+from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
 from hybridode.expr import Expr, Symbol, number_text, postorder
+from hybridode.rolled import shown
 
 _OR, _AND, _CMP, _SUM, _PRODUCT, _POWER, _ATOM = range(7)
 _COMPARE = {"lt": "<", "le": r"\le", "gt": ">", "ge": r"\ge", "eq": "=", "ne": r"\ne"}
@@ -177,6 +178,9 @@ def _output(e: Expr, call: Text) -> str:
     return call[0] if e.data == 0 else rf"\left[{call[0]}\right]_{{{e.data + 1}}}"
 
 
+_LEFT_OUT = ("", "", r"\vdots")  # members of a large family
+
+
 # ---- models ---------------------------------------------------------------------------------------------------------
 def model_latex(declarations: Declarations) -> str:
     """What the file says, with the user's names and constants: dynamics, starts, definitions, observations; an `align*`."""
@@ -186,16 +190,23 @@ def model_latex(declarations: Declarations) -> str:
 
 def _model_lines(d: Declarations, name: Callable[[Symbol], str]) -> Iterator[tuple[str, str, str]]:
     for state in d.states:
-        for entry, rate in zip(entry_names(state.name, state.shape), state.rate, strict=True):
-            if not is_velocity(rate, state.name):
-                yield _derivative(entry, d.time), "=", expr_latex(rate, name)
+        names = entry_names(state.name, state.shape)
+        for x in shown(state.rate):
+            if x.hidden:
+                yield _LEFT_OUT
+            elif not is_velocity(x.expr, state.name):
+                yield _derivative(names[x.place], d.time), "=", expr_latex(x.expr, name)
     for definition in d.definitions:
-        for entry, e in zip(entry_names(definition.name, definition.shape), definition.elements, strict=True):
-            yield name_latex(entry), "=", expr_latex(e, name)
+        names = entry_names(definition.name, definition.shape)
+        for x in shown(definition.elements):
+            yield _LEFT_OUT if x.hidden else (name_latex(names[x.place]), "=", expr_latex(x.expr, name))
     for state in d.states:
-        for entry, e in zip(entry_names(state.name, state.shape), state.start, strict=True):
-            if not (e.op == "sym" and e.data.name == f"{state.name}(0)"):  # a learnt start is a parameter
-                yield f"{name_latex(entry)}(0)", "=", expr_latex(e, name)
+        names = entry_names(state.name, state.shape)
+        for x in shown(state.start):
+            if x.hidden:
+                yield _LEFT_OUT
+            elif not (x.expr.op == "sym" and x.expr.data.name == f"{state.name}(0)"):  # a learnt start is a parameter
+                yield f"{name_latex(names[x.place])}(0)", "=", expr_latex(x.expr, name)
     for o in d.observations:
         arguments = ", ".join(expr_latex(e, name) for _, e in o.arguments)
         yield rf"\mathrm{{{text_latex(o.column)}}}", r"\sim", rf"\operatorname{{{o.distribution}}}\left({arguments}\right)"
@@ -212,13 +223,20 @@ def _derivative(state: str, time: str) -> str:
 def system_latex(system: EquationSystem) -> str:
     """The equations after the passes, as they are computed."""
     name, time = user_names(system.declarations), system.declarations.time
+    states, defined = system.states, system.definitions
     lines = [
-        (_derivative(name(s), time), "=", expr_latex(e, name))
-        for s, e in zip(system.states, system.rates, strict=True)
-        if not is_velocity(e, s.name)
+        _LEFT_OUT if x.hidden else (_derivative(name(states[x.place]), time), "=", expr_latex(x.expr, name))
+        for x in shown(system.rates)
+        if x.hidden or not is_velocity(x.expr, states[x.place].name)
     ]
-    lines += [(name_latex(name(d.symbol)), "=", expr_latex(d.expr, name)) for d in system.definitions]
-    lines += [(f"{name_latex(name(s))}(0)", "=", expr_latex(e, name)) for s, e in zip(system.states, system.starts, strict=True)]
+    lines += [
+        _LEFT_OUT if x.hidden else (name_latex(name(defined[x.place].symbol)), "=", expr_latex(x.expr, name))
+        for x in shown(definition_expressions(defined))
+    ]
+    lines += [
+        _LEFT_OUT if x.hidden else (f"{name_latex(name(states[x.place]))}(0)", "=", expr_latex(x.expr, name))
+        for x in shown(system.starts)
+    ]
     return _aligned(lines)
 
 
@@ -227,10 +245,15 @@ def jacobian_latex(system: EquationSystem) -> str:
     name = user_names(system.declarations)
     states = [name_latex(name(s)) for s in system.states]
     entries = system.jacobian or ()
-    return _aligned(
-        (rf"\frac{{\partial \dot{{{states[e.row]}}}}}{{\partial {states[e.column]}}}", "=", expr_latex(value, name))
-        for e, value in zip(entries, unguarded(e.expr for e in entries), strict=True)
-    )
+    told = list(shown(entry_expressions(entries)))
+    lines = []
+    for x, value in zip(told, unguarded(x.expr for x in told), strict=True):
+        if x.hidden:
+            lines.append(_LEFT_OUT)
+            continue
+        row, column = entries[x.place].row, entries[x.place].column
+        lines.append((rf"\frac{{\partial \dot{{{states[row]}}}}}{{\partial {states[column]}}}", "=", expr_latex(value, name)))
+    return _aligned(lines)
 
 
 def _aligned(lines: Iterable[tuple[str, str, str]]) -> str:

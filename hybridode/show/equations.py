@@ -9,12 +9,21 @@ from hybridode.equations.derivative_rules import LEAVES, down_to_leaves
 from hybridode.equations.guards import unguarded
 from hybridode.equations.names import user_names
 from hybridode.equations.shapes import Algebra
-from hybridode.equations.system import EquationSystem, ScalarObservation
+from hybridode.equations.system import (
+    EquationSystem,
+    JacobianEntry,
+    ScalarDefinition,
+    ScalarObservation,
+    definition_expressions,
+    entry_expressions,
+)
 from hybridode.expr import Expr, postorder
 from hybridode.expr import show as expr_text
-from hybridode.show.layout import columns, counted, document, section
+from hybridode.rolled import shown
+from hybridode.show.layout import columns, counted, document, entries_text, left_out, section
 from hybridode.show.model import Names, networks_section
 
+_MOST_BLOCKS = 100
 _LARGEST_PICTURE = 40  # states of a sparsity pattern that fits a terminal
 
 
@@ -22,11 +31,12 @@ def equations_text(system: EquationSystem) -> str:
     """Right sides after all passes, with the record of the rewrites."""
     name = user_names(system.declarations)
     states = [name(s) for s in system.states]
-    definitions = [f"{name(x.symbol)} = {expr_text(x.expr, name)}" for x in system.definitions]
+    names = [name(x.symbol) for x in system.definitions]
+    definitions = entries_text(names, "", definition_expressions(system.definitions), name)
     sections = (
         section("definitions, in the order of evaluation", definitions),
-        section("rates", [f"{s}' = {expr_text(e, name)}" for s, e in zip(states, system.rates, strict=True)]),
-        section("at the start", [f"{s} = {expr_text(e, name)}" for s, e in zip(states, system.starts, strict=True)]),
+        section("rates", entries_text(states, "'", system.rates, name)),
+        section("at the start", entries_text(states, "", system.starts, name)),
         section("observed", [_observation(o, name) for o in system.observations]),
         section("rewritten", _rewrites(system)),
         networks_section(system.declarations),
@@ -49,7 +59,9 @@ def _rewrites(system: EquationSystem) -> list[str]:
 
 
 def _blocks(system: EquationSystem, states: list[str]) -> list[str]:
-    return [", ".join(states[i] for i in block) for block in system.blocks]
+    lines = [", ".join(states[i] for i in block) for block in system.blocks[:_MOST_BLOCKS]]
+    more = len(system.blocks) - len(lines)
+    return [*lines, f"… {more:,} more"] if more else lines
 
 
 def jacobian_text(system: EquationSystem) -> str:
@@ -61,14 +73,20 @@ def jacobian_text(system: EquationSystem) -> str:
     if system.jacobian is None:
         return f"{heading}\n\nnot formed: it has more entries than are worth it; derivatives are those of the tape\n"
     share = f"{len(system.jacobian):,} of {n * n:,} entries are not zero"
-    values = unguarded(e.expr for e in system.jacobian)
+    told = list(shown(entry_expressions(system.jacobian)))
+    values = unguarded(x.expr for x in told)
+    labels = ["" if x.hidden else _slope_name(system.jacobian[x.place], states) for x in told]
     entries = [
-        f"d {states[e.row]}'/d {states[e.column]} = {expr_text(value, name)}"
-        for e, value in zip(system.jacobian, values, strict=True)
+        left_out(x.hidden) if x.hidden else f"{label} = {expr_text(value, name)}"
+        for x, label, value in zip(told, labels, values, strict=True)
     ]
-    slopes = any(x.op in ("net_jacobian", "table_slope") for x in postorder(e.expr for e in system.jacobian))
+    slopes = any(x.op in ("net_jacobian", "table_slope") for x in postorder(x.expr for x in told))
     note = ["", "DU(x, y)[j] is the derivative of the network (or table) U by its input j; of output i: entry (i - 1)*inputs + j"]
     return document(heading, (section(share, _pattern(system, states)), section("entries", entries + note * slopes)))
+
+
+def _slope_name(e: JacobianEntry, states: list[str]) -> str:
+    return f"d {states[e.row]}'/d {states[e.column]}"
 
 
 def _pattern(system: EquationSystem, states: list[str]) -> list[str]:
@@ -90,6 +108,6 @@ def simplified(system: EquationSystem) -> EquationSystem:
 
     return replace(
         system,
-        definitions=tuple(replace(x, expr=simple(x.expr)) for x in system.definitions),
+        definitions=tuple(ScalarDefinition(x.symbol, simple(x.expr), x.span) for x in system.definitions),
         rates=tuple(simple(e) for e in system.rates),
     )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from hybridode.expr import Expr, Symbol
+from hybridode.expr import show as expr_text
+from hybridode.rolled import shown
 
 
 def section(title: str, lines: Sequence[str]) -> str:
@@ -12,6 +16,16 @@ def section(title: str, lines: Sequence[str]) -> str:
 
 def document(heading: str, sections: Iterable[str]) -> str:
     return "\n".join([heading + "\n", *(s for s in sections if s)])
+
+
+def entries_text(names: Sequence[str], mark: str, elements: Sequence[Expr], name: Callable[[Symbol], str]) -> list[str]:
+    """`x[1]' = …`, a line for each entry; of a large family the first two and the last."""
+    return [left_out(x.hidden) if x.hidden else f"{names[x.place]}{mark} = {expr_text(x.expr, name)}" for x in shown(elements)]
+
+
+def left_out(hidden: int) -> str:
+    """What stands for the members of a family that are not shown."""
+    return f"… {hidden:,} more of this shape"
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,7 +9,8 @@ from hybridode.declarations import AtEvent, Declarations, InputSignal, Network, 
 from hybridode.equations.names import is_velocity, user_names
 from hybridode.expr import Symbol, number_text
 from hybridode.expr import show as expr_text
-from hybridode.show.layout import columns, counted, document, section
+from hybridode.rolled import shown
+from hybridode.show.layout import columns, counted, document, entries_text, left_out, section
 
 _SHOWN = 6  # numbers of a vector that are shown
 Names = Callable[[Symbol], str]
@@ -35,11 +36,7 @@ def model_text(d: Declarations) -> str:
         section("equations", [line for s in d.states for line in _dynamics(s, name)]),
         section(
             "definitions",
-            [
-                f"{entry} = {expr_text(e, name)}"
-                for x in d.definitions
-                for entry, e in zip(entry_names(x.name, x.shape), x.elements, strict=True)
-            ],
+            [line for x in d.definitions for line in entries_text(entry_names(x.name, x.shape), "", x.elements, name)],
         ),
         section("at known times", [_event(e, name) for e in d.at_events]),
         section("observed", _observed(d, name)),
@@ -86,10 +83,17 @@ def _state(s: State, d: Declarations, name: Names) -> list[tuple[str, ...]]:
     learnt = next((p for p in d.parameters if p.start_of == s.name), None)
     if learnt is not None:
         return [(s.name + _shape(s.shape), f"starts at {_numbers(learnt.values)}, learnt", _unit(s.unit), _doc(s.doc))]
-    if len(set(s.start)) == 1:
+    if len(set(s.start)) == 1:  # all alike
         return [(s.name + _shape(s.shape), f"starts at {expr_text(s.start[0], name)}", _unit(s.unit), _doc(s.doc))]
-    entries = zip(entry_names(s.name, s.shape), s.start, strict=True)
-    return [(entry, f"starts at {expr_text(e, name)}", _unit(s.unit), _doc(s.doc)) for entry, e in entries]
+    names, about = entry_names(s.name, s.shape), (_unit(s.unit), _doc(s.doc))
+    return [
+        left_out_row(x.hidden) if x.hidden else (names[x.place], f"starts at {expr_text(x.expr, name)}", *about)
+        for x in shown(s.start)
+    ]
+
+
+def left_out_row(hidden: int) -> tuple[str, ...]:
+    return "…", left_out(hidden)[2:], "", ""
 
 
 def _parameter(p: Parameter) -> tuple[str, ...]:
@@ -133,9 +137,9 @@ def _table(t: Table) -> str:
 
 def _dynamics(s: State, name: Names) -> list[str]:
     """The equations of a state; none for a position whose velocity is the state `x'`."""
-    if all(is_velocity(e, s.name) for e in s.rate):
+    if is_velocity(s.rate[0], s.name) and all(is_velocity(e, s.name) for e in s.rate):
         return []
-    return [f"{entry}' = {expr_text(e, name)}" for entry, e in zip(entry_names(s.name, s.shape), s.rate, strict=True)]
+    return entries_text(entry_names(s.name, s.shape), "'", s.rate, name)
 
 
 def _event(e: AtEvent, name: Names) -> str:
