@@ -21,7 +21,7 @@ import numpy as np
 from hybridode.declarations import Declarations
 from hybridode.equations.pipeline import equations_of
 from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
-from hybridode.expr import Expr, Symbol, const
+from hybridode.expr import Expr, Symbol, const, node
 from hybridode.kernels.jax import emit
 from hybridode.rolled import symbols_read
 from hybridode.solve.defaults import default_arguments, parameter_slices
@@ -86,7 +86,19 @@ def tapes_of(system: EquationSystem) -> dict[str, Tape]:
     if system.at_events:
         times, values = _event_outputs(system)
         tapes |= {"at_times": make(times), "at_values": make(values)}
+    if system.when_events:
+        tapes["guards"] = make(_guard_outputs(system))
+        changes = [a.expr for e in system.when_events for a in e.assignments]
+        tapes |= {"changes": make({"changes": changes})} if changes else {}
     return tapes
+
+
+def _guard_outputs(system: EquationSystem) -> dict[str, list[Expr]]:
+    """Guards, and signs that say on which side of the condition a point is."""
+    signs = []
+    for e in system.when_events:
+        signs.append(node("sign", (e.guard,)) if e.truth is None else node("where", (e.truth, const(1.0), const(-1.0))))
+    return {"guard": [e.guard for e in system.when_events], "sign": signs}
 
 
 def observable_index(system: EquationSystem) -> dict[tuple[str, str], int]:

@@ -84,6 +84,7 @@ class State:
     velocity_of: str = ""
     span: Span | None = field(default=None, compare=False)  # of the declaration
     rate_spans: tuple[Span, ...] = field(default=(), compare=False)  # of the equation(s), one per entry or one for all
+    discrete: bool = False  # changed by events only: its rate is 0
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Assignment:
-    """`state[entry] := value` at a known time; `value` reads what was before."""
+    """`state[entry] := value` in an event; `value` reads what was before."""
 
     state: str
     entry: int  # flat, 0-based; -1 for a scalar
@@ -172,12 +173,31 @@ class Assignment:
 
 @dataclass(frozen=True)
 class AtEvent:
-    """`at time every period until last { … }`. Expressions of parameters and constants only."""
+    """`at time every period until last { … }`. Times are expressions of parameters and constants only. `stop` ends the run."""
 
     time: Expr
     assignments: tuple[Assignment, ...]
     every: Expr | None = None
     until: Expr | None = None
+    stop: bool = False
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class WhenEvent:
+    """`event name when condition { … }`, one per index of an indexed event (`spike[3]`).
+
+    A condition fires when it turns true; a number (`boolean` is False) when it changes sign: `direction` is "rising", "falling"
+    or "either" ("rising" for conditions). `at_start`: it also fires at the start, if it is true (0) there. `stop` ends the run.
+    """
+
+    name: str
+    condition: Expr
+    boolean: bool
+    assignments: tuple[Assignment, ...]
+    direction: str = "rising"
+    at_start: bool = False
+    stop: bool = False
     span: Span | None = field(default=None, compare=False)
 
 
@@ -231,6 +251,7 @@ class Declarations:
     inputs: tuple[InputSignal, ...] = ()
     tables: tuple[Table, ...] = ()
     at_events: tuple[AtEvent, ...] = ()
+    when_events: tuple[WhenEvent, ...] = ()
     observations: tuple[Observation, ...] = ()
     priors: tuple[Prior, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()

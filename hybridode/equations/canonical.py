@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from hybridode.declarations import Declarations, Shape, State, size
+from hybridode.declarations import AtEvent, Declarations, Shape, State, WhenEvent, size
+from hybridode.equations.conditions import guard_of, without_conditions_by_name
 from hybridode.equations.intermediates import in_order
 from hybridode.equations.order import dependencies_first
 from hybridode.equations.rolling import rolled, substituted
-from hybridode.equations.system import EquationSystem, ScalarAssignment, ScalarAtEvent, ScalarDefinition, ScalarObservation
+from hybridode.equations.system import (
+    EquationSystem,
+    ScalarAssignment,
+    ScalarAtEvent,
+    ScalarDefinition,
+    ScalarObservation,
+    ScalarWhenEvent,
+)
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, const, node, substitute, symbols
 from hybridode.rolled import Family, Piece, Rolled, pieces_of, symbols_read
@@ -48,6 +56,7 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
     spans = {s: item.span for item in d.definitions for s in entries("definition", item.name, item.shape)}
     definitions = in_order(defined, bodies, spans)
     starts = _laid_out([state.start for state in d.states], known)
+    index = {s: i for i, s in enumerate(states)}
     return EquationSystem(
         declarations=d,
         states=tuple(states),
@@ -57,7 +66,8 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
         rates=rates,
         starts=_at_start(states, starts, definitions),
         observations=_observations(d, known),
-        at_events=_at_events(d, known, {s: i for i, s in enumerate(states)}, definitions),
+        at_events=_at_events(d, known, index, definitions),
+        when_events=_when_events(d, known, index, definitions),
         rate_spans=tuple(span for state in d.states for span in _spans(state)),
     )
 
@@ -130,8 +140,9 @@ def _all_expressions(d: Declarations) -> Iterable[Sequence[Expr]]:
     for o in d.observations:
         yield [e for _, e in o.arguments]
         yield [e for e in (o.censored_below, o.censored_above) if e is not None]
-    for event in d.at_events:
+    for event in (*d.at_events, *d.when_events):
         yield [a.value for a in event.assignments]
+    yield [event.condition for event in d.when_events]
 
 
 def _spans(state: State) -> list[Span | None]:
@@ -188,13 +199,39 @@ def _at_events(
     return tuple(
         ScalarAtEvent(
             time=of_parameters(event.time),
-            assignments=tuple(
-                ScalarAssignment(index[Symbol("state", a.state, a.entry)], substitute((a.value,), known)[0])
-                for a in event.assignments
-            ),
+            assignments=_assignments(event, known, index),
             every=None if event.every is None else of_parameters(event.every),
             until=None if event.until is None else of_parameters(event.until),
+            stop=event.stop,
             span=event.span,
         )
         for event in d.at_events
     )
+
+
+def _assignments(
+    event: AtEvent | WhenEvent, known: Mapping[Symbol, Expr], index: Mapping[Symbol, int]
+) -> tuple[ScalarAssignment, ...]:
+    return tuple(
+        ScalarAssignment(index[Symbol("state", a.state, a.entry)], substitute((a.value,), known)[0]) for a in event.assignments
+    )
+
+
+def _when_events(
+    d: Declarations, known: Mapping[Symbol, Expr], index: Mapping[Symbol, int], definitions: Sequence[ScalarDefinition]
+) -> tuple[ScalarWhenEvent, ...]:
+    boolean = frozenset(s for item in d.definitions if item.boolean for s in entries("definition", item.name, item.shape))
+    bodies = {x.symbol: x.expr for x in definitions if x.symbol in boolean} if d.when_events else {}
+    made = []
+    for event in d.when_events:
+        (condition,) = substitute((event.condition,), known)
+        condition = without_conditions_by_name(condition, bodies, boolean)
+        guard = guard_of(condition) if event.boolean else condition
+        truth = condition if event.boolean else None
+        made.append(
+            ScalarWhenEvent(
+                event.name, guard, truth, _assignments(event, known, index), event.direction, event.at_start, event.stop,
+                event.span,
+            )
+        )  # fmt: skip
+    return tuple(made)

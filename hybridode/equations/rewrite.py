@@ -106,6 +106,9 @@ def _places(system: EquationSystem) -> list[Told]:
     for event in system.at_events:
         count = sum(e is not None for e in (event.time, event.every, event.until)) + len(event.assignments)
         places += [Told(f"at {show(event.time, name)}", event.span)] * count
+    for located in system.when_events:
+        count = 1 + (located.truth is not None) + len(located.assignments)
+        places += [Told(f"event {located.name}", located.span)] * count
     return places
 
 

@@ -47,7 +47,7 @@ class ScalarObservation:
 
 @dataclass(frozen=True)
 class ScalarAssignment:
-    """At a known time `states[state]` becomes `expr`, all at once within one event."""
+    """In an event `states[state]` becomes `expr`, all at once within one event."""
 
     state: int
     expr: Expr
@@ -61,6 +61,24 @@ class ScalarAtEvent:
     assignments: tuple[ScalarAssignment, ...]
     every: Expr | None = None
     until: Expr | None = None
+    stop: bool = False
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class ScalarWhenEvent:
+    """An event that is located. `guard` is a number; a condition's guard is positive where `truth` (boolean) holds.
+
+    With `truth` the event fires when it turns true; without, when the guard changes sign in the `direction`.
+    """
+
+    name: str
+    guard: Expr
+    truth: Expr | None
+    assignments: tuple[ScalarAssignment, ...]
+    direction: str = "rising"  # falling, either
+    at_start: bool = False
+    stop: bool = False
     span: Span | None = None
 
 
@@ -171,6 +189,7 @@ class EquationSystem:
     starts: Sequence[Expr]
     observations: tuple[ScalarObservation, ...] = ()
     at_events: tuple[ScalarAtEvent, ...] = ()
+    when_events: tuple[ScalarWhenEvent, ...] = ()
     rate_spans: tuple[Span | None, ...] = ()
     jacobian: Sequence[JacobianEntry] | None = None  # None before the pass ran
     incidence: tuple[tuple[int, ...], ...] = ()  # per rate: the states it reads, directly or through definitions

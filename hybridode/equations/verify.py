@@ -24,7 +24,7 @@ def verify(system: EquationSystem, after: str) -> None:
         assert len(set(names)) == len(names), f"after {after}: repeated {what}"
     _verify_symbols(system, after)
     _verify_nodes(system, after)
-    for event in system.at_events:
+    for event in (*system.at_events, *system.when_events):
         assert all(0 <= a.state < n for a in event.assignments), f"after {after}: an event assigns to a state that does not exist"
     _verify_jacobian(system, after)
 
@@ -70,6 +70,11 @@ def _verify_symbols(system: EquationSystem, after: str) -> None:
         for e in (event.time, event.every, event.until):
             if e is not None:
                 check("the time of an event", e, None, frozenset({"parameter"}))
+    for located in system.when_events:
+        for e in (located.guard, located.truth):
+            if e is not None:
+                check(f"the condition of {located.name}", e, defined)
+    for event in (*system.at_events, *system.when_events):
         for a in event.assignments:
             check("an assignment of an event", a.expr, defined)
 

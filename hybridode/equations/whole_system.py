@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from hybridode.equations.system import EquationSystem, ScalarAtEvent, definition_expressions, with_expressions
+from hybridode.equations.system import (
+    EquationSystem,
+    ScalarAtEvent,
+    ScalarWhenEvent,
+    definition_expressions,
+    with_expressions,
+)
 from hybridode.expr import Expr
 from hybridode.rolled import Piece, Rolled, families_of, with_templates
 
@@ -32,6 +38,9 @@ def expressions(system: EquationSystem) -> list[Expr]:
     for event in system.at_events:
         exprs += [e for e in (event.time, event.every, event.until) if e is not None]
         exprs += [a.expr for a in event.assignments]
+    for located in system.when_events:
+        exprs += [e for e in (located.guard, located.truth) if e is not None]
+        exprs += [a.expr for a in located.assignments]
     return exprs
 
 
@@ -48,6 +57,7 @@ def over_expressions(system: EquationSystem, change: Callable[[Sequence[Expr]], 
         starts=renewed(system.starts, new),
         observations=tuple(replace(o, exprs=tuple(next(new) for _ in o.exprs)) for o in system.observations),
         at_events=tuple(_event(event, new) for event in system.at_events),
+        when_events=tuple(_located(event, new) for event in system.when_events),
     )
 
 
@@ -58,3 +68,9 @@ def _event(event: ScalarAtEvent, new: Iterator[Expr]) -> ScalarAtEvent:
     return replace(
         event, time=time, every=every, until=until, assignments=tuple(replace(a, expr=next(new)) for a in event.assignments)
     )
+
+
+def _located(event: ScalarWhenEvent, new: Iterator[Expr]) -> ScalarWhenEvent:
+    guard = next(new)
+    truth = None if event.truth is None else next(new)
+    return replace(event, guard=guard, truth=truth, assignments=tuple(replace(a, expr=next(new)) for a in event.assignments))

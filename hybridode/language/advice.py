@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hybridode.declarations import AtEvent, Declarations, Definition, State
+from hybridode.declarations import AtEvent, Declarations, WhenEvent
 from hybridode.expr import Expr
 from hybridode.language.findings import Findings
 from hybridode.language.frames import Elaboration
@@ -34,15 +34,23 @@ def reads(elements: Iterable[Expr]) -> set[Key]:
     return found
 
 
-def _graph(states: Iterable[State], definitions: Iterable[Definition], events: Iterable[AtEvent]) -> dict[Key, set[Key]]:
-    edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in definitions}
-    for state in states:
+def _graph(model: Declarations) -> dict[Key, set[Key]]:
+    """name -> the names that it depends on."""
+    edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in model.definitions}
+    for state in model.states:
         edges[("state", state.name)] = reads(state.rate) | reads(state.start)
-    for event in events:
-        times = reads(e for e in (event.time, event.every, event.until) if e is not None)
+    for event in (*model.at_events, *model.when_events):
+        times = _times(event)
         for assignment in event.assignments:
             edges[("state", assignment.state)] |= times | reads((assignment.value,))
     return edges
+
+
+def _times(event: AtEvent | WhenEvent) -> set[Key]:
+    """What the times of an event depend on."""
+    if isinstance(event, WhenEvent):
+        return reads((event.condition,))
+    return reads(e for e in (event.time, event.every, event.until) if e is not None)
 
 
 def _reached(roots: Iterable[Key], edges: Mapping[Key, set[Key]]) -> set[Key]:
@@ -58,7 +66,7 @@ def _reached(roots: Iterable[Key], edges: Mapping[Key, set[Key]]) -> set[Key]:
 
 def unseen(model: Declarations, scope: Scope, findings: Findings) -> None:
     """Learnable numbers that nothing observed depends on: data cannot say anything about them."""
-    edges = _graph(model.states, model.definitions, model.at_events)
+    edges = _graph(model)
     roots: set[Key] = set()
     for o in model.observations:
         limits = (e for e in (o.censored_below, o.censored_above) if e is not None)

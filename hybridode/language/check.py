@@ -29,6 +29,7 @@ from hybridode.language.reader import parse
 from hybridode.language.signals import input_signal, table
 from hybridode.language.structure import sort_equations
 from hybridode.language.units_text import LiteralUnits
+from hybridode.language.when_events import when_events
 
 __all__ = ["constant_value", "declare", "declare_tree", "elaborate_expression"]
 
@@ -65,20 +66,21 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
     _shapes(el, found)
     params = _parameters(el, found)
     inputs, tables = _signals(el, found)
-    orders(el, found.values("state"), equations)
+    orders(el, found.values("state", "discrete"), equations)
 
     intermediates = definitions(el, equations)
     prior_statements = found.of(s.PriorStatement)
     learnt = learnt_starts(el, prior_statements)
     states: list[State] = []
     starts: list[Parameter] = []
-    for st in found.values("state"):
+    for st in found.values("state", "discrete"):
         made, learnt_here = state(el, st, equations, learnt)
         states += made
         starts += learnt_here
     time_unit = found.time.unit if found.time is not None else None
     meanings = restarts.entries(intermediates) if found.of(s.AtStatement) else {}
     events = [at_event(el, st, time_unit, meanings) for st in found.of(s.AtStatement)]
+    located = [event for st in found.of(s.EventStatement) for event in when_events(el, st)]
     units = {item.name: item.unit for group in (states, params, inputs) for item in group}
     observed = observations(el, found.of(s.ObserveStatement), units)
     prior = priors(el, prior_statements, (*params, *starts))
@@ -87,7 +89,8 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         return None
 
     # The file is right as far as single statements go: circles through several of them, and x(0) in dynamics.
-    parts = restarts.Model(states, intermediates, observed, [e for e in events if e is not None])
+    known_times = [e for e in events if e is not None]
+    parts = restarts.Model(states, intermediates, observed, known_times, located)
     if not circles.derivative_circles(parts, findings) and not restarts.start_circles(parts, findings) and el.restarts:
         parts = restarts.resolve(parts, origin, findings.span(el.restarts[0]), findings)
     if not states:
@@ -96,7 +99,7 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         findings.source, found.model.name.text, found.model.doc, found.scope.time, unit_text(time_unit), origin,
         _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), tuple(parts.definitions),
         tuple(sorted(el.networks.values(), key=lambda n: n.span.start if n.span else 0)), tuple(inputs), tuple(tables),
-        tuple(parts.at_events), tuple(parts.observations), tuple(prior),
+        tuple(parts.at_events), tuple(parts.when_events), tuple(parts.observations), tuple(prior),
     )  # fmt: skip
     advice.unused(found.scope, findings)
     advice.unseen(model, found.scope, findings)
@@ -110,11 +113,10 @@ def _with_warnings(model: Declarations, findings: Findings) -> Declarations:
 
 def _shapes(el: Elaboration, found: Collected) -> None:
     """Sizes of parameters and states, which everything else may read."""
-    for kind in ("param", "state"):
-        for st in found.values(kind):
-            shape = declared_shape(el, st)
-            if shape is not None:
-                el.scope.shapes[st.name.text] = shape
+    for st in (*found.values("param"), *found.values("state", "discrete")):
+        shape = declared_shape(el, st)
+        if shape is not None:
+            el.scope.shapes[st.name.text] = shape
 
 
 def _parameters(el: Elaboration, found: Collected) -> list[Parameter]:

@@ -29,9 +29,9 @@ class Collected:
     def of(self, kind: type[S]) -> list[S]:
         return [st for st in self.statements if isinstance(st, kind)]
 
-    def values(self, kind: str) -> list[s.ValueStatement]:
-        """`param`, `const` or `state` statements whose name is theirs (not a repetition)."""
-        return [st for st in self.of(s.ValueStatement) if st.kind == kind and not st.fields and self.owns(st)]
+    def values(self, *kinds: str) -> list[s.ValueStatement]:
+        """`param`, `const`, `state` or `discrete` statements whose name is theirs (not a repetition)."""
+        return [st for st in self.of(s.ValueStatement) if st.kind in kinds and not st.fields and self.owns(st)]
 
     def owns(self, st: s.Statement) -> bool:
         """Whether the name that a statement declares belongs to it: the second of two is left out."""
@@ -75,7 +75,7 @@ def _unread_words(tree: s.File, text: str) -> set[str]:
     return words
 
 
-_KIND_OF = {"param": "param", "const": "const", "state": "state", "alg": "later", "discrete": "later"}
+_KIND_OF = {"param": "param", "const": "const", "state": "state", "alg": "later", "discrete": "state"}
 
 
 def _declares(st: s.Statement, waits: bool, findings: Findings) -> Iterator[Entity]:
@@ -99,6 +99,8 @@ def _declares(st: s.Statement, waits: bool, findings: Findings) -> Iterator[Enti
             pass
         case s.ReactionStatement(name=name):
             pass
+        case s.EventStatement(target=target) if not waits:
+            yield Entity(target.name, "event", findings.span(target), st)
     if name is not None:
         yield Entity(name.text, kind, findings.span(name), st)
 

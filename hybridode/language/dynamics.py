@@ -43,6 +43,8 @@ def state(
     if shape is None:
         return [], []
     _refuse_higher_starts(el, name, order, equations)
+    if st.kind == "discrete":
+        return [_discrete(el, st, shape, equations, learnt)], []
     rates, spans = _rates(el, st, shape, order, equations)
     states: list[State] = []
     parameters: list[Parameter] = []
@@ -58,6 +60,18 @@ def state(
             )
         )  # fmt: skip
     return states, parameters
+
+
+def _discrete(el: Elaboration, st: s.ValueStatement, shape: Shape, equations: Equations, learnt: dict[str, LearntStart]) -> State:
+    """A state that stays what it is between events."""
+    name = st.name.text
+    for part in equations.rates.get(name, ()):
+        related = [(st.name, "declared here")]
+        hint = f"declare `state {name}` if it moves, or delete this line: between events it does not change"
+        el.findings.error("E0302", f"`{name}` is discrete: only events change it", part.equation.left, hint, related)
+    start, _ = _start(el, st, name, shape, equations, learnt)
+    nothing = (ZERO,) * size(shape)
+    return State(name, start, nothing, shape, unit_text(st.unit), st.doc, "", el.findings.span(st.name), (), True)
 
 
 def _refuse_higher_starts(el: Elaboration, name: str, order: int, equations: Equations) -> None:

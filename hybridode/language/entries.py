@@ -10,7 +10,7 @@ from hybridode import rolled
 from hybridode.declarations import Shape, entry_names, size
 from hybridode.expr import ZERO, Expr
 from hybridode.language import syntax as s
-from hybridode.language.families import check_names, indexed, over_members
+from hybridode.language.families import Indexed, check_names, indexed, over_members
 from hybridode.language.frames import Elaboration, Frame, Usage
 from hybridode.language.indices import Places, positions
 from hybridode.language.left import Left
@@ -46,19 +46,25 @@ class Piece(NamedTuple):
     boolean: bool = False
 
 
-def pieces(el: Elaboration, part: Part, shape: Shape, usage: Usage) -> list[Piece] | None:
-    """The entries that one equation gives, with their right sides; None after an error."""
+def pieces(el: Elaboration, part: Part, shape: Shape, usage: Usage, within: Indexed | None = None) -> list[Piece] | None:
+    """The entries that one equation gives, with their right sides; None after an error.
+
+    `within`: one member of a family in which the equation stands (an assignment of an indexed event).
+    """
     left, equation = part.left, part.equation
     written = el.findings.source.text[equation.left.start : equation.left.end]
+    around = Frame(usage) if within is None else within.frame(Frame(usage))
     if not equation.iterators:
+        if within is not None:
+            return _work(el, part, shape, around, within.members, written)
         if left.indices:
             single = not any(isinstance(i, s.Range) for i in left.indices)
             usage = usage._replace(net_stem=_numbered(el, usage, left, shape, equation)) if single else usage
         return _work(el, part, shape, Frame(usage), Members({}, 1), written)
-    found = indexed(el, equation.iterators, Frame(usage))
+    found = indexed(el, equation.iterators, around)
     if found is None:
         return None
-    frame = found.frame(Frame(usage))
+    frame = found.frame(around)
     if not left.indices:
         message = f"`{written}` does not say which entry the equation is for"
         hint = f"write `{left.name}[{equation.iterators[0].name}]`, or leave out `for`"

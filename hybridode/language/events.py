@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hybridode.declarations import Assignment, AtEvent
 from hybridode.expr import Expr, Symbol, postorder, substitute, symbols
 from hybridode.language import syntax as s
 from hybridode.language.entries import Part, pieces
+from hybridode.language.families import Indexed
 from hybridode.language.frames import EVERYWHERE, KNOWN_TIMES, Elaboration, Frame, Usage
 from hybridode.language.left import Left
 from hybridode.language.reading import undeclared_derivative
@@ -31,10 +32,11 @@ def at_event(el: Elaboration, st: s.AtStatement, time_unit: s.Unit | None, meani
         sound = False
     if time is not None and until is not None and st.until is not None:
         sound = _is_later(el, time, until, st.until) and sound
-    assignments = _assignments(el, st)
-    if not sound or assignments is None or time is None:
+    changes = assignments(el, st.actions)
+    if not sound or changes is None or time is None:
         return None
-    return AtEvent(time, tuple(assignments), every, until, el.findings.span(st))
+    stops = any(isinstance(action, s.Stop) for action in st.actions)
+    return AtEvent(time, tuple(changes), every, until, stops, el.findings.span(st))
 
 
 def _time(el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None, meanings: Meanings) -> Expr | None:
@@ -88,15 +90,20 @@ def _is_later(el: Elaboration, time: Expr, until: Expr, place: s.Expression) -> 
     return False
 
 
-def _assignments(el: Elaboration, st: s.AtStatement) -> list[Assignment] | None:
-    """The assignments entry by entry; each reads what was before the event, so their order means nothing."""
+def assignments(
+    el: Elaboration, actions: Sequence[s.Assign | s.Stop], event: str = "", within: Indexed | None = None
+) -> list[Assignment] | None:
+    """The assignments of a block entry by entry; each reads what was before the event, so their order means nothing.
+
+    `event` names the event, for the networks in it; `within` is the member of an indexed event; None after an error.
+    """
     found: list[Assignment] = []
     first: dict[tuple[str, int], s.Assign] = {}
     sound = True
-    for action in st.actions:
+    for action in actions:
         if isinstance(action, s.Stop):
-            continue  # refused before
-        made = _assign(el, action)
+            continue
+        made = _assign(el, action, event or f"at_{action.target.name}", within)
         if made is None:
             sound = False
             continue
@@ -114,12 +121,12 @@ def _assignments(el: Elaboration, st: s.AtStatement) -> list[Assignment] | None:
     return found if sound else None
 
 
-def _assign(el: Elaboration, action: s.Assign) -> list[Assignment] | None:
+def _assign(el: Elaboration, action: s.Assign, stem: str, within: Indexed | None) -> list[Assignment] | None:
     target = action.target
     label = _target(el, target)
-    usage = Usage("an event", EVERYWHERE, net_stem=f"at_{target.name}", equation=target.name)
+    usage = Usage("an event", EVERYWHERE, net_stem=stem, equation=target.name)
     if label is None:
-        if not action.iterators:
+        if not action.iterators and within is None:
             el.evaluate(action.value, Frame(usage))
         return None
     shape = el.scope.shapes.get(target.name)
@@ -127,7 +134,7 @@ def _assign(el: Elaboration, action: s.Assign) -> list[Assignment] | None:
         return None
     # An assignment is read as an equation is: `target := value for …` gives entries of the target.
     equation = s.Equation(action.start, action.end, _as_expression(target), action.value, action.iterators)
-    made = pieces(el, Part(Left("entry", label, indices=target.indices), equation), shape, usage)
+    made = pieces(el, Part(Left("entry", label, indices=target.indices), equation), shape, usage, within)
     if made is None or not all(el.is_number(Value((), (), p.boolean), action.value, Frame(usage)) for p in made):
         return None
     span = el.findings.span(action)
@@ -157,11 +164,9 @@ def _target(el: Elaboration, target: s.Target) -> str | None:
         return None
     related = [(entity.span, "declared here")] if entity.span else []
     if entity.kind != "state":
-        hint = (
-            "make it a state with `' = 0` if it only changes at events" if entity.kind in ("definition", "param", "const") else ""
-        )
-        message = f"only states change in an event, `{name}` is {KINDS[entity.kind]}"
-        el.findings.error("E0320", message, target, hint.replace("`' = 0`", f"`{name}' = 0`"), related)
+        hint = f"declare `discrete {name}` if only events change it" if entity.kind in ("definition", "param", "const") else ""
+        message = f"only states and discretes change in an event, `{name}` is {KINDS[entity.kind]}"
+        el.findings.error("E0320", message, target, hint, related)
         return None
     order = el.scope.orders.get(name, 1)
     if len(primes) >= order:

@@ -24,9 +24,6 @@ LATER: dict[str, tuple[str, str, str]] = {
     "field": ("E0906", "a state on a grid (a field)", "write one state per cell: `state u[20]`"),
     "boundary": ("E0906", "a boundary condition (`bc`)", "write it into the first and last cell's equation"),
     "space": ("E0906", "a derivative or integral over a grid", "write differences of neighbouring cells"),
-    "event": ("E0907", "an event located by a condition (`event … when`)", "events at known times work: `at 5 { x := x + 1 }`"),
-    "discrete": ("E0907", "a quantity that only events change (`discrete`)", "a state does the same: `state n = 0`, `n' = 0`"),
-    "stop": ("E0907", "ending the run from an event (`stop`)", "the run ends at `--to`"),
     "dose": ("E0908", "a dosing record (`dose`)", "known doses can be written `at 0 every 24 { gut := gut + 100 }`"),
     "reaction": ("E0909", "a reaction", "write the balance of each species: `A' = -k*A*B`"),
     "import": ("E0910", "a module (`import`)", "copy the statements into this file"),
@@ -57,7 +54,6 @@ _STATEMENTS: dict[type[s.Statement], str] = {
     s.HistoryStatement: "history",
     s.GridStatement: "grid",
     s.BoundaryStatement: "boundary",
-    s.EventStatement: "event",
     s.DoseStatement: "dose",
     s.ReactionStatement: "reaction",
     s.ImportStatement: "import",
@@ -72,18 +68,14 @@ def construct_of(statement: s.Statement) -> tuple[str, Place] | None:
     match statement:
         case s.UnitsStatement(mode="strict"):
             return "units", statement
-        case s.ValueStatement(kind=("alg" | "discrete") as kind):
-            return kind, statement.name
+        case s.ValueStatement(kind="alg"):
+            return "alg", statement.name
         case s.ValueStatement(fields=(first, *_)):
             return "field", first
         case s.ValueStatement(modifiers=s.Modifiers(groups=(group, *_))):
             return "group", group
         case s.TableStatement(points=points) if not isinstance(points, s.ListLiteral):
             return "table file", points if points is not None else statement.name
-        case s.AtStatement(actions=actions):
-            for action in actions:
-                if isinstance(action, s.Stop):
-                    return "stop", action
     return None
 
 

@@ -27,7 +27,7 @@ def elaborate_expression(declarations: Declarations, source: Source) -> tuple[tu
     value = _elaborate(declarations, source, findings, Usage("this expression", EVERYWHERE), None)
     waiting = [] if value is None else [x for x in symbols(*value.elements) if x.kind == "start"]
     if value is not None and waiting:
-        model = restarts.Model(list(declarations.states), list(declarations.definitions), [], [])
+        model = restarts.Model(list(declarations.states), list(declarations.definitions), [], [], [])
         meaning = restarts.meanings(model, waiting, declarations.time_origin)
         missing = next((x for x, e in meaning.items() if e is None), None)
         if missing is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from hybridode.declarations import AtEvent, Definition, Observation, State
+from hybridode.declarations import Assignment, AtEvent, Definition, Observation, State, WhenEvent
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, postorder, substitute, sym, symbols
 from hybridode.language.findings import Findings
@@ -24,6 +24,7 @@ class Model(NamedTuple):
     definitions: list[Definition]
     observations: list[Observation]
     at_events: list[AtEvent]
+    when_events: list[WhenEvent]
 
 
 def entries(definitions: Iterable[Definition]) -> dict[Symbol, Expr]:
@@ -124,7 +125,8 @@ def _roots(model: Model) -> Iterable[Sequence[Expr]]:
     yield from (state.rate for state in model.states)
     yield from (d.elements for d in model.definitions)
     yield from (tuple(e for _, e in o.arguments) for o in model.observations)
-    yield from (tuple(a.value for a in event.assignments) for event in model.at_events)
+    yield from (tuple(a.value for a in event.assignments) for event in (*model.at_events, *model.when_events))
+    yield from ((event.condition,) for event in model.when_events)
 
 
 def _expanded(known: Mapping[Symbol, Expr], origin: Expr | None) -> dict[Symbol, Expr | None]:
@@ -170,12 +172,13 @@ def _substituted(model: Model, values: dict[Symbol, Expr]) -> Model:
     def new(elements: Sequence[Expr]) -> tuple[Expr, ...]:
         return substitute(elements, values)
 
+    def changed(event: AtEvent | WhenEvent) -> tuple[Assignment, ...]:
+        return tuple(replace(a, value=new((a.value,))[0]) for a in event.assignments)
+
     return Model(
         [replace(st, rate=new(st.rate)) for st in model.states],
         [replace(d, elements=new(d.elements)) for d in model.definitions],
         [replace(o, arguments=tuple((n, *new((e,))) for n, e in o.arguments)) for o in model.observations],
-        [
-            replace(ev, assignments=tuple(replace(a, value=new((a.value,))[0]) for a in ev.assignments))
-            for ev in model.at_events
-        ],
-    )  # fmt: skip
+        [replace(ev, assignments=changed(ev)) for ev in model.at_events],
+        [replace(ev, condition=new((ev.condition,))[0], assignments=changed(ev)) for ev in model.when_events],
+    )

@@ -10,7 +10,7 @@ from hybridode.errors import Span
 from hybridode.expr import Symbol
 from hybridode.language.findings import Findings, Place
 from hybridode.language.names import nearest, skeleton
-from hybridode.language.syntax import Statement
+from hybridode.language.syntax import Statement, ValueStatement
 
 KINDS: dict[str, str] = {
     "param": "a parameter",
@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "func": "a function",
     "nn": "a network",
     "table": "a table",
+    "event": "an event",
     "time": "the time",
     "derivative": "a derivative",
     "later": "of a later version",
@@ -67,6 +68,12 @@ class Scope:
 
     def find(self, name: str) -> Entity | None:
         return self.entities.get(name) or self.entities.get(name.split(".", 1)[0] if "." in name else "")
+
+    def is_discrete(self, name: str) -> bool:
+        """Whether only events change a state."""
+        entity = self.find(name)
+        statement = None if entity is None else entity.statement
+        return isinstance(statement, ValueStatement) and statement.kind == "discrete"
 
     def of_kind(self, *kinds: str) -> list[Entity]:
         return [e for e in self.entities.values() if e.kind in kinds]

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 from hybridode.methods.control import Controller, pi_controller
 from hybridode.methods.explicit import explicit_dense, explicit_step, explicit_step_reverse, interpolant
+from hybridode.methods.located import Located
 from hybridode.methods.rolled import MOST_GROWTH, RolledStep
 from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
@@ -29,7 +30,7 @@ class Method:
     instead (`u.bar`), of which the interpolant's rows are the sums with the weights spread[r]. The tapes of a `rolled` method are
     on long vectors, to be worked on in loops; their step may have the output growth (), of its elimination: steps that pass
     `most_growth` are rejected. `stiff`: what an unrolled step was made of, if it has the output `growth` that tells where it
-    must be taken with partial pivoting.
+    must be taken with partial pivoting. `events` are those that the loop has to locate.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Method:
     rolled: bool = False
     most_growth: float = math.inf
     stiff: tuple[RosenbrockTableau, StiffField] | None = None
+    events: Located | None = None
 
     @cached_property
     def backward(self) -> Tape:

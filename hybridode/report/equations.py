@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hybridode.declarations import AtEvent, Declarations, Observation, Prior, State, entry_names
+from hybridode.declarations import AtEvent, Declarations, Observation, Prior, Shape, State, WhenEvent, entry_names
 from hybridode.expr import Expr, show
 from hybridode.report import mathml
 
@@ -44,6 +44,7 @@ def equation_groups(declarations: Declarations) -> list[Group]:
         ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, notation)]),
         ("At the start", [line for s in d.states for line in _starts(s, d, notation)]),
         ("At known times", [line for event in d.at_events for line in _event(event, d, notation)]),
+        ("Events", [line for event in d.when_events for line in _located(event, d, notation)]),
         ("What is observed", [_observation(o, notation) for o in d.observations]),
         ("What is known beforehand", [_prior(p, notation) for p in d.priors]),
     )
@@ -79,10 +80,26 @@ def _event(event: AtEvent, declarations: Declarations, notation: mathml.Notation
     for word, expr in words:
         if expr is not None:
             time += f"<mtext>{word.replace(' ', NBSP)}</mtext>{mathml.expression(expr, notation)}"
-    for i, assignment in enumerate(event.assignments):
+    yield from _changes(mathml.row(time), event, shapes, notation)
+
+
+def _located(event: WhenEvent, declarations: Declarations, notation: mathml.Notation) -> Iterator[Line]:
+    """The condition, then `x ← value` for every assignment."""
+    shapes = {s.name: s.shape for s in declarations.states}
+    words = "turns true" if event.boolean else {"either": "crosses 0"}.get(event.direction, f"crosses 0 {event.direction}")
+    text = f"{NBSP}{words.replace(' ', NBSP)}"
+    condition = mathml.row(mathml.expression(event.condition, notation), f"<mtext>{text}</mtext>")
+    yield from _changes(condition, event, shapes, notation)
+
+
+def _changes(left: str, event: AtEvent | WhenEvent, shapes: Mapping[str, Shape], notation: mathml.Notation) -> Iterator[Line]:
+    rights = []
+    for assignment in event.assignments:
         state = entry_names(assignment.state, shapes[assignment.state])[max(0, assignment.entry)]
-        right = mathml.row(mathml.name(state), "<mo>←</mo>", mathml.expression(assignment.value, notation))
-        yield (mathml.row(time), ":", right) if i == 0 else ("", "", right)
+        rights.append(mathml.row(mathml.name(state), "<mo>←</mo>", mathml.expression(assignment.value, notation)))
+    rights += ["<mtext>the run ends</mtext>"] * event.stop
+    for i, right in enumerate(rights):
+        yield (left, ":", right) if i == 0 else ("", "", right)
 
 
 def _observation(observation: Observation, notation: mathml.Notation) -> Line:

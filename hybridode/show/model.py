@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from hybridode.declarations import AtEvent, Declarations, InputSignal, Network, Parameter, State, Table, entry_names
+from hybridode.declarations import AtEvent, Declarations, InputSignal, Network, Parameter, State, Table, WhenEvent, entry_names
 from hybridode.equations.names import is_velocity, user_names
 from hybridode.expr import Symbol, number_text
 from hybridode.expr import show as expr_text
@@ -39,6 +39,7 @@ def model_text(d: Declarations) -> str:
             [line for x in d.definitions for line in entries_text(entry_names(x.name, x.shape), "", x.elements, name)],
         ),
         section("at known times", [_event(e, name) for e in d.at_events]),
+        section(counted(len(d.when_events), "event"), [_located(e, name) for e in d.when_events]),
         section("observed", _observed(d, name)),
         section("priors", _priors(d, name)),
         section("warnings", [f"{w.span.line if w.span else ''}: {w.code} {w.message}" for w in d.warnings]),
@@ -136,8 +137,8 @@ def _table(t: Table) -> str:
 
 
 def _dynamics(s: State, name: Names) -> list[str]:
-    """The equations of a state; none for a position whose velocity is the state `x'`."""
-    if is_velocity(s.rate[0], s.name) and all(is_velocity(e, s.name) for e in s.rate):
+    """The equations of a state; none for a position whose velocity is the state `x'`, nor for what only events change."""
+    if s.discrete or (is_velocity(s.rate[0], s.name) and all(is_velocity(e, s.name) for e in s.rate)):
         return []
     return entries_text(entry_names(s.name, s.shape), "'", s.rate, name)
 
@@ -145,8 +146,19 @@ def _dynamics(s: State, name: Names) -> list[str]:
 def _event(e: AtEvent, name: Names) -> str:
     words = [f"at {expr_text(e.time, name)}"]
     words += [f"{word} {expr_text(x, name)}" for word, x in (("every", e.every), ("until", e.until)) if x is not None]
-    actions = (f"{name(Symbol('state', a.state, a.entry))} := {expr_text(a.value, name)}" for a in e.assignments)
-    return f"{' '.join(words)} {{ {'; '.join(actions)} }}"
+    return f"{' '.join(words)} {{ {_actions(e, name)} }}"
+
+
+def _actions(e: AtEvent | WhenEvent, name: Names) -> str:
+    actions = [f"{name(Symbol('state', a.state, a.entry))} := {expr_text(a.value, name)}" for a in e.assignments]
+    return "; ".join([*actions, *["stop"] * e.stop])
+
+
+def _located(e: WhenEvent, name: Names) -> str:
+    words = [f"{e.name} when {expr_text(e.condition, name)}"]
+    words += [] if e.boolean else [e.direction]
+    words += ["at start"] * e.at_start
+    return f"{' '.join(words)} {{ {_actions(e, name)} }}"
 
 
 def _observed(d: Declarations, name: Names) -> list[str]:

@@ -32,6 +32,8 @@ def diagnose(
         return Diagnostic(code, words)
     last = "; ".join(f"{name} = {value:.6g}" for name, value in list(zip(names, y_end, strict=True))[:_SHOWN])
     last = f"last accepted values at {time} = {t_end:.6g}: {last}{'; …' if len(names) > _SHOWN else ''}"
+    if result == results.EVENT_ENDLESS:
+        return _endless(compiled, args, t_end, y_end, last)
     if result in (results.NON_FINITE, results.NEWTON, results.STEP_UNDERFLOW):
         found = _undefined(compiled, args, t_end, y_end, t1)
         if found is not None:
@@ -44,6 +46,14 @@ def diagnose(
         message = f"{settings.max_steps} steps were not enough: the solve reached {time} = {t_end:.6g} of {t1:.6g}, where {state}"
         return Diagnostic(code, message, span, f"raise max_steps, loosen rtol, or try another method; {last}")
     return Diagnostic(code, f"the solve ended at {time} = {t_end:.6g} of {t1:.6g}, where {state}: {words}", span, last)
+
+
+def _endless(compiled: Compiled, args: Arguments, t_end: float, y_end: FloatArray, last: str) -> Diagnostic:
+    """The event whose guard is nearest to 0 is the one that happens again and again."""
+    guards = np.abs(compiled.numbers("guards", t_end, y_end, args, "guard"))
+    event = compiled.system.when_events[int(np.argmin(guards))]
+    message = f"`{event.name}` happens again and again at {compiled.declarations.time} = {t_end:.6g}"
+    return Diagnostic("E0708", message, event.span, f"let it come to rest, or `stop` there; {last}")
 
 
 def _bad_start(compiled: Compiled, args: Arguments, t0: float, code: str) -> Diagnostic:

@@ -48,12 +48,16 @@ def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:
     """(engine, why not the native one, in words). Raises `UsageError` E0840, see `choose`."""
     only_native = settings.method != "auto" and "diffrax" not in METHODS[settings.method].engines
     if settings.engine == "diffrax":
+        if compiled.system.when_events:
+            raise _refused("diffrax", "the events of this model are located by the native engine only", 'use engine="native"')
         if only_native:
             raise _refused("diffrax", f"method {METHODS[settings.method].title} is the native engine's", 'use engine="native"')
         return "diffrax", "engine diffrax was asked for"
     reason = native.cannot_run(compiled, settings)
     if reason is None:
         return "native", ""
+    if compiled.system.when_events:
+        raise _refused("diffrax", f"the events of this model are located by the native engine only, and {reason}", "")
     if settings.engine == "native" or only_native:
         raise _refused("native", reason, 'use engine="auto" or "diffrax"')
     return "diffrax", f"Diffrax, because {reason}"

@@ -18,9 +18,11 @@ import numpy as np
 
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
+from hybridode.kernels.llvm.job import INFO
 from hybridode.methods.choice import ROLLED_FROM
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, plan_events
+from hybridode.solve.located import cannot_combine, fingerprint, located_events
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import COUNTS, Raw, finish, without_states
 from hybridode.solve.segments import between_events
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 MOST_STATES = 100_000
 MOST_INSTRUCTIONS = 60_000  # of a step: equations that are all different
 LEAST_SINGLE = 1e-6  # relative tolerance in float32: eight roundings of a state
+_TAPES = ("rates", "jacobian", "guards", "changes")  # that the loops evaluate
 
 
 # ---- what it can do -------------------------------------------------------------------------------------------------
@@ -58,6 +61,9 @@ def cannot_run(compiled: Compiled, settings: Settings) -> str | None:
     states = len(system.states)
     if states > MOST_STATES:
         return f"{states} states: native solves take up to {MOST_STATES}"
+    combined = cannot_combine(compiled, settings.dtype)
+    if combined is not None:
+        return combined
     if states >= ROLLED_FROM and (settings.method == "auto" or METHODS[settings.method].implicit):
         if system.jacobian is None:
             return "its Jacobian has too many entries for a sparse elimination"
@@ -120,13 +126,13 @@ def _check_length(method: str, count: int) -> None:
 
 def _identity(compiled: Compiled, method: str) -> str:
     """What the code of a method on this model is made from, as a short text; "" where that cannot be said."""
-    parts = [identity(compiled.tapes[name]) for name in ("rates", "jacobian") if name in compiled.tapes]
-    return digest(method, repr(compiled.jacobian_places), *parts) if all(parts) else ""
+    parts = [identity(compiled.tapes[name]) for name in _TAPES if name in compiled.tapes]
+    return digest(method, repr(compiled.jacobian_places), fingerprint(compiled), *parts) if all(parts) else ""
 
 
 def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:
     """Names and shapes of the networks' arrays that the rates and their Jacobian read."""
-    tapes = [compiled.tapes[name] for name in ("rates", "jacobian") if name in compiled.tapes]
+    tapes = [compiled.tapes[name] for name in _TAPES if name in compiled.tapes]
     return tuple({i.name: i.shape for tape in tapes for i in tape.inputs if "." in i.name}.items())
 
 
@@ -184,7 +190,9 @@ def _method(compiled: Compiled, name: str) -> Method:
     rates, n = tapes["rates"], len(system.states)
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
     field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
-    return method_of(name, field, n, partial(linear_system_of, compiled))
+    events = located_events(compiled)
+    made = method_of(name, field, n, partial(linear_system_of, compiled), events is not None)
+    return replace(made, events=events)
 
 
 def _time_slope(rates: Tape) -> Tape | None:
@@ -211,7 +219,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     if compiled.size == 0:
         code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
         nothing = np.zeros((len(ts), 0))
-        return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(*np.zeros(3, np.int32)))
+        return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(*np.zeros(len(INFO) - 1, np.int32)))
     program = program_of(compiled, method, 1, settings.dtype)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
@@ -233,7 +241,8 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     return Raw(ys, left, np.asarray(result), np.asarray(t_end), y_end, raw.stats)
 
 
-def _counts(accepted: Any, rejected: Any, pivoted: Any) -> dict[str, Any]:
+def _counts(rows: Any, rejected: Any, pivoted: Any, events: Any = 0) -> dict[str, Any]:
+    accepted = rows - events
     return dict(zip(COUNTS, (accepted + rejected, accepted, rejected, pivoted), strict=True))
 
 

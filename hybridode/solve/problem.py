@@ -124,11 +124,11 @@ class Compiled:
         """The tapes made ready for NumPy: for what needs no compiled code, and for finding out what went wrong."""
         return {name: Interpreter(tape) for name, tape in self.tapes.items()}
 
-    def numbers(self, name: str, t: float, y: Any, args: Arguments) -> np.ndarray:
-        """The output of the tape `name` ("rates", "jacobian", "start", …) by the NumPy interpreter, float64."""
+    def numbers(self, name: str, t: float, y: Any, args: Arguments, output: str = "") -> np.ndarray:
+        """An output of the tape `name` ("rates", "jacobian", "start", …; its one output unless given) by NumPy, float64."""
         if name not in self.tapes:
             return np.zeros(0)
-        return self.interpreters[name](environment(t, y, args))[name]
+        return self.interpreters[name](environment(t, y, args))[output or name]
 
     def along(self, name: str, args: Arguments) -> Callable[[Any, Any], np.ndarray]:
         """`numbers` as a function (t, y), for many calls at the same arguments. Warnings are the caller's to silence."""

@@ -41,8 +41,8 @@ def without_states(start: Array, t0: Array, ts: Array) -> Raw:
 def finish(raw: Raw, result: Array, t0: Array, ts: Array) -> Raw:
     """NaN after the end of a failed solve, and NaN derivatives of everything in it."""
     ok = result == results.SUCCESS
-    t_end = jnp.where(ok, ts[-1], jnp.where((result == results.START) | (result == results.TIMES), t0, raw.t_end))
-    known = ok | ((ts <= t_end) & (result != results.TIMES))
+    t_end = jnp.where((result == results.START) | (result == results.TIMES), t0, raw.t_end)
+    known = (ts <= t_end) & (result != results.TIMES)  # an event may have stopped a run that went well
 
     def shown(ys: Array) -> Array:
         return _derivative_if(jnp.where(known[:, None], ys, jnp.nan), ok)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SUCCESS, MAX_STEPS, STEP_UNDERFLOW, NON_FINITE, NEWTON, START, EVENT_PERIOD, EVENT_COUNT, TIMES, OTHER = range(10)
+SUCCESS, MAX_STEPS, STEP_UNDERFLOW, NON_FINITE, NEWTON, START, EVENT_PERIOD, EVENT_COUNT, TIMES, OTHER, EVENT_ENDLESS = range(11)
 
 RESULTS: dict[int, str] = {
     SUCCESS: "the solve succeeded",
@@ -14,11 +14,12 @@ RESULTS: dict[int, str] = {
     EVENT_PERIOD: "the period of an `at … every …` statement is not positive",
     EVENT_COUNT: "an `at … every …` statement fires more often than was planned for when the solver was made",
     TIMES: "the times do not ascend from the start of the solve",
+    EVENT_ENDLESS: "events follow each other without end",
     OTHER: "the solver gave up for a reason that it does not name",
 }
 
 # The code of the diagnostic that words a failed solve (see `explain/`).
 DIAGNOSTIC_CODES: dict[int, str] = {
     MAX_STEPS: "E0703", STEP_UNDERFLOW: "E0702", NON_FINITE: "E0701", NEWTON: "E0704", START: "E0705",
-    EVENT_PERIOD: "E0706", EVENT_COUNT: "E0707", TIMES: "E0822", OTHER: "E0702",
+    EVENT_PERIOD: "E0706", EVENT_COUNT: "E0707", TIMES: "E0822", OTHER: "E0702", EVENT_ENDLESS: "E0708",
 }  # fmt: skip

@@ -165,7 +165,7 @@ def test_what_was_asked_is_looked_at_by_trajectory(program: Program) -> None:
     ys, info, result, t_end, y_end, *counts = ending(program, [2.0, 0.0], y0, 0.0, ts)
     np.testing.assert_array_equal(result, [0, *[results.START] * 2, *[results.TIMES] * 2, 0])
     np.testing.assert_array_equal(result, info[:, 0])
-    np.testing.assert_array_equal(np.stack(counts, 1), info[:, 1:])
+    np.testing.assert_array_equal(np.stack(counts, 1), info[:, 1:4])
     np.testing.assert_array_equal(t_end, [1.5, 0, 0, 0, 0, 1.5])
     np.testing.assert_allclose(y_end[[0, 5]], turned(2.0, [1.5, 1.5]), atol=1e-8)
     np.testing.assert_array_equal(y_end[1:5], y0[1:5])
@@ -185,7 +185,8 @@ def test_the_end_moves_as_the_last_save_point(program: Program) -> None:
 
 def test_every_operation_has_native_code() -> None:
     """Engines are chosen without looking at a model's operations."""
-    assert set(OPS) <= set(ELEMENTWISE) | set(STRUCTURAL)
+    linear_systems = {"factor", "solve", "pivots"}  # of rolled steps alone: kernels/llvm/rolled
+    assert set(OPS) - linear_systems <= set(ELEMENTWISE) | set(STRUCTURAL)
 
 
 # ---- many numbers as one vector --------------------------------------------------------------------------------------------

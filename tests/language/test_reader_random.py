@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hybridode.errors import Source, render
@@ -94,6 +94,8 @@ def test_expressions_print_and_parse(node: s.Expression) -> None:
 @settings(max_examples=80, deadline=None)
 @given(expressions, expressions, plain_names)
 def test_statements_print_and_parse(left: s.Expression, right: s.Expression, name: str) -> None:
+    one_by = isinstance(left, s.Chain) and left.rest[0][0] == "/" and isinstance(left.first, s.Number) and left.first.value == 1
+    assume(not one_by)  # `k[1/s]` is a unit that somebody wrote in the wrong place, see E0115
     named = s.Name(0, 0, name)
     target = s.Target(0, 0, name, (right,), 1)
     assign = s.Assign(0, 0, target, left)

@@ -17,6 +17,7 @@ from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.explicit import PER_STAGE
 from hybridode.methods.ready import Method
 from hybridode.tape.shapes import size
+from hybridode.tape.tape import Tape
 
 
 def adjoint_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "adjoint") -> Writer:
@@ -50,6 +51,9 @@ class _Adjoint(Replay):
             self.s_bar, self.own = self.rows("s_dot", self.seeds, self.signals.count), self.signals.own()
             self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
         most, last = self.most(self.steps), w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
+        if self.events is not None:  # nothing depends on what stands after the end
+            stopped = self.stopped()
+            last = self.over_points(last, lambda j, time: w.compare("ogt", time, stopped), lambda j, time, due: None, "sub")
         w.line("br label %ready")
         w.label("ready")
         w.line("br label %loop")
@@ -61,8 +65,7 @@ class _Adjoint(Replay):
         at = w.splat(before, "i64")
         ok = self.whole("icmp slt", at, self.steps)
         t, h, y = self.step(at, ok)
-        point = self.collect(ok, "%points_left", t, h)
-        self.through(ok, t, h, y)
+        point = self.back_over(ok, t, h, y, "%points_left")
         w.line("br label %back")
         w.label("back")
         w.line("br label %loop")
@@ -86,6 +89,23 @@ class _Adjoint(Replay):
         counts = {"y0_dot": self.m.n, "p_dot": self.inputs.parameters, "w_dot": self.inputs.weight_count}
         results = {name: str(count) for name, count in counts.items()}
         self.blank_seeds({**results, "s_dot": self.slot("s_count")})
+
+    def back_over(self, ok: str, t: str, h: str, y: Elements, j: str) -> str:
+        """Back over one row of the record; the save points that are left."""
+        w = self.w
+        if self.events is None:
+            left = self.collect(ok, j, t, h)
+            self.through(ok, t, h, y)
+            return left
+        self.events.backwards(self.happened, t, self.code, y, self.y_bar, self.through_tape)
+        steps = w.logic("and", ok, self.not_(self.happened))
+
+        def step() -> Elements:
+            left = self.collect(steps, j, t, h)
+            self.through(steps, t, h, y)
+            return [left]
+
+        return self.branch(w.any(steps), step, [j], self.lanes.integer)[0]
 
     def bars(self, j: str) -> Elements:
         """The cotangents of the states at a save point."""
@@ -142,7 +162,7 @@ class _Adjoint(Replay):
             return {"t": [t], "h": [h], "y": y, "p": self.p, **self.dense_bars(), "y.bar": y_bar}
 
         def usual() -> Elements:
-            self.add_up(usually, self.reverse(ok, given()), t, h)
+            self.add_up(usually, self.reverse(m.backward, ok, given()), t, h)
             return []
 
         fallback, usually = self.fallback, ok
@@ -169,6 +189,19 @@ class _Adjoint(Replay):
         w = self.w
         for k, value in enumerate(out["y.bar"]):
             self.put(self.y_bar, k, self.masked(ok, w.add(value, self.at(self.old_bar, k)), self.at(self.y_bar, k)))
+        self.share(ok, out, t, h)
+
+    def through_tape(self, tape: Tape, ok: str, given: Mapping[str, Elements]) -> dict[str, Elements]:
+        """A reverse tape at a point; what it gives is added to the cotangents in the lanes of the mask."""
+        out = self.reverse(tape, ok, dict(given))
+        for k, value in enumerate(out.get("y.bar", ())):
+            self.accumulate(self.y_bar, k, self.w.select(ok, value, self.const(0.0)))
+        self.share(ok, out, given["t"][0], self.const(1.0))
+        return out
+
+    def share(self, ok: str, out: Mapping[str, Elements], t: str, h: str) -> None:
+        """Adds what parameters and signals get."""
+        w = self.w
         for name, first in (("p.bar", 0), ("u0.bar", self.inputs.parameters - self.inputs.starts)):
             for k, value in enumerate(out.get(name, ())):
                 self.accumulate(self.p_bar, first + k, self.masked(ok, value, self.const(0.0)))
@@ -185,12 +218,12 @@ class _Adjoint(Replay):
             return {"u.bar": [self.at(self.stages_bar, k) for k in range(len(m.spread[0]) * n)]}
         return {f"{m.interpolant}.bar": [self.at(self.rows_bar, k) for k in range(m.rows * n)]}
 
-    def reverse(self, ok: str, given: dict[str, Elements]) -> dict[str, Elements]:
-        """The reverse of the step; what the networks' arrays get is added up here."""
+    def reverse(self, tape: Tape, ok: str, given: dict[str, Elements]) -> dict[str, Elements]:
+        """A reverse tape; what the networks' arrays get is added up here."""
         if self.emitter is None:
-            return self.evaluate(self.m.backward, given)
+            return self.evaluate(tape, given)
         bars = {f"{key}.bar": buffer for key, buffer in self.w_bar.items()}
-        out = self.evaluate_wide(self.m.backward, self.completed(self.m.backward, given), bars)
+        out = self.evaluate_wide(tape, self.completed(tape, given), bars)
         mask = None if self.lanes.width == 1 else ok  # the one lane of a step counts always
         for name, buffer in bars.items():
             if name in out:

@@ -43,7 +43,8 @@ SLOTS = (
     "ys_dot",  # out (K B, T, n) | ys_bar
 )
 SLOT = {name: k for k, name in enumerate(SLOTS)}
-INFO = ("status", "accepted", "rejected", "pivoted")  # steps; pivoted: attempts that took partial pivoting
+INFO = ("status", "accepted", "rejected", "pivoted", "events")  # accepted: rows of the record, `events` of which are no steps;
+# pivoted: attempts that took partial pivoting
 
 
 def slot_text(job: str, name: str, register: str) -> str:

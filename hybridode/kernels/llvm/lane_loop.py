@@ -213,6 +213,66 @@ class LaneLoop:
         w.label(after[1:])
         return [w.value(f"phi {kind} [ {b}, {before} ], [ {a}, {last} ]") for a, b in zip(found, otherwise, strict=True)]
 
+    def repeat(self, count: int, body: Callable[[str], None]) -> None:
+        """body(k) for k = 0 … count - 1, in a loop whose state is in memory."""
+        self.repeat_from("0", str(count), body)
+
+    def repeat_from(self, begin: str, end: str, body: Callable[[str], None]) -> None:
+        """body(k) for k = begin … end - 1."""
+
+        def one(k: str) -> str:
+            body(k)
+            return "true"
+
+        self._repeated(begin, end, one)
+
+    def repeat_while(self, most: int, body: Callable[[str], str]) -> str:
+        """body(k) for k = 0, 1, … while it gives true (an i1), at most so often; whether it was still true then, an i1."""
+        k = self._repeated("0", str(most), body)
+        return self.w.value(f"icmp eq i64 {k}, {most}")
+
+    def _repeated(self, begin: str, end: str, body: Callable[[str], str]) -> str:
+        w = self.w
+        before, top, inside, last, after = (w.fresh(s) for s in ("before_loop", "loop_top", "loop_one", "loop_end", "after_loop"))
+        w.line(f"br label {before}")
+        w.label(before[1:])
+        w.line(f"br label {top}")
+        w.label(top[1:])
+        k = w.fresh("k")
+        place = len(w.lines)
+        w.line(f"br i1 {w.value(f'icmp slt i64 {k}, {end}')}, label {inside}, label {after}")
+        w.label(inside[1:])
+        on = body(k)
+        w.line(f"br label {last}")
+        w.label(last[1:])
+        following = w.value(f"add i64 {k}, 1")
+        w.line(f"br i1 {on}, label {top}, label {after}")
+        w.lines.insert(place, f"  {k} = phi i64 [ {begin}, {before} ], [ {following}, {last} ]")
+        w.label(after[1:])
+        return w.value(f"phi i64 [ {k}, {top} ], [ -1, {last} ]")
+
+    # ---- memory of the function -----------------------------------------------------------------------------------------
+    def memory(self, name: str, count: int, kind: str = "") -> str:
+        """An array of lanes (of `kind` unless reals) of this function; a pointer."""
+        pointer = f"%{name}"
+        self.w.lines.insert(self.top, f"  {pointer} = alloca {kind or self.lanes.real}, i64 {max(count, 1)}, align 64")
+        return pointer
+
+    def integer_memory(self, name: str) -> str:
+        return self.memory(name, 1, self.lanes.integer)
+
+    def at(self, pointer: str, k: int | str) -> str:
+        return self.w.load(pointer, str(k), align=self.align)
+
+    def put(self, pointer: str, k: int | str, value: str) -> None:
+        self.w.store(value, pointer, str(k), align=self.align)
+
+    def get_integer(self, pointer: str) -> str:
+        return self.w.load(pointer, "0", self.lanes.integer, 8)
+
+    def put_integer(self, pointer: str, value: str) -> None:
+        self.w.store(value, pointer, "0", self.lanes.integer, 8)
+
     # ---- masks and integers -----------------------------------------------------------------------------------------------
     def not_(self, mask: str) -> str:
         return self.w.logic("xor", mask, self.lanes.const(True))

@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from hybridode.kernels.llvm.event_search import Found
+from hybridode.kernels.llvm.events import INSTANT, KNOWN, LOCATED, MANY, EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop
@@ -23,7 +25,7 @@ from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
-DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING, NO_MEMORY = 0, 1, 2, 3, 5, 9
+DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING, NO_MEMORY, ENDLESS = 0, 1, 2, 3, 5, 9, 10
 
 
 def solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
@@ -81,23 +83,31 @@ class _Solve(LaneLoop):
         self.fallback = Fallback(self, "step") if self.watches else None
         y0, t0 = self.prologue()
         t1 = self.time(self.integers(1 << 62))
+        self.span = w.sub(t1, t0)
         k0 = self.slope_at(t0, y0)
         h0 = self.first_step(self.first, t0, t1, y0, k0)
         k0 = k0 if self.m.takes_slope else []
-        saved = self.save_start(t0, y0)
         zero = self.integers(0)
+        rows, stopped = zero, self.lanes.const(False)
+        if self.events is not None:
+            y0, k0, rows, stopped = self.events_at_start(t0, y0, k0)
+        saved = self.save_start(t0, y0)
         ready = w.fresh("ready")
         w.line(f"br label {ready}")
         w.label(ready[1:])
-        idle = w.compare("uge", t0, t1)  # also where a time is NaN
+        idle = w.logic("or", stopped, w.compare("uge", t0, t1))  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
         carried |= {f"y{k}_": (real, v) for k, v in enumerate(y0)} | {f"k{k}_": (real, v) for k, v in enumerate(k0)}
         carried |= {
-            "accepted": (integer, zero),
+            "accepted": (integer, rows),
             "rejected": (integer, zero),
             "pivoted": (integer, zero),
+            "events": (integer, rows),
             "saved": (integer, saved),
         }
+        if self.events is not None:
+            carried |= {"landing": (self.lanes.mask, self.lanes.const(False)), "resume": (real, h0)}
+            carried |= {"instant": (real, t0), "many": (real, self.const(0.0))}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
         self.loop(carried, t1, ready)
         return self.finish()
@@ -119,6 +129,7 @@ class _Solve(LaneLoop):
         self.load_inputs(trajectories)
         y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
         t0 = self.read(self.rows("t0", trajectories, self.slot("t0_stride")), 0)
+        self.events = None if self.m.events is None else EventLoop(self, self.m.events)
         self.nowhere = w.value(f"alloca {self.lanes.scalar}, i64 {max(n, 1)}, align {self.align}")
         stride = w.value(f"mul i64 {self.T}, {n}")
         self.wanted = w.value(f"icmp ne ptr {self.slot('ys', 'ptr')}, null")
@@ -171,7 +182,9 @@ class _Solve(LaneLoop):
         jump = t1 if self.signals is None else self.signals.next_jump(now["t"])
         target = t1 if self.signals is None else self.minimum(t1, jump)
         left = w.sub(target, now["t"])
-        final = w.compare("oge", w.mul(now["h"], self.const(1.0000001)), left)
+        reach = self.const(1.0000001)  # a step that all but reaches the end does; one onto an event stays as it is
+        reach = reach if self.events is None else w.select(now["landing"], self.const(1.0), reach)
+        final = w.compare("oge", w.mul(now["h"], reach), left)
         # A branch, which the processor foresees: nothing waits for the comparison.
         (h,) = self.branch(w.any(final), lambda: [w.select(final, left, now["h"])], [now["h"]], self.lanes.real)
         h = w.select(running, h, self.const(1.0))
@@ -185,6 +198,8 @@ class _Solve(LaneLoop):
         ok = w.logic("and", good, running)
         bad = w.logic("and", running, self.not_(good))
         t_new = w.select(final, target, w.add(now["t"], h))
+        found = None if self.events is None else self.watch(ok, now, h, y, out)
+        ok = ok if found is None else w.logic("and", ok, self.not_(found.hit))
         landed = w.logic("and", ok, final)
         finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)
@@ -216,7 +231,8 @@ class _Solve(LaneLoop):
             if self.inputs.landing:
                 slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
             new |= {f"k{i}_": slope[i] for i in range(n)}
-        return new
+        new["events"] = now["events"]
+        return new if found is None else self.happen(now, new, ok, found, h, t1)
 
     def watched(self, given: Mapping[str, Elements], out: Mapping[str, Elements], error: str,
                 running: str) -> tuple[dict[str, Elements], str, str]:  # fmt: skip
@@ -244,6 +260,82 @@ class _Solve(LaneLoop):
             return [self.w.select(landed, a, b) for a, b in zip(self.slope_at(t, y), slope, strict=True)]
 
         return self.branch(self.w.any(landed), anew, slope, self.lanes.real)
+
+    # ---- events ---------------------------------------------------------------------------------------------------------
+    def events_at_start(self, t: str, y: Elements, k: Elements) -> tuple[Elements, Elements, str, str]:
+        """State, slope, rows of the record and lanes that stop, after the events of the start."""
+        e, zero = self.events, self.integers(0)
+        assert e is not None
+        e.start(t, y)
+        if not e.any_at_start():
+            return y, k, zero, self.lanes.const(False)
+        mask = e.any_fired()
+        y, k, rows, stop, _ = self.instant(mask, KNOWN, t, y, k, zero)
+        return y, k, rows, self.w.compare("one", stop, self.const(0.0))
+
+    def instant(
+        self, mask: str, kind: int, t: str, y: Elements, k: Elements, rows: str
+    ) -> tuple[Elements, Elements, str, str, str]:
+        """State, slope and rows of the record after an instant of events in the lanes of the mask; reals that are not 0 in lanes
+        that stop, and in lanes where events set each other off without end."""
+        e, n, nothing = self.events, self.m.n, self.const(0.0)
+        assert e is not None
+        self.put_integer(e.rows, rows)
+
+        def act() -> list[str]:
+            after, stop, stuck = e.act(mask, kind, t, y, self.record)
+            after = [self.w.select(mask, a, b) for a, b in zip(after, y, strict=True)]
+            slope = [self.w.select(mask, a, b) for a, b in zip(self.slope_at(t, after), k, strict=True)] if k else []
+            return [*after, *slope, stop, stuck]
+
+        found = self.branch(self.w.any(mask), act, [*y, *k, nothing, nothing], self.lanes.real)
+        return found[:n], found[n:-2], self.get_integer(e.rows), found[-2], found[-1]
+
+    def watch(self, ok: str, now: Mapping[str, str], h: str, y: Elements, out: Mapping[str, Elements]) -> Found:
+        """The lanes of an accepted step in which an event happens before its end. A step onto an event is not looked at."""
+        w, e = self.w, self.events
+        assert e is not None
+        passing = w.logic("and", ok, self.not_(now["landing"]))
+        rows = self.dense_rows(now["t"], h, y, out)
+
+        def at(theta: str | float) -> Elements:
+            theta = theta if isinstance(theta, str) else self.const(theta)
+            return self.dense(self.m, self.weights(self.m, theta, h), theta, y, out["y"], rows)
+
+        found = e.look(passing, now["t"], h, at)
+        e.commit(w.logic("and", passing, self.not_(found.hit)), found.hit)
+        return found
+
+    def happen(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found, h: str, t1: str) -> dict[str, str]:
+        """What is carried on, with the next step onto an event that was found, or after the events of this instant."""
+        w, n, const = self.w, self.m.n, self.const
+        step = w.mul(found.theta, h)
+        # Too near for a step of its own: it happens here, at the state that the dense output has.
+        short = w.compare("ole", step, w.mul(w.intrinsic("fabs", now["t"]), const(1e-15)))
+        short = w.logic("and", found.hit, w.logic("or", short, w.compare("ole", step, const(1e-290))))
+        acting = w.logic("or", w.logic("and", ok, now["landing"]), short)
+        y = [w.select(short, found.y[i], new[f"y{i}_"]) for i in range(n)]
+        k = [new[f"k{i}_"] for i in range(n)] if self.m.takes_slope else []
+        y, k, rows, stop, stuck = self.instant(acting, LOCATED, new["t"], y, k, new["accepted"])
+        recent = w.compare("ole", w.sub(new["t"], now["instant"]), w.mul(self.span, const(INSTANT)))
+        many = w.select(acting, w.select(recent, w.add(now["many"], const(1.0)), const(1.0)), now["many"])
+        endless = w.logic("or", w.compare("ogt", many, const(float(MANY))), w.compare("one", stuck, const(0.0)))
+        stopped = w.logic("and", acting, w.compare("one", stop, const(0.0)))
+        status = self.select_integer(stopped, self.integers(DONE), new["status"])
+        landing = w.logic("and", found.hit, self.not_(short))
+        resumed = w.select(acting, self.maximum(new["h"], now["resume"]), new["h"])
+        new |= {
+            "accepted": rows,
+            "events": self.whole("add", now["events"], self.whole("sub", rows, new["accepted"])),
+            "h": w.select(landing, step, w.select(short, now["h"], resumed)),
+            "resume": w.select(landing, h, now["resume"]),
+            "landing": landing,
+            "instant": w.select(w.logic("and", acting, self.not_(recent)), new["t"], now["instant"]),
+            "many": many,
+            "status": self.select_integer(w.logic("and", acting, endless), self.integers(ENDLESS), status),
+        }
+        new |= {f"y{i}_": v for i, v in enumerate(y)} | {f"k{i}_": v for i, v in enumerate(k)}
+        return new
 
     # ---- save points ----------------------------------------------------------------------------------------------------
     def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements]) -> str:
@@ -287,16 +379,21 @@ class _Solve(LaneLoop):
 
             return self.over_points(saved, until, values)
 
-        tape = self.m.dense
-        if tape is None:
+        if self.m.dense is None:
             return over(out[self.m.interpolant])
-        given = {"t": [t], "h": [h], "y": y, "p": self.p, "new": out["y"], "stages": out["stages"]}
 
         def with_stages() -> Elements:
-            return [over(self.evaluate(tape, given)[self.m.interpolant])]
+            return [over(self.dense_rows(t, h, y, out))]
 
         due = w.logic("and", until(self.time(saved)), self.whole("icmp slt", saved, w.splat(self.T, "i64")))
         return self.branch(w.any(due), with_stages, [saved], self.lanes.integer)[0]
+
+    def dense_rows(self, t: str, h: str, y: Elements, out: Mapping[str, Elements]) -> Elements:
+        """The rows of the step's dense output."""
+        if self.m.dense is None:
+            return out[self.m.interpolant]
+        given = {"t": [t], "h": [h], "y": y, "p": self.p, "new": out["y"], "stages": out["stages"]}
+        return self.evaluate(self.m.dense, given)[self.m.interpolant]
 
     def blank(self, saved: str) -> None:
         """NaN at the save points that were not reached."""

@@ -7,7 +7,8 @@ from hybridode.kernels.llvm.driver import slot
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.writer import Lanes
 
-SPREAD = ("result", "t_end", "y_end", "accepted", "rejected", "pivoted")  # what info and end say
+COUNTED = ("accepted", "rejected", "pivoted")
+SPREAD = ("result", "t_end", "y_end", *COUNTED)  # what info and end say
 BAD_START, BAD_TIMES = 5, 8  # codes of `solve/results`
 
 # On numbers of the type SCALAR, of so many BYTES.
@@ -74,7 +75,8 @@ def finish_text(n: int, lanes: Lanes) -> str:
     """`finish(job, result, t_end, y_end, accepted, rejected, pivoted)`: what a solve says of each trajectory, in arrays.
 
     result: the status, BAD_START where a start value is not finite, BAD_TIMES where the times do not ascend from t0 (all of ys
-    is NaN then); info gets it too. t_end: the last save point of a solve that succeeded, else the last time that was reached.
+    is NaN then); info gets it too. t_end: the last time that was reached, by a solve that succeeded the last save point unless an
+    event stopped it.
     """
     rows = "\n".join(slot("%job", name, f"%{name}", "ptr") for name in ("y0", "t0", "ts", "ys", "info", "end"))
     strides = "\n".join(slot("%job", f"{name}_stride", f"%{name}_stride") for name in ("y0", "t0", "ts"))
@@ -85,7 +87,6 @@ entry:
 {strides}
 {slot("%job", "trajectories", "%count")}
 {slot("%job", "times", "%times")}
-  %last = sub i64 %times, 1
   br label %loop
 loop:
   %b = phi i64 [ 0, %entry ], [ %next, %write ]
@@ -117,8 +118,6 @@ def _asked(n: int, lanes: Lanes) -> str:
   %status = load i32, ptr %status_at, align 4
   %from = load {lanes.scalar}, ptr %begin, align {lanes.number_bytes}
   %there = load {lanes.scalar}, ptr %reached, align {lanes.number_bytes}
-  %last_at = getelementptr {lanes.scalar}, ptr %points, i64 %last
-  %until = load {lanes.scalar}, ptr %last_at, align {lanes.number_bytes}
   %good = call i1 @finite(ptr %start, i64 {n})
   %checked = select i1 %good, i32 %status, i32 {BAD_START}
   %ascend = call i1 @ascending({lanes.scalar} %from, ptr %points, i64 %times)
@@ -133,13 +132,11 @@ def _written(n: int, lanes: Lanes) -> str:
   store i32 %code, ptr %status_at, align 4
 {_row("%result", "%b", "1", "%result_at", "i32")}
   store i32 %code, ptr %result_at, align 4
-  %succeeded = icmp eq i32 %code, 0
   %unbegun = icmp eq i32 %code, {BAD_START}
   %still = or i1 %unbegun, %nowhere
   %stopped = select i1 %still, {lanes.scalar} %from, {lanes.scalar} %there
-  %time = select i1 %succeeded, {lanes.scalar} %until, {lanes.scalar} %stopped
 {_row("%t_end", "%b", "1", "%t_end_at", lanes.scalar)}
-  store {lanes.scalar} %time, ptr %t_end_at, align {lanes.number_bytes}
+  store {lanes.scalar} %stopped, ptr %t_end_at, align {lanes.number_bytes}
 {_row("%y_end", "%b", str(n), "%y_end_at", lanes.scalar)}
   %state = getelementptr {lanes.scalar}, ptr %reached, i64 1
   %source = select i1 %still, ptr %start, ptr %state
@@ -148,14 +145,17 @@ def _written(n: int, lanes: Lanes) -> str:
 
 
 def _counts() -> str:
-    """The numbers of steps, each to an array of its own."""
+    """The numbers of steps, each to an array of its own. Rows of the record that are events are no steps."""
     lines = []
     for k, name in enumerate(INFO[1:], 1):
         lines += [
             f"  %{name}_in = getelementptr i32, ptr %status_at, i64 {k}",
             f"  %n_{name} = load i32, ptr %{name}_in, align 4",
         ]
-        lines += [_row(f"%{name}", "%b", "1", f"%{name}_at", "i32"), f"  store i32 %n_{name}, ptr %{name}_at, align 4"]
+    lines.append("  %n_steps = sub i32 %n_accepted, %n_events")
+    for name in COUNTED:
+        number = "%n_steps" if name == "accepted" else f"%n_{name}"
+        lines += [_row(f"%{name}", "%b", "1", f"%{name}_at", "i32"), f"  store i32 {number}, ptr %{name}_at, align 4"]
     return "\n".join(lines)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from hybridode.kernels.llvm.event_replay import EventReplay
+from hybridode.kernels.llvm.events import EVENT
 from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.loop import DONE
@@ -25,6 +27,9 @@ class Replay(LaneLoop):
         capacity = self.slot("capacity")
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
         self.load_inputs(trajectories)
+        self.events = None if self.m.events is None else EventReplay(self, self.m.events)
+        if self.events is not None:
+            self.put(self.events.moved, 0, self.const(0.0))
         self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {n + 2}"))
         info = self.rows("info", written, str(len(INFO)), "i32")
         status, accepted = (self.w.join([self.number(row, k) for row in info], "i64") for k in range(2))
@@ -39,6 +44,12 @@ class Replay(LaneLoop):
         for name, count in results.items():
             self.blank_rows(self.rows(name, seeds, count), count)
 
+    def stopped(self) -> str:
+        """The time at which an event stopped the lane's run, or infinity: its record then ends with a row of events."""
+        last = self.count(self.steps, self.lanes.const(True), "sub")
+        t, _, _ = self.step(last, self.whole("icmp sgt", self.steps, self.integers(0)))
+        return self.w.select(self.happened, t, self.const(math.inf))
+
     def number(self, row: str, k: int) -> str:
         return self.w.value(f"sext i32 {self.w.load(row, str(k), 'i32', 4)} to i64")
 
@@ -47,6 +58,10 @@ class Replay(LaneLoop):
         in which lanes it was taken with partial pivoting."""
         row = self.select_integer(ok, place, self.integers(0))
         t, h, *y = self.reads(self.places(self.records, row, self.m.n + 2), self.m.n + 2)
+        if self.events is not None:  # the lanes in which it is no step but what an event did: `code`
+            self.code = h
+            self.happened = self.w.logic("and", ok, self.w.compare("olt", h, self.const(-EVENT)))
+            h = self.w.select(self.happened, self.const(1.0), h)
         if self.watches:
             self.pivoted = self.w.logic("and", ok, self.w.compare("olt", h, self.const(0.0)))
             h = self.w.intrinsic("fabs", h)
@@ -102,12 +117,6 @@ class Replay(LaneLoop):
     def fill(self, pointer: str, count: int, start: int = 0) -> None:
         for k in range(start, start + count):
             self.put(pointer, k, self.const(0.0))
-
-    def at(self, pointer: str, k: int | str) -> str:
-        return self.w.load(pointer, str(k), align=self.align)
-
-    def put(self, pointer: str, k: int | str, value: str) -> None:
-        self.w.store(value, pointer, str(k), align=self.align)
 
     def accumulate(self, pointer: str, k: int, value: str) -> None:
         self.put(pointer, k, self.w.add(self.at(pointer, k), value))

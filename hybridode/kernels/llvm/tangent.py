@@ -30,6 +30,9 @@ class _Tangent(Replay):
         self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
         self.load_tangents()
+        self.dots = {"p.dot": self.p_dot}
+        self.points = self.integer_memory("points_cell")
+        stopped = None if self.events is None else self.stopped()
         self.s_dot = [] if self.signals is None else self.rows("s_dot", self.seeds, self.signals.count)
         y_dot = self.reads(self.rows("y0_dot", self.seeds, str(n)), n)
         most = self.most(self.steps)
@@ -44,7 +47,7 @@ class _Tangent(Replay):
         at = w.splat("%round", "i64")
         ok = self.whole("icmp slt", at, self.steps)
         t, h, y = self.step(at, ok)
-        new, points = self.advance(ok, t, h, y, carried, "%points")
+        new, points = self.over(ok, t, h, y, carried, "%points")
         following = w.value("add i64 %round, 1")
         w.line("br label %back")
         w.label("back")
@@ -58,7 +61,13 @@ class _Tangent(Replay):
             ),
         ]
         w.label("rest")
-        self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(lambda time: carried), "add")
+
+        def rest(time: str) -> Elements:  # after the end of a run that an event stopped nothing moves
+            if stopped is None:
+                return carried
+            return [w.select(w.compare("ogt", time, stopped), self.const(0.0), c) for c in carried]
+
+        self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(rest), "add")
         self.leave()
         return self.finish()
 
@@ -92,6 +101,23 @@ class _Tangent(Replay):
         given = self.completed(self.m.tangent, given)
         found, _ = self.fallback.run(self.pivoted, given, parts, {name: name for name in parts})
         return found["new.dot"], [x for r in range(self.m.rows) for x in found[f"dense{r}.dot"]]
+
+    def over(self, ok: str, t: str, h: str, y: Elements, y_dot: Elements, points: str) -> tuple[Elements, str]:
+        """Over one row of the record: a step, or what an event did."""
+        w = self.w
+        if self.events is None:
+            return self.advance(ok, t, h, y, y_dot, points)
+        y_dot = self.events.forwards(self.happened, t, self.code, y, y_dot, self.dots)
+        steps = w.logic("and", ok, self.not_(self.happened))
+        self.put_integer(self.points, points)
+
+        def step() -> Elements:
+            new, after = self.advance(steps, t, h, y, y_dot, points)
+            self.put_integer(self.points, after)
+            return new
+
+        new = self.branch(w.any(steps), step, y_dot, self.lanes.real)
+        return new, self.get_integer(self.points)
 
     def advance(self, ok: str, t: str, h: str, y: Elements, y_dot: Elements, points: str) -> tuple[Elements, str]:
         """The tangent of the new state; the save points of the step (those at its start belong to it, or to the one before)."""

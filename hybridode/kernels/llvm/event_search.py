@@ -1,0 +1,341 @@
+"""Where in a step the first event happens: on the dense output, by looking at both halves and searching where one is near."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from hybridode.kernels.llvm.straight import Elements
+from hybridode.methods.located import Located
+
+if TYPE_CHECKING:
+    from hybridode.kernels.llvm.lane_loop import LaneLoop
+
+NEAR = 0.25  # of a guard: where a parabola's turning point is nearer to 0, it is looked at
+SCANNED = 8  # parts of a step that are looked at where an event is near
+LOCATED_TO, MOST_GUESSES = 2.0**-51, 80  # part of a step to which it is located, and the most evaluations for that
+ROUNDING = 32 * 2.2e-16  # of the time: events that near to each other happen together
+UNROLLED = 8  # events up to which loops over them are written out
+
+
+class Found(NamedTuple):
+    """The lanes in which an event was found, the part of the step at which the first happens, and the state there."""
+
+    hit: str
+    theta: str
+    y: Elements
+
+
+class EventSearch:
+    """Guards and signs of the lanes. The numbers of each event are arrays of lanes in memory."""
+
+    def __init__(self, loop: LaneLoop, located: Located) -> None:
+        self.loop, self.w, self.located = loop, loop.w, located
+        self.E, self.n = located.count, loop.m.n
+        names = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
+                 "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard")  # fmt: skip
+        self.array = {name: loop.memory(f"event_{name}", self.E) for name in (*names, "new_sign", "new_guard")}
+        cells = (
+            "flag",
+            "unseen",
+            "left",
+            "right",
+            "left_weight",
+            "right_weight",
+            "last",
+            "found",
+            "kind",
+            "stop",
+            "best",
+            "turn",
+        )
+        self.cell = {name: loop.memory(f"event_{name}_cell", 1) for name in cells}
+        self.y = loop.memory("event_y", self.n)
+        self.values = loop.memory("event_values", max(1, len(located.states)))
+        self.rows = loop.integer_memory("event_rows")
+        self.tables = EventTables(loop, located)
+
+    # ---- small things -------------------------------------------------------------------------------------------------
+    def get(self, name: str, k: str = "0") -> str:
+        return self.loop.at(self.array.get(name) or self.cell[name], k)
+
+    def set(self, name: str, value: str, k: str = "0") -> None:
+        self.loop.put(self.array.get(name) or self.cell[name], k, value)
+
+    def truth(self, name: str, k: str = "0") -> str:
+        """A number of memory as a mask."""
+        return self.w.compare("one", self.get(name, k), self.loop.const(0.0))
+
+    def number(self, mask: str) -> str:
+        return self.w.select(mask, self.loop.const(1.0), self.loop.const(0.0))
+
+    def each(self, body: Callable[[str], None]) -> None:
+        """body(e) for every event."""
+        if self.E <= UNROLLED:
+            for e in range(self.E):
+                body(str(e))
+        else:
+            self.loop.repeat(self.E, body)
+
+    def crossing(self, old: str, new: str, e: str) -> str:
+        """Whether a change of sign is the event."""
+        w, const = self.w, self.loop.const
+        turned = w.compare("oeq", w.mul(old, new), const(-1.0))
+        directions = set(self.located.directions)
+        if directions == {0}:
+            return turned
+        if len(directions) == 1:
+            return w.logic("and", turned, w.compare("oeq", new, const(float(*directions))))
+        wanted = self.tables.direction(e)
+        right = w.logic("or", w.compare("oeq", wanted, const(0.0)), w.compare("oeq", wanted, new))
+        return w.logic("and", turned, right)
+
+    def settled(self, old: str, new: str) -> str:
+        """The sign that is remembered: the last that was not 0."""
+        return self.w.select(self.w.compare("oeq", new, self.loop.const(0.0)), old, new)
+
+    def look_at(self, t: str, y: Elements) -> None:
+        """Guards and signs at a point, into memory."""
+        found = self.loop.evaluate(self.located.guards, {"t": [t], "y": y, "p": self.loop.p})
+        for e in range(self.E):
+            self.set("new_guard", found["guard"][e], str(e))
+            self.set("new_sign", found["sign"][e], str(e))
+
+    # ---- a step -------------------------------------------------------------------------------------------------------
+    def look(self, mask: str, t: str, h: str, at: Callable[[str | float], Elements]) -> Found:
+        """The first event inside a step of the lanes of the mask; `at(theta)` gives the states of the dense output.
+
+        Both halves are looked at; where a sign changes, or a guard is nearer to 0 than it moves, the step is searched.
+        """
+        w, loop, const = self.w, self.loop, self.loop.const
+        self.set("flag", const(0.0))
+
+        def halfway(e: str) -> None:
+            new, old = self.get("new_sign", e), self.get("sign", e)
+            self.raise_flag(self.crossing(old, new, e))
+            self.set("half_sign", self.settled(old, new), e)
+            self.set("half_guard", self.get("new_guard", e), e)
+
+        def whole(e: str) -> None:
+            new, old = self.get("new_sign", e), self.get("half_sign", e)
+            self.raise_flag(self.crossing(old, new, e))
+            self.set("one_sign", self.settled(old, new), e)
+            g0, g1, g2 = self.get("guard", e), self.get("half_guard", e), self.get("new_guard", e)
+            self.set("one_guard", g2, e)
+            near = loop.minimum(loop.minimum(self.size(g0), self.size(g1)), self.size(g2))
+            moves = loop.maximum(self.size(w.sub(g1, g0)), self.size(w.sub(g2, g1)))
+            self.raise_flag(w.compare("olt", near, w.add(moves, moves)))
+
+        for part, body in ((0.5, halfway), (1.0, whole)):
+            self.look_at(w.add(t, w.mul(const(part), h)), at(part))
+            self.each(body)
+        searched = w.logic("and", mask, self.truth("flag"))
+        nothing = [const(0.0), const(1.0), *[const(0.0)] * self.n]
+        found, theta, *y = loop.branch(w.any(searched), lambda: self.search(searched, t, h, at), nothing, loop.lanes.real)
+        return Found(w.logic("and", mask, w.compare("one", found, const(0.0))), theta, y)
+
+    def size(self, x: str) -> str:
+        return self.w.intrinsic("fabs", x)
+
+    def raise_flag(self, mask: str) -> None:
+        self.set("flag", self.w.select(mask, self.loop.const(1.0), self.get("flag")))
+
+    def search(self, mask: str, t: str, h: str, at: Callable[[str | float], Elements]) -> list[str]:
+        """Parts of the step one after the other until something happens, then the root of its guard."""
+        w, loop, const = self.w, self.loop, self.loop.const
+        for name, copy in (("sign", "scan"), ("guard", "left_guard")):
+            self.each(lambda e, name=name, copy=copy: self.set(copy, self.get(name, e), e))
+        for name, value in (("left", 0.0), ("right", 1.0), ("found", 0.0), ("last", 0.0)):
+            self.set(name, const(value))
+        for name in ("left_weight", "right_weight"):
+            self.set(name, const(1.0))
+
+        def part(j: str) -> str:
+            place = w.splat(w.value(f"sitofp i64 {w.value(f'add i64 {j}, 1')} to {loop.lanes.scalar}"))
+            going = w.logic("and", mask, loop.not_(self.truth("found")))
+            self.each(lambda e: self.set("older_guard", self.get("middle_guard", e), e))
+            self.each(lambda e: self.set("middle_guard", self.get("left_guard", e), e))
+            hit, passed = self.probe(going, t, h, w.mul(place, const(1 / SCANNED)), at)
+            self.set("found", w.select(hit, const(1.0), self.get("found")))
+            early = w.splat(w.value(f"icmp sgt i64 {j}, 0"), "i1")
+            self.dips(w.logic("and", passed, early), t, h, place, at)
+            return w.any(w.logic("and", passed, loop.not_(self.truth("found"))))
+
+        loop.repeat_while(SCANNED, part)
+        found = self.truth("found")
+
+        def nearer(k: str) -> str:
+            wide = w.logic("and", found, w.compare("ogt", w.sub(self.get("right"), self.get("left")), const(LOCATED_TO)))
+            self.weigh(*self.probe(wide, t, h, self.guess(k), at))
+            return w.any(wide)
+
+        loop.repeat_while(MOST_GUESSES, nearer)
+        self.together(found, t, h, at)
+        theta = self.get("right")
+        return [self.get("found"), theta, *at(theta)]
+
+    def dips(self, mask: str, t: str, h: str, place: str, at: Callable[[str | float], Elements]) -> None:
+        """Where the parabola through the last three values of a guard turns at the other side of 0, or near it, that place is
+        looked at: an event may happen between two values on the same side."""
+        w, const, size = self.w, self.loop.const, self.size
+        self.set("best", const(NEAR))
+        self.set("turn", const(0.0))
+
+        def one(e: str) -> None:
+            a, b, c = self.get("older_guard", e), self.get("middle_guard", e), self.get("left_guard", e)
+            bend, slope = w.add(w.sub(a, b), w.sub(c, b)), w.mul(const(0.5), w.sub(c, a))
+            turn = w.neg(w.div(slope, bend))  # in parts, from the middle one
+            least = w.sub(const(1.0), w.div(w.mul(const(0.5), w.mul(slope, slope)), w.mul(bend, b)))  # times b
+            towards = w.logic("and", w.compare("ogt", w.mul(bend, b), const(0.0)), w.compare("olt", size(turn), const(1.0)))
+            better = w.logic("and", towards, w.compare("olt", least, self.get("best")))
+            self.set("turn", w.select(better, turn, self.get("turn")))
+            self.set("best", w.select(better, least, self.get("best")))
+
+        self.each(one)
+        seen = w.logic("and", mask, w.compare("olt", self.get("best"), const(NEAR)))
+
+        def look() -> Elements:
+            middle = w.sub(place, const(1.0))
+            left = self.get("left")
+            self.each(lambda e: self.set("kept_guard", self.get("left_guard", e), e))
+            hit, _ = self.probe(seen, t, h, w.mul(w.add(middle, self.get("turn")), const(1 / SCANNED)), at)
+            before = w.mul(w.sub(place, const(2.0)), const(1 / SCANNED))
+            self.set("left", w.select(hit, before, left))
+            self.set("found", w.select(hit, const(1.0), self.get("found")))
+
+            def put_back(e: str) -> None:
+                self.set("left_guard", w.select(hit, self.get("older_guard", e), self.get("kept_guard", e)), e)
+
+            self.each(put_back)
+            return []
+
+        self.loop.branch(w.any(seen), look, [], self.loop.lanes.real)
+
+    def guess(self, k: str) -> str:
+        """Where the guard of the event that happens first is 0: by the Illinois rule (Dowell & Jarratt 1971), every fourth time
+        in the middle."""
+        w, const = self.w, self.loop.const
+        left, right = self.get("left"), self.get("right")
+        low = w.mul(self.get("left_weight"), self.first_of("left_guard"))
+        high = w.mul(self.get("right_weight"), self.first_of("right_guard"))
+        chord = w.sub(right, w.div(w.mul(high, w.sub(right, left)), w.sub(high, low)))
+        inside = w.logic("and", w.compare("ogt", chord, left), w.compare("olt", chord, right))
+        fourth = w.value(f"icmp eq i64 {w.value(f'and i64 {k}, 3')}, 3")
+        inside = w.logic("and", inside, self.loop.not_(w.splat(fourth, "i1")))
+        return w.select(inside, chord, w.mul(const(0.5), w.add(left, right)))
+
+    def first_of(self, name: str) -> str:
+        """The number of the first event of those that fired, per lane."""
+        self.set("flag", self.loop.const(1.0))
+        if self.E == 1:
+            return self.get(name)
+
+        def one(e: str) -> None:
+            first = self.w.logic("and", self.truth("unseen"), self.truth("fired", e))
+            self.set("flag", self.w.select(first, self.get(name, e), self.get("flag")))
+            self.set("unseen", self.w.select(first, self.loop.const(0.0), self.get("unseen")))
+
+        self.set("unseen", self.loop.const(1.0))
+        self.each(one)
+        return self.get("flag")
+
+    def weigh(self, hit: str, passed: str) -> None:
+        """An end of the interval that stays a second time counts half."""
+        w, const = self.w, self.loop.const
+        last = self.get("last")
+        for name, moved, other, side in (("left_weight", passed, hit, 1.0), ("right_weight", hit, passed, -1.0)):
+            weight = self.get(name)
+            again = w.logic("and", other, w.compare("oeq", last, const(side)))
+            self.set(name, w.select(moved, const(1.0), w.select(again, w.mul(const(0.5), weight), weight)))
+        self.set("last", w.select(hit, const(1.0), w.select(passed, const(-1.0), last)))
+
+    def probe(self, mask: str, t: str, h: str, theta: str, at: Callable[[str | float], Elements]) -> tuple[str, str]:
+        """The lanes of the mask in which an event has happened by theta, which becomes the right end, and the others, in which
+        it becomes the left end."""
+        w = self.w
+        hit = w.logic("and", mask, self.happened(t, h, theta, at))
+        passed = w.logic("and", mask, self.loop.not_(hit))
+
+        def one(e: str) -> None:
+            old, new, guard = self.get("scan", e), self.get("new_sign", e), self.get("new_guard", e)
+            fired = self.number(self.crossing(old, new, e))
+            self.set("fired", w.select(hit, fired, self.get("fired", e)), e)
+            self.set("right_guard", w.select(hit, guard, self.get("right_guard", e)), e)
+            self.set("left_guard", w.select(passed, guard, self.get("left_guard", e)), e)
+            self.set("scan", w.select(passed, self.settled(old, new), old), e)
+
+        self.each(one)
+        self.set("right", w.select(hit, theta, self.get("right")))
+        self.set("left", w.select(passed, theta, self.get("left")))
+        return hit, passed
+
+    def happened(self, t: str, h: str, theta: str, at: Callable[[str | float], Elements]) -> str:
+        """Whether any event has happened by theta, since the signs in `scan`."""
+        w = self.w
+        self.look_at(w.add(t, w.mul(theta, h)), at(theta))
+        self.set("flag", self.loop.const(0.0))
+        self.each(lambda e: self.raise_flag(self.crossing(self.get("scan", e), self.get("new_sign", e), e)))
+        return self.truth("flag")
+
+    def together(self, found: str, t: str, h: str, at: Callable[[str | float], Elements]) -> None:
+        """Events that follow within rounding of the time happen at the same instant."""
+        w, loop, const = self.w, self.loop, self.loop.const
+        spare = w.div(w.mul(const(ROUNDING), self.size(w.add(t, h))), h)
+        self.happened(t, h, loop.minimum(const(1.0), w.add(self.get("right"), spare)), at)
+
+        def one(e: str) -> None:
+            also = w.logic("and", found, self.crossing(self.get("scan", e), self.get("new_sign", e), e))
+            self.set("fired", w.select(also, const(1.0), self.get("fired", e)), e)
+
+        self.each(one)
+
+    def commit(self, passed: str, found: str) -> None:
+        """Signs at the end of the step in the lanes that passed, before the event in those that found one."""
+        w = self.w
+
+        def one(e: str) -> None:
+            sign = w.select(passed, self.get("one_sign", e), self.get("sign", e))
+            self.set("sign", w.select(found, self.get("scan", e), sign) if found else sign, e)
+            self.set("guard", w.select(passed, self.get("one_guard", e), self.get("guard", e)), e)
+
+        self.each(one)
+
+
+class EventTables:
+    """What is known of the events beforehand, as constants of the module."""
+
+    def __init__(self, loop: LaneLoop, located: Located) -> None:
+        self.loop, self.w, self.located = loop, loop.w, located
+
+    def _numbers(self, name: str, values: Sequence[int]) -> None:
+        items = ", ".join(f"i64 {v}" for v in values)
+        self.w.needs[f"@event_{name} = private unnamed_addr constant [{len(values)} x i64] [{items}]"] = None
+
+    def whole(self, name: str, values: Sequence[int], k: str) -> str:
+        """Entry k of a table of whole numbers, an i64."""
+        if len(set(values)) == 1:
+            return str(values[0])
+        self._numbers(name, values)
+        return self.w.load(f"@event_{name}", k, "i64") if k != "0" else self.w.value(f"load i64, ptr @event_{name}, align 8")
+
+    def real(self, name: str, values: Sequence[int], k: str) -> str:
+        """The same as a real in all lanes."""
+        if len(set(values)) == 1:
+            return self.loop.const(float(values[0]))
+        number = self.w.value(f"sitofp i64 {self.whole(name, values, k)} to {self.loop.lanes.scalar}")
+        return self.w.splat(number)
+
+    def direction(self, e: str) -> str:
+        return self.real("direction", self.located.directions, e)
+
+    def at_start(self, e: str) -> str:
+        return self.real("at_start", self.located.at_start, e)
+
+    def stop(self, e: str) -> str:
+        return self.real("stop", self.located.stop, e)
+
+    def each_change(self, e: str, act: Callable[[str, str], None]) -> None:
+        """act(a, state) for every assignment of event e."""
+        begin = self.whole("first", self.located.first, e)
+        end = self.whole("first", self.located.first, self.w.value(f"add i64 {e}, 1"))
+        self.loop.repeat_from(begin, end, lambda a: act(a, self.whole("state", self.located.states, a)))

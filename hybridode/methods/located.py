@@ -1,0 +1,73 @@
+"""Events that are located by a condition, as tapes: what the integration loops need to find them and to carry them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hybridode.tape.derive import forward, reverse
+from hybridode.tape.tape import Tape, TapeBuilder
+
+
+@dataclass(frozen=True)
+class Located:
+    """E events with A assignments in all.
+
+    guards: (t, y, p, …) -> guard (E,), and sign (E,): 1 or -1, and 0 where a bare number is 0. An event happens where its sign
+    changes from -1 to 1 (direction 1), from 1 to -1 (-1), or either way (0). changes: (t, y, p, …) -> changes (A,), the values
+    of all assignments from what was before; those of event e are first[e] … first[e + 1] - 1, and go to the states `states`.
+    rates: the vector field. at_start: 1 where an event also fires at the start if its condition holds there; stop: 1 where it
+    ends the run.
+    """
+
+    guards: Tape
+    changes: Tape | None
+    rates: Tape
+    directions: tuple[int, ...]
+    at_start: tuple[int, ...]
+    stop: tuple[int, ...]
+    first: tuple[int, ...]
+    states: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """E"""
+        return len(self.directions)
+
+    @cached_property
+    def guard_rate(self) -> Tape:
+        """(t, y, p, …) -> guard_rate (E,): how fast the guards change along the solution."""
+        b, names = TapeBuilder(), [i.name for i in self.guards.inputs]
+        moving = [name for name in ("t", "y") if name in names]
+        if not moving:
+            return b.finish({"guard_rate": b.broadcast(b.const(0.0), (self.count,))})
+        moved = forward(self.guards, moving, ("guard",), values=False)
+        given = {"t.dot": b.const(1.0)} if "t" in moving else {}
+        if "y" in moving:
+            given["y.dot"] = b.inline(self.rates)[self.rates.outputs[0][1]]
+        return b.finish({"guard_rate": b.inline(moved, given)[moved.output("guard.dot")]})
+
+    @cached_property
+    def guards_reverse(self) -> Tape:
+        """guard.bar (E,) -> NAME.bar for all that the guards read."""
+        return reverse(self.guards, _inputs(self.guards), ("guard",))
+
+    @cached_property
+    def guards_forward(self) -> Tape:
+        """NAME.dot -> guard.dot (E,)."""
+        return forward(self.guards, _inputs(self.guards), ("guard",), values=False)
+
+    @cached_property
+    def changes_reverse(self) -> Tape | None:
+        """changes.bar (A,) -> NAME.bar for all that the assignments read."""
+        return None if self.changes is None else reverse(self.changes, _inputs(self.changes))
+
+    @cached_property
+    def changes_forward(self) -> Tape | None:
+        """NAME.dot -> changes.dot (A,)."""
+        return None if self.changes is None else forward(self.changes, _inputs(self.changes), values=False)
+
+
+def _inputs(tape: Tape) -> Sequence[str]:
+    return [i.name for i in tape.inputs]
