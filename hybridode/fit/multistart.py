@@ -8,6 +8,7 @@ import numpy as np
 
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.priors import BoundPrior
+from hybridode.fit.quantiles import latin_hypercube, normal_quantile
 
 _NEAR = 1.0  # standard deviation of the starts near the declared values, on the unconstrained scale
 _INNER = 0.05  # the outermost part of each range in which nothing starts
@@ -23,10 +24,8 @@ def starting_points(
     """
     if count <= 1 or space.size == 0:
         return [first] * max(count, 1)
-    from scipy.stats import norm, qmc
-
-    unit = qmc.LatinHypercube(space.size, rng=np.random.default_rng(seed)).random(count - 1)
-    near = first + _NEAR * norm.ppf(np.clip(unit, 1e-3, 1 - 1e-3))
+    unit = latin_hypercube(count - 1, space.size, np.random.default_rng(seed))
+    near = first + _NEAR * normal_quantile(np.clip(unit, 1e-3, 1 - 1e-3))
     wide = np.array(near)
     for i, e in enumerate(space.entries):
         u = _INNER + (1 - 2 * _INNER) * unit[:, i]

@@ -18,6 +18,7 @@ import numpy as np
 from jax.scipy.special import betaln, gammaln, log_ndtr, polygamma, xlog1py, xlogy
 
 from hybridode.fit import distributions as ds
+from hybridode.fit.quantiles import Lognormal, Normal
 from hybridode.types import Array
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
@@ -29,8 +30,8 @@ class Noise:
 
     log_below(v, …) is log P(X < v), log_above(v, …) log P(X > v). information(…) is the Fisher information of the
     arguments, (…, k, k). `neutral` are arguments at which everything is finite (used in the place of impossible ones),
-    `valid` says whether arguments are possible (rules F6), `requirement` says the same in words. `frozen` gives SciPy's
-    distribution, for quantiles outside JAX.
+    `valid` says whether arguments are possible (rules F6), `requirement` says the same in words. `frozen` gives a
+    distribution with quantiles (`ppf`) outside JAX.
     """
 
     name: str
@@ -91,7 +92,7 @@ def _student_sd(df: Any, scale: Any) -> Any:
 
 
 def _scipy() -> Any:
-    import scipy.stats  # half a second: only when intervals are asked for
+    import scipy.stats  # half a second: only when intervals of other distributions are asked for
 
     return scipy.stats
 
@@ -107,7 +108,7 @@ NORMAL = Noise(
     valid=lambda m, s: _finite(m, s) & (s > 0),
     neutral=(0.0, 1.0),
     requirement="a finite mean and a positive standard deviation",
-    frozen=lambda m, s: _scipy().norm(m, s),
+    frozen=Normal,
 )  # fmt: skip
 
 LOGNORMAL = Noise(
@@ -121,7 +122,7 @@ LOGNORMAL = Noise(
     valid=lambda m, s: _finite(m, s) & (m > 0) & (s > 0),
     neutral=(1.0, 1.0),
     requirement="a positive median and a positive log-standard deviation",
-    frozen=lambda m, s: _scipy().lognorm(s, scale=m),
+    frozen=Lognormal,
 )  # fmt: skip
 
 STUDENT = Noise(

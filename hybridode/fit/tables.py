@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -85,6 +86,10 @@ def _frame(series: str, times: np.ndarray, column: str, location: Any, low: Any,
     )  # fmt: skip
 
 
+# One program: outside jit every operation would be compiled by itself.
+_log_likelihood = partial(jax.jit, static_argnums=0)(noises.log_likelihood)
+
+
 def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held: Sequence[np.ndarray]) -> pd.DataFrame:
     """series, row, time, column, observed, predicted, residual (standardised; NaN for a limit), log_density, used, censored."""
     frames = []
@@ -99,7 +104,7 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
             value, censored = records.value[mine], records.censored[mine]
             with np.errstate(all="ignore"):
                 residual = np.where(censored == 0, noise.residual(value, *arguments), np.nan)
-            density = noises.log_likelihood(noise, jnp.asarray(value), jnp.asarray(censored), [jnp.asarray(a) for a in arguments])
+            density = _log_likelihood(noise, value, censored, arguments)
             frames.append(
                 pd.DataFrame(
                     {

@@ -13,8 +13,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-import scipy.optimize
 
 from hybridode.expr import Symbol
 from hybridode.fit.batch import Batch, up_to
@@ -76,6 +74,8 @@ def match_gradients(
         return (float(value), np.asarray(slope, float)) if finite else (1e10, np.zeros_like(x))
 
     before = numpy(theta)[0]
+    import scipy.optimize
+
     found = scipy.optimize.minimize(numpy, theta, jac=True, method="L-BFGS-B", options={"maxiter": _MATCHING_ITERATIONS})
     recorder.log.append(
         f"start {recorder.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {found.fun:.3g} of their squares"
@@ -96,6 +96,8 @@ def adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Record
 
 def _adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, steps: int) -> np.ndarray:
     rate = ADAM_RATE
+    import optax  # half a second with SciPy's optimisers: only where there are networks
+
     optimiser = optax.scale_by_adam()
     update = jax.jit(optimiser.update)
     state: Any = optimiser.init(theta)
@@ -157,6 +159,8 @@ def lbfgs(
         return Optimum(theta, np.inf, np.zeros_like(theta), None, "stopped", "the start of L-BFGS cannot be evaluated", 0)
     recorder.accept(theta, value, gradient)
     options = {"maxiter": iterations, "maxcor": 30, "ftol": 1e-12, "gtol": 1e-6, "maxls": 40}
+    import scipy.optimize
+
     found = scipy.optimize.minimize(search, theta, jac=True, method="L-BFGS-B", callback=search.iteration, options=options)
     if found.fun >= value + 0.5 * _FAR:
         return Optimum(theta, value, gradient, None, "stopped", "no step could be evaluated", int(found.nit))
