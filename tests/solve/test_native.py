@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853, solve_ivp
 
 import hybridode as ho
 from hybridode.errors import UsageError
@@ -74,6 +74,21 @@ def test_random_models_against_scipy(seed: int) -> None:
     raw = solve(text, ts, method, Settings(rtol=1e-9, atol=1e-11))
     assert raw.result == results.SUCCESS
     np.testing.assert_allclose(raw.ys, by_scipy(text, ts, "LSODA"), rtol=1e-4, atol=1e-5)
+
+
+def test_dop853_is_scipys() -> None:
+    """One step of the same length: the new state, and the dense output within the step."""
+    model, h = compiled(FORCED), 0.25
+    args = model.arguments()
+    y0 = model.numbers("start", 0.0, np.zeros(0), args)
+    oracle = DOP853(lambda t, y: model.numbers("rates", t, y, args), 0.0, y0, 10.0, first_step=h, rtol=1e-3, atol=1e-3)
+    oracle.step()
+    ts = np.append(np.linspace(0, h, 7), 10.0)
+    program = native.program_of(model, "dop853")
+    options = program.options(1e-3, 1e-3, 1000, first=h)
+    ys, info, _ = run_solve(program, args.parameters, np.zeros(0), y0, np.zeros(()), ts, options)
+    assert info[0, 0] == 0 and oracle.t == h
+    np.testing.assert_allclose(ys[0, :7], oracle.dense_output()(ts[:7]).T, rtol=1e-13)
 
 
 # ---- what can go wrong ----------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """Native calls of every kind, for what watches memory: `python -m tests.kernels.memory.calls FOLDER` records them there.
 
-Models: explicit and Rosenbrock methods, networks, input signals, `at` statements, one state, no parameters. Calls: one
-trajectory, full and ragged groups of lanes, shared and own operands, tangents and adjoints with and without seeds, records that
-are long enough, too short and absent, solves that fail, points at the start and repeated. Each runs between forbidden pages
-(`guarded`), in this processor's widest code; what is recorded is run again by `memcheck.c` under valgrind.
+Models: explicit and Rosenbrock methods, networks, input signals, single precision, `at` statements, one state, no parameters.
+Calls: one trajectory, full and ragged groups of lanes, shared and own operands, tangents and adjoints with and without seeds,
+records that are long enough, too short and absent, solves that fail, points at the start and repeated. Each runs between
+forbidden pages (`guarded`), in this processor's widest code; what is recorded is run again by `memcheck.c` under valgrind.
 """
 
 from __future__ import annotations
@@ -41,11 +41,18 @@ class Case:
     """A model's solve as a function of everything that is differentiated: p, w, s, y0."""
 
     def __init__(
-        self, made: Compiled, method: str, ts: Any = TS, share: int = 1, max_steps: int = 4000, args: Any = None
+        self,
+        made: Compiled,
+        method: str,
+        ts: Any = TS,
+        share: int = 1,
+        max_steps: int = 4000,
+        args: Any = None,
+        dtype: str = "float64",
     ) -> None:
         args = made.arguments() if args is None else args
         args = jax.tree_util.tree_map(np.asarray, args).at_start(0.0)
-        self.program: Program = native.program_of(made, method, share)
+        self.program: Program = native.program_of(made, method, share, dtype)
         start = made.numbers("start", 0.0, np.zeros(0), args)
         vectors = (
             native.parameter_vector(args, np),
@@ -53,16 +60,16 @@ class Case:
             native.signal_vector(made, args, np),
             start,
         )
-        self.point = tuple(jnp.asarray(v) for v in vectors)
-        self.ts, self.options = jnp.asarray(ts), jnp.asarray(self.program.options(1e-6, 1e-9, max_steps))
+        self.point = tuple(jnp.asarray(v, dtype) for v in vectors)
+        self.ts, self.options = jnp.asarray(ts, dtype), jnp.asarray(self.program.options(1e-6, 1e-9, max_steps), dtype)
 
     def solve(self, *given: Any, ts: Any = None) -> Any:
         ts = self.ts if ts is None else ts
-        return solve_p.bind(*given, jnp.zeros(()), ts, self.options, program=self.program, capacity=0)[0]
+        return solve_p.bind(*given, jnp.zeros((), ts.dtype), ts, self.options, program=self.program, capacity=0)[0]
 
     def batch(self, count: int, own_weights: bool = False) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The point for several trajectories with parameters and starts of their own, and vmap's in_axes."""
-        factors = jnp.linspace(0.8, 1.2, count)[:, None]
+        factors = jnp.linspace(0.8, 1.2, count, dtype=self.ts.dtype)[:, None]
         p, w, s, y0 = self.point
         return (p * factors, w * factors if own_weights else w, s, y0 * factors), (0, 0 if own_weights else None, None, 0)
 
@@ -71,7 +78,7 @@ class Case:
         ys, back = jax.vjp(self.solve, *self.point)
         back(jnp.ones_like(ys))
         jax.jvp(self.solve, self.point, tuple(jnp.ones_like(v) for v in self.point))
-        jax.vmap(back)(jnp.ones((3, *ys.shape)))
+        jax.vmap(back)(jnp.ones((3, *ys.shape), ys.dtype))
         jax.jacfwd(self.solve, argnums=3)(*self.point)
 
     def many(self, count: int, own_weights: bool = False) -> None:
@@ -81,7 +88,7 @@ class Case:
         ys, back = jax.vjp(solve, *given)
         back(jnp.ones_like(ys))
         jax.jvp(solve, given, tuple(jnp.ones_like(v) for v in given))
-        jax.vmap(back)(jnp.ones((2, *ys.shape)))
+        jax.vmap(back)(jnp.ones((2, *ys.shape), ys.dtype))
 
     def own_times(self, count: int) -> None:
         """Save points of each trajectory's own; one of them ends where it starts."""
@@ -117,7 +124,7 @@ def _numbers() -> None:
 def cases() -> Iterator[tuple[str, Callable[[], None]]]:
     """Names and what to run."""
     w = host_lanes()
-    for method in ("tsit5", "bosh3"):
+    for method in ("tsit5", "bosh3", "dop853"):
         yield f"{method}, one", Case(compiled(FORCED), method).one
         yield f"{method}, ragged", partial(Case(compiled(FORCED), method).many, w + 1)
     yield "threads", partial(Case(compiled(FORCED), "tsit5").many, 12 * w + 3)
@@ -142,6 +149,14 @@ def cases() -> Iterator[tuple[str, Callable[[], None]]]:
         case = Case(made, method, args=arguments(made))
         yield f"signals {interpolation}, one", case.one
         yield f"signals {interpolation}, ragged", partial(case.many, w + 1)
+    single: dict[str, Any] = {"dtype": "float32"}
+    for method, text in (("tsit5", FORCED), ("rodas4", ROBER)):
+        yield f"single precision, {method}, one", Case(compiled(text), method, **single).one
+    yield "single precision, ragged", partial(Case(compiled(FORCED), "tsit5", **single).many, 2 * w + 1)
+    yield "single precision, records too short", Case(compiled(FORCED), "tsit5", share=256, **single).one
+    made = model("previous", "")
+    yield "single precision, signals", Case(made, "tsit5", args=arguments(made), **single).one
+    yield "single precision, networks", Case(compiled(NETWORKS.replace("HIDDEN", "13, 5")), "tsit5", **single).one
     yield "at statements", _events
     yield "failures", _numbers
 

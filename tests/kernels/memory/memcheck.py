@@ -90,7 +90,8 @@ def differing(calls: Sequence[Call]) -> list[str]:
         for name, expected in np.load(call.path.with_suffix(".npz")).items():
             found = np.frombuffer(data, expected.dtype, expected.size, at).reshape(expected.shape)
             at += expected.nbytes
-            if not np.allclose(found, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
+            rtol, atol = (1e-3, 1e-4) if expected.dtype == np.float32 else (1e-6, 1e-9)
+            if not np.allclose(found, expected, rtol=rtol, atol=atol, equal_nan=True):
                 wrong.append(f"{call.path.name} {call.handler} {name}: {found} instead of {expected}")
     return wrong
 
