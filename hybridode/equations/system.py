@@ -5,8 +5,9 @@ The passes take one of these and return another. Nothing here knows how the equa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, repeat
 from typing import Any
 
 from hybridode.declarations import Declarations
@@ -113,6 +114,9 @@ class RolledJacobian(Sequence[JacobianEntry]):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __iter__(self) -> Iterator[Any]:
+        return map(RolledEntry, self.rows, self.columns, repeat(self.exprs), count())
+
     def __getitem__(self, index: Any) -> Any:
         return (
             list(self)[index]
@@ -142,6 +146,9 @@ class RolledDefinitions(Sequence[ScalarDefinition]):
 
     def __len__(self) -> int:
         return len(self.symbols)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(RolledDefinition, self.symbols, self.spans, repeat(self.exprs), count())
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

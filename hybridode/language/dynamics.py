@@ -117,7 +117,9 @@ def _rates(
         lines = [(p.equation.left, "these are given") for p in parts if p.equation.iterators]
         hint = f"write `{entry_names(name, shape)[filled.missing[0]]}' = …`, or `{name}' = …` for all entries at once"
         el.findings.error("E0321", message, st.name, hint, lines)
-    spans = tuple(el.findings.span(p.equation) for p in parts)
+    lines = {id(p.equation): el.findings.span(p.equation) for p in parts}
+    first = lines[id(parts[0].equation)]
+    spans = (first,) if len(lines) == 1 else tuple(lines.get(id(e), first) for e in filled.equations)
     return filled.whole(size(shape)), spans
 
 

@@ -123,10 +123,11 @@ def _fit_right(el: Elaboration, value: Value, shape: Shape, written: str, equati
 
 # ---- all equations of one name --------------------------------------------------------------------------------------
 class Filled(NamedTuple):
-    """The entries that the equations give, and (flat) those that none gives."""
+    """The entries that the equations give, (flat) those that none gives, and which equation gives each entry."""
 
     pieces: tuple[rolled.Piece, ...]
     missing: tuple[int, ...]
+    equations: tuple[s.Equation | None, ...]
 
     def whole(self, length: int) -> Sequence[Expr]:
         """All entries; what is missing is 0."""
@@ -154,7 +155,9 @@ def fill(el: Elaboration, given: Sequence[tuple[Part, list[Piece]]], label: str,
     if not sound:
         return None
     made = tuple(rolled.Piece(piece.places, piece.family) for _, found in given for piece in found)
-    return Filled(made, tuple(k for k in range(size(shape)) if k not in by))
+    everywhere = range(size(shape))
+    equations = tuple([by[k][0].equation if k in by else None for k in everywhere])
+    return Filled(made, tuple(k for k in everywhere if k not in by), equations)
 
 
 def _twice(

@@ -179,7 +179,7 @@ def test_vectors_go_entry_by_entry() -> None:
 def test_entries_of_a_state_one_by_one() -> None:
     d = model("state x[3] = [1, 2, 3]\nx[1]' = x[2]\nx[2..3]' = [x[1], 7]")
     assert rates(d) == ["x[2]", "x[1]", "7"] and starts(d) == ["1", "2", "3"]
-    assert len(state(d, "x").rate_spans) == 2
+    assert [span.line for span in state(d, "x").rate_spans] == [3, 4, 4], "each entry knows its line"
     d = model("state x[2]\nx' = -x\nx[2](0) = 5\nx[1](0) = 2*x[2]")
     assert rates(d) == ["-x[1]", "-x[2]"] and starts(d) == ["2*x[2]", "5"]
     d = model("state x[2] = 3\nx' = 1")
