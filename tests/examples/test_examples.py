@@ -28,7 +28,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
     assert "hybridode fit " in page
 
 
-@pytest.mark.parametrize("name", ["decay", "heat_rod", "lotka_volterra_ude"])
+@pytest.mark.parametrize("name", ["decay", "heat_rod", "lotka_volterra_ude", "thermostat"])
 def test_data_are_what_the_generator_writes(name: str) -> None:
     folder = EXAMPLES / name
     assert runpy.run_path(str(folder / "make_data.py"))["text"]() == (folder / "data.csv").read_text(encoding="utf-8")
@@ -79,3 +79,20 @@ def test_heat_rod_against_scipy() -> None:
     known = "\n".join(lines) + "\nfunc K(u) = 0.5 + u^2/2\n"
     sol = ho.parse(known).simulate(at=made["TIMES"], rtol=1e-8, atol=1e-10, heat=made["HEAT"])
     np.testing.assert_allclose(np.asarray(sol["T"]).T, made["truth"](), rtol=1e-6, atol=1e-8)
+
+
+def test_thermostat_against_scipy() -> None:
+    """The house with the law of loss that the data were made with, written in place of the network."""
+    made = runpy.run_path(str(EXAMPLES / "thermostat" / "make_data.py"))
+    text = (EXAMPLES / "thermostat" / "thermostat.ode").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("nn loss")]
+    known = "\n".join(lines) + "\nfunc loss(d) = 0.15*d + 0.01*d^2\n"
+    given = {"q": made["HEAT"], "low": made["LOW"], "high": made["HIGH"]}
+    sol = ho.parse(known).simulate(at=list(made["TIMES"]), set=given, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(sol["T"], made["truth"](), rtol=1e-7)
+
+
+def test_bouncing_ball_at_the_published_restitution() -> None:
+    sol = ho.load(EXAMPLES / "bouncing_ball" / "bouncing_ball.ode").simulate(at=[15.0], set={"e": 0.9880083920248757}, rtol=1e-10)
+    assert sol.successful
+    assert sol["h"][0] == pytest.approx(20, rel=1e-8)

@@ -82,3 +82,19 @@ def test_heat_rod_learns_the_law_of_conductivity(tmp_path: Path) -> None:
     hot = np.asarray(sol["T[1]"])
     assert hot.max() > 1.7
     assert np.sqrt(np.mean((np.asarray(sol["K(T[1])"]) - 0.5 - hot**2 / 2) ** 2)) < 0.05
+
+
+def test_bouncing_ball(tmp_path: Path) -> None:
+    """The published answer; one start at least ends at the local optimum, which the result says."""
+    _, result = fitted(tmp_path, "bouncing_ball", "bouncing_ball.ode", "data.csv", "--starts", "20")
+    assert result["parameters"]["e"]["value"] == pytest.approx(0.9880083920248757, rel=1e-9)
+    local = ((20 - 19.368) / 0.1) ** 2 / 2 + np.log(0.1 * np.sqrt(2 * np.pi))
+    assert any(start["objective"] == pytest.approx(local, rel=1e-2) for start in result["starts"])
+
+
+def test_thermostat(tmp_path: Path) -> None:
+    _, result = fitted(tmp_path, "thermostat", "thermostat.ode", "data.csv")
+    assert result["status"] == "converged"
+    for name, truth in (("q", 9.0), ("low", 18.0), ("high", 21.5)):
+        found = result["parameters"][name]
+        assert abs(found["value"] - truth) < 3 * found["se"]
