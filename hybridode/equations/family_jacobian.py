@@ -7,6 +7,7 @@ Contributions to one entry are added. A sum over an index gives a contribution f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -211,7 +212,7 @@ def _sums(found: Sequence[Contribution], first: Index, counts: Index, source: In
     for entry in np.flatnonzero(counts > 1).tolist():
         start, stop = int(first[entry]), int(first[entry] + counts[entry])
         cuts = [start, *(start + 1 + np.flatnonzero(np.diff(source[start:stop]))).tolist(), stop]
-        runs[entry] = [(int(source[a]), a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        runs[entry] = [(int(source[a]), a, b) for a, b in pairwise(cuts)]
         groups.setdefault(tuple((k, b - a > 1) for k, a, b in runs[entry]), []).append(entry)
     for signature, chosen in groups.items():
         parts: list[Family] = []

@@ -57,8 +57,8 @@ def zeta_less_one(s: int) -> float:
 
 
 def cotangent_rest(k: int, digits: int) -> list[float]:
-    """What the k-th derivative of π cot(πf) is less its poles at 0, 1 and -1, for |f| <= 1/2: the coefficients of 1, f², …, behind
-    a factor f for even k.
+    """What the k-th derivative of π cot(πf) is less its poles at 0, 1 and -1, for |f| <= 1/2: the coefficients of 1, f², …,
+    behind a factor f for even k.
 
     π cot(πf) = 1/f + 1/(f - 1) + 1/(f + 1) - 2 sum_n (zeta(2n) - 1) f^(2n - 1) (DLMF 4.19.6, 4.22.3).
     """
