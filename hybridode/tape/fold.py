@@ -7,6 +7,7 @@ A fold takes (builder, operation, operands, attributes, shape) and gives a node,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Node = int
 Fold = Callable[["TapeBuilder", str, "tuple[Node, ...]", Any, "Shape | None"], "Node | None"]
 _LARGEST_FOLDED = 100_000  # elements of a constant that is computed while building
+_MANY = 8  # times that one scalar follows itself in a concatenation, from which on it is spread
 
 
 # ---- elementwise ----------------------------------------------------------------------------------------------------
@@ -255,7 +257,13 @@ def _flat_parts(b: TapeBuilder, args: Sequence[Node]) -> list[Node]:
     for a in args:
         i = b.instructions[a]
         parts.extend(i.args if i.op == "concat" else (a,))
-    return parts
+    if len(parts) < _MANY:
+        return parts
+    found: list[Node] = []
+    for a, run in groupby(parts):
+        count = len(list(run))
+        found.extend([a] * count if count < _MANY or b.shape(a) else [b.broadcast(a, (count,))])
+    return found
 
 
 def _joined(b: TapeBuilder, a: Node, c: Node) -> Node | None:
