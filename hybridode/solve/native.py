@@ -19,7 +19,7 @@ import numpy as np
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
 from hybridode.kernels.llvm.job import INFO
-from hybridode.methods.choice import ROLLED_FROM
+from hybridode.methods.choice import ROLLED_FROM, solved_singly
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.located import cannot_combine, fingerprint, located_events
@@ -109,6 +109,7 @@ def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "fl
             compiled.landing_signals,
             dtype,
             _identity(compiled, method),
+            solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
         )
         if not made.has("solve", 1):
             _check_length(method, made.method.step.count())

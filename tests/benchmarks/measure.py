@@ -20,10 +20,11 @@ class Effort:
     longest: float = 0.7  # seconds of one solve, beyond which finer tolerances are not tried
     tolerances: tuple[float, ...] = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11)
     trajectories: int = 10_000
-    states: tuple[int, ...] = (10, 100, 1000)
+    states: tuple[int, ...] = (10, 100, 1000, 10_000)
+    grids: tuple[int, ...] = (8, 16, 32)
 
 
-QUICK = Effort(rounds=5, sample=5e-4, budget=0.3, tolerances=(1e-4, 1e-6, 1e-8), trajectories=256, states=(10, 100))
+QUICK = Effort(rounds=5, sample=5e-4, budget=0.3, tolerances=(1e-4, 1e-6, 1e-8), trajectories=256, states=(10, 100), grids=(8,))
 
 
 @dataclass(frozen=True)

@@ -65,3 +65,25 @@ def chain(n: int) -> str:
 
 
 CHAIN_END = 1.0
+
+
+def grid(m: int) -> str:
+    """Two reacting species in m by m cells, opposite edges neighbours, written out line by line (the Brusselator with diffusion,
+    Hairer, Norsett & Wanner I, section II.10)."""
+    lines = ["model grid", "param A = 3.4", "param B = 1", "param alpha = 0.002"]
+    cells = [(i, j) for i in range(m) for j in range(m)]
+    for i, j in cells:
+        lines += [
+            f"state u{i}_{j} = {22 * (j / m * (1 - j / m)) ** 1.5!r}",
+            f"state v{i}_{j} = {27 * (i / m * (1 - i / m)) ** 1.5!r}",
+        ]
+    for i, j in cells:
+        u, v = f"u{i}_{j}", f"v{i}_{j}"
+        near = [((i + 1) % m, j), ((i - 1) % m, j), (i, (j + 1) % m), (i, (j - 1) % m)]
+        for x, reaction in ((u, f"B + {u}^2*{v} - (A + 1)*{u}"), (v, f"A*{u} - {u}^2*{v}")):
+            spread = " + ".join(f"{x[0]}{a}_{b}" for a, b in near)
+            lines.append(f"d{x}/dt = {reaction} + alpha*{m * m}*({spread} - 4*{x})")
+    return "\n".join(lines) + "\n"
+
+
+GRID_END = 1.0

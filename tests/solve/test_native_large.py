@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -16,7 +18,7 @@ import hybridode as ho
 from hybridode.kernels.ffi.program import run_solve
 from hybridode.methods.choice import ROLLED_FROM
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
-from hybridode.solve import native
+from hybridode.solve import native, results
 from hybridode.solve.settings import Settings
 from tests.solve.large_models import brusselator, heat, heat_solution, lorenz96, ring, star
 
@@ -178,6 +180,29 @@ def test_code_does_not_grow_with_the_states() -> None:
         small, large = sizes[200, method], sizes[2000, method]
         assert small[:3] == large[:3] and max(large[:3]) < 2000
         assert all(abs(a - b) < 0.05 * a for a, b in zip(small[3:], large[3:], strict=True))
+
+
+def test_memory_is_not_on_the_stack() -> None:
+    """Whatever the size, a function's own memory is a few numbers: a job, the threads."""
+    program = native.program_of(ho.parse(heat(3000)).compiled(), "rodas4")
+    for kind in ("solve", "tangent", "adjoint"):
+        text = program.module(kind, 8)[0].text
+        counts = [int(n) for n in re.findall(r"alloca [^,]+, i64 (\d+)", text)]
+        assert len(counts) == text.count("alloca") and sum(counts) < 500
+
+
+def test_without_memory_a_solve_fails_with_a_code() -> None:
+    compiled = ho.parse(heat(ROLLED_FROM)).compiled()
+    program = replace(native.program_of(compiled, "tsit5"), identity="", modules={})
+    module = program.module("solve", 1)[0]
+    poor = module.text.replace("call ptr @malloc(", "call ptr @nothing(").replace(module.run, f"{module.run}_poor")
+    poor += "\ndefine internal ptr @nothing(i64 %size) {\n  ret ptr null\n}\n"
+    program.modules["solve", 1] = replace(module, text=poor, run=f"{module.run}_poor")
+    args = compiled.default_arguments(None, None, np.float64)
+    start = compiled.numbers("start", 0.0, np.zeros(0), args)
+    ts = np.array([0.0, 1.0])
+    ys, info, end = run_solve(program, args.parameters, np.zeros(0), start, np.asarray(0.0), ts, program.options(1e-6, 1e-6, 100))
+    assert info.tolist() == [[results.OTHER, 0, 0]] and np.isnan(ys).all() and np.isnan(end).all()
 
 
 def test_small_systems_stay_straight_line_code() -> None:

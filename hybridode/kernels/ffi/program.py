@@ -65,6 +65,7 @@ class Program:
     landing: tuple[int, ...] = ()  # the signals at whose knots steps end
     dtype: str = "float64"
     identity: str = ""  # what says, together with the fields above, which code it is; "" where nothing short does
+    singly: bool = False  # trajectories are solved one by one: the states of one fill the vectors
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     modules: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)
 
@@ -88,7 +89,7 @@ class Program:
         arrays side by side would not fit into the nearest cache.
         """
         own = own_weights and bool(self.weights)
-        alone = count <= 1 or (own and self.weight_count > MOST_OWN_WEIGHTS)
+        alone = count <= 1 or self.singly or (own and self.weight_count > MOST_OWN_WEIGHTS)
         return (1, False) if alone else (host_lanes(self.dtype), own)
 
     def module(self, kind: str, width: int, own: bool = False) -> tuple[Module, Machine]:
