@@ -197,7 +197,7 @@ def test_without_memory_a_solve_fails_with_a_code() -> None:
     module = program.module("solve", 1)[0]
     poor = module.text.replace("call ptr @malloc(", "call ptr @nothing(").replace(module.run, f"{module.run}_poor")
     poor += "\ndefine internal ptr @nothing(i64 %size) {\n  ret ptr null\n}\n"
-    program.modules["solve", 1] = replace(module, text=poor, run=f"{module.run}_poor")
+    program.modules["solve", 1, False] = replace(module, text=poor, run=f"{module.run}_poor")
     args = compiled.default_arguments(None, None, np.float64)
     start = compiled.numbers("start", 0.0, np.zeros(0), args)
     ts = np.array([0.0, 1.0])
