@@ -202,7 +202,7 @@ def test_without_memory_a_solve_fails_with_a_code() -> None:
     start = compiled.numbers("start", 0.0, np.zeros(0), args)
     ts = np.array([0.0, 1.0])
     ys, info, end = run_solve(program, args.parameters, np.zeros(0), start, np.asarray(0.0), ts, program.options(1e-6, 1e-6, 100))
-    assert info.tolist() == [[results.OTHER, 0, 0]] and np.isnan(ys).all() and np.isnan(end).all()
+    assert info[0, 0] == results.OTHER and not info[0, 1:].any() and np.isnan(ys).all() and np.isnan(end).all()
 
 
 def test_small_systems_stay_straight_line_code() -> None:
@@ -237,5 +237,6 @@ def test_a_pivot_that_vanishes_rejects_the_step() -> None:
     start = compiled.numbers("start", 0.0, np.zeros(0), args)
     options = program.options(1e-2, 1e-2, 1000, first=first)
     ys, info, _ = run_solve(program, args.parameters, np.zeros(0), start, np.asarray(0.0), np.array([8.0]), options)
-    assert info[0, 0] == 0 and info[0, 2] >= 1
+    status, _, rejected, wrong = info[0].tolist()
+    assert status == results.SUCCESS and wrong >= 1 and rejected >= wrong
     np.testing.assert_allclose(ys[0, 0], start * np.exp(8.0), rtol=0.05)

@@ -41,7 +41,7 @@ class _Solve(RolledLoop):
         w.label(ready[1:])
         idle = w.compare("uge", t0, t1)  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
-        carried |= {"accepted": (integer, zero), "rejected": (integer, zero), "saved": (integer, saved)}
+        carried |= {name: (integer, zero) for name in ("accepted", "rejected", "pivoted")} | {"saved": (integer, saved)}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
         self.loop(carried, t1, ready)
         return self.finish()
@@ -93,7 +93,6 @@ class _Solve(RolledLoop):
         w.label("done")
         self.write_at(self.end, "0", new["t"])
         self.store_rows(self.beyond(self.end, 1), self.y)
-        new["pivoted"] = self.integers(0)  # steps whose elimination went wrong are rejected
         for k, name in enumerate(INFO):
             for row, lane in zip(self.info, range(self.lanes.width), strict=True):
                 number = w.value(f"trunc i64 {self.lane(new[name], lane, self.lanes.integer)} to i32")
@@ -120,8 +119,9 @@ class _Solve(RolledLoop):
         out = self.evaluate(self.m.step, given, ("error", "error_third"))
         y_new = e.in_memory(out["y"])
         error = self.squared_error(out, y_new)
+        wrong = self.lanes.const(False)
         if "growth" in out:
-            error = self.watched(out["growth"], error)
+            error, wrong = self.watched(out["growth"], error)
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok, bad = w.logic("and", good, running), w.logic("and", running, self.not_(good))
         t_new = w.select(final, target, w.add(now["t"], h))
@@ -146,18 +146,18 @@ class _Solve(RolledLoop):
             "before": w.select(ok, remembered(self, size), now["before"]),
             "accepted": self.count(now["accepted"], ok),
             "rejected": self.count(now["rejected"], bad),
+            "pivoted": self.count(now["pivoted"], w.logic("and", running, wrong)),
             "saved": saved,
             "status": self.select_integer(stuck, why, status),
         }
         self.accept(ok, landed, new["t"], y_new, out)
         return new
 
-    def watched(self, growth: Value, error: str) -> str:
-        """The error, infinite where the elimination's factors grew beyond use."""
+    def watched(self, growth: Value, error: str) -> tuple[str, str]:
+        """The error, infinite where the elimination's factors grew beyond use, and whether they did."""
         assert isinstance(growth, list), "the growth is one number"
-        w = self.w
-        fine = w.compare("ole", growth[0], self.const(self.m.most_growth))
-        return w.select(fine, error, self.const(math.inf))
+        fine = self.w.compare("ole", growth[0], self.const(self.m.most_growth))
+        return self.w.select(fine, error, self.const(math.inf)), self.not_(fine)
 
     def accept(self, ok: str, landed: str, t: str, y_new: Buffer, out: Mapping[str, Value]) -> None:
         """The new state, and the slope there, in the lanes that accepted."""
