@@ -109,7 +109,8 @@ def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "fl
             compiled.landing_signals,
             dtype,
             _identity(compiled, method),
-            solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
+            not compiled.system.when_events
+            and solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
         )
         if not made.has("solve", 1):
             _check_length(method, made.method.step.count())

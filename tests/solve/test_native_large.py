@@ -237,6 +237,6 @@ def test_a_pivot_that_vanishes_rejects_the_step() -> None:
     start = compiled.numbers("start", 0.0, np.zeros(0), args)
     options = program.options(1e-2, 1e-2, 1000, first=first)
     ys, info, _ = run_solve(program, args.parameters, np.zeros(0), start, np.asarray(0.0), np.array([8.0]), options)
-    status, _, rejected, wrong = info[0].tolist()
+    status, _, rejected, wrong = info[0, :4].tolist()
     assert status == results.SUCCESS and wrong >= 1 and rejected >= wrong
     np.testing.assert_allclose(ys[0, 0], start * np.exp(8.0), rtol=0.05)

@@ -41,7 +41,7 @@ class _Solve(RolledLoop):
         w.label(ready[1:])
         idle = w.compare("uge", t0, t1)  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
-        carried |= {name: (integer, zero) for name in ("accepted", "rejected", "pivoted")} | {"saved": (integer, saved)}
+        carried |= dict.fromkeys(("accepted", "rejected", "pivoted"), (integer, zero)) | {"saved": (integer, saved)}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
         self.loop(carried, t1, ready)
         return self.finish()
@@ -93,6 +93,7 @@ class _Solve(RolledLoop):
         w.label("done")
         self.write_at(self.end, "0", new["t"])
         self.store_rows(self.beyond(self.end, 1), self.y)
+        new["events"] = self.integers(0)  # they are located in straight-line code only
         for k, name in enumerate(INFO):
             for row, lane in zip(self.info, range(self.lanes.width), strict=True):
                 number = w.value(f"trunc i64 {self.lane(new[name], lane, self.lanes.integer)} to i32")
