@@ -21,6 +21,7 @@ from hybridode.fit import noise as noises
 from hybridode.fit.batch import Batch, parameter_places
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
 from hybridode.fit.priors import BoundPrior, prior_loss
+from hybridode.fit.sensitivities import Mode, cheaper_mode
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
 from hybridode.solve.events import EventPlan
@@ -157,12 +158,18 @@ class Objective:
         matrix = None if fisher is None else jnp.where(ok, fisher, 0.0)
         return Evaluation(jnp.where(ok, value, jnp.inf), clean, matrix, result, impossible, jnp.stack([loss, *extra]))
 
+    def mode(self, numbers: int, batch: Batch) -> Mode:
+        """How the sensitivities by this many numbers are computed."""
+        predictions = sum(c.time.shape[-1] * len(row.arguments) for c, row in zip(batch.columns, self.rows, strict=True))
+        return cheaper_mode(self.compiled, self.settings.engine, self.method, numbers, predictions, batch.t0.shape[0])
+
     def _with_fisher(self, theta: Array, batch: Batch) -> Evaluation:
         def arguments(theta: Array) -> Any:
             found, result = self.arguments_of_noise(theta, batch, "forward")
             return found, (found, result)
 
-        sensitivities, (found, result) = jax.jacfwd(arguments, has_aux=True)(theta)
+        derive = jax.jacfwd if self.mode(theta.size, batch).forward else jax.jacrev
+        sensitivities, (found, result) = derive(arguments, has_aux=True)(theta)
         safe, impossible = self._possible(found, batch)
         loss, slopes = jax.value_and_grad(self._loss_of_arguments)(safe, batch)
         gradient, fisher = jnp.zeros(theta.shape), jnp.zeros((theta.size, theta.size))
@@ -196,7 +203,7 @@ class Objective:
 
     @cached_property
     def with_fisher(self) -> Callable[[Any, Batch], Evaluation]:
-        """Compiled: value, gradient and Fisher matrix (with the curvature of priors and regularisers) in forward mode."""
+        """Compiled: value, gradient and Fisher matrix (with the curvature of priors and regularisers), see `mode`."""
         return jax.jit(self._with_fisher)
 
     @cached_property

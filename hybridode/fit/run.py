@@ -226,6 +226,8 @@ def _first_evaluation(prepared: _Prepared, theta: np.ndarray, dataset: Dataset, 
     """Compiles the objective, which takes most of a short fit, and says what is impossible at the declared values."""
     began = time.perf_counter()
     objective = prepared.objective
+    if len(theta) <= FISHER_MOST:
+        recorder.log.append(f"sensitivities {objective.mode(len(theta), prepared.fitted).reason}")
     e = (objective.with_fisher if len(theta) <= FISHER_MOST else objective.with_gradient)(theta, prepared.fitted)
     if not np.isfinite(float(e.value)):
         where = impossible_row(objective, dataset, prepared.fitted, theta) if np.any(np.asarray(e.impossible)) else ""
@@ -303,7 +305,7 @@ def _finish(
         "networks": results.network_entries(objective.networks, weights),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
         "settings": {"engine": objective.settings.engine, "method": objective.method,
-                     "gradient": "forward" if len(theta) <= FISHER_MOST else "reverse",
+                     "gradient": _gradient(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
                  "unmatched": list(dataset.unmatched)},
@@ -317,6 +319,10 @@ def _finish(
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
         _constants(objective, dataset, numbers),
     )  # fmt: skip
+
+
+def _gradient(objective: Objective, batch: Batch, numbers: int) -> str:
+    return "forward" if numbers <= FISHER_MOST and objective.mode(numbers, batch).forward else "reverse"
 
 
 def _status(found: list[StartResult], best: StartResult | None, early: str) -> tuple[str, str]:
