@@ -126,9 +126,9 @@ def test_adjoint_is_the_transpose_of_tangent(program: Program, batch: tuple, see
     front = (*seeds, *batch)
     p_dot, y0_dot, bar = (jnp.asarray(rng.normal(size=(*front, *s))) for s in ((2,), (2,), (3, 2)))
     (ys_dot,) = tangent_p.bind(
-        *given, info, record, p_dot, jnp.zeros((*front, 0)), jnp.zeros((*front, 0)), y0_dot, program=program
+        *given, info, record, p_dot, jnp.zeros((*front, 0)), jnp.zeros((*front, 0)), y0_dot, program=program, summed=False
     )
-    p_bar, _, _, y0_bar = adjoint_p.bind(*given, info, record, bar, program=program)
+    p_bar, _, _, y0_bar = adjoint_p.bind(*given, info, record, bar, program=program, summed=False)
     assert ys_dot.shape == (*front, 3, 2) and p_bar.shape == y0_bar.shape == (*front, 2)
     left, right = jnp.sum(bar * ys_dot, (-1, -2)), jnp.sum(p_bar * p_dot, -1) + jnp.sum(y0_bar * y0_dot, -1)
     np.testing.assert_allclose(left, right, rtol=1e-11, atol=1e-12)
@@ -138,7 +138,7 @@ def test_tangent_is_the_derivative(program: Program) -> None:
     _, info, _, record, given = solve(program, [2.0, 0.0], capacity=256)
     assert info[0] == 0
     (ys_dot,) = tangent_p.bind(
-        *given, info, record, jnp.array([1.0, 0.0]), jnp.zeros(0), jnp.zeros(0), jnp.zeros(2), program=program
+        *given, info, record, jnp.array([1.0, 0.0]), jnp.zeros(0), jnp.zeros(0), jnp.zeros(2), program=program, summed=False
     )
     exact = np.stack([-TS * np.sin(2 * TS), -TS * np.cos(2 * TS)], axis=-1)
     np.testing.assert_allclose(ys_dot, exact, atol=1e-7)

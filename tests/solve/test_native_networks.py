@@ -7,6 +7,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -147,8 +148,36 @@ def test_trajectories_that_share_weights_and_that_do_not(case: Case) -> None:
 
 
 def test_a_sum_over_trajectories(case: Case) -> None:
-    """The gradient by weights that all share is the sum of all."""
+    """The gradient by weights that all share is the sum of all: of full and ragged groups, of steps that are recorded and not."""
     points = case.p * jnp.linspace(0.9, 1.1, 9)[:, None]
     each = jax.jit(jax.vmap(jax.grad(case.loss, 1), (0, None)))(points, case.w)
-    total = jax.jit(jax.grad(lambda w: jnp.sum(jax.vmap(case.loss, (0, None))(points, w))))(case.w)
-    close(total, jax.tree_util.tree_map(lambda x: x.sum(0), each), 1e-11)
+    total = jax.jit(jax.grad(lambda w: jnp.sum(jax.vmap(case.loss, (0, None))(points, w))))
+    expected = jax.tree_util.tree_map(lambda x: x.sum(0), each)
+    close(total(case.w), expected, 1e-11)
+    program = native.program_of(case.model, "tsit5")
+    key = ("native", "tsit5", 1)
+    case.model.jitted[key] = replace(program, share=1 << 20)
+    try:
+        again = jax.grad(lambda w: jnp.sum(jax.vmap(case.loss, (0, None))(points, w)))
+        close(again(case.w), expected, 1e-11)
+    finally:
+        case.model.jitted[key] = program
+
+
+def test_sums_over_trajectories_in_every_mode(case: Case) -> None:
+    """Tangents, seeds, transposes and further batches of what the lanes add up."""
+    points = case.p * jnp.linspace(0.9, 1.1, 9)[:, None]
+    w, unravel = jax.flatten_util.ravel_pytree(case.w)
+
+    def losses(w: Any) -> Any:
+        found = jax.vmap(case.loss, (0, None))(points, unravel(w))
+        return jnp.stack([jnp.sum(found), jnp.sum(found[:4])])
+
+    jacobian = jnp.stack([jax.grad(lambda w, k=k: losses(w)[k])(w) for k in range(2)])
+    np.testing.assert_allclose(jax.jacrev(losses)(w), jacobian, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(jax.jvp(losses, (w,), (w,))[1], jacobian @ w, rtol=1e-8)
+    _, back = jax.vjp(losses, w)
+    _, twice = jax.vjp(lambda bar: back(bar)[0], jnp.ones(2))
+    np.testing.assert_allclose(twice(w)[0], jacobian @ w, rtol=1e-8)
+    several = jax.vmap(jax.grad(lambda w: losses(w)[1]))(jnp.stack([w, 1.1 * w]))
+    np.testing.assert_allclose(several[0], jacobian[1], rtol=1e-9, atol=1e-11)

@@ -5,6 +5,8 @@
     tangent  …, info, record, p_dot, w_dot, s_dot, y0_dot   -> ys_dot                        (linear in the dots)
     adjoint  …, info, record, ys_bar                        -> p_bar, w_bar, s_bar, y0_bar   (the transpose of tangent)
 
+`summed`: w_dot has no axes in front, all trajectories share it; w_bar then is a row for every group of lanes, to be added up.
+
 Every operand is one trajectory's, or has the batch's axes in front; operands that all trajectories share stay without them.
 Tangents and adjoints may have further axes in front of those: seeds, which share the trajectories' records. What moves with
 the times is not the kernels' business: an observation time moves its value by f, the start by -f at the start (the exact
@@ -68,26 +70,37 @@ def _solve_shapes(args: Sequence[Any], program: Program, capacity: int) -> list[
     ]
 
 
-def _tangent_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
+def _tangent_shapes(args: Sequence[Any], program: Program, summed: bool) -> list[tuple[tuple[int, ...], Any]]:
     return [((*_front(args[SHARED], 1), args[TS].shape[-1], program.n), np.dtype(program.dtype))]
 
 
-def _adjoint_shapes(args: Sequence[Any], program: Program) -> list[tuple[tuple[int, ...], Any]]:
+def _adjoint_shapes(args: Sequence[Any], program: Program, summed: bool) -> list[tuple[tuple[int, ...], Any]]:
     front = _front(args[SHARED], 2)
     sizes = (program.parameters, program.weight_count, args[S].shape[-1], program.n)
-    return [((*front, k), np.dtype(program.dtype)) for k in sizes]
+    shapes = [(*front, k) for k in sizes]
+    if summed:
+        shapes[W] = (program.groups(prod(front)), program.weight_count)
+    return [(shape, np.dtype(program.dtype)) for shape in shapes]
 
 
 def _evaluate(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[Any]:
     found = shapes(args, program, **params)
     lanes = prod(_batch(args)) if kind == "solve" else prod(_front(args[SHARED], 1 if kind == "tangent" else 2))
     layout = program.lanes(lanes, args[W].ndim > 1)
+    if kind == "tangent" and params["summed"]:
+        args = _with_full_arrays(args)
     return list(call(program, kind, *layout, [jax.ShapeDtypeStruct(*s) for s in found])(*args))
+
+
+def _with_full_arrays(args: Sequence[Any]) -> tuple[Any, ...]:
+    """The operands of a tangent, the tangent of the networks' arrays repeated for every trajectory."""
+    full = jnp.broadcast_to(args[SHARED + W], (*_front(args[SHARED], 1), args[SHARED + W].shape[-1]))
+    return (*args[: SHARED + W], full, *args[SHARED + W + 1 :])
 
 
 def _set_up(primitive: Primitive, kind: str, shapes: Callable[..., Any]) -> None:
     evaluate = partial(_evaluate, kind, shapes)
-    primitive.def_impl(jax.jit(evaluate, static_argnames=("program", "capacity")))
+    primitive.def_impl(jax.jit(evaluate, static_argnames=("program", "capacity", "summed")))
     primitive.def_abstract_eval(lambda *args, **params: [ShapedArray(*s) for s in shapes(args, **params)])
     mlir.register_lowering(primitive, mlir.lower_fun(evaluate, multiple_results=True), platform="cpu")
 
@@ -137,8 +150,10 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, program: Prog
         change = -full(t0_dot, 0)[..., None] * _rates(program, full(t0, 0), full(y0, 1), full(p, 1), full(w, 1), full(s, 1))
         y0_dot = change if _is_zero(y0_dot) else full(y0_dot, 1) + change
     if not all(_is_zero(dot) for dot in (p_dot, w_dot, s_dot, y0_dot)):
-        dots = [full(ad.instantiate_zeros(dot), 1) for dot in (p_dot, w_dot, s_dot, y0_dot)]
-        (moved,) = tangent_p.bind(*primals, info, record, *dots, program=program)
+        dots = [ad.instantiate_zeros(dot) for dot in (p_dot, w_dot, s_dot, y0_dot)]
+        summed = bool(batch and program.weights and w.ndim == 1 and not _is_zero(w_dot))
+        dots = [dot if summed and k == W else full(dot, 1) for k, dot in enumerate(dots)]
+        (moved,) = tangent_p.bind(*primals, info, record, *dots, program=program, summed=summed)
     if not _is_zero(ts_dot):
         points = [jnp.broadcast_to(full(x, 1)[..., None, :], (*batch, ts.shape[-1], x.shape[-1])) for x in (p, w, s)]
         change = full(ts_dot, 1)[..., None] * _rates(program, full(ts, 1), ys, *points)
@@ -163,22 +178,28 @@ def _linear_jvp(primitive: Primitive, primals: Sequence[Any], tangents: Sequence
     return out, primitive.bind(*primals[:SHARED], *dots, **params)
 
 
-def _tangent_transpose(cotangents: Sequence[Any], *args: Any, program: Program) -> list[Any]:
+def _tangent_transpose(cotangents: Sequence[Any], *args: Any, program: Program, summed: bool) -> list[Any]:
     (ys_bar,) = cotangents
     wanted = [ad.is_undefined_primal(a) for a in args[SHARED:]]
     if _is_zero(ys_bar):
         bars = [ad.Zero(a.aval) if w else None for a, w in zip(args[SHARED:], wanted, strict=True)]
     else:
-        found = adjoint_p.bind(*args[:SHARED], ys_bar, program=program)
+        found = list(adjoint_p.bind(*args[:SHARED], ys_bar, program=program, summed=summed))
+        if summed:
+            found[W] = jnp.sum(found[W], axis=0)
         bars = [bar if w else None for bar, w in zip(found, wanted, strict=True)]
     return [*[None] * SHARED, *bars]
 
 
-def _adjoint_transpose(cotangents: Sequence[Any], *args: Any, program: Program) -> list[Any]:
+def _adjoint_transpose(cotangents: Sequence[Any], *args: Any, program: Program, summed: bool) -> list[Any]:
     if all(_is_zero(c) for c in cotangents):
         return [*[None] * SHARED, ad.Zero(args[SHARED].aval)]
     dots = [ad.instantiate_zeros(c) for c in cotangents]
-    return [*[None] * SHARED, *tangent_p.bind(*args[:SHARED], *dots, program=program)]
+    if summed:
+        front = _front(dots[0], 1)
+        each = jnp.repeat(dots[W], program.lanes(prod(front))[0], axis=0)[: prod(front)]
+        dots[W] = each.reshape(*front, each.shape[-1])
+    return [*[None] * SHARED, *tangent_p.bind(*args[:SHARED], *dots, program=program, summed=False)]
 
 
 ad.primitive_jvps[solve_p] = _solve_jvp
@@ -216,8 +237,24 @@ def _solve_batch(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any
     return out, [0] * len(out)
 
 
+def _unsummed(primitive: Primitive, program: Program, *args: Any) -> list[Any]:
+    """A tangent or adjoint of summed arrays by one of arrays of each trajectory."""
+    if primitive is tangent_p:
+        return tangent_p.bind(*_with_full_arrays(args), program=program, summed=False)
+    found = list(adjoint_p.bind(*args, program=program, summed=False))
+    each = found[W].reshape(-1, program.weight_count)
+    width = program.lanes(len(each))[0]
+    full = jnp.pad(each, ((0, -len(each) % width), (0, 0)))
+    found[W] = full.reshape(-1, width, program.weight_count).sum(1)
+    return found
+
+
 def _linear_batch(primitive: Primitive, rank: int, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
     size = _size(args, dims)
+    if params["summed"]:  # what is added up is a trajectory's once more
+        return jax.vmap(partial(_unsummed, primitive, params["program"]), tuple(dims))(*args), [0] * (
+            1 if primitive is tangent_p else 4
+        )
     shared, dots = args[:SHARED], args[SHARED:]
     at = 0  # where the new axis stands in the dots
     if any(d is not None for d in dims[:SHARED]):

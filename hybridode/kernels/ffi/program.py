@@ -92,6 +92,10 @@ class Program:
         alone = count <= 1 or self.singly or (own and self.weight_count > MOST_OWN_WEIGHTS)
         return (1, False) if alone else (host_lanes(self.dtype), own)
 
+    def groups(self, count: int) -> int:
+        """How many groups of lanes share the networks' arrays."""
+        return -(-count // self.lanes(count)[0])
+
     def module(self, kind: str, width: int, own: bool = False) -> tuple[Module, Machine]:
         """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
         found = self.modules.get((kind, width, own))

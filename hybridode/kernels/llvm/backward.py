@@ -77,18 +77,16 @@ class _Adjoint(Replay):
         self.over_points("%points_left", lambda j, time: self.lanes.const(True), self.at_start, "sub")
         self.write_row(y_row, [self.finite(self.at(self.y_bar, k)) for k in range(n)])
         self.write_row(p_row, [self.finite(self.at(self.p_bar, k)) for k in range(self.inputs.parameters)])
-        if self.w_bar:
-            w_row = self.rows("w_dot", self.seeds, str(self.inputs.weight_count))
-            self.each_weight(self.w_bar, lambda buffer, k, at: self.write_at(w_row, at, self.finite(self.at(buffer.pointer, k))))
+        self.write_weights(self.w_bar)
         if self.signals is not None:
             self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
         self.leave()
         return self.finish()
 
     def give_up(self) -> None:
-        counts = {"y0_dot": self.m.n, "p_dot": self.inputs.parameters, "w_dot": self.inputs.weight_count}
-        results = {name: str(count) for name, count in counts.items()}
-        self.blank_seeds({**results, "s_dot": self.slot("s_count")})
+        counts = {"y0_dot": str(self.m.n), "p_dot": str(self.inputs.parameters), "s_dot": self.slot("s_count")}
+        self.blank_seeds(counts)
+        self.blank_weights()
 
     def back_over(self, ok: str, t: str, h: str, y: Elements, j: str) -> str:
         """Back over one row of the record; the save points that are left."""

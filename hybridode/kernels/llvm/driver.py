@@ -127,7 +127,7 @@ done:
 declare i64 @llvm.smax.i64(i64, i64)"""
 
 
-def replay_driver(n: int, solve: str, number_bytes: int) -> str:
+def replay_driver(n: int, solve: str, number_bytes: int, width: int) -> str:
     """`void {run}(job)` of a tangent or adjoint: on the record that is there if it is long enough, else on blocks solved anew.
 
     Without memory for a record all derivatives of the block become NaN (its record then counts as too short).
@@ -157,7 +157,7 @@ choose:
   %want = phi i64 [ %need, %again ], [ %found, %longer ], [ %want, %through ]
   %left = icmp slt i64 %first, %count
   br i1 %left, label %block, label %end
-{_memory(n, number_bytes)}
+{_memory(n, number_bytes, width)}
 {_again(solve)}
 replay:
   call void @all(ptr %part)
@@ -172,15 +172,16 @@ end:
 }}"""
 
 
-def _memory(n: int, number_bytes: int) -> str:
-    """The next block: as many trajectories as fit into BLOCK_BYTES with some more steps than `want`."""
+def _memory(n: int, number_bytes: int, width: int) -> str:
+    """The next block: as many trajectories, in full groups, as fit into BLOCK_BYTES with some more steps than `want`."""
     return f"""block:
   %some = udiv i64 %want, 16
   %spare = add i64 %some, 8
   %rows = add i64 %want, %spare
   %row_bytes = mul i64 %rows, {number_bytes * (n + 2)}
   %fitting = udiv i64 {BLOCK_BYTES}, %row_bytes
-  %least = call i64 @llvm.smax.i64(i64 %fitting, i64 1)
+  %full = and i64 %fitting, {-width}
+  %least = call i64 @llvm.smax.i64(i64 %full, i64 {width})
   %rest = sub i64 %count, %first
   %size = call i64 @llvm.umin.i64(i64 %least, i64 %rest)
   %record_bytes = mul i64 %size, %row_bytes

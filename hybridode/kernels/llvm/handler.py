@@ -121,6 +121,9 @@ def _sizes(kind: str, n: int, parameters: int, weights: int, lanes: Lanes) -> li
     else:
         lines += ["  %all = call i64 @leading(ptr %b_ys_dot, i64 2)", "  %some = call i64 @llvm.smax.i64(i64 %count, i64 1)"]
         lines += ["  %seeds = udiv i64 %all, %some", put("%job", "seeds", "%seeds")]
+    if kind == "adjoint":
+        lines += ["  %arrays = call i64 @leading(ptr %b_w_dot, i64 1)", "  %fewer = icmp slt i64 %arrays, %all"]
+        lines += ["  %summed = zext i1 %fewer to i64", put("%job", "summed", "%summed")]
     lines += ["  %times = call i64 @dimension(ptr %b_ts, i64 1)", put("%job", "times", "%times")]
     lines += ["  %s_count = call i64 @dimension(ptr %b_s, i64 1)", put("%job", "s_count", "%s_count")]
     lines += ["  %capacity = call i64 @dimension(ptr %b_record, i64 2)", put("%job", "capacity", "%capacity")]

@@ -38,6 +38,7 @@ SLOTS = (
     "record",  # out of a solve, read by the others, or null: (B, capacity, 2 + n) t, h (< 0: pivoted), y of fewer steps
     "p_dot",  # (K B, m) | out: p_bar
     "w_dot",  # (K B, k) | out: w_bar
+    "summed",  # w_bar has a row for each group of lanes, their sum
     "s_dot",  # (K B, s_count) | out: s_bar
     "y0_dot",  # (K B, n) | out: y0_bar
     "ys_dot",  # out (K B, T, n) | ys_bar

@@ -46,7 +46,7 @@ def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tupl
     parts.append(
         "define void @{run}(ptr %job) {\n  call void @all(ptr %job)\n  ret void\n}"
         if kind == "solve"
-        else replay_driver(n, solve, lanes.number_bytes)
+        else replay_driver(n, solve, lanes.number_bytes, lanes.width)
     )
     parts.append(handler_text(kind, n, inputs.parameters, inputs.weight_count, api, lanes))
     if group.data:

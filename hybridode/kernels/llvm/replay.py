@@ -11,6 +11,7 @@ from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.loop import DONE
 from hybridode.kernels.llvm.straight import Elements
+from hybridode.kernels.llvm.wide_values import Buffer
 
 
 class Replay(LaneLoop):
@@ -49,6 +50,57 @@ class Replay(LaneLoop):
         last = self.count(self.steps, self.lanes.const(True), "sub")
         t, _, _ = self.step(last, self.whole("icmp sgt", self.steps, self.integers(0)))
         return self.w.select(self.happened, t, self.const(math.inf))
+
+    # ---- the networks' arrays -----------------------------------------------------------------------------------------------
+    def summed(self) -> tuple[str, str]:
+        """An i1: whether the lanes' cotangents of the networks' arrays are added up; the row of the sum of these lanes."""
+        w = self.w
+        first = w.value(f"add i64 {self.slot('first')}, %start")
+        row = w.value(f"udiv i64 {first}, {self.lanes.width}")
+        return w.value(f"icmp ne i64 {self.slot('summed')}, 0"), row
+
+    def write_weights(self, bars: Mapping[str, Buffer]) -> None:
+        """The cotangents of the networks' arrays, per lane or their sum, NaN from dead lanes."""
+        w, e, count = self.w, self.emitter, str(self.inputs.weight_count)
+        if not bars:
+            return
+        assert e is not None
+
+        def one(buffer: Buffer, k: str) -> str:
+            return self.finite(self.at(buffer.pointer, k))
+
+        def per_lane() -> list[str]:
+            rows = self.rows("w_dot", self.seeds, count)
+            self.each_weight(bars, lambda buffer, k, at: self.write_at(rows, at, one(buffer, k)))
+            return []
+
+        if self.lanes.width == 1:
+            per_lane()
+            return
+        summed, place = self.summed()
+        self.branch(w.value(f"xor i1 {summed}, true"), per_lane, [], "i1")
+        (row,) = self.rows("w_dot", [place], count)
+        lanes = w.value(f"mul i64 {self.slot('trajectories')}, {self.slot('seeds')}")
+        whose = [w.value(f"icmp slt i64 {w.value(f'add i64 %start, {k}')}, {lanes}") for k in range(self.lanes.width)]
+        own, zero = w.join(whose, "i1"), self.const(0.0)
+
+        def together() -> list[str]:
+            def act(buffer: Buffer, k: str, at: str) -> None:
+                w.store(e.horizontal(w.select(own, one(buffer, k), zero)), row, at, self.lanes.scalar, self.align)
+
+            self.each_weight(bars, act)
+            return []
+
+        self.branch(summed, together, [], "i1")
+
+    def blank_weights(self) -> None:
+        """NaN instead."""
+        w, count = self.w, str(self.inputs.weight_count)
+        if self.inputs.weights:
+            summed, place = self.summed()
+            _, _, seeds = self.whose()
+            rows = [w.value(f"select i1 {summed}, i64 {place}, i64 {seed}") for seed in seeds]
+            self.blank_rows(self.rows("w_dot", rows, count), count)
 
     def number(self, row: str, k: int) -> str:
         return self.w.value(f"sext i32 {self.w.load(row, str(k), 'i32', 4)} to i64")

@@ -307,4 +307,4 @@ class WideEmitter:
         lanes, w = self.chunk.lanes, self.w
         name = f"@llvm.vector.reduce.fadd.v{lanes.width}f{64 if lanes.dtype == 'float64' else 32}"
         w.needs[f"declare {lanes.scalar} {name}({lanes.scalar}, {lanes.real})"] = None
-        return w.value(f"call reassoc {lanes.scalar} {name}({lanes.scalar} {w.lanes.const(-0.0)}, {lanes.real} {v})")
+        return w.value(f"call reassoc {lanes.scalar} {name}({lanes.scalar} {lanes.number(-0.0)}, {lanes.real} {v})")

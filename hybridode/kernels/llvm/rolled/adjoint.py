@@ -50,11 +50,11 @@ class _Adjoint(RolledReplay):
         return self.finish()
 
     def give_up(self) -> None:
-        counts = {"y0_dot": self.m.n, "p_dot": self.inputs.parameters, "w_dot": self.inputs.weight_count}
-        results = {name: str(count) for name, count in counts.items()}
+        results = {"y0_dot": str(self.m.n), "p_dot": str(self.inputs.parameters)}
         if self.inputs.signals:
             results["s_dot"] = self.slot("s_count")
         self.blank_seeds(results)
+        self.blank_weights()
 
     def allocate(self) -> None:
         """Memory for the cotangents, zero."""
@@ -71,9 +71,7 @@ class _Adjoint(RolledReplay):
     def write_results(self) -> None:
         self.finite_row(self.rows("y0_dot", self.seeds, str(self.m.n)), self.y_bar, self.alive)
         self.finite_row(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.p_bar, self.alive)
-        if self.w_bar:
-            row = self.rows("w_dot", self.seeds, str(self.inputs.weight_count))
-            self.each_weight(self.w_bar, lambda buffer, k, at: self.write_at(row, at, self.finite(self.at(buffer.pointer, k))))
+        self.write_weights(self.w_bar)
         if self.signals is not None:
             self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
 
