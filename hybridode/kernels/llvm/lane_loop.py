@@ -213,6 +213,24 @@ class LaneLoop:
         w.label(after[1:])
         return [w.value(f"phi {kind} [ {b}, {before} ], [ {a}, {last} ]") for a, b in zip(found, otherwise, strict=True)]
 
+    def either(self, condition: str, then: Callable[[], dict[str, str]], otherwise: Callable[[], dict[str, str]],
+               kinds: Mapping[str, str]) -> dict[str, str]:  # fmt: skip
+        """What one of two ways writes and gives; `kinds` are the types of the registers."""
+        w = self.w
+        first, second, after = (w.fresh(s) for s in ("way", "other_way", "both_ways"))
+        w.line(f"br i1 {condition}, label {first}, label {second}")
+        ends = []
+        for begin, act in ((first, then), (second, otherwise)):
+            w.label(begin[1:])
+            found, end = act(), w.fresh("way_end")
+            w.line(f"br label {end}")
+            w.label(end[1:])
+            w.line(f"br label {after}")
+            ends.append((found, end))
+        w.label(after[1:])
+        (a, from_a), (b, from_b) = ends
+        return {name: w.value(f"phi {kind} [ {a[name]}, {from_a} ], [ {b[name]}, {from_b} ]") for name, kind in kinds.items()}
+
     def repeat(self, count: int, body: Callable[[str], None]) -> None:
         """body(k) for k = 0 … count - 1, in a loop whose state is in memory."""
         self.repeat_from("0", str(count), body)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from hybridode.kernels.llvm.event_search import Found
 from hybridode.kernels.llvm.events import INSTANT, KNOWN, LOCATED, MANY, EventLoop
@@ -44,6 +45,19 @@ def without_memory(s: LaneLoop) -> None:
     wanted = w.value(f"icmp ne ptr {s.slot('ys', 'ptr')}, null")
     numbers = w.value(f"mul i64 {s.slot('times')}, {n}")
     s.blank_rows(s.rows("ys", written, numbers), w.value(f"select i1 {wanted}, i64 {numbers}, i64 0"))
+
+
+class _Tried(NamedTuple):
+    """An attempted step: what was carried to it, the end, where this stretch ends and whether the step reaches that."""
+
+    now: Mapping[str, str]
+    t1: str
+    target: str
+    final: str
+    h: str
+    running: str
+    y: Elements
+    k: Elements
 
 
 class _Solve(LaneLoop):
@@ -109,6 +123,7 @@ class _Solve(LaneLoop):
             carried |= {"landing": (self.lanes.mask, self.lanes.const(False)), "resume": (real, h0)}
             carried |= {"instant": (real, t0), "many": (real, self.const(0.0))}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
+        self.kinds = {name: kind for name, (kind, _) in carried.items()}
         self.loop(carried, t1, ready)
         return self.finish()
 
@@ -176,7 +191,7 @@ class _Solve(LaneLoop):
 
     def attempt(self, now: Mapping[str, str], t1: str) -> dict[str, str]:
         """One attempted step of all lanes; the new values of what is carried."""
-        w, n, c = self.w, self.m.n, self.m.controller
+        w, n = self.w, self.m.n
         y, k = [now[f"y{i}_"] for i in range(n)], [now[f"k{i}_"] for i in range(n)] if self.m.takes_slope else []
         running = self.equal(now["status"], RUNNING) if self.lanes.width > 1 else self.lanes.const(True)
         jump = t1 if self.signals is None else self.signals.next_jump(now["t"])
@@ -190,10 +205,37 @@ class _Solve(LaneLoop):
         h = w.select(running, h, self.const(1.0))
         given = {"t": [now["t"]], "h": [h], "y": y, "p": self.p, "k": k}
         out = self.evaluate(self.m.step, given)
+        tried = _Tried(now, t1, target, final, h, running, y, k)
         error = self.squared_error(out, y)
-        pivoted = self.lanes.const(False)
-        if self.fallback is not None:
-            out, error, pivoted = self.watched(given, out, error, running)
+        return self.taken(tried, out, error) if self.fallback is None else self.watched(tried, given, out, error)
+
+    def watched(self, tried: _Tried, given: Mapping[str, Elements], out: Mapping[str, Elements], error: str) -> dict[str, str]:
+        """`taken`; where pivots have grown, or the sparse elimination made a NaN that the other does not make, of the step with
+        partial pivoting. All of that happens in a branch of its own: the usual way keeps nothing for it."""
+        w, n, fallback = self.w, self.m.n, self.fallback
+        assert fallback is not None
+        grown = out["growth"][0]
+        for more in out["growth"][1:]:
+            grown = self.larger(grown, more)
+        unsound = w.logic("or", w.compare("ogt", grown, self.const(0.0)), w.compare("uno", error, error))
+        bad = w.logic("and", tried.running, unsound)
+        parts = {"new": out["y"], "error": out["error"]}
+        parts |= {f"dense{r}": out["dense"][r * n : (r + 1) * n] for r in range(self.m.rows)}
+
+        def anew() -> dict[str, str]:
+            sizes, regions = dict.fromkeys(parts, n), {name: name for name in parts}
+            found = fallback.computed(bad, self.completed(self.m.step, given), sizes, regions, parts)
+            dense = [x for r in range(self.m.rows) for x in found[f"dense{r}"]]
+            again = {"y": found["new"], "error": found["error"], "dense": dense}
+            error = self.squared_error(again, tried.y)
+            return self.taken(tried, again, error, w.logic("and", bad, w.compare("ord", error, error)))
+
+        return self.either(w.any(bad), anew, lambda: self.taken(tried, out, error), self.kinds)
+
+    def taken(self, tried: _Tried, out: Mapping[str, Elements], error: str, pivoted: str | None = None) -> dict[str, str]:
+        """Accepts or rejects the step in each lane, saves and records it; the new values of what is carried."""
+        w, n, c = self.w, self.m.n, self.m.controller
+        now, t1, target, final, h, running, y, k = tried
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok = w.logic("and", good, running)
         bad = w.logic("and", running, self.not_(good))
@@ -203,14 +245,13 @@ class _Solve(LaneLoop):
         landed = w.logic("and", ok, final)
         finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)
-        self.record(now["accepted"], now["t"], h if self.fallback is None else w.select(pivoted, w.neg(h), h), y)
+        self.record(now["accepted"], now["t"], h if pivoted is None else w.select(pivoted, w.neg(h), h), y)
         factor, size = next_factor(self, c, error, good, now["before"])
         h_next = self.least(w.mul(h, factor), self.largest)
         if self.signals is not None:  # a step cut short says little about how long the next may be
             h_next = w.select(landed, self.maximum(h_next, now["h"]), h_next)
-        tiny = w.mul(
-            self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new)), self.const(4.5 * self.lanes.epsilon)
-        )
+        latest = self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new))
+        tiny = w.mul(latest, self.const(4.5 * self.lanes.epsilon))
         stuck = w.logic("and", bad, w.compare("ole", h_next, self.maximum(tiny, self.const(self.lanes.tiny))))
         stuck = w.logic("or", stuck, w.logic("and", ok, w.compare("ole", t_new, now["t"])))  # a step that time cannot resolve
         status = self.select_integer(finished, self.integers(DONE), now["status"])
@@ -221,7 +262,7 @@ class _Solve(LaneLoop):
             "before": w.select(ok, remembered(self, size), now["before"]),
             "accepted": self.count(now["accepted"], ok),
             "rejected": self.count(now["rejected"], bad),
-            "pivoted": self.count(now["pivoted"], pivoted),
+            "pivoted": now["pivoted"] if pivoted is None else self.count(now["pivoted"], pivoted),
             "saved": saved,
             "status": self.select_integer(stuck, why, status),
         }
@@ -233,25 +274,6 @@ class _Solve(LaneLoop):
             new |= {f"k{i}_": slope[i] for i in range(n)}
         new["events"] = now["events"]
         return new if found is None else self.happen(now, new, ok, found, h, t1)
-
-    def watched(self, given: Mapping[str, Elements], out: Mapping[str, Elements], error: str,
-                running: str) -> tuple[dict[str, Elements], str, str]:  # fmt: skip
-        """The step's outputs, its squared error, and where it was taken with partial pivoting: where pivots have grown or the
-        sparse elimination made a NaN that the other does not make."""
-        w, n, y, fallback = self.w, self.m.n, given["y"], self.fallback
-        assert fallback is not None
-        grown = out["growth"][0]
-        for more in out["growth"][1:]:
-            grown = self.larger(grown, more)
-        bad = w.logic("and", running, w.logic("or", w.compare("ogt", grown, self.const(0.0)), w.compare("uno", error, error)))
-        parts = {"y": out["y"], "error": out["error"]} | {
-            f"dense{r}": out["dense"][r * n : (r + 1) * n] for r in range(self.m.rows)
-        }
-        regions = {name: "new" if name == "y" else name for name in parts}
-        given = self.completed(self.m.step, given)
-        found, error = fallback.run(bad, given, parts, regions, lambda found: self.squared_error(found, y), error)
-        dense = [x for r in range(self.m.rows) for x in found[f"dense{r}"]]
-        return {**found, "dense": dense}, error, w.logic("and", bad, w.compare("ord", error, error))
 
     def after_jump(self, landed: str, t: str, y: Elements, slope: Elements) -> Elements:
         """The slope, taken again in the lanes where an input may have jumped."""
