@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import nullcontext
 
 from hybridode.kernels.llvm import memory
 from hybridode.kernels.llvm.job import slot_text
@@ -222,7 +223,8 @@ class LaneLoop:
         ends = []
         for begin, act in ((first, then), (second, otherwise)):
             w.label(begin[1:])
-            found, end = act(), w.fresh("way_end")
+            with self.signals.inside() if self.signals is not None else nullcontext():
+                found, end = act(), w.fresh("way_end")
             w.line(f"br label {end}")
             w.label(end[1:])
             w.line(f"br label {after}")

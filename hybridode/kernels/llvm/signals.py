@@ -9,7 +9,8 @@ piece of such a signal that the step begins in: at the knot itself the last stag
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,13 @@ class SignalReader:
             if kind in PER_STAGE:
                 for k in range(self.k):
                     self.point(k, stage, t, h)
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """What is looked up inside is known only there: in code that the program may go past."""
+        points, pieces = dict(self.points), dict(self.pieces)
+        yield
+        self.points, self.pieces = points, pieces
 
     def point(self, k: int, stage: str, t: str, h: str | None) -> Point:
         """Signal k at a stage of the step from t."""
