@@ -56,7 +56,7 @@ def _pack_transpose(bars: Sequence[Any], *pieces: Any) -> list[Any]:
     if isinstance(bar, ad.Zero):
         return [ad.Zero(p.aval) if u else None for p, u in zip(pieces, undefined, strict=True)]
     shapes = tuple(tuple(p.aval.shape if u else p.shape) for p, u in zip(pieces, undefined, strict=True))
-    found = unpack_p.bind(bar, shapes=shapes) if len(shapes) > 1 else [bar.reshape(shapes[0])]
+    found = unpack_p.bind(bar, shapes=shapes) if len(shapes) > 1 else [bar.reshape(shape) for shape in shapes]
     return [x if u else None for x, u in zip(found, undefined, strict=True)]
 
 
