@@ -24,6 +24,7 @@ from tests.benchmarks.tables import TABLES
 from tests.benchmarks.tables.table import Table
 
 ROOT = Path(__file__).parents[2]
+LONGEST = 900.0  # seconds of one table
 
 
 def in_this_process(table: Table, quick: bool, path: Path) -> None:
@@ -41,7 +42,11 @@ def measured(table: Table, quick: bool) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.json"
         command = [sys.executable, "-m", "tests.benchmarks", "--table", table.name, "--json", str(path), *["--quick"] * quick]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        try:
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            print(f"{table.name} failed: it was not done after {LONGEST:g} s", file=sys.stderr)
+            return None
         if done.returncode or not path.exists():
             print(f"{table.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}", file=sys.stderr)
             return None

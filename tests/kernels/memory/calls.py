@@ -8,6 +8,7 @@ forbidden pages (`guarded`), in this processor's widest code; what is recorded i
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,18 +20,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hybridode.kernels.cache import loaded
 from hybridode.kernels.ffi.primitives import solve_p
-from hybridode.kernels.ffi.program import Program
+from hybridode.kernels.ffi.program import Program, api_version
 from hybridode.kernels.llvm.machine import host_lanes
+from hybridode.kernels.llvm.unpacking import unpacking_module
 from hybridode.solve import native
 from hybridode.solve.events import plan_events
 from hybridode.solve.problem import Compiled
 from hybridode.solve.settings import Settings
-from tests.kernels.memory import fence
-from tests.problems import problems
+from tests.kernels.memory import fence, guarded
+from tests.problems import chain, problems
 from tests.solve.native_models import BLOW_UP, DECAY, FORCED, ROBER, compiled
 from tests.solve.test_native_events import DOSES
 from tests.solve.test_native_networks import MODEL as NETWORKS
+from tests.solve.test_native_pivoting import COUPLED
 from tests.solve.test_native_signals import arguments, model
 
 CONSTANT = "model still\ntime t\nstate x = 1\nx' = -1\n"
@@ -40,16 +44,8 @@ TS = np.array([0.0, 0.3, 0.3, 1.0, 1.7])
 class Case:
     """A model's solve as a function of everything that is differentiated: p, w, s, y0."""
 
-    def __init__(
-        self,
-        made: Compiled,
-        method: str,
-        ts: Any = TS,
-        share: int = 1,
-        max_steps: int = 4000,
-        args: Any = None,
-        dtype: str = "float64",
-    ) -> None:
+    def __init__(self, made: Compiled, method: str, ts: Any = TS, share: int = 1, max_steps: int = 4000, args: Any = None,
+                 dtype: str = "float64") -> None:  # fmt: skip
         args = made.arguments() if args is None else args
         args = jax.tree_util.tree_map(np.asarray, args).at_start(0.0)
         self.program: Program = native.program_of(made, method, share, dtype)
@@ -61,11 +57,13 @@ class Case:
             start,
         )
         self.point = tuple(jnp.asarray(v, dtype) for v in vectors)
-        self.ts, self.options = jnp.asarray(ts, dtype), jnp.asarray(self.program.options(1e-6, 1e-9, max_steps), dtype)
+        self.ts, self.t0 = jnp.asarray(ts, dtype), jnp.zeros((), dtype)
+        rtol, atol = (1e-6, 1e-9) if dtype == "float64" else (1e-4, 1e-5)
+        self.options = jnp.asarray(self.program.options(rtol, atol, max_steps), dtype)
 
     def solve(self, *given: Any, ts: Any = None) -> Any:
         ts = self.ts if ts is None else ts
-        return solve_p.bind(*given, jnp.zeros((), ts.dtype), ts, self.options, program=self.program, capacity=0)[0]
+        return solve_p.bind(*given, self.t0, ts, self.options, program=self.program, capacity=0)[0]
 
     def batch(self, count: int, own_weights: bool = False) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The point for several trajectories with parameters and starts of their own, and vmap's in_axes."""
@@ -93,7 +91,7 @@ class Case:
     def own_times(self, count: int) -> None:
         """Save points of each trajectory's own; one of them ends where it starts."""
         given, _ = self.batch(count)
-        ts = self.ts * jnp.linspace(0, 1, count)[:, None]
+        ts = self.ts * jnp.linspace(0, 1, count, dtype=self.ts.dtype)[:, None]
         solve = jax.vmap(lambda p, y0, ts: self.solve(p, *self.point[1:3], y0, ts=ts))
         ys, back = jax.vjp(lambda p, y0: solve(p, y0, ts), given[0], given[3])
         back(jnp.ones_like(ys))
@@ -110,6 +108,16 @@ def _events() -> None:
         return jnp.sum(native.integrate(made, moved, 0.0, np.linspace(0, 12, 5), "tsit5", Settings(), events=plan).ys)
 
     jax.grad(loss)(jnp.asarray(args.parameters))
+
+
+def _unpacking() -> None:
+    """The handler that takes a vector apart."""
+    for kind in (np.float64, np.float32):
+        module = unpacking_module(api_version(), np.dtype(kind).itemsize)
+        handler = loaded(module).function(module.handler, ctypes.c_void_p, ctypes.c_void_p)
+        shapes = [((), kind), ((0, 3), kind), ((2, 3), kind), ((5,), kind)]
+        found = guarded.run(handler, [np.arange(12, dtype=kind)], shapes)
+        np.testing.assert_array_equal(np.concatenate([f.ravel() for f in found]), np.arange(12))
 
 
 def _numbers() -> None:
@@ -149,6 +157,13 @@ def cases() -> Iterator[tuple[str, Callable[[], None]]]:
         case = Case(made, method, args=arguments(made))
         yield f"signals {interpolation}, one", case.one
         yield f"signals {interpolation}, ragged", partial(case.many, w + 1)
+    yield "pivots exchanged, one", Case(compiled(COUPLED), "rodas4").one
+    yield "pivots exchanged, ragged", partial(Case(compiled(COUPLED), "rodas4").many, w + 1)
+    for method in ("tsit5", "rodas4"):
+        large = Case(compiled(chain(120)), method, np.array([0.0, 0.1]))
+        yield f"rolled {method}, one", large.one
+        yield f"rolled {method}, ragged", partial(large.many, w + 1)
+    yield "unpacking", _unpacking
     single: dict[str, Any] = {"dtype": "float32"}
     for method, text in (("tsit5", FORCED), ("rodas4", ROBER)):
         yield f"single precision, {method}, one", Case(compiled(text), method, **single).one
@@ -157,6 +172,7 @@ def cases() -> Iterator[tuple[str, Callable[[], None]]]:
     made = model("previous", "")
     yield "single precision, signals", Case(made, "tsit5", args=arguments(made), **single).one
     yield "single precision, networks", Case(compiled(NETWORKS.replace("HIDDEN", "13, 5")), "tsit5", **single).one
+    yield "single precision, rolled", Case(compiled(chain(120)), "rodas4", np.array([0.0, 0.1]), **single).one
     yield "at statements", _events
     yield "failures", _numbers
 

@@ -18,7 +18,13 @@ import numpy as np
 
 PAGE = mmap.PAGESIZE
 READ_WRITE, FORBIDDEN = 3, 0
-EXTENSION, ARGUMENTS, RESULTS, FRAME_WORDS = 1, 9, 14, 20  # words of XLA_FFI_CallFrame (see kernels/llvm/handler)
+ARGUMENT_COUNT, ARGUMENTS, RESULT_COUNT, RESULTS, FRAME_WORDS = (
+    7,
+    9,
+    12,
+    14,
+    20,
+)  # words of XLA_FFI_CallFrame (see kernels/llvm/handler)
 DATA, RANK, DIMENSIONS, BUFFER_WORDS = 3, 4, 5, 6  # of XLA_FFI_Buffer
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,6 +69,7 @@ class Frame:
         self.operands = [self._buffer(a) for a in operands]
         self.results = [(self._buffer(a), a) for a in results]
         frame = np.zeros(FRAME_WORDS, np.int64)
+        frame[ARGUMENT_COUNT], frame[RESULT_COUNT] = len(operands), len(results)
         frame[ARGUMENTS] = self._guarded(np.array(self.operands, np.int64))
         frame[RESULTS] = self._guarded(np.array([address for address, _ in self.results], np.int64))
         self.address = self._guarded(frame)
