@@ -71,7 +71,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
 def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, method: str, settings: Settings, gradient: str,
              args: Arguments) -> Raw:  # fmt: skip
     """One smooth stretch, with the values at ts (within [t0, t1])."""
-    jumps = jump_times(args.signals, compiled.landing_signals)
+    jumps, asked = jump_times(args.signals, compiled.landing_signals), t1
     if jumps is not None:  # a last stage at t1 itself would already see an input after its jump there
         ends_in_jump = jnp.any(jumps == t1) & (t1 > t0)
         end = lax.stop_gradient(t1)  # `nextafter` has no derivative
@@ -103,6 +103,7 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
     code = jnp.array(results.OTHER)
     for theirs, ours in _CODES:
         code = jnp.where(solution.result == theirs, ours, code)
+    t_end = jnp.where(code == results.SUCCESS, asked, t_end)  # not the number before it
     stats = {name: solution.stats[f"num_{key}"] for name, key in
              (("steps", "steps"), ("accepted", "accepted_steps"), ("rejected", "rejected_steps"))}  # fmt: skip
     stats["pivoted"] = jnp.array(0)
