@@ -45,8 +45,8 @@ def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearS
 
 
 def solved_singly(name: str, rates: Tape, n: int, networks: bool) -> bool:
-    """Whether a batch is quicker one by one than in lanes: lanes only spread an explicit method's long vectors over more memory (a
-    chain of 10,000 states: 72 us a step, in lanes 94). Linear systems are two to four times quicker in lanes, and networks'
+    """Whether a batch is quicker one by one than in lanes: lanes only spread an explicit method's long vectors over more memory
+    (a chain of 10,000 states: 72 us a step, in lanes 94). Linear systems are two to four times quicker in lanes, and networks'
     arrays are read once for all."""
     from hybridode.methods.explicit_tableaux import EXPLICIT
 
