@@ -271,3 +271,15 @@ def test_expression_mistakes() -> None:
     for text in ("", "  # nothing", "2*", "a b", "x = 3", "(a", "a)", "param k = 3"):
         node, diagnostics = parse_expression(Source("--set", text))
         assert node is None and len(diagnostics) == 1, text
+
+
+@pytest.mark.parametrize("time", ["-7", "-.5", "(-7)", "(k + 1)", "7", "k"])
+def test_an_at_statement_may_begin_with_a_sign_or_a_bracket(time: str) -> None:
+    tree, diagnostics = parse(Source("m", f"at {time} every 2 {{ x := 1 }}\n"))
+    assert diagnostics == [] and [type(st) for st in tree.statements] == [s.AtStatement]
+
+
+@pytest.mark.parametrize("equation", ["at - 7 = x", "at(0) = 3", "at (0) = 3", "at' = -1", "at = 2"])
+def test_a_name_that_is_called_at(equation: str) -> None:
+    tree, diagnostics = parse(Source("m", equation + "\n"))
+    assert diagnostics == [] and [type(st) for st in tree.statements] == [s.Equation]
