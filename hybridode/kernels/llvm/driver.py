@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
+from hybridode.kernels.llvm.cost_order import cost_order
+from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS, put, slot
 
 LEAST = 4  # groups per thread below which another thread is not worth its start (about 30 us)
 MOST_THREADS = 64
 BLOCK_BYTES = 1 << 28  # of the records that a replay makes for itself
-
-
-def slot(job: str, name: str, register: str, kind: str = "i64") -> str:
-    """Two lines that load a slot into a register."""
-    place = f"  {register}_at = getelementptr i64, ptr {job}, i64 {SLOT[name]}"
-    return f"{place}\n  {register} = load {kind}, ptr {register}_at, align 8"
-
-
-def put(job: str, name: str, value: str, kind: str = "i64") -> str:
-    """Lines that store a slot."""
-    place = f"%put.{job[1:]}.{name}.{value.lstrip('%')}"
-    return f"  {place} = getelementptr i64, ptr {job}, i64 {SLOT[name]}\n  store {kind} {value}, ptr {place}, align 8"
 
 
 def threads_over_groups(width: int) -> str:
@@ -130,9 +119,12 @@ declare i64 @llvm.smax.i64(i64, i64)"""
 def replay_driver(n: int, solve: str, number_bytes: int, width: int) -> str:
     """`void {run}(job)` of a tangent or adjoint: on the record that is there if it is long enough, else on blocks solved anew.
 
+    Lanes take the trajectories in the order of their costs, which the solve left in info (see `cost_order`).
+
     Without memory for a record all derivatives of the block become NaN (its record then counts as too short).
     """
     return f"""{most_steps(len(INFO))}
+{cost_order(width)}
 declare void @{solve}(ptr)
 declare ptr @malloc(i64)
 declare void @free(ptr)
@@ -140,17 +132,21 @@ declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define void @{{run}}(ptr %job) {{
 entry:
 {slot("%job", "capacity", "%capacity")}
+{slot("%job", "trajectories", "%count")}
   %need = call i64 @most(ptr %job)
   %none = icmp eq i64 %need, 0
   %short = icmp slt i64 %need, %capacity
   %enough = or i1 %none, %short
   br i1 %enough, label %recorded, label %again
 recorded:
+  %sorted = call ptr @cost_order(ptr %job, i64 0, i64 %count)
+{put("%job", "order", "%sorted", "ptr")}
   call void @all(ptr %job)
+  call void @free(ptr %sorted)
+{put("%job", "order", "null", "ptr")}
   ret void
 again:
   %part = alloca i64, i64 {len(SLOTS)}, align 8
-{slot("%job", "trajectories", "%count")}
   br label %choose
 choose:
   %first = phi i64 [ 0, %again ], [ %first, %longer ], [ %following, %through ]
@@ -165,6 +161,7 @@ replay:
 through:
   call void @free(ptr %record)
   call void @free(ptr %ends)
+  call void @free(ptr %order)
   %following = add i64 %first, %size
   br label %choose
 end:
@@ -197,6 +194,8 @@ def _memory(n: int, number_bytes: int, width: int) -> str:
   call void @llvm.memcpy.p0.p0.i64(ptr %part, ptr %job, i64 {8 * len(SLOTS)}, i1 false)
 {put("%part", "trajectories", "%size")}
 {put("%part", "first", "%first")}
+  %order = call ptr @cost_order(ptr %job, i64 %first, i64 %size)
+{put("%part", "order", "%order", "ptr")}
   br i1 %poor, label %without, label %solve
 without:
 {put("%part", "capacity", "0")}
@@ -220,6 +219,7 @@ def _again(solve: str) -> str:
 longer:
   call void @free(ptr %record)
   call void @free(ptr %ends)
+  call void @free(ptr %order)
   br label %choose
 ready:
 {slot("%job", "seeds", "%seeds")}

@@ -6,8 +6,7 @@ goes wrong in a solve is in the solve's results.
 
 from __future__ import annotations
 
-from hybridode.kernels.llvm.driver import put
-from hybridode.kernels.llvm.job import SLOTS
+from hybridode.kernels.llvm.job import SLOTS, put
 from hybridode.kernels.llvm.outcome import SPREAD, finish_text
 from hybridode.kernels.llvm.writer import Lanes
 

@@ -18,6 +18,7 @@ SLOTS = (
     "max_steps",
     "threads",
     "next",  # the next group to be worked on; counts up
+    "order",  # int64: the block's trajectories in the order in which lanes take them, or null: as they come; see `cost_order`
     "options",  # double[4]: rtol, atol, first step (0: chosen), largest step
     "p",  # (B, m)
     "p_stride",
@@ -51,3 +52,15 @@ INFO = ("status", "accepted", "rejected", "pivoted", "events")  # accepted: rows
 def slot_text(job: str, name: str, register: str) -> str:
     """Instruction that sets `register` to the address of a slot."""
     return f"{register} = getelementptr i64, ptr {job}, i64 {SLOT[name]}"
+
+
+def slot(job: str, name: str, register: str, kind: str = "i64") -> str:
+    """Two lines that load a slot into a register."""
+    place = f"  {register}_at = getelementptr i64, ptr {job}, i64 {SLOT[name]}"
+    return f"{place}\n  {register} = load {kind}, ptr {register}_at, align 8"
+
+
+def put(job: str, name: str, value: str, kind: str = "i64") -> str:
+    """Lines that store a slot."""
+    place = f"%put.{job[1:]}.{name}.{value.lstrip('%')}"
+    return f"  {place} = getelementptr i64, ptr {job}, i64 {SLOT[name]}\n  store {kind} {value}, ptr {place}, align 8"

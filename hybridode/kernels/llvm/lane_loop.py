@@ -334,16 +334,22 @@ class LaneLoop:
     def whose(self) -> tuple[list[str], list[str], list[str]]:
         """Per lane: its trajectory, the trajectory's row in what a solve wrote, its row among the seeds.
 
-        Lanes past the end repeat the last one: they compute and write the same.
+        Lanes past the end repeat the last one: they compute and write the same. Every trajectory has its own rows whatever the
+        job's order is: that only says which trajectories stand side by side.
         """
-        w = self.w
+        w, order, own = self.w, self.slot("order", "ptr"), self.w.fresh("own_place")
+        w.lines.insert(self.top, f"  {own} = alloca i64, align 8")
+        unordered = w.value(f"icmp eq ptr {order}, null")
         block, seeds_of, first, total, base = (self.slot(s) for s in ("trajectories", "seeds", "first", "total", "base"))
         last = w.value(f"sub i64 {w.value(f'mul i64 {block}, {seeds_of}')}, 1")
         trajectories, written, seeds = [], [], []
         for k in range(self.lanes.width):
             q = w.value(f"add i64 %start, {k}")
             q = w.value(f"select i1 {w.value(f'icmp slt i64 {q}, {last}')}, i64 {q}, i64 {last}")
-            b = w.value(f"add i64 {first}, {w.value(f'urem i64 {q}, {block}')}")
+            place = w.value(f"urem i64 {q}, {block}")
+            w.store(place, own, kind="i64", align=8)
+            source = w.value(f"select i1 {unordered}, ptr {own}, ptr {w.address(order, place, 'i64')}")
+            b = w.value(f"add i64 {first}, {w.load(source, kind='i64', align=8)}")
             trajectories.append(b)
             written.append(w.value(f"sub i64 {b}, {base}"))
             before = w.value(f"mul i64 {w.value(f'udiv i64 {q}, {block}')}, {total}")

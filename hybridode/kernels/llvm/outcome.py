@@ -3,8 +3,7 @@ results too (see `solve/results`), and each result has an array of its own, so t
 
 from __future__ import annotations
 
-from hybridode.kernels.llvm.driver import slot
-from hybridode.kernels.llvm.job import INFO
+from hybridode.kernels.llvm.job import INFO, slot
 from hybridode.kernels.llvm.writer import Lanes
 
 COUNTED = ("accepted", "rejected", "pivoted")
