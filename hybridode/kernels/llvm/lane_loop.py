@@ -207,7 +207,8 @@ class LaneLoop:
         w.label(before[1:])
         w.line(f"br i1 {condition}, label {inside}, label {after}")
         w.label(inside[1:])
-        found = then()
+        with self.signals.inside() if self.signals is not None else nullcontext():
+            found = then()
         w.line(f"br label {last}")
         w.label(last[1:])
         w.line(f"br label {after}")
