@@ -28,6 +28,9 @@ def _peak() -> float:
 OURS = (
     "jax", "llvmlite.binding", "sympy", "scipy.integrate", "hybridode.api", "hybridode.compile", "hybridode.language.check",
     "hybridode.fit.evaluate", "hybridode.fit.given", "hybridode.solve.solver", "hybridode.kernels.ffi.primitives",
+    "hybridode.kernels.ffi.pack", "hybridode.kernels.llvm.module", "hybridode.methods.ready", "hybridode.methods.rolled",
+    "hybridode.methods.explicit_tableaux", "hybridode.methods.rosenbrock_tableaux", "hybridode.equations.shapes",
+    "hybridode.solve.trial",
 )  # fmt: skip
 # name → (modules that the peer imports late, module of the adapter, adapter, its arguments)
 SOLVES = {

@@ -22,6 +22,7 @@ COLD, WARM = "cold", "warm"
 def child(command: list[str], cache: Path) -> str:
     """The output of a fresh interpreter with its own cache of machine code. Raises RuntimeError."""
     environment = {**os.environ, "HYBRIDODE_CACHE": str(cache)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
     done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no output"])[-1])
@@ -29,13 +30,13 @@ def child(command: list[str], cache: Path) -> str:
 
 
 def one(command: list[str], cache: Path, runs: int, cold: bool) -> Data:
-    """Medians of several processes. A cold one has an empty cache; a warm one finds what another left."""
+    """Medians of several processes, after one that leaves the bytecode. A cold one has an empty cache; a warm one finds what
+    another left."""
     found = []
-    for k in range(runs + (not cold)):
+    for k in range(runs + 1):
         place = cache / str(k) if cold else cache / "shared"
         found.append(json.loads(child(command, place).strip().splitlines()[-1]))
-    kept = found if cold else found[1:]
-    return {key: statistics.median(row[key] for row in kept) for key in kept[0]}
+    return {key: statistics.median(row[key] for row in found[1:]) for key in found[0]}
 
 
 def measure(effort: Effort) -> Data:
