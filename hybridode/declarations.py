@@ -73,6 +73,10 @@ class State:
     `start` may read parameters, constants, start_input symbols, time (the start), nets, definitions and other
     states (their starts; the checker excludes circles). `rate` is the right side of x' = … . `velocity_of` names the
     position when this state was made by `x''` (this one is then called `x'`).
+
+    An `implicit` state has no right side: `rate` is empty, and its derivative (a symbol of kind "derivative") is an unknown
+    of `Declarations.equations`. `start_given` says where the start comes from: "value" (`state x = 1`), "equation"
+    (`x(0) = …`), "learnt", or "" (nothing was said, `start` is 0).
     """
 
     name: str
@@ -85,6 +89,43 @@ class State:
     span: Span | None = field(default=None, compare=False)  # of the declaration
     rate_spans: tuple[Span, ...] = field(default=(), compare=False)  # of the equation(s), one per entry or one for all
     discrete: bool = False  # changed by events only: its rate is 0
+    implicit: bool = False
+    start_given: str = ""
+
+
+@dataclass(frozen=True)
+class Algebraic:
+    """An algebraic unknown, `alg z = 0`: a quantity that equations determine at every instant, without a derivative.
+
+    Expressions read it as a symbol of kind "algebraic". `guess` is where the search for consistent values begins at the start; it
+    may read what a state's start may read, but no other algebraic unknown.
+    """
+
+    name: str
+    guess: Sequence[Expr]
+    shape: Shape = ()
+    unit: str = ""
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """What is neither a definition nor an explicit rate nor a start: `0 = …`, `lhs = rhs`, `C*V' = …`, `z = …` for an `alg z`.
+
+    `residuals` has one expression per entry, lhs - rhs (the other side alone where one is the number 0); each is 0 at all times.
+    They read states, derivatives, algebraic unknowns and whatever a right side may read. `sides` are the sides as written.
+    """
+
+    residuals: Sequence[Expr]
+    shape: Shape = ()
+    span: Span | None = field(default=None, compare=False)
+    sides: tuple[str, str] = field(default=("", ""), compare=False)
+
+    @property
+    def text(self) -> str:
+        """The equation as written, without its `for`."""
+        return " = ".join(self.sides)
 
 
 @dataclass(frozen=True)
@@ -246,6 +287,8 @@ class Declarations:
     parameters: tuple[Parameter, ...] = ()
     constants: tuple[Constant, ...] = ()
     states: tuple[State, ...] = ()
+    algebraics: tuple[Algebraic, ...] = ()
+    equations: tuple[Equation, ...] = ()
     definitions: tuple[Definition, ...] = ()
     networks: tuple[Network, ...] = ()
     inputs: tuple[InputSignal, ...] = ()
@@ -257,8 +300,8 @@ class Declarations:
     warnings: tuple[Diagnostic, ...] = ()
 
     def unit_of(self, name: str) -> str:
-        """The declared unit of a param, const, state or input, "" if none."""
-        for group in (self.parameters, self.constants, self.states, self.inputs):
+        """The declared unit of a param, const, state, alg or input, "" if none."""
+        for group in (self.parameters, self.constants, self.states, self.algebraics, self.inputs):
             for item in group:
                 if item.name == name:
                     return item.unit

@@ -28,7 +28,7 @@ class Symbol(NamedTuple):
 
     kind: "time", "state", "parameter", "constant", "definition" (an intermediate), "input", "input_rate"
     (its time derivative), "start_input" (its value at the start), "derivative" (`x'` read in an expression),
-    "slot" (a place in an equation's shape; name "" and index = slot number).
+    "algebraic" (an `alg` unknown), "slot" (a place in an equation's shape; name "" and index = slot number).
     """
 
     kind: str

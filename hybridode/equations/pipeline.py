@@ -15,6 +15,7 @@ from hybridode.equations.rewrite import rewrite
 from hybridode.equations.rolling import roll
 from hybridode.equations.system import EquationSystem
 from hybridode.equations.verify import verify
+from hybridode.errors import Diagnostic, ModelError
 
 Pass = Callable[[EquationSystem, ShapeCache], EquationSystem]
 Dump = Callable[[str, EquationSystem], None]
@@ -36,6 +37,7 @@ def equations_of(
     `promoted`: constants that become parameters. `dump(name, system)` is called after every pass, "canonical" first.
     `shapes` may be shared by many models: derivatives of shapes that it knows are not worked out again.
     """
+    _refuse_equations(declarations)
     shapes = ShapeCache() if shapes is None else shapes
     with without_collector():
         system = canonical(declarations, promoted)  # vectors laid out, constants folded, definitions ordered, starts explicit
@@ -44,6 +46,16 @@ def equations_of(
             system = change(system, shapes)
             _settle(name, system, dump)
     return system
+
+
+def _refuse_equations(declarations: Declarations) -> None:
+    """Algebraic and implicit equations are checked and not yet solved: the pass `reduce` takes the place of this."""
+    places = [e.span for e in declarations.equations if e.span is not None]
+    places += [a.span for a in declarations.algebraics if a.span is not None]
+    if places:
+        message = "an algebraic or implicit equation is part of the language but not of this version"
+        hint = "`hybridode check` reads it; to simulate, solve it by hand: `name = …`, `x' = …`"
+        raise ModelError((Diagnostic("E0901", message, places[0], hint),))
 
 
 def _settle(name: str, system: EquationSystem, dump: Dump | None) -> None:

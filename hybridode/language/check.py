@@ -97,7 +97,8 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         refuse(findings, "static", found.model.name)
     model = Declarations(
         findings.source, found.model.name.text, found.model.doc, found.scope.time, unit_text(time_unit), origin,
-        _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), tuple(parts.definitions),
+        _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), (), (),
+        tuple(parts.definitions),
         tuple(sorted(el.networks.values(), key=lambda n: n.span.start if n.span else 0)), tuple(inputs), tuple(tables),
         tuple(parts.at_events), tuple(parts.when_events), tuple(parts.observations), tuple(prior),
     )  # fmt: skip
