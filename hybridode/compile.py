@@ -37,7 +37,12 @@ def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump
     """A checked model made ready to be solved. `promoted` names constants that data or `set=` give values to."""
     show = dump or (lambda stage, value: None)
     show("declarations", declarations)
-    system = equations_of(declarations, frozenset(promoted), show)
+    return compile_system(equations_of(declarations, frozenset(promoted), show), dump)
+
+
+def compile_system(system: EquationSystem, dump: Dump | None = None) -> Compiled:
+    """Equations after all passes made ready to be solved."""
+    show = dump or (lambda stage, value: None)
     tapes = tapes_of(system)
     for name, tape in tapes.items():
         show(f"tape {name}", tape)
@@ -47,7 +52,7 @@ def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump
     jacobian = None if system.jacobian is None else function["jacobian"]  # None: too many entries, JAX differentiates
     places = (tuple(e.row for e in entries), tuple(e.column for e in entries), len(system.states))
     compiled = Compiled(
-        declarations=declarations,
+        declarations=system.declarations,
         system=system,
         tapes=tapes,
         rates=rates_with_jacobian(function["rates"], jacobian, *places),

@@ -6,7 +6,7 @@ definitions, network arguments and table arguments is sparse forward accumulatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from hybridode.equations.derivative_rules import Wanted, total
@@ -22,44 +22,50 @@ MOST_ENTRIES = 500_000  # beyond (a mean field over thousands of states) the Jac
 
 
 def jacobian(system: EquationSystem, gradient_of: Gradient) -> EquationSystem:
-    """Fills `jacobian`, sorted by row and column; leaves it None if the incidence says that it has more than MOST_ENTRIES.
+    """Fills `jacobian`, sorted by row and column, and those of the invariants and of the equations of the start; leaves them None
+    if the incidence says that there are more than MOST_ENTRIES.
 
     `gradient_of`: a ShapeCache's `gradient`, or that of `derivative_rules`.
     """
     if sum(map(len, system.incidence)) > MOST_ENTRIES:
         return system
-    states = {s: i for i, s in enumerate(system.states)}
-    chain = _Chain(states, gradient_of)
-    if isinstance(system.rates, Rolled):
-        return replace(system, jacobian=_of_families(system, chain))
-    for definition in system.definitions:
+    chain = _Chain({s: i for i, s in enumerate(system.states)}, gradient_of)
+    found = replace(system, jacobian=_of_vector(system, chain, system.rates))
+    if system.invariants:
+        found = replace(found, invariant_jacobian=_of_vector(system, chain, [x.expr for x in system.invariants]))
+    if system.initial is not None:
+        found = replace(found, initial=replace(system.initial, jacobian=_of_vector(system, chain, system.initial.equations)))
+    return found
+
+
+def _of_vector(system: EquationSystem, chain: _Chain, elements: Sequence[Expr]) -> Sequence[JacobianEntry]:
+    """Entries of the derivative of these expressions by the states."""
+    if isinstance(elements, Rolled):
+        return _of_families(system, chain, elements)
+    for definition in system.definitions if not chain.known else ():
         chain.known[definition.symbol] = chain.row(definition.expr)
-    found = [
-        JacobianEntry(i, column, value)
-        for i, rate in enumerate(system.rates)
-        for column, value in sorted(chain.row(rate).items())
-    ]
+    found = [JacobianEntry(i, column, value) for i, e in enumerate(elements) for column, value in sorted(chain.row(e).items())]
     values = rebuild([e.expr for e in found], folded)
-    return replace(system, jacobian=tuple(replace(e, expr=v) for e, v in zip(found, values, strict=True) if v.value != 0.0))
+    return tuple(replace(e, expr=v) for e, v in zip(found, values, strict=True) if v.value != 0.0)
 
 
-def _of_families(system: EquationSystem, chain: _Chain) -> RolledJacobian:
-    """Entries of rolled rates, by template: first of the intermediates, then through them of the rates."""
+def _of_families(system: EquationSystem, chain: _Chain, elements: Rolled) -> RolledJacobian:
+    """Entries of rolled expressions, by template: first of the intermediates, then through them of the expressions."""
     n = len(system.states)
     number = {s: i for i, s in enumerate(system.states)}
     number |= {d.symbol: n + i for i, d in enumerate(system.definitions)}
     through = Resolved(n)
-    for piece in _needed(system):
+    for piece in _needed(system, elements):
         for c in through.of_states(contributions(piece, number, chain.of_template)):
             through.add(c)
-    found = [c for piece in pieces_of(system.rates) for c in through.of_states(contributions(piece, number, chain.of_template))]
+    found = [c for piece in pieces_of(elements) for c in through.of_states(contributions(piece, number, chain.of_template))]
     return RolledJacobian(*entries(found, n))
 
 
-def _needed(system: EquationSystem) -> list[Piece]:
-    """The intermediates that rates read, directly or not, earlier ones first."""
+def _needed(system: EquationSystem, elements: Rolled) -> list[Piece]:
+    """The intermediates that the expressions read, directly or not, earlier ones first."""
     names = [d.symbol for d in system.definitions]
-    read = symbols_read(system.rates)
+    read = symbols_read(elements)
     found: list[Piece] = []
     for piece in reversed(pieces_of(definition_expressions(system.definitions))):
         if not read.isdisjoint(names[k] for k in piece.places):

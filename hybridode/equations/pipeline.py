@@ -42,9 +42,14 @@ def equations_of(
     with without_collector():
         system = canonical(declarations, promoted)  # vectors laid out, constants folded, definitions ordered, starts explicit
         _settle("canonical", system, dump)
-        for name, change in PASSES:
-            system = change(system, shapes)
-            _settle(name, system, dump)
+        return after_passes(system, shapes, dump)
+
+
+def after_passes(system: EquationSystem, shapes: ShapeCache, dump: Dump | None = None) -> EquationSystem:
+    """A system in canonical form after all passes."""
+    for name, change in PASSES:
+        system = change(system, shapes)
+        _settle(name, system, dump)
     return system
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from hybridode.equations.alpha import instantiate, shape_by_names
+from hybridode.equations.canonical import entries
 from hybridode.equations.names import user_names
 from hybridode.equations.patterns import PATTERNS
 from hybridode.equations.system import EquationSystem, Rewrite, definition_expressions
@@ -88,6 +89,9 @@ class Told(NamedTuple):
     leaves: tuple[Expr, ...] = ()
 
 
+_UNTOLD = Told("", None)
+
+
 def _places(system: EquationSystem) -> list[Told]:
     """Where every expression stands, in the order of `whole_system.expressions`; a family is told of by its first member."""
     d, name = system.declarations, user_names(system.declarations)
@@ -97,10 +101,9 @@ def _places(system: EquationSystem) -> list[Told]:
         Told(name(defined[k].symbol), defined[k].span, leaves) for k, leaves in _members_told(definition_expressions(defined))
     ]
     places += [Told(f"{name(system.states[k])}'", spans[k], leaves) for k, leaves in _members_told(system.rates)]
-    start = 0
     for state in d.states:
-        places += [Told(f"{name(system.states[start + k])}(0)", None, leaves) for k, leaves in _members_told(state.start)]
-        start += len(state.start)
+        symbols = entries("state", state.name, state.shape)
+        places += [Told(f"{name(symbols[k])}(0)", None, leaves) for k, leaves in _members_told(state.start)]
     for declared, o in zip(d.observations, system.observations, strict=True):
         places += [Told(f"observe {o.column}", declared.span)] * len(o.exprs)
     for event in system.at_events:
@@ -109,7 +112,9 @@ def _places(system: EquationSystem) -> list[Told]:
     for located in system.when_events:
         count = 1 + (located.truth is not None) + len(located.assignments)
         places += [Told(f"event {located.name}", located.span)] * count
-    return places
+    # What follows from equations is told of where these stand.
+    following = len(system.invariants) + (0 if system.initial is None else len(templates(system.initial.equations)))
+    return places + [_UNTOLD] * following
 
 
 def _members_told(elements: Sequence[Expr]) -> Iterator[tuple[int, tuple[Expr, ...]]]:
@@ -127,7 +132,7 @@ def _records(system: EquationSystem, made: list[tuple[Change, ...]]) -> tuple[Re
     seen: set[tuple[Expr, Expr]] = set()
     records = []
     for told, changes in zip(_places(system), made, strict=True):
-        for template in changes:
+        for template in changes if told is not _UNTOLD else ():
             change = _in_place(template, told.leaves) if told.leaves else template
             if change[:2] in seen:
                 continue

@@ -16,9 +16,12 @@ ENOUGH = 2 * ROLLED_FROM  # expressions in all from which it is worth looking fo
 
 def roll(system: EquationSystem) -> EquationSystem:
     """Equations that are left single and differ in their numbers too, gathered into families."""
-    vectors = [rolled(pieces_of(v), len(v), numbers=True) for v in (system.rates, system.starts)]
+    initial = system.initial
+    vectors = [
+        rolled(pieces_of(v), len(v), numbers=True) for v in (system.rates, system.starts, initial.equations if initial else ())
+    ]
     # Intermediates stay as they are: they stand in an order that another grouping would not keep.
-    return replace(system, rates=vectors[0], starts=vectors[1])
+    return replace(system, rates=vectors[0], starts=vectors[1], initial=initial and replace(initial, equations=vectors[2]))
 
 
 def substituted(pieces: Iterable[Piece], known: Mapping[Symbol, Expr]) -> list[Piece]:

@@ -84,6 +84,40 @@ class ScalarWhenEvent:
 
 
 @dataclass(frozen=True)
+class Invariant:
+    """0 = `expr` along every solution: what differentiated equations say without derivatives. It holds at a consistent start and
+    follows from the dynamics; steps are projected back onto it. It reads differential states, parameters, inputs, time and
+    definitions of these. `span`: the equation that it comes from."""
+
+    expr: Expr
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Initial:
+    """How a consistent start is made from `starts` (given values and guesses): 0 = every one of `equations` there.
+
+    `unknowns` are the places in `states` that are computed (algebraic unknowns, states whose start was not given); `soft` those
+    of given plain values, which move, as little as they can, where equations remain that no unknown can satisfy. Other
+    states stay as `starts` has them. `jacobian`: d equations[row] / d states[column], None before the pass ran.
+    """
+
+    equations: Sequence[Expr]
+    spans: tuple[Span | None, ...]
+    unknowns: tuple[int, ...]
+    soft: tuple[int, ...] = ()
+    jacobian: Sequence[JacobianEntry] | None = None
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """One thing that was done to implicit equations, in a sentence of the user's terms (shown by `hybridode show`)."""
+
+    text: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
 class JacobianEntry:
     """d rates[row] / d states[column], an expression that is not identically zero."""
 
@@ -185,6 +219,10 @@ class EquationSystem:
     `starts[i]` reads only parameters, the start values of inputs (and input rates), time and nets. Where an observation is
     censored its `names` end with "censored_below" or "censored_above". `blocks` are the strongly connected components of the
     state incidence graph in dependency order.
+
+    An ODE leaves `algebraic`, `invariants` and `initial` empty. Else `algebraic[i]` says that `states[i]` is an algebraic
+    unknown: then 0 = rates[i] instead of states[i]' = rates[i], so that the mass matrix is diag(not algebraic). The starts of a
+    system with `initial` are given values and guesses.
     """
 
     declarations: Declarations
@@ -202,3 +240,13 @@ class EquationSystem:
     incidence: tuple[tuple[int, ...], ...] = ()  # per rate: the states it reads, directly or through definitions
     blocks: tuple[tuple[int, ...], ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
+    algebraic: tuple[bool, ...] = ()  # per state; () for an ODE
+    invariants: tuple[Invariant, ...] = ()
+    invariant_jacobian: Sequence[JacobianEntry] | None = None  # d invariants[row] / d states[column]
+    initial: Initial | None = None
+    reduction: tuple[Reduced, ...] = ()
+
+    @property
+    def unknowns(self) -> tuple[int, ...]:
+        """Places of the algebraic unknowns in `states`."""
+        return tuple(i for i, marked in enumerate(self.algebraic) if marked)

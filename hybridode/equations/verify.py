@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from hybridode.declarations import Network, size
-from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
+from hybridode.equations.system import EquationSystem, JacobianEntry, definition_expressions, entry_expressions
 from hybridode.equations.whole_system import expressions, templates
 from hybridode.expr import BOOLEAN, Expr, Symbol, postorder
 from hybridode.rolled import Rolled, Totals, families_of, pieces_of, symbols_read
@@ -27,6 +27,32 @@ def verify(system: EquationSystem, after: str) -> None:
     for event in (*system.at_events, *system.when_events):
         assert all(0 <= a.state < n for a in event.assignments), f"after {after}: an event assigns to a state that does not exist"
     _verify_jacobian(system, after)
+    _verify_implicit(system, after)
+
+
+def _verify_implicit(system: EquationSystem, after: str) -> None:
+    """What a plain ODE leaves empty."""
+    n, unknowns = len(system.states), set(system.unknowns)
+    assert len(system.algebraic) in (0, n), f"after {after}: {len(system.algebraic)} marks for {n} states"
+    assert all(s.kind != "algebraic" or i in unknowns for i, s in enumerate(system.states)), f"after {after}: an unmarked unknown"
+    if system.invariant_jacobian is not None:
+        _verify_entries(system.invariant_jacobian, len(system.invariants), n, after)
+        moved = {e.column for e in system.invariant_jacobian}
+        assert moved.isdisjoint(unknowns), f"after {after}: an invariant reads an algebraic unknown"
+    initial = system.initial
+    if initial is not None:
+        assert len(initial.spans) == len(initial.equations), f"after {after}: {len(initial.spans)} spans of initial equations"
+        places = [*initial.unknowns, *initial.soft]
+        assert len(set(places)) == len(places) and all(0 <= k < n for k in places), f"after {after}: places of starts"
+        assert unknowns <= set(initial.unknowns), f"after {after}: an algebraic unknown whose start is not computed"
+        if initial.jacobian is not None:
+            _verify_entries(initial.jacobian, len(initial.equations), n, after)
+
+
+def _verify_entries(entries: Sequence[JacobianEntry], rows: int, columns: int, after: str) -> None:
+    places = [(entry.row, entry.column) for entry in entries]
+    assert places == sorted(set(places)), f"after {after}: entries of a Jacobian are not sorted or repeat"
+    assert all(0 <= i < rows and 0 <= j < columns for i, j in places), f"after {after}: an entry outside its Jacobian"
 
 
 def _verify_symbols(system: EquationSystem, after: str) -> None:
@@ -77,14 +103,19 @@ def _verify_symbols(system: EquationSystem, after: str) -> None:
     for event in (*system.at_events, *system.when_events):
         for a in event.assignments:
             check("an assignment of an event", a.expr, defined)
+    for invariant in system.invariants:
+        check("an invariant", invariant.expr, defined)
+    for _, e in templates_with_places(system.initial.equations if system.initial else ()):
+        check("an equation of the start", e, defined)
 
 
 def _verify_nodes(system: EquationSystem, after: str) -> None:
     """Conditions are boolean and numbers are not; networks and tables are called as they were declared."""
     networks = {net.name: net for net in system.declarations.networks}
     tables = {table.name: table for table in system.declarations.tables}
-    jacobian = () if system.jacobian is None else templates(entry_expressions(system.jacobian))
-    for e in postorder([*expressions(system), *jacobian]):
+    jacobians = (system.jacobian, system.invariant_jacobian, system.initial and system.initial.jacobian)
+    entries = [e for found in jacobians if found is not None for e in templates(entry_expressions(found))]
+    for e in postorder([*expressions(system), *entries]):
         if e.op in ("net", "net_jacobian"):
             _verify_call(e, networks, after)
         elif e.op == "out":
@@ -127,10 +158,10 @@ def _boolean_arguments(e: Expr):
 def _verify_jacobian(system: EquationSystem, after: str) -> None:
     if system.jacobian is None:
         return
-    places = [(entry.row, entry.column) for entry in system.jacobian]
-    assert places == sorted(set(places)), f"after {after}: entries of the Jacobian are not sorted or repeat"
+    _verify_entries(system.jacobian, len(system.states), len(system.states), after)
     reads = [set(row) for row in system.incidence]
-    assert all(column in reads[row] for row, column in places), f"after {after}: an entry of the Jacobian outside the incidence"
+    outside = [e for e in system.jacobian if e.column not in reads[e.row]]
+    assert not outside, f"after {after}: an entry of the Jacobian outside the incidence"
 
 
 def templates_with_places(elements: Sequence[Expr]) -> Iterator[tuple[int, Expr]]:

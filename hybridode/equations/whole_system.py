@@ -41,7 +41,8 @@ def expressions(system: EquationSystem) -> list[Expr]:
     for located in system.when_events:
         exprs += [e for e in (located.guard, located.truth) if e is not None]
         exprs += [a.expr for a in located.assignments]
-    return exprs
+    exprs += [x.expr for x in system.invariants]
+    return exprs if system.initial is None else exprs + templates(system.initial.equations)
 
 
 def over_expressions(system: EquationSystem, change: Callable[[Sequence[Expr]], Sequence[Expr]]) -> EquationSystem:
@@ -58,6 +59,8 @@ def over_expressions(system: EquationSystem, change: Callable[[Sequence[Expr]], 
         observations=tuple(replace(o, exprs=tuple(next(new) for _ in o.exprs)) for o in system.observations),
         at_events=tuple(_event(event, new) for event in system.at_events),
         when_events=tuple(_located(event, new) for event in system.when_events),
+        invariants=tuple(replace(x, expr=next(new)) for x in system.invariants),
+        initial=system.initial and replace(system.initial, equations=renewed(system.initial.equations, new)),
     )
 
 
