@@ -17,9 +17,14 @@ LOCATED_TO, MOST_GUESSES = 2.0**-51, 80  # part of a step to which it is located
 ROUNDING = 32 * 2.2e-16  # of the time: events that near to each other happen together
 UNROLLED = 8  # events up to which loops over them are written out
 
+ARRAYS = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
+          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard")  # fmt: skip
+CELLS = ("flag", "unseen", "left", "right", "left_weight", "right_weight", "last", "found", "kind", "stop", "best", "turn")
+
 
 class Found(NamedTuple):
-    """The lanes in which an event was found, the part of the step at which the first happens, and the state there."""
+    """The lanes in which an event was found, the part of the step at which the first happens, and the state there (empty in
+    loops that keep states in memory)."""
 
     hit: str
     theta: str
@@ -27,47 +32,51 @@ class Found(NamedTuple):
 
 
 class EventSearch:
-    """Guards and signs of the lanes. The numbers of each event are arrays of lanes in memory."""
+    """Guards and signs of the lanes. The numbers of each event are arrays in memory, worked on in chunks: here one event in all
+    lanes (see `rolled/events` for others). What is said of a chunk's events is a register of the writer `c`; what is said of the
+    lanes, of `w`, and goes through `wide` where the two meet."""
 
     def __init__(self, loop: LaneLoop, located: Located) -> None:
         self.loop, self.w, self.located = loop, loop.w, located
         self.E, self.n = located.count, loop.m.n
-        names = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
-                 "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard")  # fmt: skip
-        self.array = {name: loop.memory(f"event_{name}", self.E) for name in (*names, "new_sign", "new_guard")}
-        cells = (
-            "flag",
-            "unseen",
-            "left",
-            "right",
-            "left_weight",
-            "right_weight",
-            "last",
-            "found",
-            "kind",
-            "stop",
-            "best",
-            "turn",
-        )
-        self.cell = {name: loop.memory(f"event_{name}_cell", 1) for name in cells}
-        self.y = loop.memory("event_y", self.n)
-        self.values = loop.memory("event_values", max(1, len(located.states)))
-        self.rows = loop.integer_memory("event_rows")
+        self.c = loop.w
+        self.make_room()
         self.tables = EventTables(loop, located)
 
+    def make_room(self) -> None:
+        loop = self.loop
+        self.array = {name: loop.memory(f"event_{name}", self.E) for name in (*ARRAYS, "new_sign", "new_guard")}
+        self.cell = {name: loop.memory(f"event_{name}_cell", 1) for name in CELLS}
+        self.y = loop.memory("event_y", self.n)
+        self.values = loop.memory("event_values", max(1, len(self.located.states)))
+        self.rows = loop.integer_memory("event_rows")
+
     # ---- small things -------------------------------------------------------------------------------------------------
-    def get(self, name: str, k: str = "0") -> str:
-        return self.loop.at(self.array.get(name) or self.cell[name], k)
+    def get(self, name: str, e: str = "") -> str:
+        """A number of an event, or (without `e`) of the lanes."""
+        return self.loop.at(self.array[name] if e else self.cell[name], e or "0")
 
-    def set(self, name: str, value: str, k: str = "0") -> None:
-        self.loop.put(self.array.get(name) or self.cell[name], k, value)
+    def set(self, name: str, value: str, e: str = "") -> None:
+        self.loop.put(self.array[name] if e else self.cell[name], e or "0", value)
 
-    def truth(self, name: str, k: str = "0") -> str:
+    def const(self, x: float) -> str:
+        """A number in every place of a chunk."""
+        return self.c.lanes.const(x)
+
+    def not_(self, mask: str) -> str:
+        return self.c.logic("xor", mask, self.c.lanes.const(True))
+
+    def wide(self, mask: str) -> str:
+        """A mask of the lanes as one of a chunk."""
+        return mask
+
+    def truth(self, name: str, e: str = "") -> str:
         """A number of memory as a mask."""
-        return self.w.compare("one", self.get(name, k), self.loop.const(0.0))
+        w = self.c if e else self.w
+        return w.compare("one", self.get(name, e), w.lanes.const(0.0))
 
     def number(self, mask: str) -> str:
-        return self.w.select(mask, self.loop.const(1.0), self.loop.const(0.0))
+        return self.c.select(mask, self.const(1.0), self.const(0.0))
 
     def each(self, body: Callable[[str], None]) -> None:
         """body(e) for every event."""
@@ -77,22 +86,36 @@ class EventSearch:
         else:
             self.loop.repeat(self.E, body)
 
+    def lower_flag(self) -> None:
+        self.set("flag", self.loop.const(0.0))
+
+    def raise_flag(self, mask: str) -> None:
+        """In loops over the events."""
+        self.set("flag", self.w.select(mask, self.loop.const(1.0), self.get("flag")))
+
+    def flagged(self) -> str:
+        """The lanes in which the flag was raised."""
+        return self.truth("flag")
+
     def crossing(self, old: str, new: str, e: str) -> str:
         """Whether a change of sign is the event."""
-        w, const = self.w, self.loop.const
-        turned = w.compare("oeq", w.mul(old, new), const(-1.0))
+        c, const = self.c, self.const
+        turned = c.compare("oeq", c.mul(old, new), const(-1.0))
         directions = set(self.located.directions)
         if directions == {0}:
             return turned
         if len(directions) == 1:
-            return w.logic("and", turned, w.compare("oeq", new, const(float(*directions))))
+            return c.logic("and", turned, c.compare("oeq", new, const(float(*directions))))
         wanted = self.tables.direction(e)
-        right = w.logic("or", w.compare("oeq", wanted, const(0.0)), w.compare("oeq", wanted, new))
-        return w.logic("and", turned, right)
+        right = c.logic("or", c.compare("oeq", wanted, const(0.0)), c.compare("oeq", wanted, new))
+        return c.logic("and", turned, right)
 
     def settled(self, old: str, new: str) -> str:
         """The sign that is remembered: the last that was not 0."""
-        return self.w.select(self.w.compare("oeq", new, self.loop.const(0.0)), old, new)
+        return self.c.select(self.c.compare("oeq", new, self.const(0.0)), old, new)
+
+    def size(self, x: str) -> str:
+        return self.c.intrinsic("fabs", x)
 
     def look_at(self, t: str, y: Elements) -> None:
         """Guards and signs at a point, into memory."""
@@ -107,8 +130,8 @@ class EventSearch:
 
         Both halves are looked at; where a sign changes, or a guard is nearer to 0 than it moves, the step is searched.
         """
-        w, loop, const = self.w, self.loop, self.loop.const
-        self.set("flag", const(0.0))
+        w, c, const = self.w, self.c, self.loop.const
+        self.lower_flag()
 
         def halfway(e: str) -> None:
             new, old = self.get("new_sign", e), self.get("sign", e)
@@ -122,23 +145,22 @@ class EventSearch:
             self.set("one_sign", self.settled(old, new), e)
             g0, g1, g2 = self.get("guard", e), self.get("half_guard", e), self.get("new_guard", e)
             self.set("one_guard", g2, e)
-            near = loop.minimum(loop.minimum(self.size(g0), self.size(g1)), self.size(g2))
-            moves = loop.maximum(self.size(w.sub(g1, g0)), self.size(w.sub(g2, g1)))
-            self.raise_flag(w.compare("olt", near, w.add(moves, moves)))
+            near = c.intrinsic("minnum", c.intrinsic("minnum", self.size(g0), self.size(g1)), self.size(g2))
+            moves = c.intrinsic("maxnum", self.size(c.sub(g1, g0)), self.size(c.sub(g2, g1)))
+            self.raise_flag(c.compare("olt", near, c.add(moves, moves)))
 
         for part, body in ((0.5, halfway), (1.0, whole)):
             self.look_at(w.add(t, w.mul(const(part), h)), at(part))
             self.each(body)
-        searched = w.logic("and", mask, self.truth("flag"))
-        nothing = [const(0.0), const(1.0), *[const(0.0)] * self.n]
-        found, theta, *y = loop.branch(w.any(searched), lambda: self.search(searched, t, h, at), nothing, loop.lanes.real)
+        searched = w.logic("and", mask, self.flagged())
+        nothing = [const(0.0), const(1.0), *self.nowhere()]
+        real = self.loop.lanes.real
+        found, theta, *y = self.loop.branch(w.any(searched), lambda: self.search(searched, t, h, at), nothing, real)
         return Found(w.logic("and", mask, w.compare("one", found, const(0.0))), theta, y)
 
-    def size(self, x: str) -> str:
-        return self.w.intrinsic("fabs", x)
-
-    def raise_flag(self, mask: str) -> None:
-        self.set("flag", self.w.select(mask, self.loop.const(1.0), self.get("flag")))
+    def nowhere(self) -> Elements:
+        """The state of `Found` where nothing was found."""
+        return [self.loop.const(0.0)] * self.n
 
     def search(self, mask: str, t: str, h: str, at: Callable[[str | float], Elements]) -> list[str]:
         """Parts of the step one after the other until something happens, then the root of its guard."""
@@ -177,58 +199,75 @@ class EventSearch:
     def dips(self, mask: str, t: str, h: str, place: str, at: Callable[[str | float], Elements]) -> None:
         """Where the parabola through the last three values of a guard turns at the other side of 0, or near it, that place is
         looked at: an event may happen between two values on the same side."""
-        w, const, size = self.w, self.loop.const, self.size
-        self.set("best", const(NEAR))
-        self.set("turn", const(0.0))
-
-        def one(e: str) -> None:
-            a, b, c = self.get("older_guard", e), self.get("middle_guard", e), self.get("left_guard", e)
-            bend, slope = w.add(w.sub(a, b), w.sub(c, b)), w.mul(const(0.5), w.sub(c, a))
-            turn = w.neg(w.div(slope, bend))  # in parts, from the middle one
-            least = w.sub(const(1.0), w.div(w.mul(const(0.5), w.mul(slope, slope)), w.mul(bend, b)))  # times b
-            towards = w.logic("and", w.compare("ogt", w.mul(bend, b), const(0.0)), w.compare("olt", size(turn), const(1.0)))
-            better = w.logic("and", towards, w.compare("olt", least, self.get("best")))
-            self.set("turn", w.select(better, turn, self.get("turn")))
-            self.set("best", w.select(better, least, self.get("best")))
-
-        self.each(one)
-        seen = w.logic("and", mask, w.compare("olt", self.get("best"), const(NEAR)))
+        w, loop = self.w, self.loop
+        best, turn = self.deepest()
+        seen = w.logic("and", mask, w.compare("olt", best, loop.const(NEAR)))
 
         def look() -> Elements:
-            middle = w.sub(place, const(1.0))
+            middle = w.sub(place, loop.const(1.0))
             left = self.get("left")
             self.each(lambda e: self.set("kept_guard", self.get("left_guard", e), e))
-            hit, _ = self.probe(seen, t, h, w.mul(w.add(middle, self.get("turn")), const(1 / SCANNED)), at)
-            before = w.mul(w.sub(place, const(2.0)), const(1 / SCANNED))
+            hit, _ = self.probe(seen, t, h, w.mul(w.add(middle, turn), loop.const(1 / SCANNED)), at)
+            before = w.mul(w.sub(place, loop.const(2.0)), loop.const(1 / SCANNED))
             self.set("left", w.select(hit, before, left))
-            self.set("found", w.select(hit, const(1.0), self.get("found")))
+            self.set("found", w.select(hit, loop.const(1.0), self.get("found")))
+            back = self.wide(hit)
 
             def put_back(e: str) -> None:
-                self.set("left_guard", w.select(hit, self.get("older_guard", e), self.get("kept_guard", e)), e)
+                self.set("left_guard", self.c.select(back, self.get("older_guard", e), self.get("kept_guard", e)), e)
 
             self.each(put_back)
             return []
 
-        self.loop.branch(w.any(seen), look, [], self.loop.lanes.real)
+        loop.branch(w.any(seen), look, [], loop.lanes.real)
+
+    def deepest(self) -> tuple[str, str]:
+        """The least that a parabola through a guard's last three values has where it turns, in parts of the middle one (NEAR or
+        more where none does), and where that is, in parts of the step from the middle one."""
+        self.set("best", self.loop.const(NEAR))
+        self.set("turn", self.loop.const(0.0))
+
+        def one(e: str) -> None:
+            turn, least, towards = self.parabola(e)
+            better = self.w.logic("and", towards, self.w.compare("olt", least, self.get("best")))
+            self.set("turn", self.w.select(better, turn, self.get("turn")))
+            self.set("best", self.w.select(better, least, self.get("best")))
+
+        self.each(one)
+        return self.get("best"), self.get("turn")
+
+    def parabola(self, e: str) -> tuple[str, str, str]:
+        """Where it turns, its value there, and whether it turns towards 0 between the three."""
+        w, const = self.c, self.const
+        a, b, c = self.get("older_guard", e), self.get("middle_guard", e), self.get("left_guard", e)
+        bend, slope = w.add(w.sub(a, b), w.sub(c, b)), w.mul(const(0.5), w.sub(c, a))
+        turn = w.neg(w.div(slope, bend))
+        least = w.sub(const(1.0), w.div(w.mul(const(0.5), w.mul(slope, slope)), w.mul(bend, b)))
+        towards = w.logic("and", w.compare("ogt", w.mul(bend, b), const(0.0)), w.compare("olt", self.size(turn), const(1.0)))
+        return turn, least, towards
 
     def guess(self, k: str) -> str:
         """Where the guard of the event that happens first is 0: by the Illinois rule (Dowell & Jarratt 1971), every fourth time
         in the middle."""
         w, const = self.w, self.loop.const
         left, right = self.get("left"), self.get("right")
-        low = w.mul(self.get("left_weight"), self.first_of("left_guard"))
-        high = w.mul(self.get("right_weight"), self.first_of("right_guard"))
-        chord = w.sub(right, w.div(w.mul(high, w.sub(right, left)), w.sub(high, low)))
+        chord = self.chord(left, right)
         inside = w.logic("and", w.compare("ogt", chord, left), w.compare("olt", chord, right))
         fourth = w.value(f"icmp eq i64 {w.value(f'and i64 {k}, 3')}, 3")
         inside = w.logic("and", inside, self.loop.not_(w.splat(fourth, "i1")))
         return w.select(inside, chord, w.mul(const(0.5), w.add(left, right)))
 
+    def chord(self, left: str, right: str) -> str:
+        w = self.w
+        low = w.mul(self.get("left_weight"), self.first_of("left_guard"))
+        high = w.mul(self.get("right_weight"), self.first_of("right_guard"))
+        return w.sub(right, w.div(w.mul(high, w.sub(right, left)), w.sub(high, low)))
+
     def first_of(self, name: str) -> str:
         """The number of the first event of those that fired, per lane."""
         self.set("flag", self.loop.const(1.0))
         if self.E == 1:
-            return self.get(name)
+            return self.get(name, "0")
 
         def one(e: str) -> None:
             first = self.w.logic("and", self.truth("unseen"), self.truth("fired", e))
@@ -255,14 +294,15 @@ class EventSearch:
         w = self.w
         hit = w.logic("and", mask, self.happened(t, h, theta, at))
         passed = w.logic("and", mask, self.loop.not_(hit))
+        c, ends, begins = self.c, self.wide(hit), self.wide(passed)
 
         def one(e: str) -> None:
             old, new, guard = self.get("scan", e), self.get("new_sign", e), self.get("new_guard", e)
             fired = self.number(self.crossing(old, new, e))
-            self.set("fired", w.select(hit, fired, self.get("fired", e)), e)
-            self.set("right_guard", w.select(hit, guard, self.get("right_guard", e)), e)
-            self.set("left_guard", w.select(passed, guard, self.get("left_guard", e)), e)
-            self.set("scan", w.select(passed, self.settled(old, new), old), e)
+            self.set("fired", c.select(ends, fired, self.get("fired", e)), e)
+            self.set("right_guard", c.select(ends, guard, self.get("right_guard", e)), e)
+            self.set("left_guard", c.select(begins, guard, self.get("left_guard", e)), e)
+            self.set("scan", c.select(begins, self.settled(old, new), old), e)
 
         self.each(one)
         self.set("right", w.select(hit, theta, self.get("right")))
@@ -273,30 +313,31 @@ class EventSearch:
         """Whether any event has happened by theta, since the signs in `scan`."""
         w = self.w
         self.look_at(w.add(t, w.mul(theta, h)), at(theta))
-        self.set("flag", self.loop.const(0.0))
+        self.lower_flag()
         self.each(lambda e: self.raise_flag(self.crossing(self.get("scan", e), self.get("new_sign", e), e)))
-        return self.truth("flag")
+        return self.flagged()
 
     def together(self, found: str, t: str, h: str, at: Callable[[str | float], Elements]) -> None:
         """Events that follow within rounding of the time happen at the same instant."""
         w, loop, const = self.w, self.loop, self.loop.const
-        spare = w.div(w.mul(const(ROUNDING), self.size(w.add(t, h))), h)
+        spare = w.div(w.mul(const(ROUNDING), w.intrinsic("fabs", w.add(t, h))), h)
         self.happened(t, h, loop.minimum(const(1.0), w.add(self.get("right"), spare)), at)
+        c, here = self.c, self.wide(found)
 
         def one(e: str) -> None:
-            also = w.logic("and", found, self.crossing(self.get("scan", e), self.get("new_sign", e), e))
-            self.set("fired", w.select(also, const(1.0), self.get("fired", e)), e)
+            also = c.logic("and", here, self.crossing(self.get("scan", e), self.get("new_sign", e), e))
+            self.set("fired", c.select(also, self.const(1.0), self.get("fired", e)), e)
 
         self.each(one)
 
     def commit(self, passed: str, found: str) -> None:
         """Signs at the end of the step in the lanes that passed, before the event in those that found one."""
-        w = self.w
+        c, beyond, before = self.c, self.wide(passed), self.wide(found)
 
         def one(e: str) -> None:
-            sign = w.select(passed, self.get("one_sign", e), self.get("sign", e))
-            self.set("sign", w.select(found, self.get("scan", e), sign) if found else sign, e)
-            self.set("guard", w.select(passed, self.get("one_guard", e), self.get("guard", e)), e)
+            sign = c.select(beyond, self.get("one_sign", e), self.get("sign", e))
+            self.set("sign", c.select(before, self.get("scan", e), sign), e)
+            self.set("guard", c.select(beyond, self.get("one_guard", e), self.get("guard", e)), e)
 
         self.each(one)
 

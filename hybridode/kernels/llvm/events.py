@@ -6,9 +6,10 @@ After the actions of an instant follows a row with the state behind them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from hybridode.kernels.llvm.event_search import EventSearch
+from hybridode.kernels.llvm.event_search import EventSearch, Found
+from hybridode.kernels.llvm.job import DONE, ENDLESS
 from hybridode.kernels.llvm.straight import Elements
 
 ROUNDS = 100  # of events that set off events, at one instant
@@ -31,16 +32,16 @@ class EventLoop(EventSearch):
     # ---- the start ----------------------------------------------------------------------------------------------------
     def start(self, t: str, y: Elements) -> None:
         """Signs and guards at the start, and the events that happen there (`fired`)."""
-        w, const = self.w, self.loop.const
+        c, const = self.c, self.const
         self.look_at(t, y)
 
         def one(e: str) -> None:
             sign, guard = self.get("new_sign", e), self.get("new_guard", e)
             self.set("guard", guard, e)
-            here = w.logic("or", w.compare("oeq", sign, const(1.0)), w.compare("oeq", guard, const(0.0)))
-            fires = w.logic("and", here, w.compare("oeq", self.tables.at_start(e), const(1.0)))
+            here = c.logic("or", c.compare("oeq", sign, const(1.0)), c.compare("oeq", guard, const(0.0)))
+            fires = c.logic("and", here, c.compare("oeq", self.tables.at_start(e), const(1.0)))
             self.set("fired", self.number(fires), e)
-            self.set("sign", w.select(fires, w.neg(sign), sign), e)
+            self.set("sign", c.select(fires, c.neg(sign), sign), e)
 
         self.each(one)
 
@@ -49,12 +50,12 @@ class EventLoop(EventSearch):
 
     def any_fired(self) -> str:
         """The lanes in which an event fired."""
-        self.set("flag", self.loop.const(0.0))
+        self.lower_flag()
         self.each(lambda e: self.raise_flag(self.truth("fired", e)))
-        return self.truth("flag")
+        return self.flagged()
 
     # ---- an instant ---------------------------------------------------------------------------------------------------
-    def act(self, mask: str, kind: int, t: str, y: Elements, record: Callable[..., None]) -> tuple[list[str], str, str]:
+    def act(self, mask: str, kind: int, t: str, y: Elements, record: Callable[..., None]) -> tuple[Elements, str, str]:
         """The events that fired, in the order of the file, then those that they set off; (state, stop, endless) after.
 
         `record(row, t, h, y)` keeps a row, the next of which is in `rows`. The last two results are masks as reals.
@@ -62,32 +63,47 @@ class EventLoop(EventSearch):
         w, loop, const = self.w, self.loop, self.loop.const
         self.look_at(t, y)
         self.each(lambda e: self.set("before", self.get("new_guard", e), e))
-        for i, value in enumerate(y):
-            loop.put(self.y, i, value)
+        self.take(y)
         self.set("kind", const(float(kind * self.E)))
         self.set("stop", const(0.0))
 
         def round_(_: str) -> str:
-            loop.repeat(self.E, lambda e: self.carry_out(e, mask, t, record))
+            self.over_fired(mask, lambda e: self.carry_out(e, mask, t, record))
             return self.afterwards(mask, t)
 
         endless = loop.repeat_while(ROUNDS, round_)
-        after = [loop.at(self.y, i) for i in range(self.n)]
+        after = self.now()
         rows = loop.get_integer(self.rows)
         record(rows, t, const(code_of(0, self.E, AFTER)), after)
         loop.put_integer(self.rows, loop.count(rows, mask))
-        still = w.select(w.logic("and", mask, self.truth("flag")), const(1.0), const(0.0))
+        still = w.select(w.logic("and", mask, self.flagged()), const(1.0), const(0.0))
         stuck = w.select(w.splat(endless, "i1"), still, const(0.0))
         return after, self.get("stop"), stuck
+
+    def take(self, y: Elements) -> None:
+        """The state that the events act on."""
+        for i, value in enumerate(y):
+            self.loop.put(self.y, i, value)
+
+    def now(self) -> Elements:
+        """The state as the events have left it."""
+        return [self.loop.at(self.y, i) for i in range(self.n)]
+
+    def over_fired(self, mask: str, act: Callable[[str], None]) -> None:
+        """act(e) for the events that fired in any lane of the mask, in their order; for others it does nothing."""
+        self.loop.repeat(self.E, act)
+
+    def has_fired(self, e: str) -> str:
+        """The lanes in which event e fired."""
+        return self.truth("fired", e)
 
     def carry_out(self, e: str, mask: str, t: str, record: Callable[..., None]) -> None:
         """The assignments of event e in the lanes where it fired."""
         w, loop, const = self.w, self.loop, self.loop.const
-        mine = w.logic("and", mask, self.truth("fired", e))
+        mine = w.logic("and", mask, self.has_fired(e))
 
         def do() -> list[str]:
-            y = [loop.at(self.y, i) for i in range(self.n)]
-            rows = loop.get_integer(self.rows)
+            y, rows = self.now(), loop.get_integer(self.rows)
             place = w.splat(w.value(f"sitofp i64 {e} to {loop.lanes.scalar}"))
             record(rows, t, w.mul(const(-EVENT), w.add(w.add(place, const(1.0)), self.get("kind"))), y)
             loop.put_integer(self.rows, loop.count(rows, mine))
@@ -95,36 +111,71 @@ class EventLoop(EventSearch):
             stops = w.logic("and", mine, w.compare("oeq", self.tables.stop(e), const(1.0)))
             self.set("stop", w.select(stops, const(1.0), self.get("stop")))
             if self.located.changes is not None:
-                values = loop.evaluate(self.located.changes, {"t": [t], "y": y, "p": loop.p})["changes"]
-                for a, value in enumerate(values):
-                    loop.put(self.values, a, value)
-                self.tables.each_change(e, lambda a, state: self.assign(mine, a, state))
+                self.change(e, mine, t, y)
             return []
 
         loop.branch(w.any(mine), do, [], loop.lanes.real)
+
+    def change(self, e: str, mine: str, t: str, y: Elements) -> None:
+        """The assignments of event e, all of which read the state y."""
+        assert self.located.changes is not None
+        values = self.loop.evaluate(self.located.changes, {"t": [t], "y": y, "p": self.loop.p})["changes"]
+        for a, value in enumerate(values):
+            self.loop.put(self.values, a, value)
+        self.tables.each_change(e, lambda a, state: self.assign(mine, a, state))
 
     def assign(self, mine: str, a: str, state: str) -> None:
         self.loop.put(self.y, state, self.w.select(mine, self.loop.at(self.values, a), self.loop.at(self.y, state)))
 
     def afterwards(self, mask: str, t: str) -> str:
         """Signs after the actions; the events that they set off. i1: whether there are any."""
-        w, loop, const = self.w, self.loop, self.loop.const
-        self.look_at(t, [loop.at(self.y, i) for i in range(self.n)])
-        self.set("flag", const(0.0))
+        c, here = self.c, self.wide(mask)
+        self.look_at(t, self.now())
+        self.lower_flag()
 
         def one(e: str) -> None:
             old, new, guard = self.get("sign", e), self.get("new_sign", e), self.get("new_guard", e)
             fired = self.truth("fired", e)
             # An event that left its own guard alone has happened, whatever rounding says on which side it stands.
-            left = w.logic("and", fired, w.compare("oeq", guard, self.get("before", e)))
-            mine = w.select(left, w.neg(old), new)
+            left = c.logic("and", fired, c.compare("oeq", guard, self.get("before", e)))
+            mine = c.select(left, c.neg(old), new)
             others = self.settled(old, new)
-            set_off = w.logic("and", w.logic("and", mask, loop.not_(fired)), self.crossing(old, new, e))
+            set_off = c.logic("and", c.logic("and", here, self.not_(fired)), self.crossing(old, new, e))
             self.raise_flag(set_off)
-            self.set("sign", w.select(mask, w.select(fired, mine, w.select(set_off, old, others)), old), e)
-            self.set("guard", w.select(mask, guard, self.get("guard", e)), e)
+            self.set("sign", c.select(here, c.select(fired, mine, c.select(set_off, old, others)), old), e)
+            self.set("guard", c.select(here, guard, self.get("guard", e)), e)
             self.set("before", guard, e)
-            self.set("fired", w.select(mask, self.number(set_off), self.get("fired", e)), e)
+            self.set("fired", c.select(here, self.number(set_off), self.get("fired", e)), e)
 
         self.each(one)
-        return w.any(w.logic("and", mask, self.truth("flag")))
+        return self.w.any(self.w.logic("and", mask, self.flagged()))
+
+    # ---- after a step ---------------------------------------------------------------------------------------------------
+    def following(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found, h: str, span: str,
+                  instant: Callable[[str, str], tuple[str, str, str]]) -> dict[str, str]:  # fmt: skip
+        """What is carried on, with the next step onto an event that was found, or after the events of this instant, which
+        `instant(short, acting)` carries out in the lanes `acting`; of these the `short` ones stay at the start of the step."""
+        w, loop, const = self.w, self.loop, self.loop.const
+        step = w.mul(found.theta, h)
+        # Too near for a step of its own: it happens here, at the state that the dense output has.
+        short = w.compare("ole", step, w.mul(w.intrinsic("fabs", now["t"]), const(1e-15)))
+        short = w.logic("and", found.hit, w.logic("or", short, w.compare("ole", step, const(1e-290))))
+        acting = w.logic("or", w.logic("and", ok, now["landing"]), short)
+        rows, stop, stuck = instant(short, acting)
+        recent = w.compare("ole", w.sub(new["t"], now["instant"]), w.mul(span, const(INSTANT)))
+        many = w.select(acting, w.select(recent, w.add(now["many"], const(1.0)), const(1.0)), now["many"])
+        endless = w.logic("or", w.compare("ogt", many, const(float(MANY))), w.compare("one", stuck, const(0.0)))
+        stopped = w.logic("and", acting, w.compare("one", stop, const(0.0)))
+        status = loop.select_integer(stopped, loop.integers(DONE), new["status"])
+        landing = w.logic("and", found.hit, loop.not_(short))
+        resumed = w.select(acting, loop.maximum(new["h"], now["resume"]), new["h"])
+        return new | {
+            "accepted": rows,
+            "events": loop.whole("add", now["events"], loop.whole("sub", rows, new["accepted"])),
+            "h": w.select(landing, step, w.select(short, now["h"], resumed)),
+            "resume": w.select(landing, h, now["resume"]),
+            "landing": landing,
+            "instant": w.select(w.logic("and", acting, loop.not_(recent)), new["t"], now["instant"]),
+            "many": many,
+            "status": loop.select_integer(w.logic("and", acting, endless), loop.integers(ENDLESS), status),
+        }

@@ -47,6 +47,7 @@ SLOTS = (
 SLOT = {name: k for k, name in enumerate(SLOTS)}
 INFO = ("status", "accepted", "rejected", "pivoted", "events")  # accepted: rows of the record, `events` of which are no steps;
 # pivoted: attempts that took partial pivoting
+DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING, NO_MEMORY, ENDLESS = 0, 1, 2, 3, 5, 9, 10  # status (see `solve/results`)
 
 
 def slot_text(job: str, name: str, register: str) -> str:

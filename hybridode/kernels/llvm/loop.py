@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from hybridode.kernels.llvm.event_search import Found
-from hybridode.kernels.llvm.events import INSTANT, KNOWN, LOCATED, MANY, EventLoop
+from hybridode.kernels.llvm.events import KNOWN, LOCATED, EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
-from hybridode.kernels.llvm.job import INFO
+from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NO_MEMORY, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.start_step import starting_step
@@ -25,8 +25,6 @@ from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
-
-DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING, NO_MEMORY, ENDLESS = 0, 1, 2, 3, 5, 9, 10
 
 
 def solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
@@ -273,7 +271,7 @@ class _Solve(LaneLoop):
                 slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
             new |= {f"k{i}_": slope[i] for i in range(n)}
         new["events"] = now["events"]
-        return new if found is None else self.happen(now, new, ok, found, h, t1)
+        return new if found is None else self.happen(now, new, ok, found, h)
 
     def after_jump(self, landed: str, t: str, y: Elements, slope: Elements) -> Elements:
         """The slope, taken again in the lanes where an input may have jumped."""
@@ -328,36 +326,19 @@ class _Solve(LaneLoop):
         e.commit(w.logic("and", passing, self.not_(found.hit)), found.hit)
         return found
 
-    def happen(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found, h: str, t1: str) -> dict[str, str]:
+    def happen(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found, h: str) -> dict[str, str]:
         """What is carried on, with the next step onto an event that was found, or after the events of this instant."""
-        w, n, const = self.w, self.m.n, self.const
-        step = w.mul(found.theta, h)
-        # Too near for a step of its own: it happens here, at the state that the dense output has.
-        short = w.compare("ole", step, w.mul(w.intrinsic("fabs", now["t"]), const(1e-15)))
-        short = w.logic("and", found.hit, w.logic("or", short, w.compare("ole", step, const(1e-290))))
-        acting = w.logic("or", w.logic("and", ok, now["landing"]), short)
-        y = [w.select(short, found.y[i], new[f"y{i}_"]) for i in range(n)]
-        k = [new[f"k{i}_"] for i in range(n)] if self.m.takes_slope else []
-        y, k, rows, stop, stuck = self.instant(acting, LOCATED, new["t"], y, k, new["accepted"])
-        recent = w.compare("ole", w.sub(new["t"], now["instant"]), w.mul(self.span, const(INSTANT)))
-        many = w.select(acting, w.select(recent, w.add(now["many"], const(1.0)), const(1.0)), now["many"])
-        endless = w.logic("or", w.compare("ogt", many, const(float(MANY))), w.compare("one", stuck, const(0.0)))
-        stopped = w.logic("and", acting, w.compare("one", stop, const(0.0)))
-        status = self.select_integer(stopped, self.integers(DONE), new["status"])
-        landing = w.logic("and", found.hit, self.not_(short))
-        resumed = w.select(acting, self.maximum(new["h"], now["resume"]), new["h"])
-        new |= {
-            "accepted": rows,
-            "events": self.whole("add", now["events"], self.whole("sub", rows, new["accepted"])),
-            "h": w.select(landing, step, w.select(short, now["h"], resumed)),
-            "resume": w.select(landing, h, now["resume"]),
-            "landing": landing,
-            "instant": w.select(w.logic("and", acting, self.not_(recent)), new["t"], now["instant"]),
-            "many": many,
-            "status": self.select_integer(w.logic("and", acting, endless), self.integers(ENDLESS), status),
-        }
-        new |= {f"y{i}_": v for i, v in enumerate(y)} | {f"k{i}_": v for i, v in enumerate(k)}
-        return new
+        e, n, after = self.events, self.m.n, {}
+        assert e is not None
+
+        def instant(short: str, acting: str) -> tuple[str, str, str]:
+            y = [self.w.select(short, found.y[i], new[f"y{i}_"]) for i in range(n)]
+            k = [new[f"k{i}_"] for i in range(n)] if self.m.takes_slope else []
+            y, k, rows, stop, stuck = self.instant(acting, LOCATED, new["t"], y, k, new["accepted"])
+            after.update({f"y{i}_": v for i, v in enumerate(y)} | {f"k{i}_": v for i, v in enumerate(k)})
+            return rows, stop, stuck
+
+        return e.following(now, new, ok, found, h, self.span, instant) | after
 
     # ---- save points ----------------------------------------------------------------------------------------------------
     def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements]) -> str:

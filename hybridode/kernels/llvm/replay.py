@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.event_replay import EventReplay
 from hybridode.kernels.llvm.events import EVENT
-from hybridode.kernels.llvm.job import INFO
+from hybridode.kernels.llvm.job import DONE, INFO
 from hybridode.kernels.llvm.lane_loop import LaneLoop
-from hybridode.kernels.llvm.loop import DONE
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.wide_values import Buffer
 

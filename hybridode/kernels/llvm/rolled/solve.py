@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from hybridode.kernels.llvm.job import INFO
+from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import Inputs
-from hybridode.kernels.llvm.loop import DONE, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW, without_memory
+from hybridode.kernels.llvm.loop import without_memory
 from hybridode.kernels.llvm.rolled.frame import RolledLoop
 from hybridode.kernels.llvm.rolled.moves import total
 from hybridode.kernels.llvm.start_step import starting_step
