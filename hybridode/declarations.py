@@ -98,7 +98,7 @@ class Algebraic:
     """An algebraic unknown, `alg z = 0`: a quantity that equations determine at every instant, without a derivative.
 
     Expressions read it as a symbol of kind "algebraic". `guess` is where the search for consistent values begins at the start; it
-    may read what a state's start may read, but no other algebraic unknown.
+    may read what a state's start may read, and stands for the unknown where the start of a state reads it.
     """
 
     name: str

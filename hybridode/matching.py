@@ -1,7 +1,7 @@
 """Which equation determines which unknown: a largest matching of rows and columns, and what is left over.
 
-Rows are equations, given by the columns (unknowns) that they read. Hopcroft & Karp, "An n^(5/2) algorithm for maximum matchings in
-bipartite graphs", SIAM J. Comput. 2 (1973) 225; the parts that are left over are those of Dulmage & Mendelsohn (1958).
+Rows are equations, given by the columns (unknowns) that they read. Hopcroft & Karp, "An n^(5/2) algorithm for maximum matchings
+in bipartite graphs", SIAM J. Comput. 2 (1973) 225; the parts that are left over are those of Dulmage & Mendelsohn (1958).
 All walks are iterative: a chain of equations may be as long as the model.
 """
 

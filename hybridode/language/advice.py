@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from hybridode.declarations import AtEvent, Declarations, WhenEvent
 from hybridode.expr import Expr
+from hybridode.language.balance import Determined
 from hybridode.language.findings import Findings
 from hybridode.language.frames import Elaboration
 from hybridode.language.scope import KINDS, Scope
 from hybridode.rolled import parts
 
+_UNKNOWN = ("algebraic", "state")
 Key = tuple[str, str]  # ("state", name), ("definition", name), ("parameter", name), ("net", name), …
 
 
@@ -34,11 +36,26 @@ def reads(elements: Iterable[Expr]) -> set[Key]:
     return found
 
 
-def _graph(model: Declarations) -> dict[Key, set[Key]]:
+def _graph(model: Declarations, determined: Determined) -> dict[Key, set[Key]]:
     """name -> the names that it depends on."""
+    highest = {state.name.rstrip("'"): ("state", state.name) for state in model.states}
+    keys = highest | {a.name: ("algebraic", a.name) for a in model.algebraics}
+    keys |= {d.name: ("definition", d.name) for d in model.definitions}
     edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in model.definitions}
     for state in model.states:
-        edges[("state", state.name)] = reads(state.rate) | reads(state.start)
+        edges[("state", state.name)] = reads(state.start)
+    edges |= {("algebraic", a.name): set() for a in model.algebraics}
+    for state in model.states:
+        own = {state.name.rstrip("'")} if keys[state.name.rstrip("'")][1] == state.name else set()
+        for name in determined.get(("rate", state.name), own):
+            edges[keys[name]] |= reads(state.rate)
+        if not own:
+            edges[("state", state.name)] |= reads(state.rate)
+    rows = [(("equation", number), equation.residuals) for number, equation in enumerate(model.equations)]
+    rows += [(("definition", d.name), d.elements) for d in model.definitions]
+    for row, elements in rows:
+        for name in determined.get(row, ()):
+            edges[keys[name]] |= reads(elements)
     for event in (*model.at_events, *model.when_events):
         times = _times(event)
         for assignment in event.assignments:
@@ -64,16 +81,16 @@ def _reached(roots: Iterable[Key], edges: Mapping[Key, set[Key]]) -> set[Key]:
     return found
 
 
-def unseen(model: Declarations, scope: Scope, findings: Findings) -> None:
+def unseen(model: Declarations, determined: Determined, scope: Scope, findings: Findings) -> None:
     """Learnable numbers that nothing observed depends on: data cannot say anything about them."""
-    edges = _graph(model)
+    edges = _graph(model, determined)
     roots: set[Key] = set()
     for o in model.observations:
         limits = (e for e in (o.censored_below, o.censored_above) if e is not None)
         roots |= reads((*(e for _, e in o.arguments), *limits))
     what = "no observation depends on" if model.observations else "no state depends on"
     if not model.observations:
-        roots = {("state", state.name) for state in model.states}
+        roots = {("state", state.name) for state in model.states} | {("algebraic", a.name) for a in model.algebraics}
     reached = _reached(roots, edges)
     for p in model.parameters:
         known = p.start_of or p.name in scope.used
@@ -91,8 +108,9 @@ def kinks(el: Elaboration, model: Declarations) -> None:
         return
     edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in model.definitions}
     moving: dict[Key, bool] = {}
-    in_dynamics = _reached({key for state in model.states for key in reads(state.rate)}, edges)
-    states = {state.name.rstrip("'") for state in model.states}
+    moved = [*(state.rate for state in model.states), *(equation.residuals for equation in model.equations)]
+    in_dynamics = _reached({key for elements in moved for key in reads(elements)}, edges)
+    states = {state.name.rstrip("'") for state in model.states} | {a.name for a in model.algebraics}
     for node, condition, usage in el.conditions:
         if usage.equation not in states and ("definition", usage.equation) not in in_dynamics:
             continue
@@ -105,7 +123,7 @@ def kinks(el: Elaboration, model: Declarations) -> None:
 
 
 def _moves(key: Key, edges: Mapping[Key, set[Key]], known: dict[Key, bool]) -> bool:
-    """Whether a name depends on time or on a state."""
+    """Whether a name depends on time, on a state or on an algebraic unknown."""
     if key not in known:
-        known[key] = any(kind in ("time", "state") for kind, _ in _reached([key], edges))
+        known[key] = any(kind in ("time", *_UNKNOWN) for kind, _ in _reached([key], edges))
     return known[key]

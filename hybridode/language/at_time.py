@@ -13,7 +13,13 @@ from hybridode.language.values import Value
 from hybridode.language.walk import base_name, mentions
 from hybridode.rolled import Totals
 
-_AT_START = {"state": "start", "definition": "start", "input": "start_input", "start_input": "start_input"}
+_AT_START = {
+    "state": "start",
+    "definition": "start",
+    "input": "start_input",
+    "start_input": "start_input",
+    "algebraic": "algebraic",
+}
 
 
 def at_time(el: Elaboration, c: s.Call, frame: Frame) -> Visit:
@@ -25,6 +31,10 @@ def at_time(el: Elaboration, c: s.Call, frame: Frame) -> Visit:
     read = value.elements if frame.family is None else [frame.family.first(e) for e in value.elements]
     kinds = {e.data.kind if e.op == "sym" else "" for e in read}
     kind = kinds.pop() if len(kinds) == 1 else ""
+    if kind == "algebraic" and not frame.usage.starts:
+        message = f"the start of `{written}` is computed from the equations and cannot be read"
+        el.error("E0334", message, c, frame, f"`{written}` is its value now")
+        return None
     if kind not in _AT_START:
         _not_callable(el, c, written, frame)
         return None

@@ -10,8 +10,9 @@ from hybridode.collector import without_collector
 from hybridode.declarations import Declarations, InputSignal, Parameter, State, Table
 from hybridode.errors import Diagnostic, ModelError, Source, in_order
 from hybridode.expr import Expr
-from hybridode.language import advice, circles, restarts
+from hybridode.language import advice, balance, circles, restarts
 from hybridode.language import syntax as s
+from hybridode.language.algebra import algebraic, equation
 from hybridode.language.collect import Collected, collect, declared_units
 from hybridode.language.definitions import definitions
 from hybridode.language.dynamics import orders, state
@@ -77,11 +78,13 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         made, learnt_here = state(el, st, equations, learnt)
         states += made
         starts += learnt_here
+    unknowns = [a for st in found.values("alg") if (a := algebraic(el, st)) is not None]
+    equations.written += [e for part in equations.together if (e := equation(el, part)) is not None]
     time_unit = found.time.unit if found.time is not None else None
     meanings = restarts.entries(intermediates) if found.of(s.AtStatement) else {}
     events = [at_event(el, st, time_unit, meanings) for st in found.of(s.AtStatement)]
     located = [event for st in found.of(s.EventStatement) for event in when_events(el, st)]
-    units = {item.name: item.unit for group in (states, params, inputs) for item in group}
+    units = {item.name: item.unit for group in (states, params, inputs, unknowns) for item in group}
     observed = observations(el, found.of(s.ObserveStatement), units)
     prior = priors(el, prior_statements, (*params, *starts))
     origin = _origin(el, found)
@@ -90,20 +93,23 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
 
     # The file is right as far as single statements go: circles through several of them, and x(0) in dynamics.
     known_times = [e for e in events if e is not None]
-    parts = restarts.Model(states, intermediates, observed, known_times, located)
-    if not circles.derivative_circles(parts, findings) and not restarts.start_circles(parts, findings) and el.restarts:
+    parts = restarts.Model(states, intermediates, observed, known_times, located, unknowns, equations.written)
+    parts = circles.without_circles(parts, equations.rate_statements(), findings)
+    if not restarts.start_circles(parts, findings) and el.restarts:
         parts = restarts.resolve(parts, origin, findings.span(el.restarts[0]), findings)
+    parts.equations.sort(key=lambda e: e.span.start if e.span else 0)
+    determined = balance.check(parts, equations, findings)
     if not states:
         refuse(findings, "static", found.model.name)
     model = Declarations(
         findings.source, found.model.name.text, found.model.doc, found.scope.time, unit_text(time_unit), origin,
-        _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), (), (),
-        tuple(parts.definitions),
+        _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), tuple(parts.algebraics),
+        tuple(parts.equations), tuple(parts.definitions),
         tuple(sorted(el.networks.values(), key=lambda n: n.span.start if n.span else 0)), tuple(inputs), tuple(tables),
         tuple(parts.at_events), tuple(parts.when_events), tuple(parts.observations), tuple(prior),
     )  # fmt: skip
     advice.unused(found.scope, findings)
-    advice.unseen(model, found.scope, findings)
+    advice.unseen(model, determined, found.scope, findings)
     advice.kinks(el, model)
     return _with_warnings(model, findings)
 
@@ -114,7 +120,7 @@ def _with_warnings(model: Declarations, findings: Findings) -> Declarations:
 
 def _shapes(el: Elaboration, found: Collected) -> None:
     """Sizes of parameters and states, which everything else may read."""
-    for st in (*found.values("param"), *found.values("state", "discrete")):
+    for st in (*found.values("param"), *found.values("state", "alg", "discrete")):
         shape = declared_shape(el, st)
         if shape is not None:
             el.scope.shapes[st.name.text] = shape

@@ -1,62 +1,54 @@
-"""Circles through derivatives: `p = V*x'` with an `x'` that reads `p`."""
+"""Derivatives that need each other: `x' = y' + 1` beside `y' = 2*x'`, or through an intermediate `p = V*x'`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, symbols
+from hybridode.language import syntax as s
+from hybridode.language.algebra import rate_equations
 from hybridode.language.findings import Findings
-from hybridode.language.graph import circle, components, is_circle
-from hybridode.language.later import refuse
+from hybridode.language.graph import components, is_circle
 from hybridode.language.restarts import Model
-from hybridode.rolled import Rolled, symbols_read
+from hybridode.rolled import Rolled, pieces_of, symbols_read
 
 
-def derivative_circles(model: Model, findings: Findings) -> bool:
-    """Reports definitions and right sides that need each other through a derivative; True if there are any.
+def without_circles(model: Model, statements: Mapping[int, s.Equation], findings: Findings) -> Model:
+    """Right sides that need each other through derivatives, as equations that hold together (rule B2).
 
-    Definitions are known by their names, right sides by the derivative's (`x'`), which no name can be.
+    `statements`: the equations of rates by where they begin. Definitions are known by their names, right sides by the
+    derivative's (`x'`), which no name can be.
     """
-    definitions = {d.name: (d.elements, d.span) for d in model.definitions}
-    rates = {st.name + "'": (st.rate, st.rate_spans[0] if st.rate_spans else st.span) for st in model.states}
-    nodes = definitions | rates
+    rates = {st.name + "'": st.rate for st in model.states if not st.implicit}
+    nodes = {d.name: d.elements for d in model.definitions} | rates
     edges: dict[str, list[str]] = {}
     through_derivative = False
-    for name, (elements, _) in nodes.items():
+    for name, elements in nodes.items():
         edges[name] = []
-        for s in symbols_in_order(elements):
-            if s.kind == "definition":
-                edges[name].append(s.name)
-            elif s.kind == "derivative":
+        for read in _symbols_in_order(elements):
+            if read.kind == "definition":
+                edges[name].append(read.name)
+            elif read.kind == "derivative":
                 through_derivative = True
-                edges[name].append(s.name + "'")
+                edges[name].append(read.name + "'")
     if not through_derivative:
-        return False
-    found = False
-    for component in components(nodes, edges):
-        if is_circle(component, edges):
-            found = True
-            _report(circle(component, edges), {name: span for name, (_, span) in nodes.items()}, findings)
-    return found
+        return model
+    inside = {name for c in components(nodes, edges) if is_circle(c, edges) for name in c}
+    if inside.isdisjoint(rates):
+        return model
+    states, equations = list(model.states), list(model.equations)
+    for i, st in enumerate(model.states):
+        if st.name + "'" in inside:
+            spans = st.rate_spans if len(st.rate_spans) == len(st.rate) else st.rate_spans * len(st.rate)
+            by = [statements[span.start] for span in spans]
+            equations += rate_equations(findings, by, st.name, st.shape, pieces_of(st.rate))
+            states[i] = replace(st, rate=(), rate_spans=(), implicit=True)
+    return model._replace(states=states, equations=equations)
 
 
-def symbols_in_order(elements: Sequence[Expr]) -> Iterable[Symbol]:
+def _symbols_in_order(elements: Sequence[Expr]) -> Iterable[Symbol]:
     """The symbols that expressions read; those of a family come in no order that means anything, so sorted."""
     if not isinstance(elements, Rolled):
         return symbols(*elements)
-    return sorted(s for s in symbols_read(elements) if s.kind in ("definition", "derivative"))
-
-
-def _report(way: list[str], places: dict[str, Span | None], findings: Findings) -> None:
-    first = places[way[0]]
-    assert first is not None
-    if all(name.endswith("'") for name in way):
-        what = "an implicit equation (" + " needs ".join(f"`{n}`" for n in way) + ")"
-        refuse(findings, "implicit", first, what, "solve the equations for the derivatives")
-        return
-    pairs = pairwise(way[1:])
-    related = [(place, f"`{a}` reads `{b}`") for a, b in pairs if (place := places[a]) is not None]
-    message = f"definitions in a circle: {' reads '.join(f'`{n}`' for n in way)}"
-    findings.error("E0305", message, first, "write the derivative out where it is read", related)
+    return sorted(x for x in symbols_read(elements) if x.kind in ("definition", "derivative"))

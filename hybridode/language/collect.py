@@ -30,7 +30,7 @@ class Collected:
         return [st for st in self.statements if isinstance(st, kind)]
 
     def values(self, *kinds: str) -> list[s.ValueStatement]:
-        """`param`, `const`, `state` or `discrete` statements whose name is theirs (not a repetition)."""
+        """`param`, `const`, `state`, `alg` or `discrete` statements whose name is theirs (not a repetition)."""
         return [st for st in self.of(s.ValueStatement) if st.kind in kinds and not st.fields and self.owns(st)]
 
     def owns(self, st: s.Statement) -> bool:
@@ -75,7 +75,7 @@ def _unread_words(tree: s.File, text: str) -> set[str]:
     return words
 
 
-_KIND_OF = {"param": "param", "const": "const", "state": "state", "alg": "later", "discrete": "state"}
+_KIND_OF = {"param": "param", "const": "const", "state": "state", "alg": "alg", "discrete": "state"}
 
 
 def _declares(st: s.Statement, waits: bool, findings: Findings) -> Iterator[Entity]:

@@ -59,7 +59,7 @@ def pieces(el: Elaboration, part: Part, shape: Shape, usage: Usage, within: Inde
             return _work(el, part, shape, around, within.members, written)
         if left.indices:
             single = not any(isinstance(i, s.Range) for i in left.indices)
-            usage = usage._replace(net_stem=_numbered(el, usage, left, shape, equation)) if single else usage
+            usage = usage._replace(net_stem=numbered(el, usage, left, shape, equation)) if single else usage
         return _work(el, part, shape, Frame(usage), Members({}, 1), written)
     found = indexed(el, equation.iterators, around)
     if found is None:
@@ -77,7 +77,7 @@ def pieces(el: Elaboration, part: Part, shape: Shape, usage: Usage, within: Inde
     return None if parts is None else [piece for _, made in parts for piece in made]
 
 
-def _numbered(el: Elaboration, usage: Usage, left: Left, shape: Shape, equation: s.Equation) -> str:
+def numbered(el: Elaboration, usage: Usage, left: Left, shape: Shape, equation: s.Equation) -> str:
     """A network in the equation of one entry is called after that entry: NN_x_3."""
     chosen = el.run(positions(el, shape, left.indices, equation.left, Frame(Usage("an index"))))
     return usage.net_stem if chosen is None else f"{usage.net_stem}_{chosen[0][0][0] + 1}"
@@ -133,6 +133,24 @@ class Filled(NamedTuple):
         """All entries; what is missing is 0."""
         zeros = [rolled.Piece(self.missing, Family(ZERO, (), len(self.missing)))] if self.missing else []
         return rolled.whole([*self.pieces, *zeros], length)
+
+
+def worked_out(el: Elaboration, parts: list[Part], name: str, shape: Shape, usage: Usage, words: Words) -> Filled | None:
+    """The entries that equations give; None if any of them is wrong."""
+    given: list[tuple[Part, list[Piece]]] = []
+    sound = True
+    for part in parts:
+        made = pieces(el, part, shape, usage)
+        wrong = made is None or not all(_is_number(el, piece, part, usage) for piece in made)
+        sound = sound and not wrong
+        if made is not None:
+            given.append((part, made))
+    filled = fill(el, given, name + "'" * words.primes, shape, words)
+    return filled if sound else None
+
+
+def _is_number(el: Elaboration, piece: Piece, part: Part, usage: Usage) -> bool:
+    return el.is_number(Value((), (), piece.boolean), part.equation.right, Frame(usage))
 
 
 def fill(el: Elaboration, given: Sequence[tuple[Part, list[Piece]]], label: str, shape: Shape, words: Words) -> Filled | None:

@@ -165,6 +165,8 @@ def _target(el: Elaboration, target: s.Target) -> str | None:
     related = [(entity.span, "declared here")] if entity.span else []
     if entity.kind != "state":
         hint = f"declare `discrete {name}` if only events change it" if entity.kind in ("definition", "param", "const") else ""
+        if entity.kind == "alg":
+            hint = "change the states: what the equations determine is computed again after the event"
         message = f"only states and discretes change in an event, `{name}` is {KINDS[entity.kind]}"
         el.findings.error("E0320", message, target, hint, related)
         return None

@@ -26,7 +26,7 @@ T = TypeVar("T")
 Result = Value | None
 Visit = Generator[tuple[s.Node, "Frame"], Result, Result]
 
-EVERYWHERE = frozenset({"time", "state", "derivative", "param", "const", "input", "definition", "func", "nn", "table"})
+EVERYWHERE = frozenset({"time", "state", "alg", "derivative", "param", "const", "input", "definition", "func", "nn", "table"})
 AT_START = EVERYWHERE - {"derivative"}
 IN_FUNCTION = frozenset({"param", "const", "func", "nn", "table"})
 CONSTANTS = frozenset({"const", "func"})

@@ -7,13 +7,6 @@ from hybridode.language.findings import Findings, Place
 
 # construct -> (code, how the message begins, what to do meanwhile)
 LATER: dict[str, tuple[str, str, str]] = {
-    "alg": ("E0901", "an algebraic unknown (`alg`)", "solve the equation by hand and write `name = …`"),
-    "algebraic": ("E0901", "an algebraic equation", "an equation here is `name = …`, `x' = …` or `x(0) = …`"),
-    "implicit": (
-        "E0901",
-        "an implicit equation (a derivative that does not stand alone on the left)",
-        "solve it for the derivative",
-    ),
     "noise": ("E0902", "noise (a stochastic differential equation)", "scatter of the data is described by `observe`"),
     "random": ("E0903", "a random effect (`random`)", "a `param` has one value for all series"),
     "group": ("E0903", "a value per group (`by`)", "without `by` one value is shared by all series"),
@@ -68,8 +61,6 @@ def construct_of(statement: s.Statement) -> tuple[str, Place] | None:
     match statement:
         case s.UnitsStatement(mode="strict"):
             return "units", statement
-        case s.ValueStatement(kind="alg"):
-            return "alg", statement.name
         case s.ValueStatement(fields=(first, *_)):
             return "field", first
         case s.ValueStatement(modifiers=s.Modifiers(groups=(group, *_))):

@@ -10,12 +10,12 @@ from hybridode.declarations import Observation, Parameter, Prior, entry_names, s
 from hybridode.expr import Expr
 from hybridode.language import syntax as s
 from hybridode.language.distributions import Distribution, arguments, find
-from hybridode.language.dynamics import LearntStart
 from hybridode.language.families import check_names, indexed, of_one
 from hybridode.language.frames import CONSTANTS, EVERYWHERE, Elaboration, Frame, Usage
 from hybridode.language.indices import positions
 from hybridode.language.names import listing
 from hybridode.language.scope import KINDS
+from hybridode.language.starts import LearntStart
 from hybridode.language.values import Value, common_shape, evaluate, shape_text, spread
 
 T = TypeVar("T")

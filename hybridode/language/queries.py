@@ -27,11 +27,12 @@ def elaborate_expression(declarations: Declarations, source: Source) -> tuple[tu
     value = _elaborate(declarations, source, findings, Usage("this expression", EVERYWHERE), None)
     waiting = [] if value is None else [x for x in symbols(*value.elements) if x.kind == "start"]
     if value is not None and waiting:
-        model = restarts.Model(list(declarations.states), list(declarations.definitions), [], [], [])
+        d = declarations
+        model = restarts.Model(list(d.states), list(d.definitions), [], [], [], list(d.algebraics), list(d.equations))
         meaning = restarts.meanings(model, waiting, declarations.time_origin)
         missing = next((x for x, e in meaning.items() if e is None), None)
         if missing is not None:
-            restarts.report_time_of_start(missing, source.span(0, len(source.text)), findings)
+            restarts.report_unknown_start(model, missing, source.span(0, len(source.text)), findings)
         value = Value(substitute(value.elements, {x: e for x, e in meaning.items() if e is not None}), value.shape, value.boolean)
     if value is None or findings.failed:
         raise UsageError(findings.all())
@@ -87,6 +88,7 @@ def _scope(declarations: Declarations) -> Scope:
     scope = Scope(declarations.time)
     groups = (
         ("param", declarations.parameters), ("const", declarations.constants), ("state", declarations.states),
+        ("alg", declarations.algebraics),
         ("input", declarations.inputs), ("definition", declarations.definitions), ("nn", declarations.networks),
         ("table", declarations.tables),
     )  # fmt: skip

@@ -14,7 +14,9 @@ from hybridode.language.values import (
 )
 from hybridode.language.walk import base_name
 
-_SYMBOL_KINDS = {"param": "parameter", "const": "constant", "state": "state", "definition": "definition", "input": "input"}
+_SYMBOL_KINDS = {
+    "param": "parameter", "const": "constant", "state": "state", "alg": "algebraic", "definition": "definition", "input": "input",
+}  # fmt: skip
 
 
 def ref(el: Elaboration, name: s.Ref, frame: Frame) -> Result:
@@ -112,6 +114,8 @@ def rate_of(el: Elaboration, name: str, primes: int, place: s.Node, frame: Frame
         hint = "only states and inputs have derivatives"
         if entity.kind == "definition":
             hint = f"write the derivative out, or make `{name}` a state"
+        if entity.kind == "alg":
+            hint = f"declare `state {name}`: the equations determine its derivative too"
         el.error("E0323", f"`{name}` is {KINDS[entity.kind]}: its derivative is not known", place, frame, hint, entity.span)
         return None
     order = scope.orders.get(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from hybridode.declarations import Assignment, AtEvent, Definition, Observation, State, WhenEvent
+from hybridode.declarations import Algebraic, Assignment, AtEvent, Definition, Equation, Observation, State, WhenEvent
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, postorder, substitute, sym, symbols
 from hybridode.language.findings import Findings
@@ -14,7 +14,9 @@ from hybridode.language.graph import circle, components, is_circle
 from hybridode.language.later import refuse
 from hybridode.rolled import symbols_read
 
-_OTHERS = frozenset({"state", "definition", "start", "derivative", "input_rate"})  # what makes a start depend on others
+_OTHERS = frozenset(
+    {"state", "algebraic", "definition", "start", "derivative", "input_rate"}
+)  # what makes a start depend on others
 
 
 class Model(NamedTuple):
@@ -25,6 +27,8 @@ class Model(NamedTuple):
     observations: list[Observation]
     at_events: list[AtEvent]
     when_events: list[WhenEvent]
+    algebraics: list[Algebraic]
+    equations: list[Equation]
 
 
 def entries(definitions: Iterable[Definition]) -> dict[Symbol, Expr]:
@@ -33,9 +37,10 @@ def entries(definitions: Iterable[Definition]) -> dict[Symbol, Expr]:
 
 
 def _entries(model: Model) -> dict[Symbol, Expr]:
-    """What each state is at the start and what each intermediate means, entry by entry."""
+    """What each state is at the start, where the search for each algebraic unknown begins, and what each intermediate means."""
     starts = {Symbol("state", st.name, i if st.shape else -1): e for st in model.states for i, e in enumerate(st.start)}
-    return starts | entries(model.definitions)
+    guesses = {Symbol("algebraic", a.name, i if a.shape else -1): e for a in model.algebraics for i, e in enumerate(a.guess)}
+    return starts | guesses | entries(model.definitions)
 
 
 def _needed(symbol: Symbol, known: Mapping[Symbol, Expr]) -> list[Symbol]:
@@ -50,14 +55,16 @@ def _kinds_of_start(s: Symbol) -> tuple[Symbol, ...]:
 
 def start_circles(model: Model, findings: Findings) -> bool:
     """Reports starts that need each other, directly or through definitions; True if there are any."""
-    if not any(s.kind in _OTHERS for st in model.states for s in symbols_read(st.start)):
+    begins = [("state", st.name, st.shape, st.start) for st in model.states]
+    begins += [("algebraic", a.name, a.shape, a.guess) for a in model.algebraics]
+    if not any(s.kind in _OTHERS for *_, elements in begins for s in symbols_read(elements)):
         return False
-    places = {item.name: item.span for item in (*model.states, *model.definitions) if item.span is not None}
+    places = {i.name: i.span for i in (*model.states, *model.algebraics, *model.definitions) if i.span is not None}
     known = _entries(model)
     edges: dict[str, list[str]] = {}
     shown: dict[str, Symbol] = {}
     found = False
-    work = [Symbol("state", st.name, i if st.shape else -1) for st in model.states for i in range(len(st.start))]
+    work = [Symbol(kind, name, i if shape else -1) for kind, name, shape, elements in begins for i in range(len(elements))]
     while work:
         symbol = work.pop()
         key = f"{symbol.kind} {symbol}"
@@ -69,7 +76,7 @@ def start_circles(model: Model, findings: Findings) -> bool:
         work += read
         found = _reads_rate(symbol, known[symbol], places, findings) or found
     for component in components(edges, edges):
-        if is_circle(component, edges) and any(shown[key].kind == "state" for key in component):
+        if is_circle(component, edges) and any(shown[key].kind in ("state", "algebraic") for key in component):
             way = circle(sorted(component, key=lambda k: _place_in_file(shown[k], places)), edges)
             names = [f"`{shown[k]}(0)`" if shown[k].kind == "state" else f"`{shown[k]}`" for k in way]
             at = [places.get(shown[k].name) for k in way]
@@ -106,30 +113,55 @@ def resolve(model: Model, origin: Expr | None, place: Span, findings: Findings) 
     meaning = meanings(model, waiting, origin)
     for symbol, e in meaning.items():
         if e is None:
-            report_time_of_start(symbol, place, findings)
+            report_unknown_start(model, symbol, place, findings)
             return model
     return _substituted(model, {k: v for k, v in meaning.items() if v is not None})
 
 
-def report_time_of_start(symbol: Symbol, place: Span, findings: Findings) -> None:
+def report_unknown_start(model: Model, symbol: Symbol, place: Span, findings: Findings) -> None:
+    """Says why `x(0)` is not made of anything known: the equations determine it, or it needs the time of the start."""
+    known, computed = _entries(model), _computed(model)
+    work, seen = [symbol], {symbol}
+    while work:
+        here = work.pop()
+        for s in (here, *_kinds_of_start(here)):
+            if s in computed:
+                because = "" if s.name == symbol.name else f", which needs `{s}`,"
+                message = f"`{symbol}(0)`{because} is computed from the equations and cannot be read"
+                hint = f"say what it is: `{s.name}(0) = …`" if s.kind == "state" else f"make `{symbol.name}(0)` known"
+                findings.error("E0334", message, place, hint)
+                return
+            new = [x for x in (_needed(s, known) if s in known else ()) if x not in seen]
+            seen.update(new)
+            work += new
     refuse(findings, "restart", place, f"reading `{symbol}(0)`, which depends on the time of the start,")
+
+
+def _computed(model: Model) -> set[Symbol]:
+    """What equations that hold together may determine at the start: algebraic unknowns, and states whose start is not given."""
+    if not model.equations:
+        return set()
+    items = [("algebraic", a.name, a.shape, len(a.guess)) for a in model.algebraics]
+    items += [("state", st.name, st.shape, len(st.start)) for st in model.states if not st.start_given]
+    return {Symbol(kind, name, i if shape else -1) for kind, name, shape, n in items for i in range(n)}
 
 
 def meanings(model: Model, waiting: Iterable[Symbol], origin: Expr | None) -> dict[Symbol, Expr | None]:
     """What each `x(0)` (a symbol of kind "start") is made of; None where that needs the time of the start."""
-    starts = _expanded(_entries(model), origin)
+    starts = _expanded(_entries(model), _computed(model), origin)
     return {symbol: starts.get(symbol) for symbol in waiting}
 
 
 def _roots(model: Model) -> Iterable[Sequence[Expr]]:
     yield from (state.rate for state in model.states)
+    yield from (equation.residuals for equation in model.equations)
     yield from (d.elements for d in model.definitions)
     yield from (tuple(e for _, e in o.arguments) for o in model.observations)
     yield from (tuple(a.value for a in event.assignments) for event in (*model.at_events, *model.when_events))
     yield from ((event.condition,) for event in model.when_events)
 
 
-def _expanded(known: Mapping[Symbol, Expr], origin: Expr | None) -> dict[Symbol, Expr | None]:
+def _expanded(known: Mapping[Symbol, Expr], computed: set[Symbol], origin: Expr | None) -> dict[Symbol, Expr | None]:
     """`x(0)` → an expression of parameters, constants and inputs at the start; None where that is impossible."""
     done: dict[Symbol, Expr | None] = {}
     stack = list(known)
@@ -143,7 +175,7 @@ def _expanded(known: Mapping[Symbol, Expr], origin: Expr | None) -> dict[Symbol,
             stack += missing
             continue
         stack.pop()
-        done[symbol] = _at_start(known[symbol], done, origin)
+        done[symbol] = None if symbol in computed else _at_start(known[symbol], done, origin)
     return {s._replace(kind="start"): e for s, e in done.items()}
 
 
@@ -154,7 +186,7 @@ def _at_start(e: Expr, done: Mapping[Symbol, Expr | None], origin: Expr | None) 
             continue
         s: Symbol = node.data
         meant: Expr | None = node
-        if s.kind in ("state", "definition", "start"):
+        if s.kind in ("state", "algebraic", "definition", "start"):
             meant = next((done[m] for m in (s, *_kinds_of_start(s)) if m in done), None)
         elif s.kind == "input":
             meant = sym("start_input", s.name, s.index)
@@ -181,4 +213,6 @@ def _substituted(model: Model, values: dict[Symbol, Expr]) -> Model:
         [replace(o, arguments=tuple((n, *new((e,))) for n, e in o.arguments)) for o in model.observations],
         [replace(ev, assignments=changed(ev)) for ev in model.at_events],
         [replace(ev, condition=new((ev.condition,))[0], assignments=changed(ev)) for ev in model.when_events],
+        model.algebraics,
+        [replace(equation, residuals=new(equation.residuals)) for equation in model.equations],
     )

@@ -16,6 +16,7 @@ KINDS: dict[str, str] = {
     "param": "a parameter",
     "const": "a constant",
     "state": "a state",
+    "alg": "an algebraic unknown",
     "input": "an input",
     "definition": "an intermediate",
     "func": "a function",

@@ -1,10 +1,13 @@
-"""Which equation says what: definitions, dynamics, starts. Rules A10, B1 to B6."""
+"""Which equation says what: definitions, dynamics, starts, and those that only hold together. Rules A10, B1 to B6."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from hybridode.declarations import Equation
+from hybridode.errors import Span
 from hybridode.language import syntax as s
 from hybridode.language.entries import Part
 from hybridode.language.findings import Findings
@@ -15,17 +18,39 @@ from hybridode.language.scope import KINDS, Entity, Scope
 from hybridode.language.walk import mentions
 
 
+class Unstarted(NamedTuple):
+    """A state that begins at 0 unless the equations say where: whether to warn is known once they are all read."""
+
+    message: str
+    place: s.Name
+    hint: str
+
+
 @dataclass
 class Equations:
     """The equations of a file by what they are. `handled` are states whose dynamics were refused or could not be
-    read: nothing is said about them."""
+    read: nothing is said about them.
+
+    `together` are algebraic and implicit equations: what they determine, they determine together. `mentioned` are states whose
+    highest derivative some equation reads; without a right side of its own it is determined by those. `again` are second
+    definitions, which are such equations in a file with an `alg`, each with the place of the first.
+    """
 
     definitions: list[tuple[tuple[str, ...], s.Equation]] = field(default_factory=list)
     entries: dict[str, list[Part]] = field(default_factory=dict)  # intermediates that are given entry by entry
     rates: dict[str, list[Part]] = field(default_factory=dict)
     starts: dict[str, list[Part]] = field(default_factory=dict)  # state, with primes for a velocity
+    together: list[Part] = field(default_factory=list)
+    written: list[Equation] = field(default_factory=list)  # what of these is worked out so far
+    again: dict[int, tuple[str, Span | None]] = field(default_factory=dict)  # by where the equation begins
+    mentioned: set[str] = field(default_factory=set)
+    unstarted: list[Unstarted] = field(default_factory=list)
     handled: set[str] = field(default_factory=set)
     started: set[str] = field(default_factory=set)  # the same for starts
+
+    def rate_statements(self) -> dict[int, s.Equation]:
+        """The equations with a derivative alone on their left, by where they begin."""
+        return {p.equation.start: p.equation for parts in self.rates.values() for p in parts}
 
 
 _INSTEAD = {
@@ -60,11 +85,17 @@ def sort_equations(statements: Iterable[s.Statement], scope: Scope, findings: Fi
 def _definition(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:
     """`y = …` and `[a, b] = …`."""
     declared = [(ref, scope.entities.get(ref.name)) for ref in left.names]
-    kinds = {e.kind for _, e in declared if e is not None}
-    if "later" in kinds or (kinds == {"definition"} and _has_algebra(scope)):
-        if kinds != {"later"} or len(declared) == 1:
-            refuse(findings, "algebraic", st.left)
+    kinds = {"" if e is None else e.kind for _, e in declared}
+    if kinds == {"definition"} and scope.of_kind("alg"):
+        found.again[st.start] = (declared[0][0].name, scope.entities[declared[0][0].name].span)
+    if kinds == {"alg"} or st.start in found.again:
+        found.together.append(Part(left, st))
         return
+    if "alg" in kinds:
+        _mixed(st, declared, findings)
+        return
+    if "later" in kinds:
+        return  # said where it is declared
     names: list[str] = []
     for ref, entity in declared:
         if "." in ref.name:
@@ -86,8 +117,12 @@ def _without_index(st: s.Equation, left: Left, found: Equations, scope: Scope, f
     scope.excused |= {ref.name for ref in left.names}
 
 
-def _has_algebra(scope: Scope) -> bool:
-    return any(isinstance(e.statement, s.ValueStatement) and e.statement.kind == "alg" for e in scope.of_kind("later"))
+def _mixed(st: s.Equation, declared: list[tuple[s.Ref, Entity | None]], findings: Findings) -> None:
+    """`[a, b] = …` is an equation for algebraic unknowns or defines new names, not both."""
+    unknown = next(ref for ref, e in declared if e is not None and e.kind == "alg")
+    other = next((ref for ref, e in declared if e is None or e.kind != "alg"))
+    message = f"`{unknown.name}` is an algebraic unknown and `{other.name}` is not"
+    findings.error("E0327", message, st.left, f"declare `alg {other.name}` too, or write one equation for each")
 
 
 def _redefined(ref: s.Ref, entity: Entity, findings: Findings) -> None:
@@ -127,7 +162,7 @@ def _state(left: Left, place: s.Node, found: Equations, scope: Scope, findings: 
     if entity.kind == "state":
         return entity
     if entity.kind != "later":
-        hint = f"declare `state {left.name}` instead" if entity.kind in ("param", "const", "definition") else ""
+        hint = f"declare `state {left.name}` instead" if entity.kind in ("param", "const", "definition", "alg") else ""
         related = [(entity.span, "declared here")] if entity.span else []
         findings.error("E0323", f"only a state {does}, `{left.name}` is {KINDS[entity.kind]}", place, hint, related)
     return None
@@ -148,6 +183,11 @@ def _call(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: 
         related = [(entity.span, "declared here")] if entity.span else []
         findings.error("E0304", message, st.left, "an equation has a name or a derivative on its left", related)
         return
+    if entity is not None and entity.kind == "alg":
+        message = f"`{left.name}` is an algebraic unknown: its value at the start is computed"
+        related = [(entity.span, "declared here")] if entity.span else []
+        findings.error("E0323", message, st.left, f"`alg {left.name} = …` says where the search for it begins", related)
+        return
     entity = _state(left, st.left, found, scope, findings, "has a start")
     if entity is None:
         return
@@ -166,9 +206,11 @@ def _is_zero(left: Left) -> bool:
 def _entry(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:
     """`x[1] = …`."""
     entity = scope.find(left.name)
-    if entity is not None and entity.kind == "later":
-        refuse(findings, "algebraic", st.left)
+    if entity is not None and entity.kind == "alg":
+        found.together.append(Part(left, st))
         return
+    if entity is not None and entity.kind == "later":
+        return  # said where it is declared
     written = findings.source.text[st.left.start : st.left.end]
     if entity is not None and entity.kind == "state":
         hint = f"write `{written}' = …` for its dynamics or `{written}(0) = …` for its start"
@@ -192,27 +234,14 @@ def _list(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: 
     found.handled |= {m.name for m in mentions(st.left)}
 
 
-def _refused(construct: str):
-    def report(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:
-        found.handled |= {m.name for m in mentions(st.left)}
-        refuse(findings, construct, st.left, hint=_solved_for(st, findings) if construct == "implicit" else "")
-
-    return report
+def _caputo(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:
+    found.handled |= {m.name for m in mentions(st.left)}
+    refuse(findings, "caputo", st.left)
 
 
-def _solved_for(st: s.Equation, findings: Findings) -> str:
-    """`C*V' = rhs` → write `V' = (rhs)/C`."""
-    left, text = st.left, findings.source.text
-    if not isinstance(left, s.Chain) or left.level != "product" or any(operator != "*" for operator, _ in left.rest):
-        return ""
-    factors = [left.first, *(e for _, e in left.rest)]
-    primes = [f for f in factors if isinstance(f, s.Prime)]
-    others = [text[f.start : f.end] for f in factors if not isinstance(f, s.Prime)]
-    if len(primes) != 1 or any(m.use == "derivative" for f in factors if f is not primes[0] for m in mentions(f)):
-        return ""
-    divisor = others[0] if len(others) == 1 else f"({'*'.join(others)})"
-    right = text[st.right.start : st.right.end]
-    return f"write `{text[primes[0].start : primes[0].end]} = ({right if len(right) < 60 else '…'})/{divisor}`"
+def _together(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:
+    """`0 = …`, `C*V' = …`, `x^2 + y^2 = L^2`."""
+    found.together.append(Part(left, st))
 
 
 _SORT = {
@@ -222,7 +251,7 @@ _SORT = {
     "call": _call,
     "entry": _entry,
     "list": _list,
-    "caputo": _refused("caputo"),
-    "implicit": _refused("implicit"),
-    "algebraic": _refused("algebraic"),
+    "caputo": _caputo,
+    "implicit": _together,
+    "algebraic": _together,
 }
