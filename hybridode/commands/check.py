@@ -42,6 +42,7 @@ def _as_data(name: str, declarations: Declarations | None, diagnostics: Sequence
         found["model"] = {
             "name": declarations.name,
             "states": [s.name for s in declarations.states],
+            "algebraic": [a.name for a in declarations.algebraics],
             "parameters": [p.name for p in declarations.parameters],
             "networks": [n.name for n in declarations.networks],
             "inputs": [i.name for i in declarations.inputs],
@@ -54,6 +55,7 @@ def description(declarations: Declarations) -> str:
     """The model in one line: `lynx_hare is fine: 2 states, 8 parameters, 2 observed columns`."""
     counts = (
         (len(declarations.states), "state"),
+        (len(declarations.algebraics), "algebraic unknown"),
         (len(declarations.parameters), "parameter"),
         (len(declarations.networks), "network"),
         (len(declarations.inputs), "input"),

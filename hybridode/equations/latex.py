@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hybridode.declarations import Declarations, entry_names
 from hybridode.equations.guards import unguarded
 from hybridode.equations.latex_names import name_latex, text_latex
-from hybridode.equations.names import is_velocity, user_names
+from hybridode.equations.names import is_velocity, two_sides, user_names
 from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
 from hybridode.expr import Expr, Symbol, number_text, postorder
 from hybridode.rolled import shown
@@ -79,8 +79,11 @@ def _number(value: float) -> Text:
 
 
 def _symbol(symbol: Symbol, name: Callable[[Symbol], str]) -> str:
+    if symbol.kind == "derivative":
+        written = name(symbol)
+        return rf"\{'d' * min(written.count(chr(39)) + 1, 4)}ot{{{name_latex(written.replace(chr(39), ''))}}}"
     text = name_latex(name(symbol))
-    if symbol.kind in ("derivative", "input_rate"):
+    if symbol.kind == "input_rate":
         return rf"\dot{{{text}}}"
     return f"{text}(0)" if symbol.kind == "start_input" else text
 
@@ -196,11 +199,15 @@ def _model_lines(d: Declarations, name: Callable[[Symbol], str]) -> Iterator[tup
                 yield _LEFT_OUT
             elif not is_velocity(x.expr, state.name):
                 yield _derivative(names[x.place], d.time), "=", expr_latex(x.expr, name)
+    for e in d.equations:
+        for x in shown(e.residuals):
+            left, right = (expr_latex(side, name) for side in two_sides(x.expr))
+            yield _LEFT_OUT if x.hidden else (left, "=", right)
     for definition in d.definitions:
         names = entry_names(definition.name, definition.shape)
         for x in shown(definition.elements):
             yield _LEFT_OUT if x.hidden else (name_latex(names[x.place]), "=", expr_latex(x.expr, name))
-    for state in d.states:
+    for state in (s for s in d.states if s.start_given or not d.equations):  # the others are computed
         names = entry_names(state.name, state.shape)
         for x in shown(state.start):
             if x.hidden:

@@ -88,12 +88,11 @@ def _report_over(
             findings.error("E0202", message, place, "every name has one meaning: rename or delete one", notes)
             continue
         notes = _determined(table, [r for r in part if table.rows[r].span != place], matched, names, model)
-        message = "this equation has nothing to determine"
+        message = "over-determined: this equation has nothing to determine"
+        hint = "delete it, or one of the lines below; what an equation should determine is declared `alg name = 0`"
         if len(part) == 1:
-            message += ": no unknown and no state stands in it"
-        elif notes:
-            message += ": what stands in it is determined by others"
-        hint = "an equation is `name = …`, `x' = …`, or determines an unknown: declare `alg name = 0`, or delete a line"
+            message += ", no unknown and no state stands in it"
+            hint = "delete it; an equation is `name = …`, `x' = …`, or determines what is declared `alg name = 0`"
         findings.error("E0333", message, place, hint, notes)
 
 

@@ -101,6 +101,8 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
     determined = balance.check(parts, equations, findings)
     if not states:
         refuse(findings, "static", found.model.name)
+    if findings.failed:
+        return None
     model = Declarations(
         findings.source, found.model.name.text, found.model.doc, found.scope.time, unit_text(time_unit), origin,
         _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), tuple(parts.algebraics),

@@ -56,6 +56,7 @@ class Scope:
     orders    highest derivative of each state (1: x' = …, 2: x'' = …)
     excused   words of lines that could not be read: nothing is said about them
     used      names that some expression reads
+    holds_together   whether the file has equations that are neither definitions nor dynamics
     """
 
     time: str = "t"
@@ -66,6 +67,7 @@ class Scope:
     orders: dict[str, int] = field(default_factory=dict)
     excused: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+    holds_together: bool = False
 
     def find(self, name: str) -> Entity | None:
         return self.entities.get(name) or self.entities.get(name.split(".", 1)[0] if "." in name else "")
@@ -120,7 +122,8 @@ class Scope:
             findings.error("E0203", f"`{name}` is not declared", place, hint)
             return
         guess = self.suggestion(name)
-        hint = f"declare it (`param {name} = …`, `const {name} = …`) or define it (`{name} = …`)"
+        unknown = f", `alg {name} = 0`" if self.holds_together else ""
+        hint = f"declare it (`param {name} = …`, `const {name} = …`{unknown}) or define it (`{name} = …`)"
         if name.startswith("NN_"):
             hint = "an inline network has no name in the file: declare `nn f: 1 -> 1` and call `f(x)`"
         if isinstance(guess, Entity):

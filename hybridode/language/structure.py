@@ -79,6 +79,7 @@ def sort_equations(statements: Iterable[s.Statement], scope: Scope, findings: Fi
             _without_index(st, left, found, scope, findings)
             continue
         _SORT[left.form](st, left, found, scope, findings)
+    scope.holds_together = bool(found.together)
     return found
 
 
@@ -101,7 +102,7 @@ def _definition(st: s.Equation, left: Left, found: Equations, scope: Scope, find
         if "." in ref.name:
             scope.undeclared(ref.name, ref, findings)
         elif entity is not None and entity.kind in _INSTEAD:
-            _redefined(ref, entity, findings)
+            _redefined(ref, entity, scope, findings)
         elif scope.declare(Entity(ref.name, "definition", findings.span(ref), st), findings):
             names.append(ref.name)
     if len(names) == len(declared):
@@ -125,11 +126,12 @@ def _mixed(st: s.Equation, declared: list[tuple[s.Ref, Entity | None]], findings
     findings.error("E0327", message, st.left, f"declare `alg {other.name}` too, or write one equation for each")
 
 
-def _redefined(ref: s.Ref, entity: Entity, findings: Findings) -> None:
+def _redefined(ref: s.Ref, entity: Entity, scope: Scope, findings: Findings) -> None:
+    constraint = f"; an equation that it keeps: `0 = {ref.name} - …`" if entity.kind == "state" and scope.of_kind("alg") else ""
     code = "E0303" if entity.kind == "state" else "E0304"
     message = f"`{ref.name} = …` would define `{ref.name}`, which is {KINDS[entity.kind]}"
     related = [(entity.span, "declared here")] if entity.span else []
-    findings.error(code, message, ref, _INSTEAD[entity.kind].format(ref.name), related)
+    findings.error(code, message, ref, _INSTEAD[entity.kind].format(ref.name) + constraint, related)
 
 
 def _rate(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: Findings) -> None:

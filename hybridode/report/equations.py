@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hybridode.declarations import AtEvent, Declarations, Observation, Prior, Shape, State, WhenEvent, entry_names
+from hybridode.declarations import AtEvent, Declarations, Equation, Observation, Prior, Shape, State, WhenEvent, entry_names
+from hybridode.equations.names import two_sides
 from hybridode.expr import Expr, show
 from hybridode.report import mathml
 
@@ -41,8 +42,9 @@ def equation_groups(declarations: Declarations) -> list[Group]:
     notation = mathml.Notation(d.time, frozenset(n.name for n in d.networks if n.outputs))
     groups = (
         ("Dynamics", [line for s in d.states for line in _dynamics(s, notation)]),
+        ("Equations that hold together", [line for e in d.equations for line in _together(e, notation)]),
         ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, notation)]),
-        ("At the start", [line for s in d.states for line in _starts(s, d, notation)]),
+        ("At the start", [line for s in d.states if s.start_given or not d.equations for line in _starts(s, d, notation)]),
         ("At known times", [line for event in d.at_events for line in _event(event, d, notation)]),
         ("Events", [line for event in d.when_events for line in _located(event, d, notation)]),
         ("What is observed", [_observation(o, notation) for o in d.observations]),
@@ -52,8 +54,14 @@ def equation_groups(declarations: Declarations) -> list[Group]:
 
 
 def _dynamics(state: State, notation: mathml.Notation) -> Iterator[Line]:
-    for name, rate in zip(entry_names(state.name, state.shape), state.rate, strict=True):
+    for name, rate in zip(entry_names(state.name, state.shape), state.rate, strict=not state.implicit):
         yield from _equation(mathml.derivative(name, notation.time), rate, notation)
+
+
+def _together(equation: Equation, notation: mathml.Notation) -> Iterator[Line]:
+    for residual in equation.residuals:
+        left, right = two_sides(residual)
+        yield from _equation(mathml.expression(left, notation), right, notation)
 
 
 def _entries(name: str, shape: tuple[int, ...], elements: Sequence[Expr], notation: mathml.Notation) -> Iterator[Line]:

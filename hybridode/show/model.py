@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from hybridode.declarations import AtEvent, Declarations, InputSignal, Network, Parameter, State, Table, WhenEvent, entry_names
-from hybridode.equations.names import is_velocity, user_names
-from hybridode.expr import Symbol, number_text
+from hybridode.declarations import (
+    Algebraic,
+    AtEvent,
+    Declarations,
+    Equation,
+    InputSignal,
+    Network,
+    Parameter,
+    State,
+    Table,
+    WhenEvent,
+    entry_names,
+)
+from hybridode.equations.names import is_velocity, two_sides, user_names
+from hybridode.expr import Expr, Symbol, number_text
 from hybridode.expr import show as expr_text
 from hybridode.rolled import shown
 from hybridode.show.layout import columns, counted, document, entries_text, left_out, section
@@ -24,6 +36,9 @@ def model_text(d: Declarations) -> str:
         section("time", [_time(d, name)]),
         section(counted(len(d.states), "state"), columns([row for s in d.states for row in _state(s, d, name)])),
         section(
+            counted(len(d.algebraics), "algebraic unknown"), columns([row for a in d.algebraics for row in _unknown(a, name)])
+        ),
+        section(
             f"{counted(len(d.parameters), 'parameter')}, {learnt} of them learnt", columns([_parameter(p) for p in d.parameters])
         ),
         section(
@@ -34,6 +49,7 @@ def model_text(d: Declarations) -> str:
         section(counted(len(d.inputs), "input"), columns([_input(i) for i in d.inputs])),
         section(counted(len(d.tables), "table"), [_table(t) for t in d.tables]),
         section("equations", [line for s in d.states for line in _dynamics(s, name)]),
+        section("equations that hold together", [line for e in d.equations for line in _together(e, name)]),
         section(
             "definitions",
             [line for x in d.definitions for line in entries_text(entry_names(x.name, x.shape), "", x.elements, name)],
@@ -84,12 +100,22 @@ def _state(s: State, d: Declarations, name: Names) -> list[tuple[str, ...]]:
     learnt = next((p for p in d.parameters if p.start_of == s.name), None)
     if learnt is not None:
         return [(s.name + _shape(s.shape), f"starts at {_numbers(learnt.values)}, learnt", _unit(s.unit), _doc(s.doc))]
-    if len(set(s.start)) == 1:  # all alike
-        return [(s.name + _shape(s.shape), f"starts at {expr_text(s.start[0], name)}", _unit(s.unit), _doc(s.doc))]
-    names, about = entry_names(s.name, s.shape), (_unit(s.unit), _doc(s.doc))
+    words = "starts at" if s.start_given or not d.equations else "starts where the equations say, else at"
+    return _beginning(s, s.start, words, name)
+
+
+def _unknown(a: Algebraic, name: Names) -> list[tuple[str, ...]]:
+    return _beginning(a, a.guess, "sought from", name)
+
+
+def _beginning(item: State | Algebraic, elements: Sequence[Expr], words: str, name: Names) -> list[tuple[str, ...]]:
+    about = (_unit(item.unit), _doc(item.doc))
+    if len(set(elements)) == 1:  # all alike
+        return [(item.name + _shape(item.shape), f"{words} {expr_text(elements[0], name)}", *about)]
+    names = entry_names(item.name, item.shape)
     return [
-        left_out_row(x.hidden) if x.hidden else (names[x.place], f"starts at {expr_text(x.expr, name)}", *about)
-        for x in shown(s.start)
+        left_out_row(x.hidden) if x.hidden else (names[x.place], f"{words} {expr_text(x.expr, name)}", *about)
+        for x in shown(elements)
     ]
 
 
@@ -138,9 +164,18 @@ def _table(t: Table) -> str:
 
 def _dynamics(s: State, name: Names) -> list[str]:
     """The equations of a state; none for a position whose velocity is the state `x'`, nor for what only events change."""
-    if s.discrete or (is_velocity(s.rate[0], s.name) and all(is_velocity(e, s.name) for e in s.rate)):
+    if s.discrete or s.implicit or (is_velocity(s.rate[0], s.name) and all(is_velocity(e, s.name) for e in s.rate)):
         return []
     return entries_text(entry_names(s.name, s.shape), "'", s.rate, name)
+
+
+def _together(e: Equation, name: Names) -> list[str]:
+    """`left = right`, an entry a line; of a large family the first two and the last."""
+    lines = []
+    for x in shown(e.residuals):
+        left, right = (expr_text(side, name) for side in two_sides(x.expr))
+        lines.append(left_out(x.hidden) if x.hidden else f"{left} = {right}")
+    return lines
 
 
 def _event(e: AtEvent, name: Names) -> str:

@@ -29,6 +29,16 @@ def lines(math: str) -> list[str]:
     return ["".join(row.itertext()).replace("\u2062", "·").replace("\u2061", "").replace("\xa0", " ") for row in rows]
 
 
+def test_equations_that_hold_together() -> None:
+    text = "model m\nparam C = 2\nstate v = 1\nstate q\nalg i = 0\nC*v' = i - v\n0 = i + v^2\ni = q''\n"
+    groups = {group.title: lines(group.math) for group in equation_groups(declare(Source("m.ode", text)))}
+    assert groups == {
+        "Dynamics": ["dqdt=q′"],
+        "Equations that hold together": ["C·dvdt=i−v", "0=i+v2", "i=dq′dt"],
+        "At the start": ["v(0)=1"],
+    }
+
+
 def test_every_part_of_a_model_is_shown() -> None:
     groups = {group.title: lines(group.math) for group in equation_groups(declare(Source("m.ode", TEXT)))}
     assert groups == {

@@ -35,6 +35,15 @@ def test_latex(model: str, golden: Callable[[Path, str], None]) -> None:
     golden(HERE / "goldens" / f"{model}.tex", "\n\n".join(texts) + "\n")
 
 
+@pytest.mark.parametrize("stage", ["tree", "model"])
+def test_equations_that_hold_together(stage: str, golden: Callable[[Path, str], None]) -> None:
+    golden(HERE / "goldens" / f"circuit.{stage}.txt", show(HERE / "circuit.ode", stage))
+
+
+def test_equations_that_hold_together_in_latex(golden: Callable[[Path, str], None]) -> None:
+    golden(HERE / "goldens" / "circuit.tex", show(HERE / "circuit.ode", latex=True) + "\n")
+
+
 def test_tape_and_jax() -> None:
     tape = show(HERE / "hybrid.ode", "tape")
     assert "tape rates" in tape and "tape jacobian" in tape and "NN_hare.W0" in tape
