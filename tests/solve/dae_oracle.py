@@ -1,7 +1,7 @@
 """An independent integrator for differential-algebraic systems of index 1: SUNDIALS' IDA with residuals in NumPy.
 
-A residual is F(t, y, y', p) = 0, n equations for n unknowns; it takes complex numbers too, so that derivatives by complex steps are
-exact. Sensitivities are solved beside the unknowns: F_y s + F_y' s' + F_p dp = 0.
+A residual is F(t, y, y', p) = 0, n equations for n unknowns; it takes complex numbers too, so that derivatives by complex steps
+are exact. Sensitivities are solved beside the unknowns: F_y s + F_y' s' + F_p dp = 0.
 """
 
 from __future__ import annotations
@@ -124,4 +124,8 @@ def of_problem(name: str) -> Dae:
     differential, given = np.ones(n, bool), np.zeros(n, bool)
     differential[list(written.algebraic)] = False
     given[list(written.given)] = True
-    return Dae(lambda t, y, yp, p: np.array(written.residual(t, y, yp, np)), differential, given, lambda p: np.array(written.start))
+
+    def residual(t: float, y: np.ndarray, yp: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.array(written.residual(t, y, yp))
+
+    return Dae(residual, differential, given, lambda p: np.array(written.start, float))

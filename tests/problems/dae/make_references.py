@@ -1,9 +1,8 @@
 """The values of reference.toml that are not published: `python -m tests.problems.dae.make_references`.
 
-Each system is reduced by hand to the fewest ordinary differential equations and those are solved: the pendulum
-by its angle, with 40 digits by Taylor series, the slider-crank by one angle and the circuit, its diode's equation solved by Lambert's
-function, by SciPy's DOP853, checked by Radau.
-The car axis and the amplifier, published, are checked: their reduced forms by SciPy.
+Each system is reduced by hand to the fewest ordinary differential equations and those are solved: the pendulum by its angle, with
+40 digits by Taylor series; the slider-crank by one angle and the circuit, its diode's equation solved by Lambert's function, by
+SciPy's DOP853, checked by Radau. All references, published ones too, are checked by IDA in test_references.py.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ import mpmath as mp
 import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.special import wrightomega
-
-from tests.problems.dae import dae_problems
 
 
 def solved(rates: Callable[[float, np.ndarray], np.ndarray], end: float, start: list[float], step: float) -> np.ndarray:
@@ -37,20 +34,20 @@ def pendulum(end: float) -> dict[str, float]:
 
 def slider_crank(end: float) -> dict[str, float]:
     """Lagrange's equation of the crank's angle: M(phi) phi'' + M'(phi) phi'^2/2 = Q."""
-    g, r, l, m1, m2, m3, c = 9.81, 0.15, 0.3, 0.36, 0.15, 0.076, 0.002
-    j1, j2 = m1 * r**2 / 3, m2 * l**2 / 12
+    g, r, half, m1, m2, m3, c = 9.81, 0.15, 0.15, 0.36, 0.15, 0.076, 0.002  # half: of the rod's length
+    j1, j2 = m1 * r**2 / 3, m2 * half**2 / 3
     masses = np.array([j2, m2, m2, m3])
 
     def geometry(phi: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(theta, x, y, s) and their first and second derivatives by phi."""
-        sine = -r / l * np.sin(phi)
+        sine = -r / (2 * half) * np.sin(phi)
         cosine = np.sqrt(1 - sine**2)
-        t1 = -r / l * np.cos(phi) / cosine
-        t2 = (r / l * np.sin(phi) + sine * t1**2) / cosine
-        x, x1, x2 = (r * np.cos(phi) + l / 2 * cosine, -r * np.sin(phi) - l / 2 * sine * t1,
-                     -r * np.cos(phi) - l / 2 * (cosine * t1**2 + sine * t2))  # fmt: skip
+        t1 = -r / (2 * half) * np.cos(phi) / cosine
+        t2 = (r / (2 * half) * np.sin(phi) + sine * t1**2) / cosine
+        x, x1, x2 = (r * np.cos(phi) + half * cosine, -r * np.sin(phi) - half * sine * t1,
+                     -r * np.cos(phi) - half * (cosine * t1**2 + sine * t2))  # fmt: skip
         y, y1, y2 = r / 2 * np.sin(phi), r / 2 * np.cos(phi), -r / 2 * np.sin(phi)
-        s, s1, s2 = x + l / 2 * cosine, x1 - l / 2 * sine * t1, x2 - l / 2 * (cosine * t1**2 + sine * t2)
+        s, s1, s2 = x + half * cosine, x1 - half * sine * t1, x2 - half * (cosine * t1**2 + sine * t2)
         return np.array([np.arcsin(sine), x, y, s]), np.array([t1, x1, y1, s1]), np.array([t2, x2, y2, s2])
 
     def acceleration(phi: float, speed: float) -> float:
@@ -63,7 +60,7 @@ def slider_crank(end: float) -> dict[str, float]:
     turn, ax, ay, slide = first * acceleration(phi, speed) + second * speed**2
     hx = -m3 * slide
     fx, both = m2 * ax - hx, m2 * (ay + g)
-    difference = (j2 * turn - l / 2 * (fx - hx) * np.sin(place[0])) / (l / 2 * np.cos(place[0]))  # hy - fy
+    difference = (j2 * turn - half * (fx - hx) * np.sin(place[0])) / (half * np.cos(place[0]))  # hy - fy
     return {
         "phi": phi, "theta": place[0], "x": place[1], "y": place[2], "s": place[3], "phi'": speed, "s'": first[3] * speed,
         "fx": fx, "fy": (both - difference) / 2, "hx": hx, "hy": (both + difference) / 2,

@@ -1,19 +1,19 @@
 """The problems of this folder as residuals F(t, y, y') = 0 of index 1, written by hand for IDA; mechanical ones hold their
 constraints twice differentiated, with the velocities and the accelerations' equations written out.
 
-`y` and `yp` are rows of numbers (complex ones too), functions come from `m` (NumPy, CasADi). The result is a list.
+`y` and `yp` are rows of numbers, complex ones too; the result is a list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi
 from typing import Any
 
 import numpy as np
 
-Rows = Sequence[Any]
+Rows = Any  # of numbers
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,16 @@ def pendulum(t: Any, y: Rows, yp: Rows, m: Any = np) -> list[Any]:
 
 
 def slider_crank(t: Any, y: Rows, yp: Rows, m: Any = np) -> list[Any]:
-    r, l, g = 0.15, 0.3, 9.81
+    r, half, g = 0.15, 0.15, 9.81  # half: of the rod's length
     m1, m2, m3, c = 0.36, 0.15, 0.076, 0.002
     phi, theta, _, _, _, turn, spin, _, _, _, fx, fy, hx, hy = y
     a, b, d, e = m.cos(phi), m.sin(phi), m.cos(theta), m.sin(theta)
     crank = (-r * b * yp[5] - r * a * turn**2, r * a * yp[5] - r * b * turn**2)  # second derivatives of the pin
-    rod = (-l / 2 * e * yp[6] - l / 2 * d * spin**2, l / 2 * d * yp[6] - l / 2 * e * spin**2)
+    rod = (-half * e * yp[6] - half * d * spin**2, half * d * yp[6] - half * e * spin**2)
     return [
         *(yp[i] - y[i + 5] for i in range(5)),
         m1 * r**2 / 3 * yp[5] + c * turn + m1 * g * r / 2 * a - fx * r * b + fy * r * a,
-        m2 * l**2 / 12 * yp[6] - l / 2 * (fx * e - fy * d - hx * e + hy * d),
+        m2 * half**2 / 3 * yp[6] - half * (fx * e - fy * d - hx * e + hy * d),
         m2 * yp[7] - fx - hx,
         m2 * yp[8] - fy - hy + m2 * g,
         m3 * yp[9] + hx,
@@ -114,19 +114,20 @@ def diode_circuit(t: Any, y: Rows, yp: Rows, m: Any = np) -> list[Any]:
 
 
 def _crank_start() -> tuple[float, ...]:
-    phi, r, l, turn = 0.7853981633974483, 0.15, 0.3, 15.0
-    theta = -np.arcsin(r / l * np.sin(phi))
-    spin = -r / l * np.cos(phi) / np.cos(theta) * turn
-    place = (r * np.cos(phi) + l / 2 * np.cos(theta), r * np.sin(phi) + l / 2 * np.sin(theta))
-    speed = (-r * np.sin(phi) * turn - l / 2 * np.sin(theta) * spin, r * np.cos(phi) * turn + l / 2 * np.cos(theta) * spin)
-    end, fast = place[0] + l / 2 * np.cos(theta), speed[0] - l / 2 * np.sin(theta) * spin
+    phi, r, half, turn = 0.7853981633974483, 0.15, 0.15, 15.0
+    theta = -np.arcsin(r / (2 * half) * np.sin(phi))
+    spin = -r / (2 * half) * np.cos(phi) / np.cos(theta) * turn
+    place = (r * np.cos(phi) + half * np.cos(theta), r * np.sin(phi) + half * np.sin(theta))
+    speed = (-r * np.sin(phi) * turn - half * np.sin(theta) * spin, r * np.cos(phi) * turn + half * np.cos(theta) * spin)
+    end, fast = place[0] + half * np.cos(theta), speed[0] - half * np.sin(theta) * spin
     return (phi, float(theta), *map(float, place), float(end), turn, float(spin), *map(float, speed), float(fast), 0, 0, 0, 0)
 
 
 WRITTEN = {
     "rober_dae": Written(("A", "B", "C"), (2,), (1, 0, 0), (0, 1), rober),
     "transamp": Written(tuple(f"y{i}" for i in range(1, 9)), (), (0, 3, 3, 6, 3, 3, 6, 0), tuple(range(8)), transamp),
-    "chemakzo": Written(tuple(f"y{i}" for i in range(1, 7)), (5,), (0.444, 0.00123, 0, 0.007, 0, 0.36), tuple(range(5)), chemakzo),
+    "chemakzo": Written(tuple(f"y{i}" for i in range(1, 7)), (5,), (0.444, 0.00123, 0, 0.007, 0, 0.36), tuple(range(5)),
+                        chemakzo),
     "caraxis": Written(("xl", "yl", "xr", "yr", "xl'", "yl'", "xr'", "yr'", "lam1", "lam2"), (8, 9),
                        (0, 0.5, 1, 0.5, -0.5, 0, -0.5, 0, 0, 0), tuple(range(8)), caraxis),
     "pendulum": Written(("x", "y", "x'", "y'", "lambda"), (4,), (1, 0, 0, 0, 0), tuple(range(4)), pendulum),
