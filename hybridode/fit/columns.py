@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from hybridode.declarations import Declarations, Observation, Parameter, entry_names
+from hybridode.declarations import Algebraic, Declarations, Observation, Parameter, State, entry_names
 from hybridode.errors import DataError, Diagnostic
 from hybridode.expr import Symbol, sym
 from hybridode.fit import cells
@@ -51,7 +51,7 @@ def rename(table: Table, declarations: Declarations, columns: Mapping[str, str])
         *names_of_time(declarations),
         *(o.column for o in declarations.observations),
         *_numbered(declarations),
-        *(n for s in declarations.states for n in entry_names(s.name, s.shape)),
+        *(n for q in _quantities(declarations) for n in entry_names(q.name, q.shape)),
         *SERIES_COLUMNS,
         "observable",
         "value",
@@ -99,9 +99,14 @@ def entry_of(declarations: Declarations, name: str, entry: int) -> str:
     return entry_names(item.name, item.shape)[entry]
 
 
+def _quantities(declarations: Declarations) -> tuple[State | Algebraic, ...]:
+    """What changes in time and has a name of its own: a column named like one of them holds its values."""
+    return (*declarations.states, *declarations.algebraics)
+
+
 def find_long(table: Table, declarations: Declarations) -> LongForm | None:
     lower = [n.lower() for n in table.names]
-    own = {o.column for o in declarations.observations} | {s.name for s in declarations.states}
+    own = {o.column for o in declarations.observations} | {q.name for q in _quantities(declarations)}
     if lower.count("observable") == 1 and lower.count("value") == 1 and not {"observable", "value"} & own:
         return LongForm(lower.index("observable"), lower.index("value"))
     return None
@@ -151,7 +156,8 @@ def assign(table: Table, declarations: Declarations) -> Roles:
 
 
 def _time_column(table: Table, declarations: Declarations) -> int:
-    taken = {o.column for o in declarations.observations} | {s.name for s in declarations.states} | set(_numbered(declarations))
+    taken = {o.column for o in declarations.observations} | {q.name for q in _quantities(declarations)}
+    taken |= set(_numbered(declarations))
     for wanted in names_of_time(declarations):
         exact = [j for j, n in enumerate(table.names) if n == wanted and (n not in taken or n == declarations.time)]
         loose = [j for j, n in enumerate(table.names) if n.lower() == wanted.lower() and n not in taken]
@@ -229,26 +235,28 @@ def _plain(unit: str) -> str:
 def infer_observations(
     table: Table, declarations: Declarations, spread: Mapping[str, float], labels: Sequence[str] = ()
 ) -> Declarations:
-    """With no `observe`: columns (or `labels` of a long table) named as states get normal noise; its `sd_x` is estimated.
+    """With no `observe`: columns (or `labels` of a long table) named as states or algebraic unknowns get normal noise; its `sd_x`
+    is estimated.
 
     `spread` maps column names to the standard deviation of their values, which sets where the estimate starts.
     """
     taken = (
         {p.name for p in declarations.parameters}
         | {c.name for c in declarations.constants}
-        | {s.name for s in declarations.states}
+        | {q.name for q in _quantities(declarations)}
     )
     taken |= (
         {d.name for d in declarations.definitions}
         | {n.name for n in declarations.networks}
         | {i.name for i in declarations.inputs}
     )
-    entries = {n: (s, i if s.shape else -1) for s in declarations.states for i, n in enumerate(entry_names(s.name, s.shape))}
+    quantities = _quantities(declarations)
+    entries = {n: (q, i if q.shape else -1) for q in quantities for i, n in enumerate(entry_names(q.name, q.shape))}
     observations, parameters = [], []
     for name in dict.fromkeys(labels or table.names):
         if name not in entries:
             continue
-        state, i = entries[name]
+        quantity, i = entries[name]
         sd = "sd_" + "".join(c if c.isalnum() else "_" for c in name.replace("'", "_rate")).strip("_")
         while sd in taken:
             sd += "_"
@@ -258,15 +266,15 @@ def infer_observations(
             Parameter(
                 sd,
                 (0.1 * size if size > 0 else 1.0,),
-                unit=state.unit,
+                unit=quantity.unit,
                 lower=0.0,
                 scale="log",
                 doc=f"standard deviation of the noise of {name}",
             )
         )
-        mean = sym("state", state.name, i)
+        mean = sym("algebraic" if isinstance(quantity, Algebraic) else "state", quantity.name, i)
         observations.append(
-            Observation(name, "normal", (("mean", mean), ("sd", sym("parameter", sd))), unit=state.unit, inferred=True)
+            Observation(name, "normal", (("mean", mean), ("sd", sym("parameter", sd))), unit=quantity.unit, inferred=True)
         )
     if not observations:
         raise data_error(

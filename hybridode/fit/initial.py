@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hybridode.declarations import Declarations, Network, entry_names
-from hybridode.expr import Expr, Symbol, postorder, substitute
+from hybridode.expr import Expr, Symbol, postorder, substitute, symbols
 from hybridode.fit.columns import symbols_of_constants
 from hybridode.fit.data import Dataset
 from hybridode.fit.evaluate import evaluate
@@ -33,8 +33,13 @@ class Scene:
         self.guessed: set[Symbol] = set()
         self.span = max((s.end - s.start for s in dataset.series), default=1.0) or 1.0
         for state in d.states:
-            for i, _ in enumerate(state.start):
-                self._state(Symbol("state", state.name, i if state.shape else -1), state.start[i], grids, curves)
+            for i, start in enumerate(state.start):
+                symbol = Symbol("state", state.name, i if state.shape else -1)
+                self._curve(symbol, start, grids, curves)
+                self.leaves[symbol._replace(kind="derivative")] = self.slopes.get(symbol, 0.0)
+        for unknown in d.algebraics:
+            for i, guess in enumerate(unknown.guess):
+                self._curve(Symbol("algebraic", unknown.name, i if unknown.shape else -1), guess, grids, curves)
         for signal in d.inputs:
             for i, name in enumerate(entry_names(signal.name, signal.shape)):
                 symbol = Symbol("input", signal.name, i if signal.shape else -1)
@@ -46,7 +51,7 @@ class Scene:
                 bodies[Symbol("definition", definition.name, i if definition.shape else -1)] = e
         self.bodies = bodies
 
-    def _state(self, symbol: Symbol, start: Expr, grids: list[np.ndarray], curves: Sequence[Mapping[Symbol, Curve]]) -> None:
+    def _curve(self, symbol: Symbol, start: Expr, grids: list[np.ndarray], curves: Sequence[Mapping[Symbol, Curve]]) -> None:
         if all(symbol in c for c in curves) and curves:
             held = [np.clip(g, c[symbol].start, c[symbol].end) for g, c in zip(grids, curves, strict=True)]
             self.leaves[symbol] = np.concatenate([c[symbol].value(g) for g, c in zip(held, curves, strict=True)])
@@ -69,6 +74,8 @@ class Scene:
         roots: list[Expr] = []
         for state in self.declarations.states:
             roots += [*state.rate, *state.start]
+        for equation in self.declarations.equations:
+            roots += equation.residuals
         for definition in self.declarations.definitions:
             roots += definition.elements
         for o in self.declarations.observations:
@@ -114,7 +121,8 @@ def _input_scale(scene: Scene, arguments: Sequence[Expr]) -> tuple[float, float]
 
 
 def _output_scale(scene: Scene, network: Network) -> float:
-    """Median over the states whose rate the network moves: spread of the state's slope / |d rate / d network|."""
+    """Median over the states whose rate the network moves: spread of the state's slope / |d rate / d network|; in an equation
+    that holds with others, the spread of what the network is named after stands in place of the slope."""
     found = []
     for state in scene.declarations.states:
         for i, rate in enumerate(state.rate):
@@ -129,8 +137,33 @@ def _output_scale(scene: Scene, network: Network) -> float:
                 size = abs(float(np.mean(scene.leaves[symbol]))) / scene.span
             if size > 0:
                 found.append(size / effect)
+    for equation in scene.declarations.equations:
+        for residual in map(scene.expanded, equation.residuals):
+            effect, size = _effect(scene, network, residual), _size_of_unknown(scene, network, residual)
+            if effect and size > 0:
+                found.append(size / effect)
     value = float(np.median(found)) if found else 1.0
     return value if np.isfinite(value) and value > 0 else 1.0
+
+
+def _size_of_unknown(scene: Scene, network: Network, residual: Expr) -> float:
+    """How much the unknown after which a network is named moves the residual of its equation; 0 where its size is not known."""
+    sizes = [0.0]
+    for symbol in (
+        s for s in symbols(residual) if s.name.rstrip("'") == network.equation and s.kind in ("derivative", "algebraic")
+    ):
+        state = symbol._replace(kind="state")
+        if symbol.kind == "derivative" and state not in scene.slopes:
+            size = abs(float(np.mean(scene.leaves[state]))) / scene.span
+        else:
+            values = np.asarray(scene.leaves[symbol])
+            size = float(np.std(values)) if values.ndim else abs(float(values))
+        moved = {e: 0.0 for e in postorder((residual,)) if e.op == "out"}
+        here = evaluate(residual, scene.leaves, moved)
+        there = evaluate(residual, {**scene.leaves, symbol: scene.leaves[symbol] + _SMALL}, moved)
+        if here is not None and there is not None:
+            sizes.append(size * float(np.median(np.abs(np.asarray(there) - np.asarray(here)))) / _SMALL)
+    return max((size for size in sizes if np.isfinite(size)), default=0.0)
 
 
 def _effect(scene: Scene, network: Network, rate: Expr) -> float | None:

@@ -29,11 +29,11 @@ class Curve:
 
 
 def observed_states(dataset: Dataset) -> dict[Symbol, int]:
-    """States that an observation has as its location, directly -> number of the observation."""
+    """States and algebraic unknowns that an observation has as its location, directly -> number of the observation."""
     found: dict[Symbol, int] = {}
     for k, o in enumerate(dataset.declarations.observations):
         for name, e in o.arguments:
-            if name in ("mean", "median", "loc") and e.op == "sym" and e.data.kind == "state" and not o.at:
+            if name in ("mean", "median", "loc") and e.op == "sym" and e.data.kind in ("state", "algebraic") and not o.at:
                 found.setdefault(e.data, k)
     return found
 

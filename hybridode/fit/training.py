@@ -36,8 +36,11 @@ Evaluate = Callable[[np.ndarray, Batch], Evaluation]
 def match_gradients(
     objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray, recorder: Recorder
 ) -> np.ndarray | None:
-    """theta at which the rates along the smoothed states come closest to their slopes; None when a state has no curve."""
+    """theta at which the rates along the smoothed states come closest to their slopes; None when a state has no curve, or
+    some states are algebraic unknowns."""
     states = objective.compiled.system.states
+    if objective.compiled.system.unknowns:
+        return None  # a residual has no slope to be matched to
     if not states or not curves or any(s not in c for c in curves for s in states):
         return None
     t, y, slopes = [], [], []

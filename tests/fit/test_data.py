@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridode.errors import DataError, Source
+from hybridode.expr import Symbol
 from hybridode.fit.data import experiments, read_table
 from hybridode.fit.table import parse_table
 from hybridode.language.check import declare
@@ -268,6 +269,14 @@ def test_a_file_with_one_observed_column_less_is_a_warning():
     dataset = read("t,prey\n0,30\n1,47.5\n")
     assert values(dataset) == PLAIN
     assert "W0623" in [w.code for w in dataset.warnings]
+
+
+def test_a_column_named_like_an_algebraic_unknown_is_observed():
+    text = "model m\nstate x = 1\nalg z: V = 0\nx' = -z\nz^3 + z = x\n"
+    data = pd.DataFrame({"t": [0.0, 1, 2], "z": [0.6, 0.4, 0.3]})
+    (observation,) = experiments(declare(Source("m.ode", text)), data).declarations.observations
+    assert (observation.column, observation.unit, observation.inferred) == ("z", "V", True)
+    assert dict(observation.arguments)["mean"].data == Symbol("algebraic", "z")
 
 
 def test_without_observe_columns_named_as_states_are_observed_and_it_is_said():

@@ -71,6 +71,19 @@ observe x ~ normal(x, 0.1)
     assert float(found["NN_hidden"]["out_scale"]) == pytest.approx(40 / 6)
 
 
+def test_a_network_in_an_equation_that_holds_with_others_is_scaled_by_its_unknown():
+    exact = pd.DataFrame({"t": TIMES, "x": LOGISTIC, "z": 50 * LOGISTIC})
+    slope = 1.5 * LOGISTIC * (1 - LOGISTIC)
+    base = "model m\nstate x = 0.3\nalg z = 0\n"
+    implicit = scales(base + "4*x' = NN(x) - z\nz = x", exact[["t", "x"]])["NN_x"]
+    assert implicit["out_scale"] == pytest.approx(4 * np.std(slope), rel=0.1)
+    algebraic = scales(base + "x' = -x\n0 = 2*z - 3*NN(x)", exact)["NN_z"]
+    assert algebraic["out_scale"] == pytest.approx(2 / 3 * np.std(50 * LOGISTIC), rel=0.05)
+    assert algebraic["shift"] == pytest.approx([np.mean(LOGISTIC)], rel=0.05)
+    unseen = scales(base.replace("alg z = 0", "alg z = 7") + "x' = -x\n0 = z - NN(x)", exact[["t", "x"]])["NN_z"]
+    assert unseen["out_scale"] == pytest.approx(7)
+
+
 def test_smoothing_follows_the_curve_and_not_the_noise():
     dataset = experiments(model(GROWTH), growth_data(noise=0.02))
     (curve,) = smooth_states(dataset)[0].values()
