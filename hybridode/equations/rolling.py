@@ -64,7 +64,7 @@ def rolled(pieces: Sequence[Piece], length: int, numbers: bool = False) -> Seque
     for places, family in alone:
         (e,) = family.expand()
         if e not in seen:
-            seen[e] = _shape(e, numbers)
+            seen[e] = shape_of(e, numbers)
         key, leaves = seen[e]
         groups.setdefault(key, []).append((places[0], e, leaves))
     made = [p for p in pieces if p.family.count != 1]
@@ -72,11 +72,11 @@ def rolled(pieces: Sequence[Piece], length: int, numbers: bool = False) -> Seque
         if len(members) < ROLLED_FROM:
             made += [Piece((place,), Family(e, (), 1)) for place, e, _ in members]
         else:
-            made.append(_gathered(members))
+            made.append(gathered(members))
     return whole(made, length)
 
 
-def _shape(root: Expr, numbers: bool) -> tuple[Any, list[Expr]]:
+def shape_of(root: Expr, numbers: bool) -> tuple[Any, list[Expr]]:
     """What two expressions of one shape share, and the leaves in which they may differ, in order of first occurrence."""
     number: dict[Expr, int] = {}
     leaves: list[Expr] = []
@@ -97,7 +97,7 @@ def _shape(root: Expr, numbers: bool) -> tuple[Any, list[Expr]]:
     return (*steps, len(leaves)), leaves
 
 
-def _gathered(members: Sequence[tuple[int, Expr, list[Expr]]]) -> Piece:
+def gathered(members: Sequence[tuple[int, Expr, list[Expr]]]) -> Piece:
     """One family of expressions of one shape; what all of them read stands in the template."""
     _, first, own = members[0]
     columns: list[Column] = []

@@ -24,8 +24,8 @@ LONG = 20_000  # instructions of a straight-line step
 LONG_VECTORS = 16  # elements of an instruction on average
 
 
-def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearSystem | None], straight: bool = False) -> Method:
-    """The method of this name on a model of n states, unrolled or rolled (never with `straight`). `system`: its linear system,
+def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearSystem | None]) -> Method:
+    """The method of this name on a model of n states, unrolled or rolled. `system`: its linear system,
     asked where it matters."""
     from hybridode.methods.explicit_tableaux import EXPLICIT
     from hybridode.methods.ready import explicit_method, rosenbrock_method
@@ -35,8 +35,8 @@ def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearS
     if name in EXPLICIT:
         stages = EXPLICIT[name].stages
         many = stages * (elements(model.rates) + stages * n) > LONG
-        return explicit_method(EXPLICIT[name], model.rates, n, not straight and n >= LEAST_ROLLED and (n >= ROLLED_FROM or many))
-    tableau, found = ROSENBROCK[name], system() if n >= LEAST_ROLLED and not straight else None
+        return explicit_method(EXPLICIT[name], model.rates, n, n >= LEAST_ROLLED and (n >= ROLLED_FROM or many))
+    tableau, found = ROSENBROCK[name], system() if n >= LEAST_ROLLED else None
     if found is not None:
         length = found.products + 2 * tableau.stages * (found.size + n) + tableau.stages * elements(model.rates)
         if n >= ROLLED_FROM or length > LONG:

@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from hybridode.tape.derive import forward, reverse
 from hybridode.tape.tape import Tape, TapeBuilder
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the members of a family of assignments read in one place: member k the number `places[k]` (one for all if it is alone)
+    of the tapes' input `source` ("y", "p", "t"), or of the output `output` of the families' `before`, or `numbers[k]` itself."""
+
+    source: str = ""
+    places: tuple[int, ...] = ()
+    output: str = ""
+    numbers: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeFamily:
+    """N assignments of one shape, so that those of a single event can be made: body (x0 (), x1 (), …) -> value (1,), its inputs
+    the columns. Event e has the members first[e] … first[e + 1] - 1; member k goes to the state states[k]."""
+
+    body: Tape
+    columns: tuple[Column, ...]
+    first: tuple[int, ...]
+    states: tuple[int, ...]
+
+    @cached_property
+    def moving(self) -> tuple[str, ...]:
+        """The inputs of the body that are no constants."""
+        return tuple(i.name for i in self.body.inputs if not self.columns[int(i.name[1:])].numbers)
+
+    @cached_property
+    def body_forward(self) -> Tape:
+        return forward(self.body, self.moving, values=False)
+
+    @cached_property
+    def body_reverse(self) -> Tape:
+        return reverse(self.body, self.moving)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All assignments of all events in families. before: (t, y, p, …) -> what columns read that is no number of an input."""
+
+    families: tuple[ChangeFamily, ...]
+    before: Tape | None
+
+    @cached_property
+    def before_forward(self) -> Tape | None:
+        return None if self.before is None else forward(self.before, _inputs(self.before), values=False)
+
+    @cached_property
+    def before_reverse(self) -> Tape | None:
+        return None if self.before is None else reverse(self.before, _inputs(self.before))
 
 
 @dataclass(frozen=True)
@@ -18,7 +69,7 @@ class Located:
     changes from -1 to 1 (direction 1), from 1 to -1 (-1), or either way (0). changes: (t, y, p, …) -> changes (A,), the values
     of all assignments from what was before; those of event e are first[e] … first[e + 1] - 1, and go to the states `states`.
     rates: the vector field. at_start: 1 where an event also fires at the start if its condition holds there; stop: 1 where it
-    ends the run.
+    ends the run. split(): the same assignments in families, for loops over long vectors.
     """
 
     guards: Tape
@@ -29,11 +80,17 @@ class Located:
     stop: tuple[int, ...]
     first: tuple[int, ...]
     states: tuple[int, ...]
+    split: Callable[[], Changes]
 
     @property
     def count(self) -> int:
         """E"""
         return len(self.directions)
+
+    @cached_property
+    def families(self) -> Changes:
+        """The assignments in families."""
+        return self.split()
 
     @cached_property
     def guard_rate(self) -> Tape:

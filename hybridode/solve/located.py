@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import accumulate
 
 from hybridode.methods.located import Located
+from hybridode.solve.changes import change_families
 from hybridode.solve.problem import Compiled
 
-MOST_STATES = 300  # of a model with located events: its steps are straight-line code
 DIRECTIONS = {"rising": 1, "falling": -1, "either": 0}
 
 
@@ -25,6 +26,7 @@ def located_events(compiled: Compiled) -> Located | None:
         stop=tuple(int(e.stop) for e in events),
         first=tuple(accumulate((len(e.assignments) for e in events), initial=0)),
         states=tuple(a.state for e in events for a in e.assignments),
+        split=partial(change_families, compiled.system),
     )
 
 
@@ -40,8 +42,6 @@ def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
         return None
     if dtype != "float64":
         return f"native solves locate events in float64, {dtype} was asked for"
-    if compiled.size > MOST_STATES:
-        return f"{compiled.size} states: native solves locate events of up to {MOST_STATES} states yet"
     read = {i.name for name in ("guards", "changes") if name in compiled.tapes for i in compiled.tapes[name].inputs}
     other = "`at` statements" if compiled.system.at_events else "conditions or assignments that read inputs"
     if compiled.system.at_events or read & {"u", "du", "u0"}:

@@ -109,8 +109,7 @@ def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "fl
             compiled.landing_signals,
             dtype,
             _identity(compiled, method),
-            not compiled.system.when_events
-            and solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
+            solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
         )
         if not made.has("solve", 1):
             _check_length(method, made.method.step.count())
@@ -193,8 +192,7 @@ def _method(compiled: Compiled, name: str) -> Method:
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
     field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
     events = located_events(compiled)
-    made = method_of(name, field, n, partial(linear_system_of, compiled), events is not None)
-    return replace(made, events=events)
+    return replace(method_of(name, field, n, partial(linear_system_of, compiled)), events=events)
 
 
 def _time_slope(rates: Tape) -> Tape | None:

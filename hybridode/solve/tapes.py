@@ -19,7 +19,7 @@ def tape_of(system: EquationSystem, outputs: Mapping[str, Sequence[Expr]]) -> Ta
     pieces = pieces_of(definition_expressions(defined))
     return build(
         outputs,
-        leaves=_leaves(system),
+        leaves=leaves_of(system),
         definitions=[(defined[p.places[0]].symbol, p.family.expand()[0]) for p in pieces if p.family.count == 1],
         families=[([defined[k].symbol for k in p.places], p.family) for p in pieces if p.family.count > 1],
         networks={n.name: lower(n) for n in declarations.networks},
@@ -27,7 +27,7 @@ def tape_of(system: EquationSystem, outputs: Mapping[str, Sequence[Expr]]) -> Ta
     )
 
 
-def _leaves(system: EquationSystem) -> dict[Symbol, tuple[str, int]]:
+def leaves_of(system: EquationSystem) -> dict[Symbol, tuple[str, int]]:
     """Where the tape finds the number of each symbol: (input vector, place), place -1 for the time itself."""
     leaves = {Symbol("time", system.declarations.time): ("t", -1)}
     leaves |= {s: ("y", i) for i, s in enumerate(system.states)}

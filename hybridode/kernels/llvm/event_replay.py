@@ -18,11 +18,23 @@ from hybridode.methods.located import Located
 from hybridode.tape.tape import Tape
 
 if TYPE_CHECKING:
+    from hybridode.kernels.llvm.lane_loop import LaneLoop
     from hybridode.kernels.llvm.replay import Replay
 
 Given = Mapping[str, Elements]
 # (reverse tape, lanes, inputs) -> outputs; those of y, p, … have been added to their cotangents
 Through = Callable[[Tape, str, Given], Given]
+
+
+def rows_of_events(loop: LaneLoop, events: int, mask: str, h: str) -> tuple[str, str, str, str]:
+    """(lanes of an action, of these the first of a located instant, lanes of a row after the last; the event); see `code_of`."""
+    w, const, kinds = loop.w, loop.const, float(events)
+    code = w.sub(w.mul(h, const(-1 / EVENT)), const(1.0))  # event + kind E
+    after = w.logic("and", mask, w.compare("oge", code, const(AFTER * kinds)))
+    action = w.logic("and", mask, loop.not_(after))
+    located = w.logic("and", w.compare("oge", code, const(LOCATED * kinds)), w.compare("olt", code, const((LOCATED + 1) * kinds)))
+    kind = w.intrinsic("floor", w.div(code, const(kinds)))
+    return action, w.logic("and", action, located), after, w.sub(code, w.mul(kind, const(kinds)))
 
 
 class EventReplay:
@@ -36,17 +48,8 @@ class EventReplay:
         self.tables = EventTables(loop, located)
 
     def at_row(self, mask: str, h: str) -> tuple[str, str, str]:
-        """(lanes of an action, of these the first of a located instant, lanes of a row after the last); see `code_of`."""
-        w, const, kinds = self.w, self.loop.const, float(self.E)
-        code = w.sub(w.mul(h, const(-1 / EVENT)), const(1.0))  # event + kind E
-        after = w.logic("and", mask, w.compare("oge", code, const(AFTER * kinds)))
-        action = w.logic("and", mask, self.loop.not_(after))
-        located = w.logic(
-            "and", w.compare("oge", code, const(LOCATED * kinds)), w.compare("olt", code, const((LOCATED + 1) * kinds))
-        )
-        kind = w.intrinsic("floor", w.div(code, const(kinds)))
-        self.event = w.sub(code, w.mul(kind, const(kinds)))
-        return action, w.logic("and", action, located), after
+        action, located, after, self.event = rows_of_events(self.loop, self.E, mask, h)
+        return action, located, after
 
     def is_event(self, e: int) -> str:
         return self.w.compare("oeq", self.event, self.loop.const(float(e)))

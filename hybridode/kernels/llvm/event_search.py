@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.methods.located import Located
@@ -20,6 +20,8 @@ UNROLLED = 8  # events up to which loops over them are written out
 ARRAYS = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
           "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard")  # fmt: skip
 CELLS = ("flag", "unseen", "left", "right", "left_weight", "right_weight", "last", "found", "kind", "stop", "best", "turn")
+
+State = Any  # of the model, as a loop keeps it: registers, or memory
 
 
 class Found(NamedTuple):
@@ -117,7 +119,7 @@ class EventSearch:
     def size(self, x: str) -> str:
         return self.c.intrinsic("fabs", x)
 
-    def look_at(self, t: str, y: Elements) -> None:
+    def look_at(self, t: str, y: State) -> None:
         """Guards and signs at a point, into memory."""
         found = self.loop.evaluate(self.located.guards, {"t": [t], "y": y, "p": self.loop.p})
         for e in range(self.E):
@@ -125,7 +127,7 @@ class EventSearch:
             self.set("new_sign", found["sign"][e], str(e))
 
     # ---- a step -------------------------------------------------------------------------------------------------------
-    def look(self, mask: str, t: str, h: str, at: Callable[[str | float], Elements]) -> Found:
+    def look(self, mask: str, t: str, h: str, at: Callable[[str | float], State]) -> Found:
         """The first event inside a step of the lanes of the mask; `at(theta)` gives the states of the dense output.
 
         Both halves are looked at; where a sign changes, or a guard is nearer to 0 than it moves, the step is searched.
@@ -158,11 +160,15 @@ class EventSearch:
         found, theta, *y = self.loop.branch(w.any(searched), lambda: self.search(searched, t, h, at), nothing, real)
         return Found(w.logic("and", mask, w.compare("one", found, const(0.0))), theta, y)
 
+    def state_at(self, theta: str, at: Callable[[str | float], State]) -> Elements:
+        """The state of `Found`."""
+        return at(theta)
+
     def nowhere(self) -> Elements:
         """The state of `Found` where nothing was found."""
         return [self.loop.const(0.0)] * self.n
 
-    def search(self, mask: str, t: str, h: str, at: Callable[[str | float], Elements]) -> list[str]:
+    def search(self, mask: str, t: str, h: str, at: Callable[[str | float], State]) -> list[str]:
         """Parts of the step one after the other until something happens, then the root of its guard."""
         w, loop, const = self.w, self.loop, self.loop.const
         for name, copy in (("sign", "scan"), ("guard", "left_guard")):
@@ -194,9 +200,9 @@ class EventSearch:
         loop.repeat_while(MOST_GUESSES, nearer)
         self.together(found, t, h, at)
         theta = self.get("right")
-        return [self.get("found"), theta, *at(theta)]
+        return [self.get("found"), theta, *self.state_at(theta, at)]
 
-    def dips(self, mask: str, t: str, h: str, place: str, at: Callable[[str | float], Elements]) -> None:
+    def dips(self, mask: str, t: str, h: str, place: str, at: Callable[[str | float], State]) -> None:
         """Where the parabola through the last three values of a guard turns at the other side of 0, or near it, that place is
         looked at: an event may happen between two values on the same side."""
         w, loop = self.w, self.loop
@@ -288,7 +294,7 @@ class EventSearch:
             self.set(name, w.select(moved, const(1.0), w.select(again, w.mul(const(0.5), weight), weight)))
         self.set("last", w.select(hit, const(1.0), w.select(passed, const(-1.0), last)))
 
-    def probe(self, mask: str, t: str, h: str, theta: str, at: Callable[[str | float], Elements]) -> tuple[str, str]:
+    def probe(self, mask: str, t: str, h: str, theta: str, at: Callable[[str | float], State]) -> tuple[str, str]:
         """The lanes of the mask in which an event has happened by theta, which becomes the right end, and the others, in which
         it becomes the left end."""
         w = self.w
@@ -309,7 +315,7 @@ class EventSearch:
         self.set("left", w.select(passed, theta, self.get("left")))
         return hit, passed
 
-    def happened(self, t: str, h: str, theta: str, at: Callable[[str | float], Elements]) -> str:
+    def happened(self, t: str, h: str, theta: str, at: Callable[[str | float], State]) -> str:
         """Whether any event has happened by theta, since the signs in `scan`."""
         w = self.w
         self.look_at(w.add(t, w.mul(theta, h)), at(theta))
@@ -317,7 +323,7 @@ class EventSearch:
         self.each(lambda e: self.raise_flag(self.crossing(self.get("scan", e), self.get("new_sign", e), e)))
         return self.flagged()
 
-    def together(self, found: str, t: str, h: str, at: Callable[[str | float], Elements]) -> None:
+    def together(self, found: str, t: str, h: str, at: Callable[[str | float], State]) -> None:
         """Events that follow within rounding of the time happen at the same instant."""
         w, loop, const = self.w, self.loop, self.loop.const
         spare = w.div(w.mul(const(ROUNDING), w.intrinsic("fabs", w.add(t, h))), h)

@@ -1,6 +1,6 @@
 """Events inside the adaptive loop: found on the dense output of a step, landed on by a step of their own, carried out there.
 
-The record keeps what happened between the rows of steps: rows whose h is below -EVENT (see `code_of`), with the state before.
+The record keeps what happened between the rows of steps: rows whose h is -EVENT or below (see `code_of`), with the state before.
 After the actions of an instant follows a row with the state behind them.
 """
 
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from hybridode.kernels.llvm.event_search import EventSearch, Found
+from hybridode.kernels.llvm.event_search import EventSearch, Found, State
 from hybridode.kernels.llvm.job import DONE, ENDLESS
-from hybridode.kernels.llvm.straight import Elements
 
 ROUNDS = 100  # of events that set off events, at one instant
 MANY, INSTANT = 1000, 1e-9  # so many events in this part of the span are endless
@@ -30,7 +29,7 @@ class EventLoop(EventSearch):
     """The events of a solve."""
 
     # ---- the start ----------------------------------------------------------------------------------------------------
-    def start(self, t: str, y: Elements) -> None:
+    def start(self, t: str, y: State) -> None:
         """Signs and guards at the start, and the events that happen there (`fired`)."""
         c, const = self.c, self.const
         self.look_at(t, y)
@@ -55,7 +54,7 @@ class EventLoop(EventSearch):
         return self.flagged()
 
     # ---- an instant ---------------------------------------------------------------------------------------------------
-    def act(self, mask: str, kind: int, t: str, y: Elements, record: Callable[..., None]) -> tuple[Elements, str, str]:
+    def act(self, mask: str, kind: int, t: str, y: State, record: Callable[..., None]) -> tuple[State, str, str]:
         """The events that fired, in the order of the file, then those that they set off; (state, stop, endless) after.
 
         `record(row, t, h, y)` keeps a row, the next of which is in `rows`. The last two results are masks as reals.
@@ -80,12 +79,12 @@ class EventLoop(EventSearch):
         stuck = w.select(w.splat(endless, "i1"), still, const(0.0))
         return after, self.get("stop"), stuck
 
-    def take(self, y: Elements) -> None:
+    def take(self, y: State) -> None:
         """The state that the events act on."""
         for i, value in enumerate(y):
             self.loop.put(self.y, i, value)
 
-    def now(self) -> Elements:
+    def now(self) -> State:
         """The state as the events have left it."""
         return [self.loop.at(self.y, i) for i in range(self.n)]
 
@@ -116,7 +115,7 @@ class EventLoop(EventSearch):
 
         loop.branch(w.any(mine), do, [], loop.lanes.real)
 
-    def change(self, e: str, mine: str, t: str, y: Elements) -> None:
+    def change(self, e: str, mine: str, t: str, y: State) -> None:
         """The assignments of event e, all of which read the state y."""
         assert self.located.changes is not None
         values = self.loop.evaluate(self.located.changes, {"t": [t], "y": y, "p": self.loop.p})["changes"]

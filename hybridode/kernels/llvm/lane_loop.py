@@ -215,6 +215,10 @@ class LaneLoop:
         w.label(after[1:])
         return [w.value(f"phi {kind} [ {b}, {before} ], [ {a}, {last} ]") for a, b in zip(found, otherwise, strict=True)]
 
+    def when(self, condition: str, act: Callable[[], object]) -> None:
+        """What `act` writes, where the condition (one for all lanes) holds."""
+        self.branch(condition, lambda: (act(), [])[1], [], self.lanes.real)
+
     def either(self, condition: str, then: Callable[[], dict[str, str]], otherwise: Callable[[], dict[str, str]],
                kinds: Mapping[str, str]) -> dict[str, str]:  # fmt: skip
         """What one of two ways writes and gives; `kinds` are the types of the registers."""

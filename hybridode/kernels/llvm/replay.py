@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from hybridode.kernels.llvm.event_replay import EventReplay
 from hybridode.kernels.llvm.events import EVENT
@@ -27,7 +28,7 @@ class Replay(LaneLoop):
         capacity = self.slot("capacity")
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
         self.load_inputs(trajectories)
-        self.events = None if self.m.events is None else EventReplay(self, self.m.events)
+        self.events: Any = self.watched_events()
         if self.events is not None:
             self.put(self.events.moved, 0, self.const(0.0))
         self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {n + 2}"))
@@ -37,6 +38,10 @@ class Replay(LaneLoop):
         none = self.equal(accepted, 0)
         self.alive = w.logic("and", self.equal(status, DONE), w.logic("or", none, whole))
         self.steps = self.select_integer(self.alive, accepted, self.integers(0))
+
+    def watched_events(self) -> Any:
+        """What goes over the rows of events, None if the model has none."""
+        return None if self.m.events is None else EventReplay(self, self.m.events)
 
     def blank_seeds(self, results: Mapping[str, str]) -> None:
         """NaN in the rows of these results (slot: its length)."""
@@ -111,7 +116,7 @@ class Replay(LaneLoop):
         t, h, *y = self.reads(self.places(self.records, row, self.m.n + 2), self.m.n + 2)
         if self.events is not None:  # the lanes in which it is no step but what an event did: `code`
             self.code = h
-            self.happened = self.w.logic("and", ok, self.w.compare("olt", h, self.const(-EVENT)))
+            self.happened = self.w.logic("and", ok, self.w.compare("ole", h, self.const(-EVENT)))
             h = self.w.select(self.happened, self.const(1.0), h)
         if self.watches:
             self.pivoted = self.w.logic("and", ok, self.w.compare("olt", h, self.const(0.0)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.rolled.replay import RolledReplay
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.explicit import PER_STAGE
 from hybridode.methods.ready import Method
+from hybridode.tape.tape import Tape
 
 
 def rolled_adjoint_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "adjoint") -> Writer:
@@ -23,6 +26,9 @@ class _Adjoint(RolledReplay):
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.allocate()
         most, last = self.most(self.steps), w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
+        if self.events is not None:  # nothing depends on what stands after the end
+            stopped = self.stopped()
+            last = self.over_points(last, lambda j, time: w.compare("ogt", time, stopped), lambda j, time, due: None, "sub")
         w.line("br label %ready")
         w.label("ready")
         w.line("br label %loop")
@@ -34,8 +40,7 @@ class _Adjoint(RolledReplay):
         at = w.splat(before, "i64")
         ok = self.whole("icmp slt", at, self.steps)
         t, h = self.step_at(at, ok)
-        point = self.collect(ok, "%points_left", t, h)
-        self.through(ok, t, h)
+        point = self.back_over(ok, t, h, "%points_left")
         w.line("br label %back")
         w.label("back")
         w.line("br label %loop")
@@ -74,6 +79,21 @@ class _Adjoint(RolledReplay):
         self.write_weights(self.w_bar)
         if self.signals is not None:
             self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
+
+    def back_over(self, ok: str, t: str, h: str, j: str) -> str:
+        """Back over one row of the record; the save points that are left."""
+        w = self.w
+
+        def step(mask: str) -> list[str]:
+            left = self.collect(mask, j, t, h)
+            self.through(mask, t, h)
+            return [left]
+
+        if self.events is None:
+            return step(ok)[0]
+        self.events.backwards(self.happened, t, self.code, self.y_bar, self.p_bar, self.through_tape)
+        steps = w.logic("and", ok, self.not_(self.happened))
+        return self.branch(w.any(steps), lambda: step(steps), [j], self.lanes.integer)[0]
 
     # ---- a step -----------------------------------------------------------------------------------------------------------
     def collect(self, ok: str, j: str, t: str, h: str) -> str:
@@ -117,6 +137,21 @@ class _Adjoint(RolledReplay):
             return e.choose(ok, e.chunk.add(e.read(y_bar, at), e.read(self.old_bar, at)), e.read(self.y_bar, at))
 
         self.each(m.n, self.y_bar, kept)
+        self.share(ok, out, t, h)
+
+    def through_tape(self, tape: Tape, ok: str, given: Mapping[str, Value]) -> dict[str, Value]:
+        """A reverse tape at a point; what it gives is added to the cotangents in the lanes of the mask."""
+        out = self.evaluate(tape, given)
+        if "y.bar" in out:
+            self.add_to(self.y_bar, out["y.bar"], ok)
+        time = given["t"]
+        assert isinstance(time, list), "times are registers"
+        self.share(ok, out, time[0], self.const(1.0))
+        return out
+
+    def share(self, ok: str, out: Mapping[str, Value], t: str, h: str) -> None:
+        """Adds what parameters, networks and signals get."""
+        e = self.emitter
         own = self.inputs.parameters - self.inputs.starts
         for name, first, count in (("p.bar", 0, own), ("u0.bar", own, self.inputs.starts)):
             if name in out:

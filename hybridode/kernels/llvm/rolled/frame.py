@@ -107,12 +107,15 @@ class RolledLoop(LaneLoop):
         self.each(x.count, x, lambda at: e.choose(alive, e.read(x, at), nan))
         self.store_rows(rows, x)
 
-    def dense_into(self, out: Buffer, weights: Sequence[str], theta: str, old: Buffer, new: Buffer, rows: Buffer) -> Buffer:
-        """The dense output with these weights."""
+    def dense_into(self, out: Buffer, weights: Sequence[str], theta: str, old: Buffer, new: Buffer, rows: Buffer,
+                   part: tuple[int, int] | None = None) -> Buffer:  # fmt: skip
+        """The dense output with these weights: of all states, or of a `part` (first, how many)."""
         e, m = self.emitter, self.m
         c, n = e.chunk, m.n
-        parts = [e.view(rows, r * n, n) for r in range(len(weights))]
+        first, count = part or (0, n)
+        parts = [e.view(rows, r * n + first, count) for r in range(len(weights))]
         factors, along = [e.splat(x) for x in weights], e.splat(theta)
+        old, new, within = (e.view(x, first, count) if first else x for x in (old, new, out))
 
         def value(at: str) -> str:
             start = e.read(old, at)
@@ -121,5 +124,5 @@ class RolledLoop(LaneLoop):
                 total = c.add(c.mul(factor, e.read(part, at)), total)
             return total
 
-        self.each(n, out, value)
+        self.each(count, within, value)
         return out

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.loop import without_memory
+from hybridode.kernels.llvm.rolled.events import RolledEvents
 from hybridode.kernels.llvm.rolled.frame import RolledLoop
 from hybridode.kernels.llvm.rolled.moves import total
 from hybridode.kernels.llvm.start_step import starting_step
@@ -22,10 +23,10 @@ from hybridode.methods.ready import Method
 
 def rolled_solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
     """The whole function as text (see the module)."""
-    return _Solve(method, lanes, inputs, name).write()
+    return RolledSolve(method, lanes, inputs, name).write()
 
 
-class _Solve(RolledLoop):
+class RolledSolve(RolledLoop):
     # ---- the function -----------------------------------------------------------------------------------------------------
     def write(self) -> Writer:
         w, real, integer = self.w, self.lanes.real, self.lanes.integer
@@ -34,14 +35,20 @@ class _Solve(RolledLoop):
         t1 = self.time(self.integers(1 << 62))
         self.emitter.put(self.slope_at(t0, self.y), self.k)
         h0 = self.first_step(self.first, t0, t1)
-        saved = self.over_points(self.integers(0), lambda time: w.compare("ole", time, t0), lambda time: self.y)
+        self.span = w.sub(t1, t0)
         zero = self.integers(0)
+        rows, stopped = (zero, self.lanes.const(False)) if self.events is None else self.events.happen_at_start(t0)
+        saved = self.over_points(self.integers(0), lambda time: w.compare("ole", time, t0), lambda time: self.y)
         ready = w.fresh("ready")
         w.line(f"br label {ready}")
         w.label(ready[1:])
-        idle = w.compare("uge", t0, t1)  # also where a time is NaN
+        idle = w.logic("or", stopped, w.compare("uge", t0, t1))  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
-        carried |= dict.fromkeys(("accepted", "rejected", "pivoted"), (integer, zero)) | {"saved": (integer, saved)}
+        carried |= dict.fromkeys(("rejected", "pivoted"), (integer, zero)) | {"saved": (integer, saved)}
+        carried |= dict.fromkeys(("accepted", "events"), (integer, rows))
+        if self.events is not None:
+            carried |= {"landing": (self.lanes.mask, self.lanes.const(False)), "resume": (real, h0)}
+            carried |= {"instant": (real, t0), "many": (real, self.const(0.0))}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
         self.loop(carried, t1, ready)
         return self.finish()
@@ -71,6 +78,7 @@ class _Solve(RolledLoop):
         self.recording = w.value(f"icmp ne ptr {self.slot('record', 'ptr')}, null")
         self.records = self.rows("record", written, w.value(f"mul i64 {self.capacity}, {n + 2}"))
         self.tolerances = e.splat(self.atol), e.splat(self.rtol)
+        self.events = None if self.m.events is None else RolledEvents(self, self.m.events)
         return t0
 
     def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
@@ -93,7 +101,6 @@ class _Solve(RolledLoop):
         w.label("done")
         self.write_at(self.end, "0", new["t"])
         self.store_rows(self.beyond(self.end, 1), self.y)
-        new["events"] = self.integers(0)  # they are located in straight-line code only
         for k, name in enumerate(INFO):
             for row, lane in zip(self.info, range(self.lanes.width), strict=True):
                 number = w.value(f"trunc i64 {self.lane(new[name], lane, self.lanes.integer)} to i32")
@@ -114,7 +121,9 @@ class _Solve(RolledLoop):
         jump = t1 if self.signals is None else self.signals.next_jump(now["t"])
         target = t1 if self.signals is None else self.minimum(t1, jump)
         left = w.sub(target, now["t"])
-        final = w.compare("oge", w.mul(now["h"], self.const(1.0000001)), left)
+        reach = self.const(1.0000001)  # as in `llvm/loop`
+        reach = reach if self.events is None else w.select(now["landing"], self.const(1.0), reach)
+        final = w.compare("oge", w.mul(now["h"], reach), left)
         h = w.select(running, w.select(final, left, now["h"]), self.const(1.0))
         given: dict[str, Value] = {"t": [now["t"]], "h": [h], "y": self.y, "p": self.p, "k": self.k}
         out = self.evaluate(self.m.step, given, ("error", "error_third"))
@@ -126,6 +135,8 @@ class _Solve(RolledLoop):
         good = w.compare("ole", error, self.const(1.0))  # false for NaN
         ok, bad = w.logic("and", good, running), w.logic("and", running, self.not_(good))
         t_new = w.select(final, target, w.add(now["t"], h))
+        watched = None if self.events is None else self.events.watch(ok, now, h, y_new, out)
+        ok = ok if watched is None else w.logic("and", ok, self.not_(watched[0].hit))
         landed = w.logic("and", ok, final)
         finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y_new, out)
@@ -150,9 +161,10 @@ class _Solve(RolledLoop):
             "pivoted": self.count(now["pivoted"], w.logic("and", running, wrong)),
             "saved": saved,
             "status": self.select_integer(stuck, why, status),
+            "events": now["events"],
         }
         self.accept(ok, landed, new["t"], y_new, out)
-        return new
+        return new if self.events is None or watched is None else self.events.happen(now, new, ok, h, *watched)
 
     def watched(self, growth: Value, error: str) -> tuple[str, str]:
         """The error, infinite where the elimination's factors grew beyond use, and whether they did."""
@@ -263,13 +275,18 @@ class _Solve(RolledLoop):
 
             return self.over_points(saved, until, values)
 
+        if self.m.dense is None:
+            return over(self.dense_rows(t, h, new, out))
+        due = w.logic("and", until(self.time(saved)), self.whole("icmp slt", saved, w.splat(self.T, "i64")))
+        return self.branch(w.any(due), lambda: [over(self.dense_rows(t, h, new, out))], [saved], self.lanes.integer)[0]
+
+    def dense_rows(self, t: str, h: str, new: Buffer, out: Mapping[str, Value]) -> Buffer:
+        """The rows of the step's dense output."""
         tape, name = self.m.dense, self.m.interpolant
         if tape is None:
-            return over(self.emitter.in_memory(out[name]))
+            return self.emitter.in_memory(out[name])
         given: dict[str, Value] = {"t": [t], "h": [h], "y": self.y, "p": self.p, "new": new, "stages": out["stages"]}
-        due = w.logic("and", until(self.time(saved)), self.whole("icmp slt", saved, w.splat(self.T, "i64")))
-        with_stages = lambda: [over(self.emitter.in_memory(self.evaluate(tape, given)[name]))]  # noqa: E731
-        return self.branch(w.any(due), with_stages, [saved], self.lanes.integer)[0]
+        return self.emitter.in_memory(self.evaluate(tape, given)[name])
 
     def blank(self, saved: str) -> None:
         """NaN at the save points that were not reached."""

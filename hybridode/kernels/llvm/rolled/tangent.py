@@ -24,6 +24,8 @@ class _Tangent(RolledReplay):
         self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.p_dot = self.vector(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
         self.load_tangents()
+        self.points = self.integer_memory("points_cell")
+        stopped = None if self.events is None else self.stopped()
         self.s_dot = [] if self.signals is None else self.rows("s_dot", self.seeds, self.signals.count)
         self.y_dot, self.point, nowhere = (e.keep(n) for _ in range(3))
         self.nowhere = nowhere.pointer
@@ -39,7 +41,7 @@ class _Tangent(RolledReplay):
         at = w.splat("%round", "i64")
         ok = self.whole("icmp slt", at, self.steps)
         t, h = self.step_at(at, ok)
-        points = self.advance(ok, t, h, "%points")
+        points = self.over(ok, t, h, "%points")
         following = w.value("add i64 %round, 1")
         w.line("br label %back")
         w.label("back")
@@ -49,7 +51,14 @@ class _Tangent(RolledReplay):
             f"  %points = phi {kind} [ {self.integers(0)}, %ready ], [ {points}, %back ]",
         ]
         w.label("rest")
-        self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(lambda time: self.y_dot), "add")
+
+        def rest(time: str) -> Buffer:  # after the end of a run that an event stopped nothing moves
+            if stopped is not None:
+                beyond, zero = w.compare("ogt", time, stopped), e.chunk.lanes.const(0.0)
+                self.each(n, self.y_dot, lambda at: e.choose(beyond, zero, e.read(self.y_dot, at)))
+            return self.y_dot
+
+        self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(rest), "add")
         self.leave()
         return self.finish()
 
@@ -73,6 +82,18 @@ class _Tangent(RolledReplay):
             self.store_rows(self.chosen(due, self.places(self.ys_dot, j, self.m.n), self.nowhere), self.point)
 
         return act
+
+    def over(self, ok: str, t: str, h: str, points: str) -> str:
+        """Over one row of the record: a step, or what an event did. The save points that are left."""
+        if self.events is None:
+            return self.advance(ok, t, h, points)
+        dots = {"p.dot": self.p_dot, **{name: x for name, x in self.known.items() if name.endswith(".dot")}}
+        self.events.forwards(self.happened, t, self.code, self.y_dot, dots)
+        steps = self.w.logic("and", ok, self.not_(self.happened))
+        self.put_integer(self.points, points)
+
+        self.when(self.w.any(steps), lambda: self.put_integer(self.points, self.advance(steps, t, h, points)))
+        return self.get_integer(self.points)
 
     def advance(self, ok: str, t: str, h: str, points: str) -> str:
         """The tangent of the new state; the save points of the step (those at its start belong to it, or to the one before)."""
