@@ -1,7 +1,7 @@
 """Declarations -> EquationSystem: vectors laid out as scalars, definitions in order, starts made explicit.
 
 Nothing is simplified here: numbers that were constants stand where the user wrote their names, and `x'` on a
-right side stands for the state's rate.
+right side stands for the state's rate. A model with equations that hold together is laid out too, and left to the pass `reduce`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from hybridode.equations.system import (
     ScalarWhenEvent,
 )
 from hybridode.errors import Span
-from hybridode.expr import Expr, Symbol, const, node, substitute, symbols
+from hybridode.expr import ZERO, Expr, Symbol, const, node, substitute, symbols
 from hybridode.rolled import Family, Piece, Rolled, pieces_of, symbols_read
+
+
+_STARTING = ("state", "algebraic", "definition")  # what has a value at the start that others may be computed from
 
 
 def entries(kind: str, name: str, shape: Shape) -> list[Symbol]:
@@ -40,22 +43,26 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
     """The equation system of a checked model.
 
     `promoted` names constants that become parameters because data or `--set` give them a value; the others turn into numbers.
+    Of an `is_implicit` model the algebraic unknowns stand behind the states (marked, with their guesses as starts and 0 as rates),
+    the rate of an implicit state is its derivative's symbol, and such symbols stay where they are read.
     """
     d = declarations
     unknown = promoted - {c.name for c in d.constants}
     assert not unknown, f"only constants are promoted: {sorted(unknown)}"
     states = [s for state in d.states for s in entries("state", state.name, state.shape)]
+    unknowns = [s for a in d.algebraics for s in entries("algebraic", a.name, a.shape)]
     parameters = [p for q in d.parameters for p in entries("parameter", q.name, q.shape)]
     parameters += [Symbol("parameter", s.name, s.index) for s in _promoted(d, promoted)]
     known = _constants(d, promoted)
-    known = _derivatives(d, known)
+    known = known if is_implicit(d) else _derivatives(d, known)
 
-    rates = _laid_out([state.rate for state in d.states], known)
+    rates = _laid_out([_rate(state) for state in d.states] + [[ZERO]] * len(unknowns), known)
     defined = [s for item in d.definitions for s in entries("definition", item.name, item.shape)]
     bodies = _laid_out([item.elements for item in d.definitions], known)
     spans = {s: item.span for item in d.definitions for s in entries("definition", item.name, item.shape)}
     definitions = in_order(defined, bodies, spans)
-    starts = _laid_out([state.start for state in d.states], known)
+    starts = _laid_out([*(state.start for state in d.states), *(a.guess for a in d.algebraics)], known)
+    states += unknowns
     index = {s: i for i, s in enumerate(states)}
     return EquationSystem(
         declarations=d,
@@ -68,8 +75,24 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
         observations=_observations(d, known),
         at_events=_at_events(d, known, index, definitions),
         when_events=_when_events(d, known, index, definitions),
-        rate_spans=tuple(span for state in d.states for span in _spans(state)),
+        rate_spans=(*(span for state in d.states for span in _spans(state)), *(None for _ in unknowns)),
+        algebraic=tuple(s.kind == "algebraic" for s in states) if unknowns else (),
     )
+
+
+def is_implicit(d: Declarations) -> bool:
+    """Whether equations hold together, so that the model has to be reduced."""
+    return bool(d.equations or d.algebraics)
+
+
+def residuals(declarations: Declarations, promoted: frozenset[str] = frozenset()) -> list[tuple[Expr, Span | None]]:
+    """Every entry of the equations that hold together, 0 = the expression, and where it stands."""
+    known = _constants(declarations, promoted)
+    return [(e, item.span) for item in declarations.equations for e in substitute(item.residuals, known)]
+
+
+def _rate(state: State) -> Sequence[Expr]:
+    return [leaf(s) for s in entries("derivative", state.name, state.shape)] if state.implicit else state.rate
 
 
 def _laid_out(vectors: Sequence[Sequence[Expr]], known: Mapping[Symbol, Expr]) -> Sequence[Expr]:
@@ -158,19 +181,23 @@ def _at_start(states: list[Symbol], starts: Sequence[Expr], definitions: Sequenc
 
     A start may read definitions and other states: they are taken at the start.
     """
-    if isinstance(starts, Rolled) and not any(s.kind in ("state", "definition", "input") for s in symbols_read(starts)):
+    if isinstance(starts, Rolled) and not any(s.kind in (*_STARTING, "input") for s in symbols_read(starts)):
         return starts
-    written = dict(zip(states, starts, strict=True))
-    bodies = {definition.symbol: definition.expr for definition in definitions}
-    values: dict[Symbol, Expr] = {}
-    for symbol in dependencies_first(
-        states, lambda s: _of_kind((written if s.kind == "state" else bodies)[s], "state", "definition")
-    ):
-        body = (written if symbol.kind == "state" else bodies)[symbol]
-        here = {s: values[s] for s in _of_kind(body, "state", "definition")}
-        here |= {s: leaf(Symbol("start_input", s.name, s.index)) for s in _of_kind(body, "input")}
-        (values[symbol],) = substitute((body,), here)
+    written = {d.symbol: d.expr for d in definitions} | dict(zip(states, starts, strict=True))
+    values = at_start(states, written)
     return tuple(values[s] for s in states)
+
+
+def at_start(wanted: Iterable[Symbol], written: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
+    """The values of symbols at the start, and of all that they read. `written`: starts of states, guesses of unknowns, definitions.
+    Derivatives that nothing is known of yet are guessed to be 0."""
+    values: dict[Symbol, Expr] = {}
+    for symbol in dependencies_first(wanted, lambda s: _of_kind(written[s], *_STARTING)):
+        here = {s: values[s] for s in _of_kind(written[symbol], *_STARTING)}
+        here |= {s: leaf(Symbol("start_input", s.name, s.index)) for s in _of_kind(written[symbol], "input")}
+        here |= {s: ZERO for s in _of_kind(written[symbol], "derivative")}
+        (values[symbol],) = substitute((written[symbol],), here)
+    return values
 
 
 def _observations(d: Declarations, known: Mapping[Symbol, Expr]) -> tuple[ScalarObservation, ...]:

@@ -120,7 +120,7 @@ class _Chain:
         parts: dict[int, list[Expr]] = {}
         for j, argument in enumerate(arguments):
             for column, inner in self._chain(argument).items():
-                parts.setdefault(column, []).append(_times(_slope(leaf, j), inner))
+                parts.setdefault(column, []).append(_times(slope(leaf, j), inner))
         return {column: total(terms) for column, terms in parts.items()}
 
 
@@ -130,7 +130,7 @@ def _times(a: Expr, b: Expr) -> Expr:
     return neg(value) if (a.op == "neg") != (b.op == "neg") else value
 
 
-def _slope(leaf: Expr, j: int) -> Expr:
+def slope(leaf: Expr, j: int) -> Expr:
     """Derivative of a network output or a table value by its argument j."""
     if leaf.op == "table":
         return node("table_slope", leaf.args, (leaf.data, j))

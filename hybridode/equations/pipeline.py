@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from hybridode.collector import without_collector
 from hybridode.declarations import Declarations
-from hybridode.equations.canonical import canonical
+from hybridode.equations.canonical import canonical, is_implicit, residuals
+from hybridode.equations.dae.reduce import reduce
 from hybridode.equations.folding import fold
 from hybridode.equations.gradients import ShapeCache
 from hybridode.equations.incidence import incidence
@@ -15,7 +16,6 @@ from hybridode.equations.rewrite import rewrite
 from hybridode.equations.rolling import roll
 from hybridode.equations.system import EquationSystem
 from hybridode.equations.verify import verify
-from hybridode.errors import Diagnostic, ModelError
 
 Pass = Callable[[EquationSystem, ShapeCache], EquationSystem]
 Dump = Callable[[str, EquationSystem], None]
@@ -37,11 +37,16 @@ def equations_of(
     `promoted`: constants that become parameters. `dump(name, system)` is called after every pass, "canonical" first.
     `shapes` may be shared by many models: derivatives of shapes that it knows are not worked out again.
     """
-    _refuse_equations(declarations)
     shapes = ShapeCache() if shapes is None else shapes
     with without_collector():
         system = canonical(declarations, promoted)  # vectors laid out, constants folded, definitions ordered, starts explicit
-        _settle("canonical", system, dump)
+        if is_implicit(declarations):
+            if dump is not None:
+                dump("canonical", system)
+            system = reduce(system, residuals(declarations, promoted), shapes)  # matching, index reduction, blocks, tearing
+            _settle("reduce", system, dump)
+        else:
+            _settle("canonical", system, dump)
         return after_passes(system, shapes, dump)
 
 
@@ -51,16 +56,6 @@ def after_passes(system: EquationSystem, shapes: ShapeCache, dump: Dump | None =
         system = change(system, shapes)
         _settle(name, system, dump)
     return system
-
-
-def _refuse_equations(declarations: Declarations) -> None:
-    """Algebraic and implicit equations are checked and not yet solved: the pass `reduce` takes the place of this."""
-    places = [e.span for e in declarations.equations if e.span is not None]
-    places += [a.span for a in declarations.algebraics if a.span is not None]
-    if places:
-        message = "an algebraic or implicit equation is part of the language but not of this version"
-        hint = "`hybridode check` reads it; to simulate, solve it by hand: `name = …`, `x' = …`"
-        raise ModelError((Diagnostic("E0901", message, places[0], hint),))
 
 
 def _settle(name: str, system: EquationSystem, dump: Dump | None) -> None:

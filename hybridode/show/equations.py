@@ -17,7 +17,7 @@ from hybridode.equations.system import (
     definition_expressions,
     entry_expressions,
 )
-from hybridode.expr import Expr, postorder
+from hybridode.expr import Expr, Symbol, postorder
 from hybridode.expr import show as expr_text
 from hybridode.rolled import shown
 from hybridode.show.layout import columns, counted, document, entries_text, left_out, section
@@ -30,19 +30,31 @@ _LARGEST_PICTURE = 40  # states of a sparsity pattern that fits a terminal
 def equations_text(system: EquationSystem) -> str:
     """Right sides after all passes, with the record of the rewrites."""
     name = user_names(system.declarations)
-    states = [name(s) for s in system.states]
-    names = [name(x.symbol) for x in system.definitions]
+    states = [_spelled(s, name) for s in system.states]
+    names = [_spelled(x.symbol, name) for x in system.definitions]
     definitions = entries_text(names, "", definition_expressions(system.definitions), name)
     sections = (
         section("definitions, in the order of evaluation", definitions),
-        section("rates", entries_text(states, "'", system.rates, name)),
+        section("rates", entries_text(_left_sides(system, states), "", system.rates, name)),
+        section("kept at 0 along the solution", [expr_text(x.expr, name) for x in system.invariants]),
         section("at the start", entries_text(states, "", system.starts, name)),
+        section("how the equations are solved", [x.text for x in system.reduction]),
         section("observed", [_observation(o, name) for o in system.observations]),
         section("rewritten", _rewrites(system)),
         networks_section(system.declarations),
         section("blocks of states that depend on each other, in the order of dependence", _blocks(system, states)),
     )
     return document(f"{system.declarations.name}: equations", sections)
+
+
+def _spelled(s: Symbol, name: Names) -> str:
+    return name(s) + "'" * (s.kind == "derivative")
+
+
+def _left_sides(system: EquationSystem, states: list[str]) -> list[str]:
+    """`x'` of a differential state; 0 of a residual, which determines an algebraic unknown."""
+    unknowns = set(system.unknowns)
+    return ["0" if k in unknowns else f"{s}'" for k, s in enumerate(states)]
 
 
 def _observation(o: ScalarObservation, name: Names) -> str:

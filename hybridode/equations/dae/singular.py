@@ -1,0 +1,80 @@
+"""What is said of relations that do not determine their unknowns, in the user's terms and with all lines concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hybridode.equations.dae.relations import Relation, Unreduced, lines
+from hybridode.errors import Diagnostic, Span
+from hybridode.expr import Expr, Symbol
+from hybridode.matching import Rows, columns_in_excess, rows_in_excess
+
+_MOST_NAMES, _MOST_PLACES = 6, 8
+
+
+def names(symbols: Sequence[Symbol], model: Unreduced) -> str:
+    """`x'`, `z[2]` and `y`"""
+    told = [f"`{model.name(s)}`" for s in dict.fromkeys(symbols)]
+    if len(told) > _MOST_NAMES:
+        told = [*told[: _MOST_NAMES - 1], f"{len(told) - _MOST_NAMES + 1} others"]
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def wrong_count(
+    relations: Sequence[Relation], unknowns: Sequence[tuple[Symbol, Symbol]], rows: Rows, matched: Sequence[int], model: Unreduced
+) -> list[Diagnostic]:
+    """Relations with too few unknowns and unknowns with too few relations. `unknowns`: highest and lowest derivative of each quantity;
+    `rows`: which of them each relation reads; `matched`: a largest matching."""
+    found = []
+    for part in rows_in_excess(rows, len(unknowns), matched):
+        few = [unknowns[c][0] for c in sorted({c for r in part for c in rows[r]})]
+        found.append(_too_many([relations[r] for r in part], few, model))
+    for part in columns_in_excess(rows, len(unknowns), matched):
+        free = [unknowns[c][0] for c in part]
+        hint = "one more equation is needed" + f" that reads {names(free, model)}" * (len(free) > 1)
+        place = model.declared.get(unknowns[part[0]][1])
+        found.append(Diagnostic("E0361", f"nothing determines {names(free[:1], model)}", place, hint))
+    return found
+
+
+def _too_many(relations: Sequence[Relation], unknowns: Sequence[Symbol], model: Unreduced) -> Diagnostic:
+    spans = _spans(relations)
+    if not unknowns:
+        message = f"the equation of {lines(spans)} has no unknown to determine"
+    else:
+        these = f"these {len(relations)} equations ({lines(spans)})"
+        only = f"only {len(unknowns)} unknown{'s' * (len(unknowns) > 1)}, {names(unknowns, model)},"
+        message = f"{these} have {only} to determine"
+    return Diagnostic("E0361", message, spans[0] if spans else None, "delete one, or declare what it determines", related=_also(spans))
+
+
+def dependent_relations(relations: Sequence[Relation], unknowns: Sequence[Symbol], model: Unreduced) -> Diagnostic:
+    """Of relations that say the same of their unknowns (or contradict each other)."""
+    spans = _spans(relations)
+    what = f"the equations of {lines(spans)}" if len({s.line for s in spans}) > 1 else f"the equation of {lines(spans)}"
+    message = f"{what} do not determine {names(unknowns, model)}: one follows from the others, or contradicts them"
+    hint = "replace one of them by an equation that says something new"
+    return Diagnostic("E0360", message, spans[0] if spans else None, hint, related=_also(spans))
+
+
+def twice(leaf: Expr, relation: Relation, model: Unreduced) -> Diagnostic:
+    """Of an equation whose derivative needs what has none."""
+    where = f"the equation of {lines(relation.spans)} has to be differentiated"
+    if leaf.op == "sym":
+        what = f"but the input `{model.name(leaf.data._replace(kind='input'))}` has no further derivative"
+        hint = "make the signal a state or an expression of time, or choose `interp=cubic` or `hermite` if it is differentiated once"
+        return Diagnostic("E0362", f"{where}, {what}", relation.span, hint)
+    if leaf.op == "table_slope":
+        what, name = "the table", leaf.data[0]
+    else:
+        what, name = "the network", leaf.args[0].data
+    message = f"{where} twice, but {what} `{name}` in it can be differentiated only once"
+    return Diagnostic("E0363", message, relation.span, "let it stand in the dynamics, or in a constraint of velocities")
+
+
+def _spans(relations: Sequence[Relation]) -> list[Span]:
+    return sorted(dict.fromkeys(s for r in relations for s in r.spans), key=lambda s: s.start)
+
+
+def _also(spans: Sequence[Span]) -> tuple[tuple[Span, str], ...]:
+    return tuple((s, "takes part") for s in spans[1:_MOST_PLACES])
