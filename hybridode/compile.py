@@ -21,6 +21,7 @@ import numpy as np
 from hybridode.declarations import Declarations
 from hybridode.equations.pipeline import equations_of
 from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
+from hybridode.errors import Diagnostic, ModelError
 from hybridode.expr import Expr, Symbol, const, node
 from hybridode.kernels.jax import emit
 from hybridode.rolled import symbols_read
@@ -37,7 +38,18 @@ def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump
     """A checked model made ready to be solved. `promoted` names constants that data or `set=` give values to."""
     show = dump or (lambda stage, value: None)
     show("declarations", declarations)
-    return compile_system(equations_of(declarations, frozenset(promoted), show), dump)
+    system = equations_of(declarations, frozenset(promoted), show)
+    _refuse_unsolved(system)
+    return compile_system(system, dump)
+
+
+def _refuse_unsolved(system: EquationSystem) -> None:
+    """What remains of implicit equations needs a method that keeps residuals and invariants at 0."""
+    if system.unknowns or system.invariants:
+        kept = [system.rate_spans[k] for k in system.unknowns if system.rate_spans] + [x.span for x in system.invariants]
+        message = "this equation remains after the reduction, and this version cannot simulate with it"
+        hint = "`hybridode show --stage equations` shows what was solved; solve it by hand: `name = …`, `x' = …`"
+        raise ModelError(Diagnostic("E0901", message, next((s for s in kept if s is not None), None), hint))
 
 
 def compile_system(system: EquationSystem, dump: Dump | None = None) -> Compiled:

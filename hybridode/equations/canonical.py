@@ -25,7 +25,6 @@ from hybridode.errors import Span
 from hybridode.expr import ZERO, Expr, Symbol, const, node, substitute, symbols
 from hybridode.rolled import Family, Piece, Rolled, pieces_of, symbols_read
 
-
 _STARTING = ("state", "algebraic", "definition")  # what has a value at the start that others may be computed from
 
 
@@ -43,8 +42,8 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
     """The equation system of a checked model.
 
     `promoted` names constants that become parameters because data or `--set` give them a value; the others turn into numbers.
-    Of an `is_implicit` model the algebraic unknowns stand behind the states (marked, with their guesses as starts and 0 as rates),
-    the rate of an implicit state is its derivative's symbol, and such symbols stay where they are read.
+    Of an `is_implicit` model the algebraic unknowns stand behind the states (marked, with their guesses as starts and 0 as
+    rates), the rate of an implicit state is its derivative's symbol, and such symbols stay where they are read.
     """
     d = declarations
     unknown = promoted - {c.name for c in d.constants}
@@ -189,13 +188,13 @@ def _at_start(states: list[Symbol], starts: Sequence[Expr], definitions: Sequenc
 
 
 def at_start(wanted: Iterable[Symbol], written: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
-    """The values of symbols at the start, and of all that they read. `written`: starts of states, guesses of unknowns, definitions.
-    Derivatives that nothing is known of yet are guessed to be 0."""
+    """The values of symbols at the start, and of all that they read. `written`: starts of states, guesses of unknowns,
+    definitions. Derivatives that nothing is known of yet are guessed to be 0."""
     values: dict[Symbol, Expr] = {}
     for symbol in dependencies_first(wanted, lambda s: _of_kind(written[s], *_STARTING)):
         here = {s: values[s] for s in _of_kind(written[symbol], *_STARTING)}
         here |= {s: leaf(Symbol("start_input", s.name, s.index)) for s in _of_kind(written[symbol], "input")}
-        here |= {s: ZERO for s in _of_kind(written[symbol], "derivative")}
+        here |= dict.fromkeys(_of_kind(written[symbol], "derivative"), ZERO)
         (values[symbol],) = substitute((written[symbol],), here)
     return values
 

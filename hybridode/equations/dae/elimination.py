@@ -1,7 +1,8 @@
-"""Relations that look independent and are not: found by elimination at random points, and combined where that can be done exactly.
+"""Relations that look independent and are not: found by elimination at random points, and combined where that can be done
+exactly.
 
-`C*(x' - y') = f` and `C*(y' - x') = g` match x' and y', but their sum says 0 = f + g: an equation without derivatives that has to be
-seen before anything is differentiated.
+`C*(x' - y') = f` and `C*(y' - x') = g` match x' and y', but their sum says 0 = f + g: an equation without derivatives that has
+to be seen before anything is differentiated.
 """
 
 from __future__ import annotations

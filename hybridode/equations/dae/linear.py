@@ -1,7 +1,7 @@
 """Expressions as linear forms in some of their symbols: which enter linearly, with which coefficients.
 
-`a*z + b` is read off the expression as it is written, without algebra: sums, signs, products with one factor that moves, quotients
-with a fixed denominator and `if`s with a fixed condition.
+`a*z + b` is read off the expression as it is written, without algebra: sums, signs, products with one factor that moves,
+quotients with a fixed denominator and `if`s with a fixed condition.
 """
 
 from __future__ import annotations

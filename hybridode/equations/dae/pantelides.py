@@ -18,9 +18,9 @@ NONE = -1
 class Structure:
     """A system as Pantelides' algorithm leaves it.
 
-    `rows[e]`: the unknowns that equation e reads. `derivative[v]`: the unknown that is the derivative of v, -1: none (v is a highest
-    derivative). `differentiated[e]`: the equation that is the derivative of e, -1: none. `matched[e]`: for equations that were not
-    differentiated, the highest derivative that each may determine.
+    `rows[e]`: the unknowns that equation e reads. `derivative[v]`: the unknown that is the derivative of v, -1: none (v is a
+    highest derivative). `differentiated[e]`: the equation that is the derivative of e, -1: none. `matched[e]`: for equations
+    that were not differentiated, the highest derivative that each may determine.
     """
 
     rows: list[list[int]]

@@ -42,8 +42,9 @@ def _slope(f: Callable[[float], float]) -> Callable[[float], float]:
 
 
 MEANING: dict[str, Callable[..., Any]] = {
-    "neg": operator.neg, "not": operator.not_, "exprel": _exprel, "exprel_slope": _slope(_exprel), "abs": abs, "floor": math.floor,
-    "log": math.log, "log2": math.log2, "log10": math.log10, "sigmoid": _sigmoid, "gamma": math.gamma, "lgamma": math.lgamma,
+    "neg": operator.neg, "not": operator.not_, "exprel": _exprel, "exprel_slope": _slope(_exprel), "abs": abs,
+    "floor": math.floor, "log": math.log, "log2": math.log2, "log10": math.log10,
+    "sigmoid": _sigmoid, "gamma": math.gamma, "lgamma": math.lgamma,
     "digamma": _slope(math.lgamma), "softplus": lambda a: max(a, 0.0) + math.log1p(math.exp(-abs(a))),
     "relu": lambda a: max(a, 0.0), "heaviside": lambda a: float(a >= 0), "sign": lambda a: float(a > 0) - float(a < 0),
     "add": _reduced(operator.add), "mul": _reduced(operator.mul), "div": operator.truediv, "pow": math.pow, "atan2": math.atan2,

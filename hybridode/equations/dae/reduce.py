@@ -1,7 +1,7 @@
 """The pass `reduce`: a laid-out model with equations that hold together becomes y' = f, 0 = g with invariants.
 
-Matching and index reduction (`index`, `pantelides`), hidden dependences (`elimination`), the block-triangular order (`blocks`) and
-what is solved by hand in it (`solve`, `tearing`, `loops`); then everything is an EquationSystem again.
+Matching and index reduction (`index`, `pantelides`), hidden dependences (`elimination`), the block-triangular order (`blocks`)
+and what is solved by hand in it (`solve`, `tearing`, `loops`); then everything is an EquationSystem again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from hybridode.declarations import Declarations
 from hybridode.equations.canonical import at_start, entries, leaf
 from hybridode.equations.conditions import without_conditions_by_name
 from hybridode.equations.dae.analyse import Analysis, analyse
+from hybridode.equations.dae.differentiate import CannotDifferentiate
 from hybridode.equations.dae.initial import initial_of
 from hybridode.equations.dae.relations import Relation, Unreduced, derivative_symbol, explicit
 from hybridode.equations.dae.report import report
@@ -35,8 +36,14 @@ def reduce(system: EquationSystem, residuals: Residuals, shapes: ShapeCache) -> 
     """
     system, residuals = _written_out(system, residuals)
     model = relations_of(system, residuals)
-    rates = _input_rates(system)
-    analysis = analyse(model, shapes, lambda s: rates.get(s, ZERO))
+    smooth = {x.name for x in system.declarations.inputs if x.interpolation not in ("previous", "next")}
+
+    def inputs(s: Symbol) -> Expr:
+        if s.kind == "input_rate" or (s.kind == "input" and s.name not in smooth):
+            raise CannotDifferentiate(leaf(s))
+        return leaf(s._replace(kind="input_rate")) if s.kind == "input" else ZERO
+
+    analysis = analyse(model, shapes, inputs)
     return _assembled(system, analysis)
 
 
@@ -137,10 +144,6 @@ def _declared_places(d: Declarations) -> dict[Symbol, Span]:
     return {s: x.span for kind, group in groups for x in group if x.span for s in entries(kind, x.name, x.shape)}
 
 
-def _input_rates(system: EquationSystem) -> dict[Symbol, Expr]:
-    return {s: leaf(Symbol("input_rate", s.name, s.index)) for s in system.inputs}
-
-
 # ---- and back -------------------------------------------------------------------------------------------------------
 def _assembled(system: EquationSystem, found: Analysis) -> EquationSystem:
     # An intermediate that came out as an unknown is one by another symbol, and its definition reads that.
@@ -150,8 +153,7 @@ def _assembled(system: EquationSystem, found: Analysis) -> EquationSystem:
     back = {_as_constant(x.symbol): leaf(x.symbol) for x in system.definitions}
     exprs = substitute([e for _, e, _ in found.definitions], back)
     made = {
-        s: ScalarDefinition(s, e, spans[0] if spans else None)
-        for e, (s, _, spans) in zip(exprs, found.definitions, strict=True)
+        s: ScalarDefinition(s, e, spans[0] if spans else None) for e, (s, _, spans) in zip(exprs, found.definitions, strict=True)
     }
     residuals = substitute([r.residual for r in found.residuals], back)
     kept = substitute([r.residual for r in found.invariants], back)

@@ -1,7 +1,7 @@
 """A model with implicit equations as relations between scalars: what the structural analysis works on.
 
-Every entry of an equation, of an explicit rate `x' = f` and of an intermediate `y = f` is one relation; their unknowns are the highest
-derivatives of the states, the algebraic unknowns and the intermediates.
+Every entry of an equation, of an explicit rate `x' = f` and of an intermediate `y = f` is one relation; their unknowns are the
+highest derivatives of the states, the algebraic unknowns and the intermediates.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Unreduced:
 
     `states` with their `start` values; `algebraics` with their guesses. `rates`: the explicit ones by state. `definitions`:
     intermediates that move, with the relation of each. `equations`: all others. `velocity`: state -> the state that is its
-    derivative by name (`x` -> `x'`). `near`: declared values of parameters, for random points. `declared`: where names are declared;
-    `name` spells a symbol as the user does.
+    derivative by name (`x` -> `x'`). `near`: declared values of parameters, for random points. `declared`: where names are
+    declared; `name` spells a symbol as the user does.
     """
 
     states: tuple[Symbol, ...]

@@ -31,7 +31,8 @@ def report(found: Analysis, system: EquationSystem) -> tuple[Reduced, ...]:
         if len(block.unknowns) == 1:
             text = f"{names(block.unknowns, model)} is an unknown that the solver finds from {lines(spans)}"
         else:
-            text = f"{lines(spans)} are solved together for {names(_plain(block.unknowns), model)}, torn at {names(solved.torn_first, model)}"
+            text = f"{lines(spans)} are solved together for {names(_plain(block.unknowns), model)}"
+            text += f", torn at {names(solved.torn_first, model)}"
             text += "" if solved.torn else " (a linear loop, solved exactly)"
         told.append(Reduced(text, spans[0] if spans else None))
     return (*told[:_MOST], *_starts(found, system))
@@ -47,7 +48,10 @@ def _starts(found: Analysis, system: EquationSystem) -> list[Reduced]:
         return []
     computed = [system.states[k] for k in initial.unknowns]
     soft = [system.states[k] for k in initial.soft]
-    told = [Reduced(f"at the start {names(computed, found.model)} follow{'s' * (len(computed) == 1)} from the equations")] if computed else []
+    told = []
+    if computed:
+        follow = "follows" if len(computed) == 1 else "follow"
+        told.append(Reduced(f"at the start {names(computed, found.model)} {follow} from the equations"))
     if soft:
         told.append(Reduced(f"at the start {names(soft, found.model)} must satisfy the equations as given"))
     return told

@@ -23,8 +23,8 @@ def names(symbols: Sequence[Symbol], model: Unreduced) -> str:
 def wrong_count(
     relations: Sequence[Relation], unknowns: Sequence[tuple[Symbol, Symbol]], rows: Rows, matched: Sequence[int], model: Unreduced
 ) -> list[Diagnostic]:
-    """Relations with too few unknowns and unknowns with too few relations. `unknowns`: highest and lowest derivative of each quantity;
-    `rows`: which of them each relation reads; `matched`: a largest matching."""
+    """Relations with too few unknowns and unknowns with too few relations. `unknowns`: highest and lowest derivative of each
+    quantity; `rows`: which of them each relation reads; `matched`: a largest matching."""
     found = []
     for part in rows_in_excess(rows, len(unknowns), matched):
         few = [unknowns[c][0] for c in sorted({c for r in part for c in rows[r]})]
@@ -45,7 +45,8 @@ def _too_many(relations: Sequence[Relation], unknowns: Sequence[Symbol], model: 
         these = f"these {len(relations)} equations ({lines(spans)})"
         only = f"only {len(unknowns)} unknown{'s' * (len(unknowns) > 1)}, {names(unknowns, model)},"
         message = f"{these} have {only} to determine"
-    return Diagnostic("E0361", message, spans[0] if spans else None, "delete one, or declare what it determines", related=_also(spans))
+    hint = "delete one, or declare what it determines"
+    return Diagnostic("E0361", message, spans[0] if spans else None, hint, related=_also(spans))
 
 
 def dependent_relations(relations: Sequence[Relation], unknowns: Sequence[Symbol], model: Unreduced) -> Diagnostic:
@@ -61,8 +62,11 @@ def twice(leaf: Expr, relation: Relation, model: Unreduced) -> Diagnostic:
     """Of an equation whose derivative needs what has none."""
     where = f"the equation of {lines(relation.spans)} has to be differentiated"
     if leaf.op == "sym":
-        what = f"but the input `{model.name(leaf.data._replace(kind='input'))}` has no further derivative"
-        hint = "make the signal a state or an expression of time, or choose `interp=cubic` or `hermite` if it is differentiated once"
+        name = model.name(leaf.data._replace(kind="input"))
+        what = f"but the input `{name}` in it jumps"
+        hint = "choose `interp=linear` or `cubic`"
+        if leaf.data.kind == "input_rate":
+            what, hint = f"but `{name}'` has no derivative", "write the signal as an expression of the time, or as a state"
         return Diagnostic("E0362", f"{where}, {what}", relation.span, hint)
     if leaf.op == "table_slope":
         what, name = "the table", leaf.data[0]

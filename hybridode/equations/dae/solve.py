@@ -39,9 +39,7 @@ def solve(block: Block) -> Solved:
     forms = [form_of(r.residual, wanted) for r in block.relations]
     number = {s: i for i, s in enumerate(block.unknowns)}
     reads = [{number[s] for s in symbols(r.residual) if s in number} for r in block.relations]
-    safe = [
-        {number[s] for s, by in form.coefficients.items() if by is not None and cannot_vanish(by)} for form in forms
-    ]
+    safe = [{number[s] for s, by in form.coefficients.items() if by is not None and cannot_vanish(by)} for form in forms]
     last = [i for i, s in enumerate(block.unknowns) if s.kind == "definition"]
     cut = tear(reads, safe, last)
     torn = tuple(block.unknowns[c] for c in cut.columns)

@@ -1,8 +1,8 @@
 """Tearing: a few unknowns of a loop are taken as known, so that the others follow one after the other.
 
 The choice is greedy (Cellier & Kofman, Continuous System Simulation, 2006, 7.3; Steward 1965): what has one unknown left is
-solved for it; when nothing has, that unknown is torn which lets most of the shortest equations be solved. Only divisions that cannot
-fail are made: an unknown is solved for where its coefficient cannot vanish.
+solved for it; when nothing has, that unknown is torn which lets most of the shortest equations be solved. Only divisions that
+cannot fail are made: an unknown is solved for where its coefficient cannot vanish.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def to_sympy(e: Expr) -> sympy.Expr:
 def test_coefficients_are_derivatives(e: Expr) -> None:
     form = form_of(e, WANTED)
     values = {X.data: 0.0, Y.data: 0.0, T.data: 0.7, P.data: 1.3, Q.data: -0.4}
-    numbers = {sympy.Symbol(s.name, real=True): v for s, v in values.items()}
+    numbers = [(sympy.Symbol(s.name, real=True), v) for s, v in values.items()]
     assert form.rest is not None
     (rest,) = evaluate([form.rest], values)
     whole = to_sympy(e)

@@ -24,8 +24,8 @@ def orders(structure: Structure, count: int) -> list[int]:
 
 
 def test_pendulum() -> None:
-    """Pantelides 1988, example: x' = w, y' = z, w' = T x, z' = T y - g, x^2 + y^2 = L^2: the constraint is differentiated twice and the
-    kinematic equations once."""
+    """Pantelides 1988, example: x' = w, y' = z, w' = T x, z' = T y - g, x^2 + y^2 = L^2: the constraint is differentiated twice
+    and the kinematic equations once."""
     x, y, w, z, tension, dx, dy, dw, dz = range(9)
     derivative = [dx, dy, dw, dz, NONE, NONE, NONE, NONE, NONE]
     rows = [[dx, w], [dy, z], [dw, tension, x], [dz, tension, y], [x, y]]
@@ -69,7 +69,8 @@ def signature_offsets(sigma: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_random_systems(seed: int) -> None:
-    """Random structures with derivatives of random order: counts as by the signature method, and a top of full structural rank."""
+    """Random structures with derivatives of random order: counts as by the signature method, and a top of full structural
+    rank."""
     rng = random.Random(seed)
     n = rng.randint(2, 7)
     order = [rng.randint(0, 2) for _ in range(n)]
