@@ -72,13 +72,13 @@ def _shown(x: Symbol, model: Model) -> str:
 def _report_over(
     table: Table, parts: list[list[int]], matched: list[int], model: Model, equations: Equations, findings: Findings
 ) -> None:
-    """Equations with nothing to determine; of those that share too few unknowns the last one in the file is shown."""
+    """Equations with nothing to determine: of those that share too few unknowns the last in the file, as they are matched in its
+    order."""
     names = list(table.columns)
     told: set[int] = set()
     for part in parts:
-        own = [table.rows[r] for r in part if table.rows[r].kind == "equation"]
-        place = max((row.span for row in own if row.span is not None), key=lambda span: span.start)
-        if place.start in told:
+        place = table.rows[part[0]].span
+        if place is None or place.start in told:
             continue
         told.add(place.start)
         twice = equations.again.get(place.start)
