@@ -64,7 +64,9 @@ def _bad_start(compiled: Compiled, args: Arguments, t0: float, code: str) -> Dia
         return Diagnostic(code, "a start value that was given is not finite")
     culprit = _culprit(compiled, [system.starts[bad[0]]], args, t0, np.zeros(compiled.size))
     name = state_names(system)[bad[0]]
-    owner = next(s for s in system.declarations.states if s.name == system.states[bad[0]].name)
+    d = system.declarations
+    declared = (*d.states, *d.algebraics, *d.definitions)
+    owner = next(s for s in declared if s.name == system.states[bad[0]].name)
     return Diagnostic(code, f"the start of `{name}` is not finite{'' if culprit is None else f': {culprit}'}", owner.span)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,16 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from hybridode.declarations import entry_names
+from hybridode.declarations import (
+    Algebraic,
+    Declarations,
+    Definition,
+    InputSignal,
+    Parameter,
+    State,
+    entry_names,
+    size,
+)
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, Source, UsageError
 from hybridode.expr import Expr, Symbol, node
@@ -24,7 +33,7 @@ from hybridode.solve.events import EventPlan
 from hybridode.solve.problem import Arguments, Compiled, environment
 from hybridode.solve.pytree import pytree, static
 from hybridode.solve.settings import METHODS, Settings
-from hybridode.solve.tapes import in_system, state_names, tape_of
+from hybridode.solve.tapes import in_system, tape_of
 from hybridode.tape.interpret import Interpreter
 from hybridode.tape.shapes import Shape
 from hybridode.types import AnyArray
@@ -174,18 +183,19 @@ class Solution:
 
     # ---- for people -------------------------------------------------------------------------------------------------
     def to_pandas(self) -> pandas.DataFrame:
-        """A table with one row per time: the time, all states, all intermediates, all inputs, entry by entry."""
+        """A table with one row per time: the time, all states, algebraic unknowns, intermediates and inputs, entry by entry."""
         import pandas as pd
 
-        system, declarations = self.about.compiled.system, self.about.compiled.declarations
-        names = [*state_names(system), *(n for d in declarations.definitions for n in entry_names(d.name, d.shape))]
-        names += [n for i in declarations.inputs for n in entry_names(i.name, i.shape)]
-        exprs = [node("sym", (), s) for s in (*system.states, *_definitions(system), *system.inputs)]
+        declarations = self.about.compiled.declarations
+        items = [(kind, item) for kind in ("state", "algebraic", "definition", "input") for item in _items(declarations)[kind]]
+        names = [name for _, item in items for name in entry_names(item.name, item.shape)]
+        exprs = [node("sym", (), s) for kind, item in items for s in _entries_of(kind, item)]
         values = np.asarray(self._evaluate({"values": exprs}, self.states)) if exprs else np.zeros((len(self.t), 0))
         return pd.DataFrame({declarations.time: np.asarray(self.t)} | {n: values[:, i] for i, n in enumerate(names)})
 
     def to_xarray(self) -> xarray.Dataset:
-        """A dataset over the time with one variable per state and intermediate, with units. Needs the package xarray."""
+        """A dataset over the time with one variable per state, algebraic unknown and intermediate, with units. Needs the package
+        xarray."""
         try:
             import xarray as xr
         except ImportError as error:
@@ -194,23 +204,25 @@ class Solution:
             ) from error
         d = self.about.compiled.declarations
         data = {}
-        for item in (*d.states, *d.definitions):
+        for item in (*d.states, *d.algebraics, *d.definitions):
             axes = tuple(f"{item.name}_{i + 1}" for i in range(len(item.shape)))
             unit = d.unit_of(item.name)
             data[item.name] = ((d.time, *axes), np.asarray(self[item.name]), {"units": unit} if unit else {})
         return xr.Dataset(data, {d.time: np.asarray(self.t)}, {"model": d.name})
 
     def plot(self) -> Figure:
-        """A figure of all states over time, one panel per unit. Nothing is shown: display or save the figure."""
+        """A figure of all states and algebraic unknowns over time, one panel per unit. Nothing is shown: display or save the
+        figure."""
         from matplotlib.figure import Figure
 
         d = self.about.compiled.declarations
-        units = list(dict.fromkeys(s.unit for s in d.states)) or [""]
+        drawn = (*d.states, *d.algebraics)
+        units = list(dict.fromkeys(s.unit for s in drawn)) or [""]
         figure = Figure(figsize=(6.4, 2.8 * len(units)), layout="constrained")
         panels = figure.subplots(len(units), 1, sharex=True, squeeze=False)[:, 0]
         columns = self.to_pandas()
         for unit, panel in zip(units, panels, strict=True):
-            for name in (n for s in d.states if s.unit == unit for n in entry_names(s.name, s.shape)):
+            for name in (n for s in drawn if s.unit == unit for n in entry_names(s.name, s.shape)):
                 panel.plot(columns[d.time], columns[name], label=name)
             panel.set_ylabel(f"[{unit}]" if unit else "")
             if 0 < len(panel.lines) <= 12:
@@ -255,13 +267,10 @@ class Observed(Mapping[str, AnyArray]):
 def named(system: EquationSystem, text: str) -> tuple[tuple[Expr, ...], tuple[int, ...]]:
     """What a name or an expression means in a model: one expression per entry, and the shape."""
     d = system.declarations
-    kinds = {"state": d.states, "definition": d.definitions, "input": d.inputs, "parameter": d.parameters}
-    for kind, items in kinds.items():
+    for kind, items in _items(d).items():
         for item in items:
             if item.name == text:
-                entries = len(entry_names(item.name, item.shape))
-                symbols = [Symbol(kind, text, i if item.shape else -1) for i in range(entries)]
-                return tuple(node("sym", (), s) for s in symbols), item.shape
+                return tuple(node("sym", (), s) for s in _entries_of(kind, item)), item.shape
     from hybridode.language.queries import elaborate_expression
 
     exprs, shape = elaborate_expression(d, Source(f'sol["{text}"]', text))
@@ -299,9 +308,15 @@ def _evaluator(emitted: Callable[..., Any], axes: int) -> Callable[..., Any]:
     return jax.jit(known)
 
 
-def _definitions(system: EquationSystem) -> list[Symbol]:
-    d = system.declarations
-    return [Symbol("definition", x.name, i if x.shape else -1) for x in d.definitions for i in range(len(x.elements))]
+def _items(d: Declarations) -> Mapping[str, Sequence[State | Algebraic | Definition | InputSignal | Parameter]]:
+    """What has a name and values along a solution, by the kind of its symbols."""
+    return {
+        "state": d.states, "algebraic": d.algebraics, "definition": d.definitions, "input": d.inputs, "parameter": d.parameters,
+    }  # fmt: skip
+
+
+def _entries_of(kind: str, item: State | Algebraic | Definition | InputSignal | Parameter) -> list[Symbol]:
+    return [Symbol(kind, item.name, i if item.shape else -1) for i in range(size(item.shape))]
 
 
 def _state_places(system: EquationSystem, exprs: Any) -> list[int] | None:
