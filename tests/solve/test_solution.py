@@ -155,3 +155,17 @@ def test_doses_are_right_continuous_and_observed_before():
     before = np.exp(-0.5)
     np.testing.assert_allclose(solution["x"], [1, before + 1, (before + 1) * before + 1], rtol=1e-7)
     np.testing.assert_allclose(solution.observed["y"], [1, before, (before + 1) * before], rtol=1e-7)
+
+
+def test_algebraic_unknowns_are_given_back_by_name():
+    text = "model m\nparam m = 2\nstate x = 0\nstate v = 1\nalg F: N\nalg a[2]\nx' = v\nv' = a[1]\nF = m*a[1]\nF = -3*x - 0.2*v\n"
+    solution = ho.parse(text + "a[2] = 2*a[1] + t\npower = F*v\n").simulate(to=2.0, points=5)
+    x, v = (np.asarray(solution[name]) for name in ("x", "v"))
+    np.testing.assert_allclose(solution["F"], -3 * x - 0.2 * v, rtol=1e-12)
+    np.testing.assert_allclose(solution["a"][:, 0], np.asarray(solution["F"]) / 2, rtol=1e-12)
+    np.testing.assert_allclose(
+        solution["a[2] - v'"], np.asarray(solution["F"]) / 2 + np.asarray(solution.t), rtol=1e-9, atol=1e-12
+    )
+    assert list(solution.to_pandas().columns) == ["t", "x", "v", "F", "a[1]", "a[2]", "power"]
+    assert solution.to_xarray()["F"].attrs == {"units": "N"}
+    assert [line.get_label() for panel in solution.plot().axes for line in panel.lines] == ["x", "v", "a[1]", "a[2]", "F"]

@@ -173,7 +173,7 @@ def _assembled(system: EquationSystem, found: Analysis) -> EquationSystem:
         invariants=invariants,
         definitions=(),
     )
-    new = _with_definitions(new, made, [x.symbol for x in system.definitions])
+    new = _with_definitions(new, made)
     new = replace(new, initial=initial_of(new, system))
     return replace(new, reduction=report(found, new))
 
@@ -185,8 +185,8 @@ def _starts(system: EquationSystem, states: Iterable[Symbol]) -> tuple[Expr, ...
     return tuple(known.get(s, ZERO) for s in states)
 
 
-def _with_definitions(system: EquationSystem, made: dict[Symbol, ScalarDefinition], kept: Sequence[Symbol]) -> EquationSystem:
-    """The system with those definitions that something reads (or that the user wrote), in order; what only one rate is, it is."""
+def _with_definitions(system: EquationSystem, made: dict[Symbol, ScalarDefinition]) -> EquationSystem:
+    """The system with its definitions in order; a derivative without a name that only its own rate reads is that rate."""
     states = set(system.states)
     readers: dict[Symbol, int] = {}
     outside: list[Expr] = []
@@ -194,11 +194,10 @@ def _with_definitions(system: EquationSystem, made: dict[Symbol, ScalarDefinitio
     for e in (*outside, *(x.expr for x in made.values())):
         for s in symbols(e):
             readers[s] = readers.get(s, 0) + 1
-    own = set(kept)
     inlined = {
         s: made[s].expr
         for rate in system.rates
-        if rate.op == "sym" and (s := rate.data) in made and s not in states and s not in own and readers[s] == 1
+        if rate.op == "sym" and (s := rate.data) in made and s not in states and s.kind == "derivative" and readers[s] == 1
     }
     rates = tuple(inlined.get(e.data, e) if e.op == "sym" else e for e in system.rates)
     left = {s: x for s, x in made.items() if s not in inlined}
