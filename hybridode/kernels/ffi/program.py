@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RECORD_BYTES = 1 << 22  # of the steps that one trajectory keeps for its derivatives; longer solves are solved again for them
 MOST_RECORDED, LEAST_RECORDED = 4096, 16
 MOST_OWN_WEIGHTS = 1500  # of networks that are solved in lanes with arrays of their own
+CALLS = {"tangent": "solve", "adjoint": "solve", "tangent_parts": "solve_parts", "adjoint_parts": "solve_parts"}
 NO_SIGNALS = np.zeros(0)
 
 
@@ -67,6 +68,7 @@ class Program:
     identity: str = ""  # what says, together with the fields above, which code it is; "" where nothing short does
     singly: bool = False  # trajectories are solved one by one: the states of one fill the vectors
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
+    in_parts: bool = False  # derivatives keep a few states of a solve and make what lies between again
     modules: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -98,9 +100,11 @@ class Program:
 
     def module(self, kind: str, width: int, own: bool = False) -> tuple[Module, Machine]:
         """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
+        kind = f"{kind}_parts" if self.in_parts and kind in ("tangent", "adjoint") else kind
         found = self.modules.get((kind, width, own))
         if found is None:
-            solve = "" if kind == "solve" else self.module("solve", width, own)[0].run
+            calls = CALLS.get(kind)
+            solve = "" if calls is None else self.module(calls, width, own)[0].run
             found = indexed(self._key(kind, width, own)) if self.identity else None
             if found is None:
                 from hybridode.kernels.llvm.module import module_of  # those who find code need not know how it is written
@@ -150,11 +154,15 @@ class Program:
     @property
     def capacity(self) -> int:
         """Steps of a record that is kept from a solve to its derivative."""
+        if self.in_parts:
+            return 0
         return max(LEAST_RECORDED, min(MOST_RECORDED, RECORD_BYTES // (8 * (self.n + 2))) // self.share)
 
-    def options(self, rtol: float, atol: float, max_steps: int, first: float = 0.0, largest: float = np.inf) -> FloatArray:
-        """The vector of options that all calls take."""
-        return np.array([rtol, atol, first, largest, float(max_steps), float(processors())])
+    def options(self, rtol: float, atol: float, max_steps: int, first: float = 0.0, largest: float = np.inf,
+                checkpoints: int = 0) -> FloatArray:  # fmt: skip
+        """The vector of options that all calls take. `checkpoints`: how many states derivatives in parts keep, 0: by the square
+        root of the number of steps."""
+        return np.array([rtol, atol, first, largest, float(max_steps), float(checkpoints), float(processors())])
 
 
 def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0: FloatArray, ts: FloatArray,

@@ -22,38 +22,18 @@ from hybridode.tape.tape import Tape
 
 def adjoint_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "adjoint") -> Writer:
     """The whole function as text (see the module)."""
-    return _Adjoint(method, lanes, inputs, name).write()
+    return Adjoint(method, lanes, inputs, name).write()
 
 
-class _Adjoint(Replay):
+class Adjoint(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
         self.begin()
         self.fallback = Fallback(self, "reverse") if self.watches else None
         self.prologue()
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
-        y_row = self.rows("y0_dot", self.seeds, str(n))
-        p_row = self.rows("p_dot", self.seeds, str(self.inputs.parameters))
-        rows, stages = self.m.rows * n, len(self.m.spread[0]) * n if self.m.spread else 0
-        self.y_bar, self.p_bar, self.rows_bar = (
-            self.zeros("y_bar", n),
-            self.zeros("p_bar", self.inputs.parameters),
-            self.zeros("rows_bar", rows),
-        )
-        self.old_bar = self.zeros("old_bar", n)
-        self.stages_bar = self.zeros("stages_bar", stages)
-        self.used = w.value("alloca i1, align 1")  # are there cotangents of save points in the last three?
-        w.store("false", self.used, kind="i1", align=1)
-        self.w_bar = self.room("w_bar", False) if self.inputs.weights else {}
-        if self.w_bar:
-            self.each_weight(self.w_bar, lambda buffer, k, at: self.put(buffer.pointer, k, self.const(0.0)))
-        if self.signals is not None:
-            self.s_bar, self.own = self.rows("s_dot", self.seeds, self.signals.count), self.signals.own()
-            self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
-        most, last = self.most(self.steps), w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
-        if self.events is not None:  # nothing depends on what stands after the end
-            stopped = self.stopped()
-            last = self.over_points(last, lambda j, time: w.compare("ogt", time, stopped), lambda j, time, due: None, "sub")
+        self.allocate()
+        most, last = self.most(self.steps), self.last_point()
         w.line("br label %ready")
         w.label("ready")
         w.line("br label %loop")
@@ -74,14 +54,44 @@ class _Adjoint(Replay):
             f"  %points_left = phi {kind} [ {last}, %ready ], [ {point}, %back ]",
         ]
         w.label("rest")
-        self.over_points("%points_left", lambda j, time: self.lanes.const(True), self.at_start, "sub")
-        self.write_row(y_row, [self.finite(self.at(self.y_bar, k)) for k in range(n)])
-        self.write_row(p_row, [self.finite(self.at(self.p_bar, k)) for k in range(self.inputs.parameters)])
+        self.arrive("%points_left")
+        self.leave()
+        return self.finish()
+
+    def allocate(self) -> None:
+        """The cotangents, zero, and what they are collected in."""
+        w, n = self.w, self.m.n
+        rows, stages = self.m.rows * n, len(self.m.spread[0]) * n if self.m.spread else 0
+        self.y_bar, self.p_bar, self.rows_bar = (
+            self.zeros("y_bar", n),
+            self.zeros("p_bar", self.inputs.parameters),
+            self.zeros("rows_bar", rows),
+        )
+        self.old_bar = self.zeros("old_bar", n)
+        self.stages_bar = self.zeros("stages_bar", stages)
+        self.used = w.value("alloca i1, align 1")  # are there cotangents of save points in the last three?
+        w.store("false", self.used, kind="i1", align=1)
+        self.w_bar = self.room("w_bar", False) if self.inputs.weights else {}
+        if self.w_bar:
+            self.each_weight(self.w_bar, lambda buffer, k, at: self.put(buffer.pointer, k, self.const(0.0)))
+        if self.signals is not None:
+            self.s_bar, self.own = self.rows("s_dot", self.seeds, self.signals.count), self.signals.own()
+            self.clear_signals()
+
+    def clear_signals(self) -> None:
+        assert self.signals is not None
+        self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
+
+    def arrive(self, points: str) -> None:
+        """Behind the first row: the save points that are left, results."""
+        n = self.m.n
+        self.over_points(points, lambda j, time: self.lanes.const(True), self.at_start, "sub")
+        self.write_row(self.rows("y0_dot", self.seeds, str(n)), [self.finite(self.at(self.y_bar, k)) for k in range(n)])
+        count = self.inputs.parameters
+        self.write_row(self.rows("p_dot", self.seeds, str(count)), [self.finite(self.at(self.p_bar, k)) for k in range(count)])
         self.write_weights(self.w_bar)
         if self.signals is not None:
             self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
-        self.leave()
-        return self.finish()
 
     def give_up(self) -> None:
         counts = {"y0_dot": str(self.m.n), "p_dot": str(self.inputs.parameters), "s_dot": self.slot("s_count")}

@@ -22,7 +22,8 @@ RESULTS = {
     "tangent": ("ys_dot",),
     "adjoint": ("p_dot", "w_dot", "s_dot", "y0_dot"),
 }
-OPTIONS = ("rtol", "atol", "first step", "largest step", "max_steps", "threads")
+OPTIONS = ("rtol", "atol", "first step", "largest step", "max_steps", "checkpoints", "threads")
+_NUMBERS = ("max_steps", "checkpoints", "threads")  # options that are numbers of the job
 _EXTENSION, ARGUMENTS, RESULTS_AT = 1, 9, 14  # words of XLA_FFI_CallFrame: extension_start, args.args, rets.rets
 DATA, RANK, DIMENSIONS = 3, 4, 5  # words of XLA_FFI_Buffer
 
@@ -133,8 +134,8 @@ def _sizes(kind: str, n: int, parameters: int, weights: int, lanes: Lanes) -> li
     for name, trailing, row in rows:
         lines.append(f"  %stride_{name} = call i64 @stride(ptr %b_{name}, i64 {trailing}, i64 {row})")
         lines.append(put("%job", f"{name}_stride", f"%stride_{name}"))
-    for k, name in ((4, "max_steps"), (5, "threads")):
-        lines.append(f"  %r_{name}_at = getelementptr {lanes.scalar}, ptr %d_options, i64 {k}")
+    for name in _NUMBERS:
+        lines.append(f"  %r_{name}_at = getelementptr {lanes.scalar}, ptr %d_options, i64 {OPTIONS.index(name)}")
         lines.append(f"  %r_{name} = load {lanes.scalar}, ptr %r_{name}_at, align {lanes.number_bytes}")
         lines.append(f"  %i_{name} = fptosi {lanes.scalar} %r_{name} to i64")
         lines.append(put("%job", name, f"%i_{name}"))

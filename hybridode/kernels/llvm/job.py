@@ -43,7 +43,15 @@ SLOTS = (
     "s_dot",  # (K B, s_count) | out: s_bar
     "y0_dot",  # (K B, n) | out: y0_bar
     "ys_dot",  # out (K B, T, n) | ys_bar
+    # Of solves and derivatives in parts, see `resume` and `checkpoints`:
+    "checkpoints",  # how many states are kept of a solve, 0: by the square root of its steps
+    "state",
+    "state_to",
+    "until",
+    "carried",  # what a derivative carries from part to part
+    "part",  # FIRST and LAST as bits
 )
+FIRST, LAST = 1, 2  # parts of a derivative, in its own direction
 SLOT = {name: k for k, name in enumerate(SLOTS)}
 INFO = ("status", "accepted", "rejected", "pivoted", "events")  # accepted: rows of the record, `events` of which are no steps;
 # pivoted: attempts that took partial pivoting

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import nullcontext
 
 from hybridode.kernels.llvm import memory
-from hybridode.kernels.llvm.job import slot_text
+from hybridode.kernels.llvm.job import INFO, slot_text
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.signals import SignalReader
 from hybridode.kernels.llvm.straight import Elements, emit
@@ -30,6 +30,7 @@ class LaneLoop:
         self.align = lanes.bytes // lanes.width
         self.T = ""  # the number of save points, a register
         self.ts: Row = ()
+        self.info: Row = ()
         self.emitter = WideEmitter(self.w, inputs.vector) if inputs.weights else None
         self.known: dict[str, Buffer] = {}  # the networks' arrays, and their tangents
         self.signals: SignalReader | None = None
@@ -384,6 +385,13 @@ class LaneLoop:
         """Every lane's row from its first element on."""
         for k, value in enumerate(values):
             self.write_at(row, str(k), value)
+
+    def write_info(self, last: Mapping[str, str]) -> None:
+        """The row of `info` of every lane, from integers by name."""
+        for k, name in enumerate(INFO):
+            for row, lane in zip(self.info, range(self.lanes.width), strict=True):
+                number = self.w.value(f"trunc i64 {self.lane(last[name], lane, self.lanes.integer)} to i32")
+                self.w.store(number, row, str(k), "i32", 4)
 
     def places(self, row: Row, j: str, n: int) -> list[str]:
         """Per lane the address of row j of an array (…, n) that its row holds."""

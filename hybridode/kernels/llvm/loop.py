@@ -29,7 +29,7 @@ from hybridode.methods.ready import Method
 
 def solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
     """The whole function as text (see the module)."""
-    return _Solve(method, lanes, inputs, name).write()
+    return Solve(method, lanes, inputs, name).write()
 
 
 def without_memory(s: LaneLoop) -> None:
@@ -58,7 +58,7 @@ class _Tried(NamedTuple):
     k: Elements
 
 
-class _Solve(LaneLoop):
+class Solve(LaneLoop):
     # ---- small things -------------------------------------------------------------------------------------------------
     def scaled_norm(self, error: Elements, y: Elements, new: Elements) -> str:
         """Root mean square of error / (atol + rtol max(|y|, |new|))."""
@@ -173,19 +173,19 @@ class _Solve(LaneLoop):
         w.label("done")
         for name, (kind, start) in carried.items():
             w.line(f"%last.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]")
-        last = {name: f"%last.{name}" for name in carried}
-        self.write_row(self.end, [last["t"], *(last[f"y{i}_"] for i in range(self.m.n))])
-        for k, name in enumerate(INFO):
-            for row, lane in zip(self.info, range(self.lanes.width), strict=True):
-                number = w.value(f"trunc i64 {self.lane(last[name], lane, self.lanes.integer)} to i32")
-                w.store(number, row, str(k), "i32", 4)
-        self.blank(last["saved"])
+        self.write_results({name: f"%last.{name}" for name in carried})
         self.leave()
         phis = [f"  {rounds} = phi i64 [ 0, {entry} ], [ {following}, %back ]"]
         phis += [
             f"  %now.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]" for name, (kind, start) in carried.items()
         ]
         w.lines[place:place] = phis
+
+    def write_results(self, last: Mapping[str, str]) -> None:
+        """What the solve leaves, from what is carried at its end."""
+        self.write_row(self.end, [last["t"], *(last[f"y{i}_"] for i in range(self.m.n))])
+        self.write_info(last)
+        self.blank(last["saved"])
 
     def attempt(self, now: Mapping[str, str], t1: str) -> dict[str, str]:
         """One attempted step of all lanes; the new values of what is carried."""

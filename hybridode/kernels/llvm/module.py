@@ -11,10 +11,13 @@ import hashlib
 from collections.abc import Callable
 
 from hybridode.kernels.llvm.backward import adjoint_function
+from hybridode.kernels.llvm.checkpoints import part_driver
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
 from hybridode.kernels.llvm.loop import solve_function
 from hybridode.kernels.llvm.parts import Inputs, Module
+from hybridode.kernels.llvm.replay_parts import adjoint_in_parts, tangent_in_parts
+from hybridode.kernels.llvm.resume import entry_of_parts, solve_in_parts
 from hybridode.kernels.llvm.rolled.adjoint import rolled_adjoint_function
 from hybridode.kernels.llvm.rolled.solve import rolled_solve_function
 from hybridode.kernels.llvm.rolled.tangent import rolled_tangent_function
@@ -23,6 +26,12 @@ from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.kernels.mathlib import define, module_text
 from hybridode.methods.ready import Method
 
+PARTS = "_parts"  # kinds of modules that work on parts of a solve (see `resume`, `checkpoints`)
+IN_PARTS: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
+    "solve_parts": solve_in_parts,
+    "tangent_parts": tangent_in_parts,
+    "adjoint_parts": adjoint_in_parts,
+}
 GROUP: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
     "solve": solve_function,
     "tangent": tangent_function,
@@ -36,19 +45,26 @@ ROLLED: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
 
 
 def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tuple[int, int] = (0, 0), solve: str = "") -> Module:
-    """The module of a kind ("solve", "tangent", "adjoint"). `api` is the version of XLA's FFI that the handler answers with;
-    `solve` names the entry of the solve's module, which the other kinds call. Names carry a hash of the text."""
-    group = (ROLLED if method.rolled else GROUP)[kind](method, lanes, inputs, "group")
+    """The module of a kind ("solve", "tangent", "adjoint", or one of IN_PARTS). `api` is the version of XLA's FFI that the handler
+    answers with; `solve` names the entry of the solve's module, which the other kinds call. Names carry a hash of the text."""
+    in_parts = kind in IN_PARTS
+    write = IN_PARTS[kind] if in_parts else (ROLLED if method.rolled else GROUP)[kind]
+    group = write(method, lanes, inputs, "part" if in_parts else "group")
     definitions = [define(op, beside, attrs=attrs) for op, beside, attrs in group.calls]
     parts = [*group.needs, module_text(definitions, group.needs), *group.lines]
-    parts.append(threads_over_groups(lanes.width))
-    n = method.n
-    parts.append(
-        "define void @{run}(ptr %job) {\n  call void @all(ptr %job)\n  ret void\n}"
-        if kind == "solve"
-        else replay_driver(n, solve, lanes.number_bytes, lanes.width)
-    )
-    parts.append(handler_text(kind, n, inputs.parameters, inputs.weight_count, api, lanes))
+    n, sizes = method.n, (lanes.number_bytes, lanes.width)
+    if kind == "solve":
+        parts.append("define void @{run}(ptr %job) {\n  call void @all(ptr %job)\n  ret void\n}")
+    elif kind == "solve_parts":
+        parts.append(entry_of_parts())
+    elif in_parts:
+        spare = 0 if method.events is None else method.events.count + 2  # rows of an instant
+        parts.append(part_driver(kind.removesuffix(PARTS), n, solve, *sizes, spare))
+    else:
+        parts.append(replay_driver(n, solve, *sizes))
+    if kind != "solve_parts":
+        parts.append(threads_over_groups(lanes.width))
+        parts.append(handler_text(kind.removesuffix(PARTS), n, inputs.parameters, inputs.weight_count, api, lanes))
     if group.data:
         parts.append(tables_text(group.data))
     text = _declared_once("\n".join(parts))

@@ -9,7 +9,7 @@ from typing import Any
 from hybridode.kernels.llvm.event_replay import EventReplay
 from hybridode.kernels.llvm.events import EVENT
 from hybridode.kernels.llvm.job import DONE, INFO
-from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.lane_loop import LaneLoop, Row
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.wide_values import Buffer
 
@@ -22,22 +22,29 @@ class Replay(LaneLoop):
 
     def prologue(self) -> None:
         """Everything that is read once."""
-        w, n = self.w, self.m.n
         trajectories, written, self.seeds = self.whose()
         self.T = self.slot("times")
-        capacity = self.slot("capacity")
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
         self.load_inputs(trajectories)
         self.events: Any = self.watched_events()
         if self.events is not None:
             self.put(self.events.moved, 0, self.const(0.0))
-        self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {n + 2}"))
-        info = self.rows("info", written, str(len(INFO)), "i32")
-        status, accepted = (self.w.join([self.number(row, k) for row in info], "i64") for k in range(2))
+        self.info = self.rows("info", written, str(len(INFO)), "i32")
+        self.find_record(written)
+
+    def find_record(self, written: Row) -> None:
+        """The lanes' rows of the record, how many there are, and which lanes are alive."""
+        w, capacity = self.w, self.slot("capacity")
+        self.records = self.rows("record", written, w.value(f"mul i64 {capacity}, {self.m.n + 2}"))
+        accepted = self.told(1)
         whole = self.whole("icmp slt", accepted, w.splat(capacity, "i64"))
         none = self.equal(accepted, 0)
-        self.alive = w.logic("and", self.equal(status, DONE), w.logic("or", none, whole))
+        self.alive = w.logic("and", self.equal(self.told(0), DONE), w.logic("or", none, whole))
         self.steps = self.select_integer(self.alive, accepted, self.integers(0))
+
+    def told(self, k: int) -> str:
+        """What info says of every lane's solve."""
+        return self.w.join([self.number(row, k) for row in self.info], "i64")
 
     def watched_events(self) -> Any:
         """What goes over the rows of events, None if the model has none."""
@@ -49,11 +56,24 @@ class Replay(LaneLoop):
         for name, count in results.items():
             self.blank_rows(self.rows(name, seeds, count), count)
 
+    def is_last(self, rows: str) -> str:
+        """The lanes whose last row it is, from its place in the record plus 1."""
+        return self.whole("icmp eq", rows, self.steps)
+
     def stopped(self) -> str:
         """The time at which an event stopped the lane's run, or infinity: its record then ends with a row of events."""
         last = self.count(self.steps, self.lanes.const(True), "sub")
         t, _, _ = self.step(last, self.whole("icmp sgt", self.steps, self.integers(0)))
         return self.w.select(self.happened, t, self.const(math.inf))
+
+    def last_point(self) -> str:
+        """The last save point of every lane: nothing depends on what stands after the end."""
+        w = self.w
+        last = w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
+        if self.events is None:
+            return last
+        stopped = self.stopped()
+        return self.over_points(last, lambda j, time: w.compare("ogt", time, stopped), lambda j, time, due: None, "sub")
 
     # ---- the networks' arrays -----------------------------------------------------------------------------------------------
     def summed(self) -> tuple[str, str]:

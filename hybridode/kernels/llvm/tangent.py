@@ -18,10 +18,10 @@ from hybridode.methods.ready import Method
 
 def tangent_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "tangent") -> Writer:
     """The whole function as text (see the module)."""
-    return _Tangent(method, lanes, inputs, name).write()
+    return Tangent(method, lanes, inputs, name).write()
 
 
-class _Tangent(Replay):
+class Tangent(Replay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
         self.begin()
@@ -32,9 +32,9 @@ class _Tangent(Replay):
         self.load_tangents()
         self.dots = {"p.dot": self.p_dot}
         self.points = self.integer_memory("points_cell")
-        stopped = None if self.events is None else self.stopped()
         self.s_dot = [] if self.signals is None else self.rows("s_dot", self.seeds, self.signals.count)
         y_dot = self.reads(self.rows("y0_dot", self.seeds, str(n)), n)
+        y_dot, first = self.begun(y_dot)
         most = self.most(self.steps)
         w.line("br label %ready")
         w.label("ready")
@@ -54,22 +54,31 @@ class _Tangent(Replay):
         w.line("br label %loop")
         w.lines[place:place] = [
             f"  %round = phi i64 [ 0, %ready ], [ {following}, %back ]",
-            f"  %points = phi {kind} [ {self.integers(0)}, %ready ], [ {points}, %back ]",
+            f"  %points = phi {kind} [ {first}, %ready ], [ {points}, %back ]",
             *(
                 f"  {c} = phi {self.lanes.real} [ {a}, %ready ], [ {b}, %back ]"
                 for c, a, b in zip(carried, y_dot, new, strict=True)
             ),
         ]
         w.label("rest")
-
-        def rest(time: str) -> Elements:  # after the end of a run that an event stopped nothing moves
-            if stopped is None:
-                return carried
-            return [w.select(w.compare("ogt", time, stopped), self.const(0.0), c) for c in carried]
-
-        self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(rest), "add")
+        self.arrive(carried, "%points")
         self.leave()
         return self.finish()
+
+    def begun(self, y_dot: Elements) -> tuple[Elements, str]:
+        """The tangent of the state before the first row, and the first save point."""
+        return y_dot, self.integers(0)
+
+    def arrive(self, y_dot: Elements, points: str) -> None:
+        """Behind the last row: the save points that are left. After the end of a run that an event stopped nothing moves."""
+        w, stopped = self.w, None if self.events is None else self.stopped()
+
+        def rest(time: str) -> Elements:
+            if stopped is None:
+                return y_dot
+            return [w.select(w.compare("ogt", time, stopped), self.const(0.0), c) for c in y_dot]
+
+        self.over_points(points, lambda j, time: self.lanes.const(True), self.writer(rest), "add")
 
     def give_up(self) -> None:
         self.blank_seeds({"ys_dot": self.w.value(f"mul i64 {self.slot('times')}, {self.m.n}")})
@@ -130,7 +139,7 @@ class _Tangent(Replay):
         if self.fallback is not None:
             new, rows = self.watched(given, new, rows)
         end = w.add(t, h)
-        last = self.whole("icmp eq", w.splat(w.value("add i64 %round, 1"), "i64"), self.steps)
+        last = self.is_last(w.splat(w.value("add i64 %round, 1"), "i64"))
 
         def due(j: str, time: str) -> str:
             return w.logic("and", ok, w.logic("or", last, w.compare("ole", time, end)))

@@ -15,20 +15,17 @@ from hybridode.tape.tape import Tape
 
 def rolled_adjoint_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "adjoint") -> Writer:
     """The whole function as text (see the module)."""
-    return _Adjoint(method, lanes, inputs, name).write()
+    return RolledAdjoint(method, lanes, inputs, name).write()
 
 
-class _Adjoint(RolledReplay):
+class RolledAdjoint(RolledReplay):
     def write(self) -> Writer:
         w, kind, n = self.w, self.lanes.integer, self.m.n
         self.begin()
         self.prologue()
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.allocate()
-        most, last = self.most(self.steps), w.splat(w.value(f"sub i64 {self.T}, 1"), "i64")
-        if self.events is not None:  # nothing depends on what stands after the end
-            stopped = self.stopped()
-            last = self.over_points(last, lambda j, time: w.compare("ogt", time, stopped), lambda j, time, due: None, "sub")
+        most, last = self.most(self.steps), self.last_point()
         w.line("br label %ready")
         w.label("ready")
         w.line("br label %loop")
@@ -49,10 +46,10 @@ class _Adjoint(RolledReplay):
             f"  %points_left = phi {kind} [ {last}, %ready ], [ {point}, %back ]",
         ]
         w.label("rest")
-        self.over_points("%points_left", lambda j, time: self.lanes.const(True), self.at_start, "sub")
-        self.write_results()
+        self.arrive("%points_left")
         self.leave()
         return self.finish()
+
 
     def give_up(self) -> None:
         results = {"y0_dot": str(self.m.n), "p_dot": str(self.inputs.parameters)}
@@ -71,9 +68,15 @@ class _Adjoint(RolledReplay):
         self.zero(*self.w_bar.values())
         if self.signals is not None:
             self.s_bar, self.own = self.rows("s_dot", self.seeds, self.signals.count), self.signals.own()
-            self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
+            self.clear_signals()
 
-    def write_results(self) -> None:
+    def clear_signals(self) -> None:
+        assert self.signals is not None
+        self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
+
+    def arrive(self, points: str) -> None:
+        """Behind the first row: the save points that are left, results."""
+        self.over_points(points, lambda j, time: self.lanes.const(True), self.at_start, "sub")
         self.finite_row(self.rows("y0_dot", self.seeds, str(self.m.n)), self.y_bar, self.alive)
         self.finite_row(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.p_bar, self.alive)
         self.write_weights(self.w_bar)

@@ -99,19 +99,20 @@ class RolledSolve(RolledLoop):
         w.label("back")
         w.line("br label %loop")
         w.label("done")
-        self.write_at(self.end, "0", new["t"])
-        self.store_rows(self.beyond(self.end, 1), self.y)
-        for k, name in enumerate(INFO):
-            for row, lane in zip(self.info, range(self.lanes.width), strict=True):
-                number = w.value(f"trunc i64 {self.lane(new[name], lane, self.lanes.integer)} to i32")
-                w.store(number, row, str(k), "i32", 4)
-        self.blank(new["saved"])
+        self.write_results(new)
         self.leave()
         phis = [f"  {rounds} = phi i64 [ 0, {entry} ], [ {following}, %back ]"]
         phis += [
             f"  %now.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]" for name, (kind, start) in carried.items()
         ]
         w.lines[place:place] = phis
+
+    def write_results(self, last: Mapping[str, str]) -> None:
+        """What the solve leaves, from what is carried at its end."""
+        self.write_at(self.end, "0", last["t"])
+        self.store_rows(self.beyond(self.end, 1), self.y)
+        self.write_info(last)
+        self.blank(last["saved"])
 
     # ---- a step -----------------------------------------------------------------------------------------------------------
     def attempt(self, now: Mapping[str, str], t1: str) -> dict[str, str]:

@@ -13,10 +13,10 @@ from hybridode.methods.ready import Method
 
 def rolled_tangent_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "tangent") -> Writer:
     """The whole function as text (see the module)."""
-    return _Tangent(method, lanes, inputs, name).write()
+    return RolledTangent(method, lanes, inputs, name).write()
 
 
-class _Tangent(RolledReplay):
+class RolledTangent(RolledReplay):
     def write(self) -> Writer:
         w, kind, n, e = self.w, self.lanes.integer, self.m.n, self.emitter
         self.begin()
@@ -25,12 +25,11 @@ class _Tangent(RolledReplay):
         self.p_dot = self.vector(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
         self.load_tangents()
         self.points = self.integer_memory("points_cell")
-        stopped = None if self.events is None else self.stopped()
         self.s_dot = [] if self.signals is None else self.rows("s_dot", self.seeds, self.signals.count)
         self.y_dot, self.point, nowhere = (e.keep(n) for _ in range(3))
         self.nowhere = nowhere.pointer
         self.load_rows(self.rows("y0_dot", self.seeds, str(n)), self.y_dot)
-        most = self.most(self.steps)
+        most, first = self.most(self.steps), self.first_point()
         w.line("br label %ready")
         w.label("ready")
         w.line("br label %loop")
@@ -48,19 +47,27 @@ class _Tangent(RolledReplay):
         w.line("br label %loop")
         w.lines[place:place] = [
             f"  %round = phi i64 [ 0, %ready ], [ {following}, %back ]",
-            f"  %points = phi {kind} [ {self.integers(0)}, %ready ], [ {points}, %back ]",
+            f"  %points = phi {kind} [ {first}, %ready ], [ {points}, %back ]",
         ]
         w.label("rest")
-
-        def rest(time: str) -> Buffer:  # after the end of a run that an event stopped nothing moves
-            if stopped is not None:
-                beyond, zero = w.compare("ogt", time, stopped), e.chunk.lanes.const(0.0)
-                self.each(n, self.y_dot, lambda at: e.choose(beyond, zero, e.read(self.y_dot, at)))
-            return self.y_dot
-
-        self.over_points("%points", lambda j, time: self.lanes.const(True), self.writer(rest), "add")
+        self.arrive("%points")
         self.leave()
         return self.finish()
+
+    def first_point(self) -> str:
+        return self.integers(0)
+
+    def arrive(self, points: str) -> None:
+        """Behind the last row: the save points that are left. After the end of a run that an event stopped nothing moves."""
+        w, e, stopped = self.w, self.emitter, None if self.events is None else self.stopped()
+
+        def rest(time: str) -> Buffer:
+            if stopped is not None:
+                beyond, zero = w.compare("ogt", time, stopped), e.chunk.lanes.const(0.0)
+                self.each(self.m.n, self.y_dot, lambda at: e.choose(beyond, zero, e.read(self.y_dot, at)))
+            return self.y_dot
+
+        self.over_points(points, lambda j, time: self.lanes.const(True), self.writer(rest), "add")
 
     def give_up(self) -> None:
         self.blank_seeds({"ys_dot": self.w.value(f"mul i64 {self.slot('times')}, {self.m.n}")})
@@ -104,7 +111,7 @@ class _Tangent(RolledReplay):
         out = self.evaluate(m.tangent, given)
         new, rows = e.in_memory(out["y.dot"]), e.in_memory(out[f"{m.interpolant}.dot"])
         end = w.add(t, h)
-        last = self.whole("icmp eq", w.splat(w.value("add i64 %round, 1"), "i64"), self.steps)
+        last = self.is_last(w.splat(w.value("add i64 %round, 1"), "i64"))
 
         def due(j: str, time: str) -> str:
             return w.logic("and", ok, w.logic("or", last, w.compare("ole", time, end)))
