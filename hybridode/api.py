@@ -118,18 +118,21 @@ class Model:
         series: str | None = None,
         max_steps: int = 65536,
         dtype: str | None = None,
+        checkpoints: str | int = "all",
     ) -> Solver:
         """A pure function `solve(params, start=None, inputs=None, at=None) -> Solution` for jit, vmap and derivatives.
 
         Method and gradient are fixed here, at the declared values (`set` replaces fixed values too). gradient: "reverse" ("auto")
-        for grad, vjp, jacrev; "forward" for jvp, jacfwd; "adjoint" for grad with memory that does not grow. Precision follows
-        JAX's flag unless `dtype` says otherwise; raises UsageError E0830 when single precision cannot meet rtol.
+        for grad, vjp, jacrev; "forward" for jvp, jacfwd; "adjoint" for grad with memory that does not grow. checkpoints: what
+        derivatives keep of a solve, "all" its steps, "sqrt" of them, or a number of states: what lies between is solved again.
+        Precision follows JAX's flag unless `dtype` says otherwise; raises UsageError E0830 when single precision cannot meet
+        rtol.
         """
         from hybridode.solve.solver import Solver, check_precision, start_of
 
-        settings = check_precision(
-            _settings(engine=engine, method=method, gradient=gradient, rtol=rtol, atol=atol, max_steps=max_steps), dtype
-        )
+        chosen = _settings(engine=engine, method=method, gradient=gradient, rtol=rtol, atol=atol, max_steps=max_steps,
+                           checkpoints=checkpoints)  # fmt: skip
+        settings = check_precision(chosen, dtype)
         compiled, args, t0, given, _ = self._numbers(set or {}, data, sources, series, stand_in=True)
         t0, starts = start_of(compiled, start, t0)
         needs_inputs = bool(self.declarations.inputs) and data is None and not sources

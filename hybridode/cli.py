@@ -39,6 +39,9 @@ Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help=_one_of(EN
 Method = Annotated[str, typer.Option("--method", metavar="NAME", help=_one_of(("auto", *METHODS)))]
 Rtol = Annotated[float | None, typer.Option("--rtol", metavar="X", help="Relative tolerance of the solver (1e-6).")]
 Atol = Annotated[float | None, typer.Option("--atol", metavar="X", help="Absolute tolerance of the solver (1e-8).")]
+Checkpoints = Annotated[
+    str, typer.Option("--checkpoints", metavar="K", help="What gradients keep of a solve: all steps, sqrt of them, or K states.")
+]
 To = Annotated[float | None, typer.Option("--to", metavar="T", help="The last time.")]
 Points = Annotated[int | None, typer.Option("--points", metavar="N", help="How many evenly spaced times are reported.")]
 At = Annotated[str | None, typer.Option("--at", metavar="T1,T2,...", help="The times that are reported.")]
@@ -191,6 +194,7 @@ def fit(
     method: Method = "auto",
     rtol: Rtol = None,
     atol: Atol = None,
+    checkpoints: Checkpoints = "all",
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -216,7 +220,7 @@ def fit(
         sources=tuple(source or ()),
         out=out,
         max_seconds=max_seconds,
-        settings=_settings(engine, method, rtol, atol),
+        settings={**_settings(engine, method, rtol, atol), "checkpoints": checkpoints},
     )
     command = shlex.join(["hybridode", *context.obj])
     return run(model, data, options, command, Output(json, verbose, quiet))

@@ -68,6 +68,12 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     return guarded(finish(raw, jnp.where(backward, results.TIMES, result), t0, ts), gradient)
 
 
+def _adjoint(gradient: str, settings: Settings) -> Any:
+    """Diffrax's reverse mode keeps what it is told to, or as many states as it thinks best."""
+    kept = settings.checkpoints
+    return ADJOINTS[gradient](checkpoints=kept) if gradient == "reverse" and isinstance(kept, int) else ADJOINTS[gradient]()
+
+
 def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, method: str, settings: Settings, gradient: str,
              args: Arguments) -> Raw:  # fmt: skip
     """One smooth stretch, with the values at ts (within [t0, t1])."""
@@ -90,7 +96,7 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
         saveat=dfx.SaveAt(ts=ts) if gradient == "adjoint" else dfx.SaveAt(subs=[dfx.SubSaveAt(ts=ts), dfx.SubSaveAt(t1=True)]),
         # The implicit methods' own interpolant has order 3 only: they step to the save points.
         stepsize_controller=controller(settings.rtol, settings.atol, t0, t1, jumps, ts if implicit else None),
-        adjoint=ADJOINTS[gradient](),
+        adjoint=_adjoint(gradient, settings),
         max_steps=settings.max_steps,
         throw=False,
     )

@@ -52,6 +52,7 @@ def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:
             raise _refused("diffrax", "the events of this model are located by the native engine only", 'use engine="native"')
         if only_native:
             raise _refused("diffrax", f"method {METHODS[settings.method].title} is the native engine's", 'use engine="native"')
+        _check_kept(settings, "")
         return "diffrax", "engine diffrax was asked for"
     reason = native.cannot_run(compiled, settings)
     if reason is None:
@@ -60,7 +61,13 @@ def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:
         raise _refused("diffrax", f"the events of this model are located by the native engine only, and {reason}", "")
     if settings.engine == "native" or only_native:
         raise _refused("native", reason, 'use engine="auto" or "diffrax"')
+    _check_kept(settings, f", and {reason}")
     return "diffrax", f"Diffrax, because {reason}"
+
+
+def _check_kept(settings: Settings, why: str) -> None:
+    if settings.checkpoints == "sqrt":
+        raise _refused("diffrax", f'checkpoints="sqrt" is the native engine\'s{why}', "give the number of checkpoints")
 
 
 def _refused(engine: str, reason: str, hint: str) -> UsageError:

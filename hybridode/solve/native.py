@@ -92,12 +92,13 @@ def method_for(chosen: str, settings: Settings, instructions: int = 0) -> str:
 
 
 # ---- programs -------------------------------------------------------------------------------------------------------
-def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "float64") -> Program:
+def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "float64", in_parts: bool = False) -> Program:
     """The method on the model as native code, kept with the model. `share`: how many records of steps a derivative keeps at
-    once of one trajectory. Raises UsageError E0840 where a step is too long."""
-    key = ("native", method, share, dtype)
-    if key not in compiled.jitted and share > 1:
-        compiled.jitted[key] = replace(program_of(compiled, method, 1, dtype), share=share)  # the same code
+    once of one trajectory; `in_parts`: it keeps none. Raises UsageError E0840 where a step is too long."""
+    share = 1 if in_parts else share
+    key = ("native", method, share, dtype, in_parts)
+    if key not in compiled.jitted and (share > 1 or in_parts):  # the same code
+        compiled.jitted[key] = replace(program_of(compiled, method, 1, dtype), share=share, in_parts=in_parts)
     if key not in compiled.jitted:
         made = Program(
             partial(_method, compiled, method),
@@ -260,7 +261,8 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
         return without_states(start, t0, ts)
-    program = program_of(compiled, method, 1 if plan is None else 1 + sum(plan.counts), dtype.name)
+    in_parts = settings.checkpoints != "all"
+    program = program_of(compiled, method, 1 if plan is None else 1 + sum(plan.counts), dtype.name, in_parts)
     read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
     segment = partial(_segment, program, read, jnp.asarray(_options(program, settings), dtype))
     if plan is None:
@@ -282,4 +284,5 @@ def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any
 
 
 def _options(program: Program, settings: Settings) -> FloatArray:
-    return program.options(settings.rtol, settings.atol, settings.max_steps)
+    kept = settings.checkpoints
+    return program.options(settings.rtol, settings.atol, settings.max_steps, checkpoints=kept if isinstance(kept, int) else 0)

@@ -37,12 +37,16 @@ METHODS: dict[str, Method] = {
 ENGINES = ("auto", "native", "diffrax")
 GRADIENTS = ("auto", "reverse", "forward", "adjoint")
 DTYPES = ("float64", "float32")
+KEPT = ("all", "sqrt")  # or a number: how many states of a solve are kept for its derivatives
+LEAST_KEPT = 2
 
 
 @dataclass(frozen=True)
 class Settings:
     """Settings of a solve; hashable, so that a compiled program can be kept by them.
 
+    `checkpoints`: what is kept of a solve for its derivatives. "all": every step (quickest); "sqrt": as many states as the square
+    root of the number of steps; a number: so many states at most, whatever the steps. What lies between is solved again.
     A step is accepted when its estimated error is below `atol + rtol*|y|` in the root mean square over the states.
     Raises `UsageError` E0820 (a word that is not known) or E0821 (a number that makes no sense).
     """
@@ -54,6 +58,7 @@ class Settings:
     atol: float = 1e-8
     max_steps: int = 65536
     dtype: str = "float64"
+    checkpoints: str | int = "all"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "method", _one_of("method", self.method, ("auto", *METHODS)))
@@ -70,6 +75,7 @@ class Settings:
         if int(self.max_steps) < 1:
             raise _bad_number("max_steps", self.max_steps, "a whole number of at least 1")
         object.__setattr__(self, "max_steps", int(self.max_steps))
+        object.__setattr__(self, "checkpoints", _kept(self.checkpoints))
 
 
 def _one_of(what: str, word: str, allowed: Iterable[str]) -> str:
@@ -79,6 +85,14 @@ def _one_of(what: str, word: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(word).lower(), allowed, 1)
     hint = f"did you mean `{near[0]}`?" if near else "one of " + ", ".join(allowed)
     raise UsageError(Diagnostic("E0820", f"unknown {what} `{word}`", hint=hint))
+
+
+def _kept(chosen: str | int) -> str | int:
+    if isinstance(chosen, str) and not chosen.strip().isdecimal():
+        return _one_of("checkpoints", chosen, KEPT)
+    if (isinstance(chosen, float) and not chosen.is_integer()) or int(chosen) < LEAST_KEPT:
+        raise _bad_number("checkpoints", float(chosen), f"`all`, `sqrt` or a whole number of at least {LEAST_KEPT}")
+    return int(chosen)
 
 
 def _bad_number(name: str, value: float, expected: str) -> UsageError:

@@ -4,8 +4,8 @@ Every group of lanes works alone, in memory of its own whose size depends on how
 are: a record of L rows, C states of the solve, and two more on which it is carried along. The solve is cut into pieces of L rows.
 The adjoint goes over the pieces from the last to the first; the state at which a piece begins is reached from the nearest state
 that is kept. Where that lies several pieces back, states are kept on the way, at the places of the binomial schedule (A. Griewank
-and A. Walther, Algorithm 799: Revolve, ACM TOMS 26 (2000) 19-45): with C states, (C + 1 + r)! / ((C + 1)! r!) pieces are passed at
-most r times each, before their record is made. The tangent goes forwards: it keeps nothing.
+and A. Walther, Algorithm 799: Revolve, ACM TOMS 26 (2000) 19-45): with C states, (C + 1 + r)! / ((C + 1)! r!) pieces are passed
+at most r times each, before their record is made. The tangent goes forwards: it keeps nothing.
 
 How many: K states, of which half (rounded up) are the record's rows and half the states; or, where K is 0, as many rows, and as
 many states, as the square root of the number of steps. Then every step is made twice more: once on the way, once for the record.
@@ -195,8 +195,8 @@ def _sizes(n: int, number_bytes: int, width: int, spare: int) -> str:
   br i1 %is_poor, label %poor, label %begin"""
 
 
-# State k is kept at row places[k] rows of pieces; state 0 is the start, which takes no memory. The last two of the states are that
-# on which the solve is carried to a piece that no free state is left for, and that at the end of a piece.
+# State k stands before piece places[k]; state 0 is the start, which takes no memory. The last two of the states are that on which
+# the solve is carried to a piece that no free state is left for, and that at the end of a piece.
 _BACKWARDS = f"""begin:
   call void @wake(ptr %memory)
   store i64 0, ptr %places, align 8

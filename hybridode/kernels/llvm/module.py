@@ -45,8 +45,8 @@ ROLLED: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
 
 
 def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tuple[int, int] = (0, 0), solve: str = "") -> Module:
-    """The module of a kind ("solve", "tangent", "adjoint", or one of IN_PARTS). `api` is the version of XLA's FFI that the handler
-    answers with; `solve` names the entry of the solve's module, which the other kinds call. Names carry a hash of the text."""
+    """The module of a kind ("solve", "tangent", "adjoint", or one of IN_PARTS). `api` is the version of XLA's FFI that the
+    handler answers with; `solve` names the entry of the solve's module, which the others call. Names carry a hash of the text."""
     in_parts = kind in IN_PARTS
     write = IN_PARTS[kind] if in_parts else (ROLLED if method.rolled else GROUP)[kind]
     group = write(method, lanes, inputs, "part" if in_parts else "group")

@@ -7,7 +7,6 @@ point, then reals of all lanes. The numbers are those of a derivative in one pie
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from hybridode.kernels.llvm.backward import Adjoint
@@ -121,6 +120,19 @@ class _Parts(Replay):
 
         self.either(self.is_final, final, on, {})
 
+    def only_first(self, act: Callable[[], None]) -> None:
+        """Acts in the first part."""
+
+        def first() -> list[str]:
+            act()
+            return []
+
+        self.branch(self.is_first, first, [], "i1")
+
+    def all_points(self, points: str) -> str:
+        """The save points that are left; all, in lanes that died on the way."""
+        return self.select_integer(self.alive, points, self.integers(0))
+
     def give_up(self) -> None:
         self.carried = self.slot("carried", "ptr")
         self.keep_alive(self.lanes.const(False))
@@ -132,39 +144,36 @@ class _Parts(Replay):
         return w
 
 
-class _AdjointBase(_Parts):
+class _AdjointParts(_Parts, Adjoint):
     def last_point(self) -> str:
         return self.carry_on(super().last_point)
 
     def arrive(self, points: str) -> None:
-        self.at_end(lambda: super(_AdjointBase, self).arrive(points), points)
+        self.at_end(lambda: Adjoint.arrive(self, points), points)
 
     def clear_signals(self) -> None:
-        def clear() -> list[str]:
-            super(_AdjointBase, self).clear_signals()
-            return []
+        self.only_first(lambda: Adjoint.clear_signals(self))
 
-        self.branch(self.is_first, clear, [], "i1")
-
-
-class _AdjointParts(_AdjointBase, Adjoint):
     def vectors(self) -> list[Vector]:
         own = [(self.y_bar, self.m.n), (self.p_bar, self.inputs.parameters)]
         return own + [(x.pointer, x.count) for x in self.w_bar.values()]
 
 
-class _RolledAdjointParts(_AdjointBase, RolledAdjoint):
+class _RolledAdjointParts(_Parts, RolledAdjoint):
+    def last_point(self) -> str:
+        return self.carry_on(super().last_point)
+
+    def arrive(self, points: str) -> None:
+        self.at_end(lambda: RolledAdjoint.arrive(self, points), points)
+
+    def clear_signals(self) -> None:
+        self.only_first(lambda: RolledAdjoint.clear_signals(self))
+
     def vectors(self) -> list[Vector]:
         return [(x.pointer, x.count) for x in (self.y_bar, self.p_bar, *self.w_bar.values())]
 
 
-class _TangentBase(_Parts):
-    def all_points(self, points: str) -> str:
-        """The save points that are left; all, in lanes that died on the way."""
-        return self.select_integer(self.alive, points, self.integers(0))
-
-
-class _TangentParts(_TangentBase, Tangent):
+class _TangentParts(_Parts, Tangent):
     def begun(self, y_dot: Elements) -> tuple[Elements, str]:
         self.y_dot = self.memory("y_dot_carried", self.m.n)
         for k, value in enumerate(y_dot):
@@ -178,10 +187,10 @@ class _TangentParts(_TangentBase, Tangent):
     def arrive(self, y_dot: Elements, points: str) -> None:
         for k, value in enumerate(y_dot):
             self.put(self.y_dot, k, value)
-        self.at_end(lambda: super(_TangentParts, self).arrive(y_dot, self.all_points(points)), points)
+        self.at_end(lambda: Tangent.arrive(self, y_dot, self.all_points(points)), points)
 
 
-class _RolledTangentParts(_TangentBase, RolledTangent):
+class _RolledTangentParts(_Parts, RolledTangent):
     def first_point(self) -> str:
         return self.carry_on(super().first_point)
 
@@ -189,4 +198,4 @@ class _RolledTangentParts(_TangentBase, RolledTangent):
         return [(self.y_dot.pointer, self.y_dot.count)]
 
     def arrive(self, points: str) -> None:
-        self.at_end(lambda: super(_RolledTangentParts, self).arrive(self.all_points(points)), points)
+        self.at_end(lambda: RolledTangent.arrive(self, self.all_points(points)), points)
