@@ -24,6 +24,7 @@ READ = ("rows", "status", "t")  # rows of the record in this part, status, time
 ROWS, STATUS, TIME = range(3)
 PAUSED = -1  # the status of a lane that goes on
 CELL = 8  # bytes
+KEPT_OF_EVENTS = ("sign", "guard")  # arrays that a step finds as the one before left them
 
 Carried = Mapping[str, tuple[str, str]]
 Vector = tuple[str, int]  # reals of all lanes in memory, how many
@@ -163,7 +164,7 @@ class _Parts(_Pausing, Solve):
 
     def vectors(self) -> list[Vector]:
         e = self.events
-        return [] if e is None else [(e.array[name], e.E) for name in ("sign", "guard")]
+        return [] if e is None else [(e.array[name], e.E) for name in KEPT_OF_EVENTS]
 
     def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
         carried, entry = self.resumed(carried)
@@ -190,7 +191,8 @@ class _RolledParts(_Pausing, RolledSolve):
         return found
 
     def vectors(self) -> list[Vector]:
-        return [(x.pointer, x.count) for x in (self.y, self.k)]
+        signs = [] if self.events is None else [self.events.buffers[name] for name in KEPT_OF_EVENTS]
+        return [(x.pointer, x.count) for x in (self.y, self.k, *signs)]
 
     def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
         self.kinds = {name: kind for name, (kind, _) in carried.items()}

@@ -50,7 +50,6 @@ class RolledAdjoint(RolledReplay):
         self.leave()
         return self.finish()
 
-
     def give_up(self) -> None:
         results = {"y0_dot": str(self.m.n), "p_dot": str(self.inputs.parameters)}
         if self.inputs.signals:
