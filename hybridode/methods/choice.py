@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 ROLLED_FROM = 100  # states
 LEAST_ROLLED = 13  # states: fewer are no long vector
+MANY_EVENTS = {"explicit": 8, "implicit": 32}  # located ones from which straight-line code for each is slow to compile and to run
 LONG = 20_000  # instructions of a straight-line step
 LONG_VECTORS = 16  # elements of an instruction on average
 
 
-def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearSystem | None]) -> Method:
+def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearSystem | None], events: int = 0) -> Method:
     """The method of this name on a model of n states, unrolled or rolled. `system`: its linear system,
-    asked where it matters."""
+    asked where it matters. `events`: how many are located."""
     from hybridode.methods.explicit_tableaux import EXPLICIT
     from hybridode.methods.ready import explicit_method, rosenbrock_method
     from hybridode.methods.rolled import RolledStep
@@ -34,12 +35,12 @@ def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearS
 
     if name in EXPLICIT:
         stages = EXPLICIT[name].stages
-        many = stages * (elements(model.rates) + stages * n) > LONG
+        many = events >= MANY_EVENTS["explicit"] or stages * (elements(model.rates) + stages * n) > LONG
         return explicit_method(EXPLICIT[name], model.rates, n, n >= LEAST_ROLLED and (n >= ROLLED_FROM or many))
     tableau, found = ROSENBROCK[name], system() if n >= LEAST_ROLLED else None
     if found is not None:
         length = found.products + 2 * tableau.stages * (found.size + n) + tableau.stages * elements(model.rates)
-        if n >= ROLLED_FROM or length > LONG:
+        if n >= ROLLED_FROM or length > LONG or events >= MANY_EVENTS["implicit"]:
             return rosenbrock_method(tableau, model, n, RolledStep(tableau, model, n, found))
     return rosenbrock_method(tableau, model, n)
 

@@ -193,7 +193,7 @@ def _method(compiled: Compiled, name: str) -> Method:
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
     field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
     events = located_events(compiled)
-    return replace(method_of(name, field, n, partial(linear_system_of, compiled)), events=events)
+    return replace(method_of(name, field, n, partial(linear_system_of, compiled), events.count if events else 0), events=events)
 
 
 def _time_slope(rates: Tape) -> Tape | None:

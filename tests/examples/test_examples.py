@@ -28,7 +28,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
     assert "hybridode fit " in page
 
 
-@pytest.mark.parametrize("name", ["decay", "heat_rod", "lotka_volterra_ude", "thermostat"])
+@pytest.mark.parametrize("name", ["decay", "heat_rod", "integrate_and_fire", "lotka_volterra_ude", "thermostat"])
 def test_data_are_what_the_generator_writes(name: str) -> None:
     folder = EXAMPLES / name
     assert runpy.run_path(str(folder / "make_data.py"))["text"]() == (folder / "data.csv").read_text(encoding="utf-8")
@@ -96,3 +96,13 @@ def test_bouncing_ball_at_the_published_restitution() -> None:
     sol = ho.load(EXAMPLES / "bouncing_ball" / "bouncing_ball.ode").simulate(at=[15.0], set={"e": 0.9880083920248757}, rtol=1e-10)
     assert sol.successful
     assert sol["h"][0] == pytest.approx(20, rel=1e-8)
+
+
+def test_integrate_and_fire_against_the_exact_solution() -> None:
+    made = runpy.run_path(str(EXAMPLES / "integrate_and_fire" / "make_data.py"))
+    voltages, spikes, _ = made["truth"]()
+    model = ho.load(EXAMPLES / "integrate_and_fire" / "integrate_and_fire.ode")
+    given = {"level": made["LEVEL"], "w": made["W"], "tau_s": made["TAU_S"]}
+    sol = model.simulate(at=list(made["TIMES"]), set=given, rtol=1e-9, atol=1e-9)
+    assert sol.successful and len(spikes) > 150
+    np.testing.assert_allclose(sol["cell"], voltages, atol=1e-6)

@@ -98,3 +98,11 @@ def test_thermostat(tmp_path: Path) -> None:
     for name, truth in (("q", 9.0), ("low", 18.0), ("high", 21.5)):
         found = result["parameters"][name]
         assert abs(found["value"] - truth) < 3 * found["se"]
+
+
+def test_integrate_and_fire(tmp_path: Path) -> None:
+    _, result = fitted(tmp_path, "integrate_and_fire", "integrate_and_fire.ode", "data.csv")
+    assert result["status"] == "converged"
+    for name, truth in (("level", -50.0), ("w", 0.1), ("tau_s", 5.0)):
+        found = result["parameters"][name]
+        assert abs(found["value"] - truth) < 3 * found["se"]

@@ -86,6 +86,7 @@ CASES = [
 
 def made(text: str, monkeypatch: pytest.MonkeyPatch, rolled: bool) -> Compiled:
     monkeypatch.setattr(choice, "ROLLED_FROM", choice.LEAST_ROLLED if rolled else 10**6)
+    monkeypatch.setattr(choice, "MANY_EVENTS", {"explicit": 10**6, "implicit": 10**6})
     return ho.parse(text).compiled()
 
 
