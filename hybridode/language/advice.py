@@ -108,6 +108,7 @@ def kinks(el: Elaboration, model: Declarations) -> None:
         return
     edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in model.definitions}
     moving: dict[Key, bool] = {}
+    still = {("state", state.name) for state in model.states if state.discrete}
     moved = [*(state.rate for state in model.states), *(equation.residuals for equation in model.equations)]
     in_dynamics = _reached({key for elements in moved for key in reads(elements)}, edges)
     states = {state.name.rstrip("'") for state in model.states} | {a.name for a in model.algebraics}
@@ -115,15 +116,15 @@ def kinks(el: Elaboration, model: Declarations) -> None:
         if usage.equation not in states and ("definition", usage.equation) not in in_dynamics:
             continue
         keys = frozenset(reads(condition))
-        depends = any(_moves(key, edges, moving) for key in keys)
+        depends = any(_moves(key, edges, moving, still) for key in keys)
         if depends:
             message = f"the choice here changes while the model runs: {usage.what} has a kink"
             hint = "the solver takes small steps there; a smooth switch is `step(x, k)`"
             el.findings.warn("W0305", message, node, hint)
 
 
-def _moves(key: Key, edges: Mapping[Key, set[Key]], known: dict[Key, bool]) -> bool:
-    """Whether a name depends on time, on a state or on an algebraic unknown."""
+def _moves(key: Key, edges: Mapping[Key, set[Key]], known: dict[Key, bool], still: set[Key]) -> bool:
+    """Whether a name depends on time, on an algebraic unknown or on a state that is not `still` between events."""
     if key not in known:
-        known[key] = any(kind in ("time", *_UNKNOWN) for kind, _ in _reached([key], edges))
+        known[key] = any(k not in still and k[0] in ("time", *_UNKNOWN) for k in _reached([key], edges))
     return known[key]

@@ -11,10 +11,11 @@ from hybridode.errors import Span
 from hybridode.language import syntax as s
 from hybridode.language.entries import Part
 from hybridode.language.findings import Findings
+from hybridode.language.functions import NAMES
 from hybridode.language.later import refuse
 from hybridode.language.left import Left, take_apart
 from hybridode.language.names import nearest
-from hybridode.language.scope import KINDS, Entity, Scope
+from hybridode.language.scope import CALLABLE, KINDS, Entity, Scope
 from hybridode.language.walk import mentions
 
 
@@ -174,6 +175,9 @@ def _call(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: 
     """`x(0) = …`."""
     entity = scope.find(left.name)
     plain = isinstance(st.left, s.Call) and isinstance(st.left.function, s.Ref)
+    if plain and (left.name in NAMES if entity is None else entity.kind in CALLABLE) and _known_arguments(left, scope):
+        found.together.append(Part(left._replace(form="algebraic"), st))  # log(z) = x - 1
+        return
     if entity is None and plain and not _is_zero(left):
         if left.name not in scope.excused:
             arguments = ", ".join(a.name for a in left.arguments if isinstance(a, s.Ref)) or "x"
@@ -198,6 +202,12 @@ def _call(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: 
         findings.error("E0308", f"only the start of `{left.name}` can be given", st.left, hint)
         return
     found.starts.setdefault(left.name + "'" * left.primes, []).append(Part(left, st))
+
+
+def _known_arguments(left: Left, scope: Scope) -> bool:
+    """Whether what looks like a function's definition has arguments that are names of the file: then it is an equation."""
+    names = [m.name for a in left.arguments for m in mentions(a) if m.use != "call"]
+    return bool(names) and all(scope.find(name) is not None or name == scope.time for name in names)
 
 
 def _is_zero(left: Left) -> bool:

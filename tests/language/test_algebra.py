@@ -40,11 +40,13 @@ def only(d: Declarations) -> Equation:
         ("z^2 + x = 1", "z^2 + x - 1"),
         ("[z] = [x]", "z - x"),
         ("x' + z = 0", "x' + z"),
+        ("log(z) = x - 1", "log(z) - (x - 1)"),
+        ("f(z) = x - 1", "2*z - (x - 1)"),
         ("x = z", None),  # a state alone on the left is a mistake
     ],
 )
 def test_scalar_equations(line: str, residual: str | None) -> None:
-    text = f"state x = 1\nalg z = 0\nx' = -x\n{line}"
+    text = f"state x = 1\nalg z = 0\nx' = -x\nfunc f(a) = 2*a\n{line}"
     if residual is None:
         with pytest.raises(Exception, match="E0303"):
             model(text)
@@ -187,3 +189,8 @@ def test_what_observations_depend_on_passes_through_equations() -> None:
 def test_a_choice_in_an_equation_is_a_kink() -> None:
     d = model("state x = 1\nx' = -z\nalg z = 0\nz = if x > 0.5 then 1 else 2")
     assert [w.code for w in d.warnings] == ["W0305"]
+
+
+def test_a_choice_by_a_discrete_is_none() -> None:
+    d = model("state x = 1\ndiscrete on = 1\nx' = -z\nalg z = 0\nz = if on > 0.5 then x else 0\nevent e when x < 0.5 { on := 0 }")
+    assert d.warnings == ()
