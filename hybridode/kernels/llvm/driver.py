@@ -13,31 +13,29 @@ BLOCK_BYTES = 1 << 28  # of the records that a replay makes for itself
 def threads_over_groups(width: int) -> str:
     """`void all(job)` calls `group(job, start)` for every group, in as many threads as the job wants and the groups are worth.
 
-    Groups are taken from a counter, so threads that meet long solves take fewer. A thread that cannot be started is done
+    Groups are taken from a counter, so threads that meet long solves take fewer; a group may take more lanes from it (see
+    `refill`). A thread that cannot be started is done
     without; nothing outlives the call.
     """
     return f"""
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
 declare i32 @pthread_join(i64, ptr)
-define internal i64 @groups(ptr %job) {{
+define internal i64 @lanes(ptr %job) {{
 {slot("%job", "trajectories", "%count")}
 {slot("%job", "seeds", "%seeds")}
   %lanes = mul i64 %count, %seeds
-  %more = add i64 %lanes, {width - 1}
-  %groups = udiv i64 %more, {width}
-  ret i64 %groups
+  ret i64 %lanes
 }}
 define internal ptr @work(ptr %job) {{
 entry:
-  %groups = call i64 @groups(ptr %job)
+  %lanes = call i64 @lanes(ptr %job)
   %next = getelementptr i64, ptr %job, i64 {SLOT["next"]}
   br label %loop
 loop:
-  %g = atomicrmw add ptr %next, i64 1 monotonic
-  %more = icmp slt i64 %g, %groups
+  %start = atomicrmw add ptr %next, i64 {width} monotonic
+  %more = icmp slt i64 %start, %lanes
   br i1 %more, label %one, label %done
 one:
-  %start = mul i64 %g, {width}
   call void @group(ptr %job, i64 %start)
   br label %loop
 done:
@@ -48,8 +46,8 @@ entry:
   %threads = alloca i64, i64 {MOST_THREADS}, align 8
   %next = getelementptr i64, ptr %job, i64 {SLOT["next"]}
   store i64 0, ptr %next, align 8
-  %groups = call i64 @groups(ptr %job)
-  %worth = udiv i64 %groups, {LEAST}
+  %lanes = call i64 @lanes(ptr %job)
+  %worth = udiv i64 %lanes, {LEAST * width}
 {slot("%job", "threads", "%wanted")}
   %few = call i64 @llvm.umin.i64(i64 %worth, i64 %wanted)
   %most = call i64 @llvm.umin.i64(i64 %few, i64 {MOST_THREADS})

@@ -17,7 +17,7 @@ SLOTS = (
     "capacity",  # steps per trajectory that the record holds
     "max_steps",
     "threads",
-    "next",  # the next group to be worked on; counts up
+    "next",  # the next lane (of all trajectories and seeds) to be worked on; counts up
     "order",  # int64: the block's trajectories in the order in which lanes take them, or null: as they come; see `cost_order`
     "options",  # double[4]: rtol, atol, first step (0: chosen), largest step
     "p",  # (B, m)

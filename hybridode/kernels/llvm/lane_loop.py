@@ -337,21 +337,27 @@ class LaneLoop:
         self.w.line(slot_text("%job", name, place))
         return self.w.value(f"load {kind}, ptr {place}, align 8")
 
+    def numbers(self) -> list[str]:
+        """Per lane its number among the job's lanes; lanes past the end repeat the last one: they compute and write the same."""
+        w, block, seeds = self.w, self.slot("trajectories"), self.slot("seeds")
+        last = w.value(f"sub i64 {w.value(f'mul i64 {block}, {seeds}')}, 1")
+        found = []
+        for k in range(self.lanes.width):
+            q = w.value(f"add i64 %start, {k}")
+            found.append(w.value(f"select i1 {w.value(f'icmp slt i64 {q}, {last}')}, i64 {q}, i64 {last}"))
+        return found
+
     def whose(self) -> tuple[list[str], list[str], list[str]]:
         """Per lane: its trajectory, the trajectory's row in what a solve wrote, its row among the seeds.
 
-        Lanes past the end repeat the last one: they compute and write the same. Every trajectory has its own rows whatever the
-        job's order is: that only says which trajectories stand side by side.
+        Every trajectory has its own rows whatever the job's order is: that only says which trajectories stand side by side.
         """
         w, order, own = self.w, self.slot("order", "ptr"), self.w.fresh("own_place")
         w.lines.insert(self.top, f"  {own} = alloca i64, align 8")
         unordered = w.value(f"icmp eq ptr {order}, null")
-        block, seeds_of, first, total, base = (self.slot(s) for s in ("trajectories", "seeds", "first", "total", "base"))
-        last = w.value(f"sub i64 {w.value(f'mul i64 {block}, {seeds_of}')}, 1")
+        block, first, total, base = (self.slot(s) for s in ("trajectories", "first", "total", "base"))
         trajectories, written, seeds = [], [], []
-        for k in range(self.lanes.width):
-            q = w.value(f"add i64 %start, {k}")
-            q = w.value(f"select i1 {w.value(f'icmp slt i64 {q}, {last}')}, i64 {q}, i64 {last}")
+        for q in self.numbers():
             place = w.value(f"urem i64 {q}, {block}")
             w.store(place, own, kind="i64", align=8)
             source = w.value(f"select i1 {unordered}, ptr {own}, ptr {w.address(order, place, 'i64')}")

@@ -19,17 +19,10 @@ from hybridode.kernels.llvm.events import KNOWN, LOCATED, EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NO_MEMORY, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import LaneLoop
-from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.start_step import starting_step
 from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.straight import Elements
-from hybridode.kernels.llvm.writer import Lanes, Writer
-from hybridode.methods.ready import Method
-
-
-def solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "solve") -> Writer:
-    """The whole function as text (see the module)."""
-    return Solve(method, lanes, inputs, name).write()
+from hybridode.kernels.llvm.writer import Writer
 
 
 def without_memory(s: LaneLoop) -> None:
@@ -128,6 +121,14 @@ class Solve(LaneLoop):
     def give_up(self) -> None:
         without_memory(self)
 
+    def beginning(self) -> str:
+        """The lanes whose solve begins in the code before the loop: here all of them."""
+        return self.lanes.const(True)
+
+    def ending(self) -> str:
+        """The lanes whose solve ends in the code behind the loop: here all of them."""
+        return self.lanes.const(True)
+
     def prologue(self) -> tuple[Elements, str]:
         """Everything that is read once; the start."""
         w = self.w
@@ -143,7 +144,7 @@ class Solve(LaneLoop):
         y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
         t0 = self.read(self.rows("t0", trajectories, self.slot("t0_stride")), 0)
         self.events = None if self.m.events is None else EventLoop(self, self.m.events)
-        self.nowhere = w.value(f"alloca {self.lanes.scalar}, i64 {max(n, 1)}, align {self.align}")
+        self.nowhere = self.memory("nowhere", n, self.lanes.scalar)
         stride = w.value(f"mul i64 {self.T}, {n}")
         self.wanted = w.value(f"icmp ne ptr {self.slot('ys', 'ptr')}, null")
         self.ys = self.rows("ys", written, stride)
@@ -163,23 +164,31 @@ class Solve(LaneLoop):
         rounds = w.fresh("round")
         new = self.attempt(now, t1)
         following = w.value(f"add i64 {rounds}, 1")
-        over = w.splat(w.value(f"icmp uge i64 {following}, {self.max_steps}"), "i1")
-        late = w.logic("and", self.equal(new["status"], RUNNING), over)
-        new["status"] = self.select_integer(late, self.integers(MAX_STEPS), new["status"])
-        going = w.any(self.equal(new["status"], RUNNING))
+        going = self.goes_on(self.equal(new["status"], RUNNING), following)
         w.line("br label %back")
         w.label("back")
         w.line(f"br i1 {going}, label %loop, label %done")
         w.label("done")
         for name, (kind, start) in carried.items():
             w.line(f"%last.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]")
-        self.write_results({name: f"%last.{name}" for name in carried})
-        self.leave()
+        last = {name: f"%last.{name}" for name in carried}
+        self.end_of_loop(last, w.value(f"phi i64 [ 0, {entry} ], [ {following}, %back ]"))
         phis = [f"  {rounds} = phi i64 [ 0, {entry} ], [ {following}, %back ]"]
         phis += [
             f"  %now.{name} = phi {kind} [ {start}, {entry} ], [ {new[name]}, %back ]" for name, (kind, start) in carried.items()
         ]
         w.lines[place:place] = phis
+
+    def goes_on(self, running: str, rounds: str) -> str:
+        """Whether there is another round after so many, an i1."""
+        more = self.w.value(f"icmp ult i64 {rounds}, {self.max_steps}")
+        return self.w.value(f"and i1 {self.w.any(running)}, {more}")
+
+    def end_of_loop(self, last: dict[str, str], rounds: str) -> None:
+        """Who is still running has taken too many steps."""
+        last["status"] = self.select_integer(self.equal(last["status"], RUNNING), self.integers(MAX_STEPS), last["status"])
+        self.write_results(last)
+        self.leave()
 
     def write_results(self, last: Mapping[str, str]) -> None:
         """What the solve leaves, from what is carried at its end."""
@@ -366,7 +375,12 @@ class Solve(LaneLoop):
 
     def save_start(self, t0: str, y0: Elements) -> str:
         """The save points at the start."""
-        return self.over_points(self.integers(0), lambda time: self.w.compare("ole", time, t0), lambda time, due: y0)
+        begins = self.beginning()
+
+        def at_start(time: str) -> str:
+            return self.w.logic("and", begins, self.w.compare("ole", time, t0))
+
+        return self.over_points(self.integers(0), at_start, lambda time, due: y0)
 
     def save(self, ok: str, saved: str, t: str, h: str, t_new: str, y: Elements, out: Mapping[str, Elements]) -> str:
         """Writes the values at all save points up to t_new of the lanes that accepted; returns how many are done."""
@@ -400,8 +414,8 @@ class Solve(LaneLoop):
 
     def blank(self, saved: str) -> None:
         """NaN at the save points that were not reached."""
-        nothing = [self.const(math.nan)] * self.m.n
-        self.over_points(saved, lambda time: self.lanes.const(True), lambda time, due: nothing)
+        nothing, ends = [self.const(math.nan)] * self.m.n, self.ending()
+        self.over_points(saved, lambda time: ends, lambda time, due: nothing)
 
     def record(self, accepted: str, t: str, h: str, y: Elements) -> None:
         """The beginning of a step, for the way back. A step that is not accepted is overwritten by the next attempt."""

@@ -14,8 +14,8 @@ from hybridode.kernels.llvm.backward import adjoint_function
 from hybridode.kernels.llvm.checkpoints import part_driver
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.handler import handler_text
-from hybridode.kernels.llvm.loop import solve_function
 from hybridode.kernels.llvm.parts import Inputs, Module
+from hybridode.kernels.llvm.refill import solve_function
 from hybridode.kernels.llvm.replay_parts import adjoint_in_parts, tangent_in_parts
 from hybridode.kernels.llvm.resume import entry_of_parts, solve_in_parts
 from hybridode.kernels.llvm.rolled.adjoint import rolled_adjoint_function
