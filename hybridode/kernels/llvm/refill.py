@@ -6,7 +6,7 @@ others where they were. What is read once, parameters above all, is then read ag
 what it is.
 
 Trajectories that cost the same end almost together, and lanes that keep step share their save points. So idle lanes wait: until
-they have been idle for 1/16 of all that the lanes have done so far, and one step of all lanes more, which is about what
+they have been idle for 1/8 of all that the lanes have done so far, and one step of all lanes more, which is about what
 starting costs.
 """
 
@@ -21,7 +21,7 @@ from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
 
-IDLE = 16  # lanes may be idle for one part in so many
+PATIENCE = 8  # lanes may be idle for one part in so many
 ENDLESS = 1 << 62
 
 
@@ -74,7 +74,7 @@ class Refilled(Solve):
         left = self.whole("sub", w.splat(self.max_steps, "i64"), self.rounds)
         self.left = self.least_whole(self.select_integer(running, left, self.integers(ENDLESS)))
         self.next, self.all = w.address("%job", str(SLOT["next"]), "i64"), self.slot("trajectories")
-        credit = w.value(f"add i64 %kept.credit, {IDLE}")
+        credit = w.value(f"add i64 %kept.credit, {self.lanes.width * PATIENCE}")
         given["credit"] = ("i64", w.value(f"select i1 {self.more()}, i64 {credit}, i64 {ENDLESS}"))
         super().loop(given, t1, entry)
         phis = [f"  %fresh = phi {self.lanes.mask} [ {self.lanes.const(True)}, %begin ], [ {self.takes}, %again ]"]
@@ -95,12 +95,11 @@ class Refilled(Solve):
 
     # ---- a round --------------------------------------------------------------------------------------------------------
     def attempt(self, now: Mapping[str, str], t1: str) -> dict[str, str]:
-        """One attempted step of all lanes. A round adds one to the credit, an idle lane in it takes its part of IDLE."""
+        """One attempted step of all lanes. The credit is how long lanes may be idle, in parts of a round."""
         w, width = self.w, self.lanes.width
         new = super().attempt(now, t1)
         self.busy = self.tally(self.bits(self.equal(new["status"], RUNNING)))
-        each = IDLE // width
-        change = w.value(f"sub i64 {w.value(f'mul i64 {self.busy}, {each}')}, {each * width - 1}")
+        change = w.value(f"sub i64 {w.value(f'mul i64 {self.busy}, {PATIENCE}')}, {(PATIENCE - 1) * width}")
         self.credit = new["credit"] = w.value(f"add i64 {now['credit']}, {change}")
         return new
 
