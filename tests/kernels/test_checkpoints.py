@@ -47,6 +47,15 @@ n' = 0
 event hit when h < 0 { v := -e*v; h := 0; n := n + 1 }
 event stop when n > 6 { stop }
 """
+SPIKING = """model spiking
+param k = 0.8
+state x[110]
+discrete hits = 0
+x[i](0) = 0.02*i for i in 1..110
+x[i]' = 1 + 0.01*i - k*x[i] for i in 1..110
+event spike[i] when x[i] > 1.2 + 0.01*i { x[i] := k*x[i]; hits := hits + 1 } for i in 1..110
+event stop when hits > 60 { stop }
+"""
 AFTER = np.array([0.0, 0.5, 3.0, 9.0])
 
 
@@ -97,6 +106,7 @@ CASES: dict[str, tuple[Callable[[], Case], int, bool]] = {
     "inputs that jump": (lambda: signals("previous", "tsit5"), 0, False),
     "inputs, stiff, ragged": (lambda: signals("linear", "rodas5p", "+ 0.1*u'"), LANES + 1, False),
     "rolled": (lambda: Case(compiled(chain(120)), "tsit5", np.array([0.0, 0.1])), 0, False),
+    "rolled, events, ragged": (lambda: Case(compiled(SPIKING), "tsit5", np.array([0.0, 0.3, 4.0])), 2, False),
     "rolled, stiff, ragged": (lambda: Case(compiled(chain(120)), "rodas4", np.array([0.0, 0.1])), 2, False),
 }
 

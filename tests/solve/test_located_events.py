@@ -185,6 +185,28 @@ def test_one_event_sets_off_another() -> None:
     np.testing.assert_array_equal(sol["m"], [0, 0, 1, 1])
 
 
+CHAINED = """model chained
+param speed = 1
+state x = 0
+discrete crossed = 0
+discrete told = 0
+x' = speed*(1 + 0.3*sin(x))
+event cross when x - 1 { crossed := crossed + 1 }
+event tell when crossed > told { told := crossed }
+"""
+
+
+@pytest.mark.parametrize("method", ["tsit5", "rodas4"])
+def test_an_event_happens_once_though_another_one_follows(method: str) -> None:
+    """It leaves its own guard alone, which rounding may leave on either side, and is looked at again after the other."""
+    with jax.enable_x64(True):
+        solve = ho.parse(CHAINED).solver(at=[1.0, 5.0], method=method)
+        sol = jax.vmap(lambda speed: solve({"speed": speed}))(jnp.linspace(0.5, 1.5, 40))
+        assert np.all(np.asarray(sol.result) == 0)
+        np.testing.assert_array_equal(np.asarray(sol["crossed"])[:, 1], 1)
+        np.testing.assert_array_equal(np.asarray(sol["told"])[:, 1], 1)
+
+
 def test_stop_ends_the_run() -> None:
     text = "state h = 1\nstate v = 0\nh' = v\nv' = -2\nevent floor when h < 0 { stop }\n"
     sol = run(text, [0.0, 0.5, 0.9, 1.2, 2.0])

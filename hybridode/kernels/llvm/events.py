@@ -66,9 +66,9 @@ class EventLoop(EventSearch):
         self.set("kind", const(float(kind * self.E)))
         self.set("stop", const(0.0))
 
-        def round_(_: str) -> str:
+        def round_(k: str) -> str:
             self.over_fired(mask, lambda e: self.carry_out(e, mask, t, record))
-            return self.afterwards(mask, t)
+            return self.afterwards(mask, t, k)
 
         endless = loop.repeat_while(ROUNDS, round_)
         after = self.now()
@@ -126,9 +126,10 @@ class EventLoop(EventSearch):
     def assign(self, mine: str, a: str, state: str) -> None:
         self.loop.put(self.y, state, self.w.select(mine, self.loop.at(self.values, a), self.loop.at(self.y, state)))
 
-    def afterwards(self, mask: str, t: str) -> str:
-        """Signs after the actions; the events that they set off. i1: whether there are any."""
+    def afterwards(self, mask: str, t: str, k: str) -> str:
+        """Signs after the actions of round k; the events that they set off. i1: whether there are any."""
         c, here = self.c, self.wide(mask)
+        later = self.wide(self.w.splat(self.w.value(f"icmp sgt i64 {k}, 0"), "i1"))
         self.look_at(t, self.now())
         self.lower_flag()
 
@@ -136,10 +137,13 @@ class EventLoop(EventSearch):
             old, new, guard = self.get("sign", e), self.get("new_sign", e), self.get("new_guard", e)
             fired = self.truth("fired", e)
             # An event that left its own guard alone has happened, whatever rounding says on which side it stands.
-            left = c.logic("and", fired, c.compare("oeq", guard, self.get("before", e)))
+            unmoved = c.compare("oeq", guard, self.get("before", e))
+            left = c.logic("and", fired, unmoved)
             mine = c.select(left, c.neg(old), new)
-            others = self.settled(old, new)
-            set_off = c.logic("and", c.logic("and", here, self.not_(fired)), self.crossing(old, new, e))
+            # What the rounds before have said of a guard stays while it stays: the same in one round as in several.
+            said = c.logic("and", later, unmoved)
+            others = c.select(said, old, self.settled(old, new))
+            set_off = c.logic("and", c.logic("and", here, self.not_(c.logic("or", fired, said))), self.crossing(old, new, e))
             self.raise_flag(set_off)
             self.set("sign", c.select(here, c.select(fired, mine, c.select(set_off, old, others)), old), e)
             self.set("guard", c.select(here, guard, self.get("guard", e)), e)
