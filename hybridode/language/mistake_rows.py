@@ -197,5 +197,5 @@ GENERAL_ROWS = (
     Row("E0101", "braces stand only after `event … when …` and `at …`", found="_LBRACE _RBRACE"),
     Row("E0108", "an equation has one `=`", "`==` compares; write `=`", found="$END", expects="_EQUAL", place="comparison",
         when=lambda c: any(t.text == "==" for t in c.level)),
-    Row("E0110", "an equation needs `=`", "write `name = {line}`", found="$END", expects="_EQUAL"),
+    Row("E0110", "an equation needs `=`", "write `name = {line}`, or `0 = {line}`", found="$END", expects="_EQUAL"),
 )  # fmt: skip

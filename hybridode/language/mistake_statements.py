@@ -64,6 +64,13 @@ _MODIFIER_ROWS = (
     Row("E0123", "`by` needs the name of a column that groups the data", "as in `by ID`", before="by", expects="NAME"),
 )  # fmt: skip
 
+_UNKNOWN_ROWS = (
+    Row("E0123", "an algebraic unknown has no bounds and no scale", "its number is a guess: write `alg {name} = …` alone",
+        found="in log logit fixed by", when=lambda c: c.index > 2 and not c.open),
+    Row("E0123", "the number of an algebraic unknown is a guess, not a start", "write `alg {name} = …`", found="INT REAL",
+        before="_LPAR", when=lambda c: c.index == 3),
+)  # fmt: skip
+
 _OPTION_ROWS = (
     Row("E0127", "a comma is missing before `{found}`", "write `, {rest}`", when=_option_follows),
 )  # fmt: skip
@@ -183,7 +190,7 @@ STATEMENT_ROWS: dict[str, tuple[Row, ...]] = {
     "param": _DECLARED,
     "const": _DECLARED,
     "state": _DECLARED,
-    "alg": _DECLARED,
+    "alg": _UNKNOWN_ROWS + _DECLARED,
     "discrete": _DECLARED,
     "input": _INPUT_ROWS + _DECLARED,
     "noise": _OPTION_ROWS + _UNIT_ROWS + _NAME_ROWS,

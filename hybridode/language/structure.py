@@ -11,7 +11,7 @@ from hybridode.errors import Span
 from hybridode.language import syntax as s
 from hybridode.language.entries import Part
 from hybridode.language.findings import Findings
-from hybridode.language.functions import NAMES
+from hybridode.language.functions import FOREIGN, NAMES
 from hybridode.language.later import refuse
 from hybridode.language.left import Left, take_apart
 from hybridode.language.names import nearest
@@ -182,7 +182,9 @@ def _call(st: s.Equation, left: Left, found: Equations, scope: Scope, findings: 
         if left.name not in scope.excused:
             arguments = ", ".join(a.name for a in left.arguments if isinstance(a, s.Ref)) or "x"
             message = f"`{left.name}(…) = …` defines nothing"
-            findings.error("E0303", message, st.left, f"a function is written `func {left.name}({arguments}) = …`")
+            hint = FOREIGN.get(left.name) or f"a function is written `func {left.name}({arguments}) = …`"
+            findings.error("E0303", message, st.left, hint)
+            found.handled |= {m.name for a in left.arguments for m in mentions(a)}
         return
     if entity is not None and entity.kind in ("func", "nn", "table"):
         message = f"`{left.name}(…) = …`: `{left.name}` is {KINDS[entity.kind]} already"
