@@ -7,8 +7,9 @@ shape back into vector instructions). A node is `Expr(op, args, data)`:
     const  data = float                      sym   data = Symbol
     net    args = inputs, data = network     out   args = (net,), data = output number (0-based)
     table  args = arguments, data = table    every other op: a row of OPS, data = None
-    net_jacobian  args = inputs, data = network; `out` number k*inputs + j of it is d output k / d input j
-    table_slope   args = arguments, data = (table, j): derivative of the table with respect to argument j
+    net_jacobian  args = inputs, data = network; `out` number k*inputs + j of it is d output k / d input j. The network `U'` is the
+                  Jacobian of U, with outputs in that order, so that the Jacobian of `U'` has the second derivatives of U
+    table_slope   args = arguments, data = (table, j, …): derivative of the table with respect to arguments j, …
 
 `add` and `mul` take two or more arguments and are evaluated from left to right; `a - b` is `add(a, neg(b))`
 (the same number in IEEE arithmetic). Comparisons, `and`, `or`, `not` are boolean, `where(c, a, b)` is `if c then a else b`.
@@ -115,6 +116,12 @@ def sym(kind: str, name: str, index: int = -1) -> Expr:
 
 
 ZERO, ONE = const(0.0), const(1.0)
+
+
+def network_of(data: str) -> tuple[str, int]:
+    """The network that the data of a net_jacobian names, and of which of its derivatives that is the Jacobian (0: of itself)."""
+    name = data.rstrip("'")
+    return name, len(data) - len(name)
 
 
 # ---- constructors that fold what is certain (for derivatives and passes; the front end uses `node`, as written) -----
@@ -267,5 +274,5 @@ def _show_node(e: Expr, at: Callable[[Expr, int], str], name: Callable[[Symbol],
         return (at(args[0], _ATOM) if first else f"{at(args[0], _ATOM)}[{e.data + 1}]"), _ATOM
     arguments = ", ".join(at(a, 0) for a in args)
     if op == "table_slope":
-        return f"D{e.data[0]}({arguments})[{e.data[1] + 1}]", _ATOM
+        return f"D{e.data[0]}({arguments})[{', '.join(str(j + 1) for j in e.data[1:])}]", _ATOM
     return f"{ {'net': e.data, 'table': e.data, 'net_jacobian': f'D{e.data}'}.get(op, op) }({arguments})", _ATOM

@@ -90,7 +90,7 @@ class _Chain:
     def row(self, e: Expr) -> Row:
         """d e / d states. Networks may stand in arguments of networks to any depth, so these are met innermost first."""
         for inner in postorder((e,)):
-            if inner.op in ("out", "table") and inner not in self._leaves:
+            if inner.op in ("out", "table", "table_slope") and inner not in self._leaves:
                 self._leaves[inner] = self._through(inner)
         return self._chain(e)
 
@@ -131,8 +131,11 @@ def _times(a: Expr, b: Expr) -> Expr:
 
 
 def slope(leaf: Expr, j: int) -> Expr:
-    """Derivative of a network output or a table value by its argument j."""
+    """Derivative of a network output or a table value, or of a derivative of these, by its argument j."""
     if leaf.op == "table":
         return node("table_slope", leaf.args, (leaf.data, j))
+    if leaf.op == "table_slope":
+        return node("table_slope", leaf.args, (leaf.data[0], *sorted((*leaf.data[1:], j))))
     net = leaf.args[0]
-    return node("out", (node("net_jacobian", net.args, net.data),), leaf.data * len(net.args) + j)
+    name = f"{net.data}'" if net.op == "net_jacobian" else net.data
+    return node("out", (node("net_jacobian", net.args, name),), leaf.data * len(net.args) + j)

@@ -168,7 +168,7 @@ def _function(e: Expr) -> str:
     if e.op == "net_jacobian":
         return rf"\partial {name_latex(e.data)}"
     if e.op == "table_slope":
-        return rf"\partial_{{{e.data[1] + 1}}} {name_latex(e.data[0])}"
+        return rf"\partial_{{{', '.join(str(j + 1) for j in e.data[1:])}}} {name_latex(e.data[0])}"
     return _NAMED.get(e.op) or rf"\operatorname{{{text_latex(e.op)}}}"
 
 

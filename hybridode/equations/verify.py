@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hybridode.declarations import Network, size
 from hybridode.equations.system import EquationSystem, JacobianEntry, definition_expressions, entry_expressions
 from hybridode.equations.whole_system import expressions, templates
-from hybridode.expr import BOOLEAN, Expr, Symbol, postorder
+from hybridode.expr import BOOLEAN, Expr, Symbol, network_of, postorder
 from hybridode.rolled import Rolled, Totals, families_of, pieces_of, symbols_read
 
 _READ_AT_START = frozenset({"time", "parameter", "start_input", "input_rate"})
@@ -120,8 +120,9 @@ def _verify_nodes(system: EquationSystem, after: str) -> None:
             _verify_call(e, networks, after)
         elif e.op == "out":
             assert e.args[0].op in ("net", "net_jacobian"), f"after {after}: an output of {e.args[0].op}"
-            net = networks[e.args[0].data]
-            count = size(net.outputs) * (net.inputs if e.args[0].op == "net_jacobian" else 1)
+            name, order = network_of(e.args[0].data)
+            net = networks[name]
+            count = size(net.outputs) * net.inputs ** (order + (e.args[0].op == "net_jacobian"))
             assert 0 <= e.data < count, f"after {after}: output {e.data} of {net.name}"
         elif e.op in ("table", "table_slope"):
             name = e.data if e.op == "table" else e.data[0]
@@ -137,8 +138,9 @@ def _verify_nodes(system: EquationSystem, after: str) -> None:
 
 
 def _verify_call(e: Expr, networks: Mapping[str, Network], after: str) -> None:
-    assert e.data in networks, f"after {after}: network {e.data} is not declared"
-    assert len(e.args) == networks[e.data].inputs, f"after {after}: network {e.data} with {len(e.args)} inputs"
+    name, _ = network_of(e.data)
+    assert name in networks, f"after {after}: network {e.data} is not declared"
+    assert len(e.args) == networks[name].inputs, f"after {after}: network {e.data} with {len(e.args)} inputs"
 
 
 def _boolean_where(e: Expr) -> bool:

@@ -70,6 +70,6 @@ class FamilyBuilder:
     def _network(self, e: Expr, inputs: Sequence[Node], n: int) -> Node:
         """A network at all members at once: (outputs, members)."""
         b = self.b
-        network = self.sources.networks[e.data]
+        network = self.sources.network(e.data)
         x = b.concat([b.broadcast(i, (n,)) for i in inputs], (len(inputs), n))
         return network(b, x) if e.op == "net" else network_jacobian(b, network, x)

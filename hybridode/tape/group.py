@@ -211,7 +211,7 @@ def _added(places: _Places, unit: Unit) -> Node:
 def _emit_net(places: _Places, group: Group) -> None:
     """All evaluations of one network at one level: (inputs,) for one, (inputs, k) for several."""
     b, units = places.b, group.units
-    network = places.sources.networks[units[0].expr.data]
+    network = places.sources.network(units[0].expr.data)
     inputs, k = len(units[0].slots), len(units)
     if k == 1:
         x = b.broadcast(places.together([places.of(e) for e in units[0].slots]), (inputs,))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from hybridode.expr import Expr, Symbol
+from hybridode.expr import Expr, Symbol, network_of
 from hybridode.rolled import Family
 from hybridode.tape.derive import tangents
 from hybridode.tape.shapes import Shape
@@ -29,6 +30,14 @@ class Sources:
     networks: Mapping[str, Lowering]
     tables: Mapping[str, Piecewise]
     families: Sequence[tuple[Sequence[Symbol], Family]] = ()  # intermediates that are vectors, earlier ones first
+
+    def network(self, name: str) -> Lowering:
+        """The network of this name; `U'` is the Jacobian of U, flat over (output, input)."""
+        name, order = network_of(name)
+        found = self.networks[name]
+        for _ in range(order):
+            found = partial(_jacobian_of, found)
+        return found
 
     def place(self, symbol: Symbol) -> tuple[str, int]:
         """Input and place of a leaf."""
@@ -102,8 +111,8 @@ def _table(b: TapeBuilder, sources: Sources, name: str, args: Sequence[Node]) ->
     return b.make("table", *args, attrs=(sources.tables[name], (0,) * len(args)))
 
 
-def _table_slope(b: TapeBuilder, sources: Sources, data: tuple[str, int], args: Sequence[Node]) -> Node:
-    return b.make("table", *args, attrs=(sources.tables[data[0]], tuple(int(j == data[1]) for j in range(len(args)))))
+def _table_slope(b: TapeBuilder, sources: Sources, data: tuple[Any, ...], args: Sequence[Node]) -> Node:
+    return b.make("table", *args, attrs=(sources.tables[data[0]], tuple(data[1:].count(j) for j in range(len(args)))))
 
 
 def _net(b: TapeBuilder, sources: Sources, name: str, args: Sequence[Node]) -> Node:
@@ -111,13 +120,23 @@ def _net(b: TapeBuilder, sources: Sources, name: str, args: Sequence[Node]) -> N
 
 
 def _net_jacobian(b: TapeBuilder, sources: Sources, name: str, args: Sequence[Node]) -> Node:
-    return network_jacobian(b, sources.networks[name], b.concat(args))
+    return network_jacobian(b, sources.network(name), b.concat(args))
 
 
 def network_jacobian(b: TapeBuilder, network: Lowering, x: Node) -> Node:
     """The derivatives of the outputs by the inputs: flat over (output, input), or over (output, input, evaluation)."""
     tape = _jacobian_tape(network, b.shape(x))
     return b.inline(tape, {"x": x})[tape.output("jacobian")]
+
+
+def _jacobian_of(network: Lowering, b: TapeBuilder, x: Node) -> Node:
+    """The Jacobian as a network of its own, (outputs*inputs,) or (outputs*inputs, k)."""
+    flat = network_jacobian(b, network, x)
+    rows = b.shape(flat)[0]
+    if len(b.shape(x)) == 1:
+        return flat
+    k = b.shape(x)[1]
+    return b.gather(flat, range(rows), (rows // k, k))
 
 
 def _jacobian_tape(network: Lowering, shape: Shape) -> Tape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from hybridode.equations.derivative_rules import total
 from hybridode.equations.folding import folded
@@ -14,23 +14,23 @@ RateOf = Callable[[Symbol], Expr]  # a symbol -> its time derivative, ZERO for w
 
 
 class CannotDifferentiate(Exception):
-    """What has no further derivative: `leaf` is an input's rate, the slope of a network or of a table."""
+    """What has no further derivative: `leaf` is an input that jumps, an input's rate, or the slope of a table with kinks."""
 
     def __init__(self, leaf: Expr) -> None:
         super().__init__(repr(leaf))
         self.leaf = leaf
 
 
-def time_derivative(e: Expr, rate_of: RateOf, shapes: ShapeCache) -> Expr:
-    """d e/dt. Raises CannotDifferentiate where a network, a table or an input would have to be differentiated twice."""
+def time_derivative(e: Expr, rate_of: RateOf, shapes: ShapeCache, kinked: Collection[str] = ()) -> Expr:
+    """d e/dt. `kinked`: tables whose slope jumps. Raises CannotDifferentiate where such a slope moves, or as `rate_of` does."""
     moving: dict[Expr, Expr] = {}  # leaves that move, with their derivatives
     for leaf in postorder((e,)):
         if leaf.op == "sym":
             rate = rate_of(leaf.data)
-        elif leaf.op in ("out", "table"):
+        elif leaf.op in ("out", "table", "table_slope"):
             rate = _through(leaf, moving, shapes)
-        elif leaf.op == "table_slope" and any(x in moving for x in postorder(leaf.args)):
-            raise CannotDifferentiate(leaf)
+            if leaf.op == "table_slope" and leaf.data[0] in kinked and rate.value != 0.0:
+                raise CannotDifferentiate(leaf)
         else:
             continue
         if rate.value != 0.0:
@@ -47,6 +47,4 @@ def _through(leaf: Expr, moving: dict[Expr, Expr], shapes: ShapeCache) -> Expr:
     """The derivative of a network's output or a table's value through its arguments."""
     arguments = (leaf.args[0] if leaf.op == "out" else leaf).args
     rates = [_chain(a, moving, shapes) for a in arguments]
-    if leaf.op == "out" and leaf.args[0].op == "net_jacobian" and any(r is not ZERO for r in rates):
-        raise CannotDifferentiate(leaf)
     return total(mul(slope(leaf, j), r) for j, r in enumerate(rates) if r is not ZERO)

@@ -94,17 +94,17 @@ def differentiated(graph: Graph, model: Unreduced, shapes: ShapeCache, inputs: R
     for new, e in order:
         assert new == len(graph.relations), "derivatives are numbered in the order in which they were made"
         try:
-            graph.relations.append(_derivative(graph.relations[e], rate_of, shapes))
+            graph.relations.append(_derivative(graph.relations[e], rate_of, shapes, model.kinked))
         except CannotDifferentiate as found:
             raise ModelError(twice(found.leaf, graph.relations[e], model)) from found
     return structure
 
 
-def _derivative(r: Relation, rate_of: RateOf, shapes: ShapeCache) -> Relation:
+def _derivative(r: Relation, rate_of: RateOf, shapes: ShapeCache, kinked: frozenset[str]) -> Relation:
     if r.unknown is not None and r.body is not None:
         up = rate_of(r.unknown)
-        return explicit(up.data, time_derivative(r.body, rate_of, shapes), r.spans)
-    return Relation(time_derivative(r.residual, rate_of, shapes), r.spans)
+        return explicit(up.data, time_derivative(r.body, rate_of, shapes, kinked), r.spans)
+    return Relation(time_derivative(r.residual, rate_of, shapes, kinked), r.spans)
 
 
 def origins(structure: Structure) -> tuple[list[int], list[int]]:

@@ -109,6 +109,7 @@ def relations_of(system: EquationSystem, residuals: Residuals) -> Unreduced:
         },
         velocity=velocity,
         near=_declared_values(d),
+        kinked=frozenset(x.name for x in d.tables if x.interpolation in ("linear", "previous", "next")),
         declared=_declared_places(d),
         spell=user_names(d),
     )

@@ -54,6 +54,7 @@ class Unreduced:
     definitions: Mapping[Symbol, Relation] = field(default_factory=dict)
     velocity: Mapping[Symbol, Symbol] = field(default_factory=dict)
     near: Mapping[Symbol, float] = field(default_factory=dict)
+    kinked: frozenset[str] = frozenset()  # tables whose slope jumps
     declared: Mapping[Symbol, Span] = field(default_factory=dict)
     spell: Callable[[Symbol], str] = str
 

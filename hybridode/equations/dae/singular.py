@@ -68,12 +68,8 @@ def twice(leaf: Expr, relation: Relation, model: Unreduced) -> Diagnostic:
         if leaf.data.kind == "input_rate":
             what, hint = f"but `{name}'` has no derivative", "write the signal as an expression of the time, or as a state"
         return Diagnostic("E0362", f"{where}, {what}", relation.span, hint)
-    if leaf.op == "table_slope":
-        what, name = "the table", leaf.data[0]
-    else:
-        what, name = "the network", leaf.args[0].data
-    message = f"{where} twice, but {what} `{name}` in it can be differentiated only once"
-    return Diagnostic("E0363", message, relation.span, "let it stand in the dynamics, or in a constraint of velocities")
+    message = f"{where} twice, but the slope of the table `{leaf.data[0]}` in it jumps"
+    return Diagnostic("E0363", message, relation.span, "choose `interp=cubic` for the table")
 
 
 def _spans(relations: Sequence[Relation]) -> list[Span]:
