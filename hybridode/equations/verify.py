@@ -34,7 +34,6 @@ def _verify_implicit(system: EquationSystem, after: str) -> None:
     """What a plain ODE leaves empty."""
     n, unknowns = len(system.states), set(system.unknowns)
     assert len(system.algebraic) in (0, n), f"after {after}: {len(system.algebraic)} marks for {n} states"
-    assert all(s.kind != "algebraic" or i in unknowns for i, s in enumerate(system.states)), f"after {after}: an unmarked unknown"
     if system.invariant_jacobian is not None:
         _verify_entries(system.invariant_jacobian, len(system.invariants), n, after)
         moved = {e.column for e in system.invariant_jacobian}

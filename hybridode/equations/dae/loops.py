@@ -14,7 +14,7 @@ from hybridode.errors import Span
 from hybridode.expr import ZERO, Expr, Symbol, add, div, mul, neg, node, postorder, sub
 
 Definitions = tuple[tuple[Symbol, Expr, tuple[Span, ...]], ...]
-MOST = 3  # torn unknowns; determinants of more are better left to the numerics
+MOST_TORN = 3  # torn unknowns; determinants of more are better left to the numerics
 LARGEST = 12  # nodes of an expression that is repeated rather than named
 
 
@@ -40,7 +40,7 @@ def linear_loop(block: Block, forms: Sequence[Form], cut: Torn) -> Definitions |
     Every solved unknown is `sum of slopes*torn + rest`; put into the residual rows this gives a small linear system.
     """
     k = len(cut.columns)
-    if k > MOST or any(by is None for form in forms for by in form.coefficients.values()):
+    if k > MOST_TORN or any(by is None for form in forms for by in form.coefficients.values()):
         return None
     torn = [block.unknowns[c] for c in cut.columns]
     named = _Named(tuple(dict.fromkeys(s for r in block.relations for s in r.spans)))
@@ -82,7 +82,7 @@ def _put_in(form: Form, value: Mapping[Symbol, Sequence[Expr]], k: int, own: Sym
 
 
 def _determinant(m: Sequence[Sequence[Expr]]) -> Expr:
-    """By the first row; matrices are at most MOST wide."""
+    """By the first row; matrices are at most MOST_TORN wide."""
     if len(m) == 1:
         return m[0][0]
     if len(m) == 2:

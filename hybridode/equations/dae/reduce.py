@@ -64,7 +64,7 @@ def _plain(d: ScalarDefinition) -> ScalarDefinition:
 
 def _velocities(system: EquationSystem) -> dict[Symbol, Symbol]:
     """States whose rate is just another state, which is their derivative by another name."""
-    states = set(system.states)
+    states = {s for s in system.states if s.kind == "state"}
     found: dict[Symbol, Symbol] = {}
     for s, rate in zip(system.states, system.rates, strict=True):
         if rate.op != "sym" or rate.data not in states or rate.data == s:

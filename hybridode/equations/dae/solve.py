@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from hybridode.equations.dae.blocks import Block
 from hybridode.equations.dae.linear import cannot_vanish, form_of, solved
-from hybridode.equations.dae.loops import Definitions, linear_loop
+from hybridode.equations.dae.loops import MOST_TORN, Definitions, linear_loop
 from hybridode.equations.dae.relations import Relation
 from hybridode.equations.dae.tearing import Torn, tear
 from hybridode.expr import Expr, Symbol, symbols
 from hybridode.matching import maximum_matching
 
 NONE = -1
+LARGEST = 64  # unknowns of a loop whose equations are put into each other though several are torn
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ def solve(block: Block) -> Solved:
     safe = [{number[s] for s, by in form.coefficients.items() if by is not None and cannot_vanish(by)} for form in forms]
     last = [i for i, s in enumerate(block.unknowns) if s.kind == "definition"]
     cut = tear(reads, safe, last)
+    if len(cut.columns) > MOST_TORN and len(block.unknowns) > LARGEST:
+        # A large loop is left to the solver's sparse elimination: put into each other, its equations would lose their sparsity.
+        cut = tear(reads, [{number[s] for s in _written_for(r) if s in number} & c for r, c in zip(block.relations, safe)], last)
     torn = tuple(block.unknowns[c] for c in cut.columns)
     definitions = tuple(
         (block.unknowns[c], _required(_explicitly(block.relations[r], block.unknowns[c])), block.relations[r].spans)
@@ -52,6 +56,15 @@ def solve(block: Block) -> Solved:
         return Solved((*explicit, *definitions), (), (), torn)
     rows = _assigned(reads, cut)
     return Solved(definitions, torn, tuple(block.relations[r] for r in rows), torn)
+
+
+def _written_for(relation: Relation) -> list[Symbol]:
+    """The unknown that stands alone on the left of an equation."""
+    if relation.unknown is not None:
+        return [relation.unknown]
+    e = relation.residual  # left side - right side
+    written = e.op == "add" and len(e.args) == 2 and e.args[0].op == "sym" and e.args[1].op == "neg"
+    return [e.args[0].data] if written else []
 
 
 def _explicitly(relation: Relation, unknown: Symbol) -> Expr | None:

@@ -11,6 +11,9 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 
+DEEPEST = 8  # unknowns solved one from the other: what is solved far along a chain multiplies errors at every link
+
+
 class Torn(NamedTuple):
     """`solved`: (row, column) in the order of evaluation; `columns` are torn, and `rows`, as many, stay as residuals."""
 
@@ -32,6 +35,8 @@ class _Tearing:
         self.open = [set(columns) for columns in reads]  # the unknowns left in each row
         self.solvable = [set(columns) for columns in solvable]
         self.last = set(last)
+        self.reads = reads
+        self.depth: dict[int, int] = {}  # of a column that is known: how many are solved before it
         self.readers: dict[int, list[int]] = {}
         for row, columns in enumerate(reads):
             for c in columns:
@@ -48,6 +53,7 @@ class _Tearing:
             if column is None:
                 column = self._choose()
                 self.found.columns.append(column)
+                self.depth[column] = 0
             known += 1
             self._settle(column)
         self.found.rows.extend(self.by_length[0])
@@ -55,14 +61,18 @@ class _Tearing:
 
     def _solve(self) -> int | None:
         """Takes a row with one unknown that it can be solved for."""
-        row = next((r for r in self.by_length[1] if self.open[r] <= self.solvable[r]), None)
+        row = next((r for r in self.by_length[1] if self.open[r] <= self.solvable[r] and self._depth(r) <= DEEPEST), None)
         if row is None:
             return None
         (column,) = self.open[row]
+        self.depth[column] = self._depth(row)
         del self.by_length[1][row]
         self.open[row] = set()
         self.found.solved.append((row, column))
         return column
+
+    def _depth(self, row: int) -> int:
+        return 1 + max((self.depth[c] for c in self.reads[row] if c in self.depth), default=0)
 
     def _settle(self, column: int) -> None:
         """Counts a column as known."""
