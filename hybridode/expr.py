@@ -7,8 +7,8 @@ shape back into vector instructions). A node is `Expr(op, args, data)`:
     const  data = float                      sym   data = Symbol
     net    args = inputs, data = network     out   args = (net,), data = output number (0-based)
     table  args = arguments, data = table    every other op: a row of OPS, data = None
-    net_jacobian  args = inputs, data = network; `out` number k*inputs + j of it is d output k / d input j. The network `U'` is the
-                  Jacobian of U, with outputs in that order, so that the Jacobian of `U'` has the second derivatives of U
+    net_jacobian  args = inputs, data = network; `out` number k*inputs + j of it is d output k / d input j. The network `U'`
+                  is the Jacobian of U, with outputs in that order: the Jacobian of `U'` has the second derivatives of U
     table_slope   args = arguments, data = (table, j, …): derivative of the table with respect to arguments j, …
 
 `add` and `mul` take two or more arguments and are evaluated from left to right; `a - b` is `add(a, neg(b))`

@@ -17,7 +17,7 @@ from hybridode.equations.dae.singular import dependent_relations
 from hybridode.equations.dae.solve import Solved, solve
 from hybridode.equations.gradients import ShapeCache
 from hybridode.errors import ModelError
-from hybridode.expr import Symbol
+from hybridode.expr import Symbol, symbols
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def analyse(model: Unreduced, shapes: ShapeCache, inputs: RateOf) -> Analysis:
         count = len(graph.relations)
         require_determined(graph, model)
         structure = differentiated(graph, model, shapes, inputs)
-        top = _top(graph, structure)
+        top = _top(graph, structure, model)
         found = next(((b, places) for b in top if (places := dependent(b, points)) is not None), None)
         if found is None:
             break
@@ -80,11 +80,12 @@ def analyse(model: Unreduced, shapes: ShapeCache, inputs: RateOf) -> Analysis:
     )
 
 
-def _top(graph: Graph, structure: Structure) -> tuple[Block, ...]:
+def _top(graph: Graph, structure: Structure, model: Unreduced) -> tuple[Block, ...]:
     """The blocks of the highest derivatives, in order."""
     unknowns = [s for s, d in zip(graph.symbols, graph.derivative, strict=True) if d == NONE]
     found = triangular([graph.relations[e] for e in structure.top], unknowns)
-    assert not found.relations_left and not found.unknowns_left, "Pantelides' algorithm leaves a square, regular structure"
+    if found.relations_left or found.unknowns_left:  # what an equation reads cancels in its derivative: 0 = x - x
+        raise ModelError(dependent_relations(found.relations_left, found.unknowns_left, model))
     return found.blocks
 
 
@@ -98,15 +99,29 @@ def _combined(
     origin, level = origins(structure)
     number = {id(r): e for e, r in enumerate(graph.relations)}
     members = [number[id(block.relations[i])] for i in places]
+    least = min(level[e] for e in members)
+    below = {new: e for e, new in enumerate(structure.differentiated) if new != NONE}
+    for _ in range(least):
+        members = [below[e] for e in members]
+    lowered = [graph.relations[e] for e in members]
+    made = combination(lowered, _lowered(graph, block, least), points)
     base = [graph.relations[origin[e]] for e in members]
-    made = None
-    if len({level[e] for e in members}) == 1:
-        made = combination(base, _lowered(graph, block, level[members[0]]), points)
-    place = next((i for i, r in enumerate(model.equations) if any(r is b for b in base)), None)
-    if made is None or place is None or not graph.row(made):
+    if made is None or not any(s in graph.number for s in symbols(made.residual)):
         raise ModelError(dependent_relations(base, block.unknowns, model))
-    equations = (*model.equations[:place], made, *model.equations[place + 1 :])
-    return replace(model, equations=equations), made
+    undifferentiated = [r for e, r in zip(members, lowered, strict=True) if origin[e] == e]
+    return _with(model, undifferentiated, made), made
+
+
+def _with(model: Unreduced, candidates: Sequence[Relation], made: Relation) -> Unreduced:
+    """The model with one of some relations replaced: an equation if there is one, else a rate, else an intermediate."""
+    for e in model.equations:
+        if any(e is r for r in candidates):
+            return replace(model, equations=tuple(made if x is e else x for x in model.equations))
+    for name, group in (("rates", model.rates), ("definitions", model.definitions)):
+        for s, e in group.items():
+            if any(e is r for r in candidates):
+                return replace(model, **{name: {**group, s: made}})
+    raise AssertionError("dependent relations are those of the model")
 
 
 def _lowered(graph: Graph, block: Block, times: int) -> list[Symbol]:

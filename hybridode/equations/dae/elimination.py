@@ -15,7 +15,7 @@ from hybridode.equations.dae.linear import FIXED, form_of
 from hybridode.equations.dae.points import POINTS, ROUNDING, Points
 from hybridode.equations.dae.relations import Relation
 from hybridode.equations.derivative_rules import gradient
-from hybridode.expr import ZERO, Expr, Symbol, add, div, mul, neg, node, postorder, symbols
+from hybridode.expr import ZERO, Expr, Symbol, add, div, mul, neg, node, postorder, substitute, symbols
 
 MOST_WORK = 3_000_000  # updates of entries; beyond, a loop that is singular shows itself in the run
 Sized = tuple[float, float]  # a value and the size of what was added up to it
@@ -128,7 +128,7 @@ def combination(relations: Sequence[Relation], unknowns: Sequence[Symbol], point
         row, rest = rows[i], rests[i]
         assert rest is not None, "all of it is linear"
         if not row:
-            return Relation(rest, tuple(dict.fromkeys(s for r in relations for s in r.spans)))
+            return Relation(_without_zeros(rest, points), tuple(dict.fromkeys(s for r in relations for s in r.spans)))
         column = min(row, key=lambda s: sum(s in rows[k] for k in waiting))
         for k in waiting:
             if column in rows[k]:
@@ -136,6 +136,15 @@ def combination(relations: Sequence[Relation], unknowns: Sequence[Symbol], point
                 rows[k] = _less(rows[k], row, factor, column, points)
                 rests[k] = _minus(rests[k] or ZERO, factor, rest)
     return None
+
+
+def _without_zeros(e: Expr, points: Points) -> Expr:
+    """An expression without the symbols that cancel in it, as far as they enter linearly; 0 if it vanishes."""
+    if points.vanishes(e):
+        return ZERO
+    form = form_of(e, frozenset(s for s in symbols(e) if s.kind not in FIXED))
+    cancelled = {s for s, by in form.coefficients.items() if by is not None and points.vanishes(by)}
+    return substitute((e,), dict.fromkeys(cancelled, ZERO))[0] if cancelled else e
 
 
 def _less(

@@ -31,6 +31,25 @@ class Graph:
         """The unknowns (with their lower derivatives) by which a relation has a derivative."""
         return [self.number[s] for s in varied(relation.residual) if s in self.number]
 
+    def admit(self, s: Symbol) -> None:
+        """Counts a derivative, and the lower ones that it is the derivative of, among the unknowns: combined relations read
+        derivatives of what had none before."""
+        new: list[Symbol] = []
+        while s not in self.number and s.kind == "derivative":
+            new.append(s)
+            s = self._lower(s)
+        for up in reversed(new):
+            self.derivative[self.number[s]] = self.number[up] = len(self.symbols)
+            self.symbols.append(up)
+            self.derivative.append(NONE)
+            s = up
+
+    def _lower(self, s: Symbol) -> Symbol:
+        for kind in ("state", "algebraic", "definition"):
+            if s._replace(kind=kind) in self.number:
+                return s._replace(kind=kind)
+        return s._replace(name=s.name.removesuffix("'"))
+
     def highest(self, v: int) -> int:
         """The highest derivative of an unknown."""
         while self.derivative[v] != NONE:
@@ -51,7 +70,11 @@ def graph_of(model: Unreduced) -> Graph:
             derivative.append(NONE)
         derivative[number[s]] = number[follows]
     relations = [*model.definitions.values(), *model.rates.values(), *model.equations]
-    return Graph(symbols, derivative, relations, number)
+    graph = Graph(symbols, derivative, relations, number)
+    for relation in relations:
+        for s in varied(relation.residual):
+            graph.admit(s)
+    return graph
 
 
 def require_determined(graph: Graph, model: Unreduced) -> None:

@@ -45,7 +45,8 @@ def solve(block: Block) -> Solved:
     cut = tear(reads, safe, last)
     if len(cut.columns) > MOST_TORN and len(block.unknowns) > LARGEST:
         # A large loop is left to the solver's sparse elimination: put into each other, its equations would lose their sparsity.
-        cut = tear(reads, [{number[s] for s in _written_for(r) if s in number} & c for r, c in zip(block.relations, safe)], last)
+        written = [{number[s] for s in _written_for(r) if s in number} for r in block.relations]
+        cut = tear(reads, [c & own for c, own in zip(safe, written, strict=True)], last)
     torn = tuple(block.unknowns[c] for c in cut.columns)
     definitions = tuple(
         (block.unknowns[c], _required(_explicitly(block.relations[r], block.unknowns[c])), block.relations[r].spans)

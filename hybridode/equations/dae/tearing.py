@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-
 DEEPEST = 8  # unknowns solved one from the other: what is solved far along a chain multiplies errors at every link
 
 

@@ -58,4 +58,4 @@ def consistent(system: EquationSystem, t: float, start: np.ndarray, nets: dict[s
 
 def slope(f: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarray:
     """The Jacobian by complex steps, a column each."""
-    return np.stack([f(z + 1e-30j * e).imag / 1e-30 for e in np.eye(len(z))], axis=1)
+    return np.stack([np.imag(f(z + 1e-30j * e)) / 1e-30 for e in np.eye(len(z))], axis=1)
