@@ -7,7 +7,7 @@ import pytest
 
 from hybridode.equations.dae.differentiate import CannotDifferentiate, time_derivative
 from hybridode.equations.gradients import ShapeCache
-from hybridode.expr import ONE, ZERO, Expr, Symbol, node, sym
+from hybridode.expr import ONE, ZERO, Expr, Symbol, node, postorder, sym
 from tests.equations.evaluator import Net, evaluate, sine_slope, sine_table
 from tests.equations.models import minus, n, par
 
@@ -58,12 +58,27 @@ def test_the_second_derivative_of_a_circle() -> None:
     assert evaluate([twice], values)[0] == pytest.approx(2 * (dx**2 - x * np.sin(0.3) + dz**2 + 2 * z))
 
 
-def test_what_has_no_second_derivative() -> None:
+def test_a_table_with_kinks_has_no_second_derivative() -> None:
     shapes = ShapeCache()
-    for name in ("net", "table"):
-        once = time_derivative(CASES[name], rate_of, shapes)
-        with pytest.raises(CannotDifferentiate):
-            time_derivative(once, lambda s: rate_of(s) if s.kind != "derivative" else ONE, shapes)
+    once = time_derivative(CASES["table"], rate_of, shapes, {"T"})
+    with pytest.raises(CannotDifferentiate):
+        time_derivative(once, lambda s: rate_of(s) if s.kind != "derivative" else ONE, shapes, {"T"})
+
+
+def test_second_derivatives_of_tables_and_networks_by_names() -> None:
+    """The slope of a slope is that by both arguments; the Jacobian of a network is a network of its own, `N'`."""
+    shapes = ShapeCache()
+    acceleration = {sym("derivative", "x").data: ZERO, sym("derivative", "z").data: ZERO}
+
+    def steady(s: Symbol) -> Expr:
+        return acceleration.get(s) or rate_of(s)
+
+    table = time_derivative(time_derivative(node("table", (X,), "T"), rate_of, shapes), steady, shapes)
+    assert [e.data for e in postorder((table,)) if e.op == "table_slope"] == [("T", 0, 0)]
+    net = node("out", (node("net", (X,), "N"),), 1)
+    second = time_derivative(time_derivative(net, rate_of, shapes), steady, shapes)
+    (found,) = [e for e in postorder((second,)) if e.op == "out"]
+    assert found.args[0].op == "net_jacobian" and found.args[0].data == "N'" and found.data == 1
 
 
 def test_the_oracle_of_tables() -> None:
