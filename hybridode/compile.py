@@ -102,7 +102,7 @@ def tapes_of(system: EquationSystem) -> dict[str, Tape]:
     tapes = {name: make({name: exprs(system)}) for name, exprs in OUTPUTS.items() if exprs(system)}
     if system.at_events:
         times, values = _event_outputs(system)
-        tapes |= {"at_times": make(times), "at_values": make(values)}
+        tapes |= {"at_times": make(times)} | ({"at_values": make(values)} if values["at_values"] else {})
     if system.when_events:
         tapes["guards"] = make(_guard_outputs(system))
         changes = [a.expr for e in system.when_events for a in e.assignments]
@@ -151,8 +151,9 @@ def _event_table(system: EquationSystem, emitted: Mapping[str, Callable[..., Any
         first, period, last = (given[name].astype(args.parameters.dtype) for name in ("time", "every", "until"))
         return first, period, last
 
-    values = vector_function(emitted["at_values"], "at_values")
-    return EventTable(times, values, tuple(i for i, _ in belongs), tuple(s for _, s in belongs))
+    values = vector_function(emitted.get("at_values"), "at_values")
+    stop = tuple(int(e.stop) for e in system.at_events)
+    return EventTable(times, values, tuple(i for i, _ in belongs), tuple(s for _, s in belongs), stop)
 
 
 def jax_text(compiled: Compiled, name: str = "rates") -> str:

@@ -25,24 +25,39 @@ LONG = 20_000  # instructions of a straight-line step
 LONG_VECTORS = 16  # elements of an instruction on average
 
 
-def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearSystem | None], events: int = 0) -> Method:
-    """The method of this name on a model of n states, unrolled or rolled. `system`: its linear system,
+def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearSystem | None], events: int = 0,
+              straight: bool = False) -> Method:  # fmt: skip
+    """The method of this name on a model of n states, unrolled or rolled (never with `straight`). `system`: its linear system,
     asked where it matters. `events`: how many are located."""
     from hybridode.methods.explicit_tableaux import EXPLICIT
     from hybridode.methods.ready import explicit_method, rosenbrock_method
     from hybridode.methods.rolled import RolledStep
     from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 
+    rolled = not straight and rolls(name, model.rates, n, system, events)
+    if name in EXPLICIT:
+        return explicit_method(EXPLICIT[name], model.rates, n, rolled)
+    found = system() if rolled else None
+    return rosenbrock_method(ROSENBROCK[name], model, n, None if found is None else RolledStep(ROSENBROCK[name], model, n, found))
+
+
+def rolls(name: str, rates: Tape, n: int, system: Callable[[], LinearSystem | None], events: int = 0) -> bool:
+    """Whether this method on these rates becomes loops over vectors."""
+    from hybridode.methods.explicit_tableaux import EXPLICIT
+    from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
+
+    if n < LEAST_ROLLED:
+        return False
     if name in EXPLICIT:
         stages = EXPLICIT[name].stages
-        many = events >= MANY_EVENTS["explicit"] or stages * (elements(model.rates) + stages * n) > LONG
-        return explicit_method(EXPLICIT[name], model.rates, n, n >= LEAST_ROLLED and (n >= ROLLED_FROM or many))
-    tableau, found = ROSENBROCK[name], system() if n >= LEAST_ROLLED else None
-    if found is not None:
-        length = found.products + 2 * tableau.stages * (found.size + n) + tableau.stages * elements(model.rates)
-        if n >= ROLLED_FROM or length > LONG or events >= MANY_EVENTS["implicit"]:
-            return rosenbrock_method(tableau, model, n, RolledStep(tableau, model, n, found))
-    return rosenbrock_method(tableau, model, n)
+        return n >= ROLLED_FROM or events >= MANY_EVENTS["explicit"] or stages * (elements(rates) + stages * n) > LONG
+    found = system()
+    if found is None:
+        return False
+    stages = ROSENBROCK[name].stages
+    if n >= ROLLED_FROM or events >= MANY_EVENTS["implicit"]:
+        return True
+    return found.products + 2 * stages * (found.size + n) + stages * elements(rates) > LONG
 
 
 def solved_singly(name: str, rates: Tape, n: int, networks: bool) -> bool:

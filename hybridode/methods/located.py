@@ -1,4 +1,4 @@
-"""Events that are located by a condition, as tapes: what the integration loops need to find them and to carry them out."""
+"""Events as tapes: what the integration loops need to find those of a condition, and to carry out these and `at` statements."""
 
 from __future__ import annotations
 
@@ -62,14 +62,37 @@ class Changes:
 
 
 @dataclass(frozen=True)
+class Known:
+    """`at` statements: (t, y, p, …) -> values (A,) of all assignments from what was before. Assignment a belongs to the
+    statement owners[a] and goes to the state states[a]; stop: 1 for the statements that end the run. When they happen stands in
+    the slot `s` (see `kernels/llvm/known_times`)."""
+
+    values: Tape | None
+    owners: tuple[int, ...]
+    states: tuple[int, ...]
+    stop: tuple[int, ...]
+
+    @cached_property
+    def values_reverse(self) -> Tape | None:
+        """values.bar (A,) -> NAME.bar for all that the assignments read."""
+        return None if self.values is None else reverse(self.values, _inputs(self.values))
+
+    @cached_property
+    def values_forward(self) -> Tape | None:
+        """NAME.dot -> values.dot (A,)."""
+        return None if self.values is None else forward(self.values, _inputs(self.values), values=False)
+
+
+@dataclass(frozen=True)
 class Located:
-    """E events with A assignments in all.
+    """E events with A assignments in all, and `at` statements, which are known beforehand.
 
     guards: (t, y, p, …) -> guard (E,), and sign (E,): 1 or -1, and 0 where a bare number is 0. An event happens where its sign
     changes from -1 to 1 (direction 1), from 1 to -1 (-1), or either way (0). changes: (t, y, p, …) -> changes (A,), the values
     of all assignments from what was before; those of event e are first[e] … first[e + 1] - 1, and go to the states `states`.
-    rates: the vector field. at_start: 1 where an event also fires at the start if its condition holds there; stop: 1 where it
-    ends the run. split(): the same assignments in families, for loops over long vectors.
+    rates: the vector field. at_start: 1 where an event also fires at the start if its condition holds there, 2 if its bare
+    number is 0 there; stop: 1 where it ends the run. split(): the same assignments
+    in families, for loops over long vectors.
     """
 
     guards: Tape
@@ -81,6 +104,7 @@ class Located:
     first: tuple[int, ...]
     states: tuple[int, ...]
     split: Callable[[], Changes]
+    known: Known | None = None
 
     @property
     def count(self) -> int:
@@ -95,12 +119,13 @@ class Located:
     @cached_property
     def guard_rate(self) -> Tape:
         """(t, y, p, …) -> guard_rate (E,): how fast the guards change along the solution."""
-        b, names = TapeBuilder(), [i.name for i in self.guards.inputs]
-        moving = [name for name in ("t", "y") if name in names]
+        b, shapes = TapeBuilder(), {i.name: i.shape for i in self.guards.inputs}
+        moving = [name for name in ("t", "y", "u", "du") if name in shapes]
         if not moving:
             return b.finish({"guard_rate": b.broadcast(b.const(0.0), (self.count,))})
         moved = forward(self.guards, moving, ("guard",), values=False)
         given = {"t.dot": b.const(1.0)} if "t" in moving else {}
+        given |= {f"{name}.dot": b.input(f"d{name}", shapes[name]) for name in ("u", "du") if name in moving}
         if "y" in moving:
             given["y.dot"] = b.inline(self.rates)[self.rates.outputs[0][1]]
         return b.finish({"guard_rate": b.inline(moved, given)[moved.output("guard.dot")]})

@@ -111,6 +111,8 @@ def state_after(events: EventTable | None, statement: AnyArray, t: Array, y: Arr
     """The state after one statement's assignments, all made from what was before."""
     assert events is not None
     values = events.values(t, y, args)
+    if not events.state:
+        return y
     chosen = jnp.asarray(events.statement) == statement
     state, n = np.asarray(events.state), len(y)
     assigned = jax.ops.segment_sum(chosen.astype(y.dtype), state, n)

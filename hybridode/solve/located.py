@@ -5,35 +5,47 @@ from __future__ import annotations
 from functools import partial
 from itertools import accumulate
 
-from hybridode.methods.located import Located
+from hybridode.methods.located import Known, Located
 from hybridode.solve.changes import change_families
 from hybridode.solve.problem import Compiled
+from hybridode.tape.tape import TapeBuilder
 
+MOST_STATES = 300  # of a model with located events and `at` statements: its steps are straight-line code
 DIRECTIONS = {"rising": 1, "falling": -1, "either": 0}
 
 
 def located_events(compiled: Compiled) -> Located | None:
-    """The events that the loops have to locate; None where there are none."""
+    """The events of the loops: those that they have to locate, and `at` statements; None where there are none."""
     events, tapes = compiled.system.when_events, compiled.tapes
-    if not events:
+    if not events and not compiled.system.at_events:
         return None
     return Located(
-        guards=tapes["guards"],
+        guards=tapes.get("guards") or TapeBuilder().finish({}),
         changes=tapes.get("changes"),
         rates=tapes["rates"],
         directions=tuple(DIRECTIONS[e.direction] for e in events),
-        at_start=tuple(int(e.at_start) for e in events),
+        at_start=tuple(int(e.at_start) * (1 if e.truth is not None else 2) for e in events),
         stop=tuple(int(e.stop) for e in events),
         first=tuple(accumulate((len(e.assignments) for e in events), initial=0)),
         states=tuple(a.state for e in events for a in e.assignments),
         split=partial(change_families, compiled.system),
+        known=_known(compiled),
     )
+
+
+def _known(compiled: Compiled) -> Known | None:
+    table = compiled.events
+    return None if table is None else Known(compiled.tapes.get("at_values"), table.statement, table.state, table.stop)
 
 
 def fingerprint(compiled: Compiled) -> str:
     """All that the loops know of the events beside the tapes."""
     found = located_events(compiled)
-    return "" if found is None else repr((found.directions, found.at_start, found.stop, found.first, found.states))
+    if found is None:
+        return ""
+    known = found.known
+    at = () if known is None else (known.owners, known.states, known.stop)
+    return repr((found.directions, found.at_start, found.stop, found.first, found.states, at))
 
 
 def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
@@ -42,8 +54,11 @@ def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
         return None
     if dtype != "float64":
         return f"native solves locate events in float64, {dtype} was asked for"
+    if compiled.system.at_events and compiled.size > MOST_STATES:
+        return (
+            f"{compiled.size} states: native solves take events located by a condition with `at` statements up to {MOST_STATES}"
+        )
     read = {i.name for name in ("guards", "changes") if name in compiled.tapes for i in compiled.tapes[name].inputs}
-    other = "`at` statements" if compiled.system.at_events else "conditions or assignments that read inputs"
-    if compiled.system.at_events or read & {"u", "du", "u0"}:
-        return f"native solves do not take events located by a condition together with {other} yet"
+    if read & {"u", "du", "u0"}:
+        return "native solves do not take events located by a condition together with inputs that they read yet"
     return None

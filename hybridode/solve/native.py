@@ -19,16 +19,16 @@ import numpy as np
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.kernels.ffi.program import Program, run_solve
 from hybridode.kernels.llvm.job import INFO
-from hybridode.methods.choice import ROLLED_FROM, solved_singly
+from hybridode.methods.choice import ROLLED_FROM, rolls, solved_singly
 from hybridode.solve import results
-from hybridode.solve.events import EventPlan, plan_events
+from hybridode.solve.events import EventPlan, occurrences, plan_events
 from hybridode.solve.located import cannot_combine, fingerprint, located_events
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import COUNTS, Raw, finish, without_states
 from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
-from hybridode.solve.stretches import between_firings
+from hybridode.solve.stretches import between_firings, firings
 from hybridode.store import digest
 from hybridode.tape.derive import forward
 from hybridode.tape.identity import identity
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 MOST_STATES = 100_000
 MOST_INSTRUCTIONS = 60_000  # of a step: equations that are all different
 LEAST_SINGLE = 1e-6  # relative tolerance in float32: eight roundings of a state
-_TAPES = ("rates", "jacobian", "guards", "changes")  # that the loops evaluate
+_TAPES = ("rates", "jacobian", "guards", "changes", "at_values")  # that the loops evaluate
 
 
 # ---- what it can do -------------------------------------------------------------------------------------------------
@@ -92,13 +92,18 @@ def method_for(chosen: str, settings: Settings, instructions: int = 0) -> str:
 
 
 # ---- programs -------------------------------------------------------------------------------------------------------
-def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "float64", in_parts: bool = False) -> Program:
-    """The method on the model as native code, kept with the model. `share`: how many records of steps a derivative keeps at
-    once of one trajectory; `in_parts`: it keeps none. Raises UsageError E0840 where a step is too long."""
-    share = 1 if in_parts else share
-    key = ("native", method, share, dtype, in_parts)
-    if key not in compiled.jitted and (share > 1 or in_parts):  # the same code
-        compiled.jitted[key] = replace(program_of(compiled, method, 1, dtype), share=share, in_parts=in_parts)
+def program_of(compiled: Compiled, method: str, plan: EventPlan | None = None, dtype: str = "float64",
+               in_parts: bool = False) -> Program:  # fmt: skip
+    """The method on the model as native code, kept with the model. `plan`: how often `at` statements are provided for; where the
+    loops do not carry them out, so many records of steps are kept at once of one trajectory. `in_parts`: a derivative keeps
+    none. Raises UsageError E0840 where a step is too long."""
+    key, firings = ("native", method, plan, dtype, in_parts), 0 if plan is None else sum(plan.counts) + 1
+    if key not in compiled.jitted and (plan is not None or in_parts):  # the same code
+        program = program_of(compiled, method, None, dtype)
+        program = replace(program, in_parts=in_parts)
+        if plan is not None:
+            program = replace(program, firings=firings) if program.firings >= 0 else replace(program, share=firings)
+        compiled.jitted[key] = replace(program, share=1) if in_parts else program
     if key not in compiled.jitted:
         made = Program(
             partial(_method, compiled, method),
@@ -111,11 +116,20 @@ def program_of(compiled: Compiled, method: str, share: int = 1, dtype: str = "fl
             dtype,
             _identity(compiled, method),
             solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
+            0 if in_loops(compiled, method) else -1,
         )
         if not made.has("solve", 1):
             _check_length(method, made.method.step.count())
         compiled.jitted[key] = made
     return compiled.jitted[key]
+
+
+def in_loops(compiled: Compiled, method: str) -> bool:
+    """Whether the loops carry the `at` statements out; those over long vectors solve the stretches between them."""
+    if compiled.events is None:
+        return False
+    rates, n = compiled.tapes["rates"], compiled.size
+    return bool(compiled.system.when_events) or not rolls(method, rates, n, partial(linear_system_of, compiled))
 
 
 def _check_length(method: str, count: int) -> None:
@@ -180,7 +194,7 @@ def parameter_vector(args: Arguments, xp: Any) -> Any:
 def prepare(compiled: Compiled, method: str, dtype: str) -> None:
     """Compiles what one solve needs, or finds it in the cache."""
     if compiled.size:
-        program_of(compiled, method, 1, dtype).module("solve", 1)
+        program_of(compiled, method, None, dtype).module("solve", 1)
 
 
 def _method(compiled: Compiled, name: str) -> Method:
@@ -192,8 +206,9 @@ def _method(compiled: Compiled, name: str) -> Method:
     rates, n = tapes["rates"], len(system.states)
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
     field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
-    events = located_events(compiled)
-    return replace(method_of(name, field, n, partial(linear_system_of, compiled), events.count if events else 0), events=events)
+    events, straight = located_events(compiled), bool(system.when_events and system.at_events)
+    made = method_of(name, field, n, partial(linear_system_of, compiled), events.count if events else 0, straight)
+    return made if made.rolled and not system.when_events else replace(made, events=events)
 
 
 def _time_slope(rates: Tape) -> Tape | None:
@@ -221,18 +236,25 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
         nothing = np.zeros((len(ts), 0))
         return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(*np.zeros(len(INFO) - 1, np.int32)))
-    program = program_of(compiled, method, 1, settings.dtype)
+    program = program_of(compiled, method, None, settings.dtype)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
+    falling = bool(np.any(ts < t0) or np.any(np.diff(ts) < 0))
+    sound = not falling and bool(np.all(np.isfinite(start)))
 
     def stretch(a: float, y: FloatArray, times: FloatArray) -> Raw:
         found = run_solve(program, p, w, y, np.asarray(a), times, _options(program, settings), s)
         ys, info, end = (x[0] for x in found)
         return Raw(ys, ys, int(info[0]), end[0], end[1:], _counts(*info[1:]))  # the kernels' codes are those of `results`
 
-    falling = bool(np.any(ts < t0) or np.any(np.diff(ts) < 0))
-    through_events = compiled.events is not None and not falling and bool(np.all(np.isfinite(start)))
-    raw = between_firings(compiled, stretch, args, t0, ts, start) if through_events else stretch(t0, start, ts)
+    if program.firings >= 0:
+        fired, problem = firings(compiled, args, t0, ts) if sound else ([], results.SUCCESS)
+        s = np.concatenate([s, schedule([f.time for f in fired], [f.statement for f in fired], np)])
+        raw = split(stretch(t0, start, np.repeat(ts, 2)))
+        raw = raw if problem == results.SUCCESS else replace(raw, result=problem, t_end=t0, y_end=start)
+    else:
+        apart = compiled.events is not None and sound
+        raw = between_firings(compiled, stretch, args, t0, ts, start) if apart else stretch(t0, start, ts)
     result = raw.result if np.all(np.isfinite(start)) else results.START
     result = results.TIMES if falling else result
     nothing = result in (results.START, results.TIMES)
@@ -240,6 +262,19 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     known = ((result != results.TIMES) & (ts <= t_end))[:, None]
     ys, left = np.where(known, raw.ys, np.nan), np.where(known, raw.ys_left, np.nan)
     return Raw(ys, left, np.asarray(result), np.asarray(t_end), y_end, raw.stats)
+
+
+def schedule(times: Any, statements: Any, xp: Any) -> Any:
+    """The end of the operand `s`: when `at` statements happen, see `kernels/llvm/known_times`."""
+    times, statements = xp.asarray(times, float), xp.asarray(statements, float)
+    count = xp.full(1, len(times) + 1.0, times.dtype)
+    return xp.concatenate([times, xp.full(1, np.inf, times.dtype), statements, xp.zeros(1, times.dtype), count])
+
+
+def split(raw: Raw) -> Raw:
+    """The solution at times each of which was given twice: before what happens there, and behind it."""
+    pairs = raw.ys.reshape(-1, 2, raw.ys.shape[-1])
+    return replace(raw, ys=pairs[:, 1], ys_left=pairs[:, 0])
 
 
 def _counts(rows: Any, rejected: Any, pivoted: Any, events: Any = 0) -> dict[str, Any]:
@@ -261,16 +296,32 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
     if compiled.size == 0:
         return without_states(start, t0, ts)
-    in_parts = settings.checkpoints != "all"
-    program = program_of(compiled, method, 1 if plan is None else 1 + sum(plan.counts), dtype.name, in_parts)
+    program = program_of(compiled, method, plan, dtype.name, settings.checkpoints != "all")
     read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
-    segment = partial(_segment, program, read, jnp.asarray(_options(program, settings), dtype))
+    options = jnp.asarray(_options(program, settings), dtype)
     if plan is None:
-        return segment(t0, ts[-1], start, ts)
-    raw = between_events(compiled, segment, args, t0, ts, start, plan)
+        return _segment(program, read, options, t0, ts[-1], start, ts)
+    if program.firings >= 0:
+        return _with_known(compiled, program, read, options, args, t0, start, ts, plan)
+    raw = between_events(compiled, partial(_segment, program, read, options), args, t0, ts, start, plan)
     bad = jnp.where(raw.result == results.START, results.NON_FINITE, raw.result)  # a stretch began where an `at` had set NaN
     code = jnp.where(jnp.all(jnp.isfinite(start)), bad, results.START)
     return finish(raw, jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, code), t0, ts)
+
+
+def _with_known(compiled: Compiled, program: Program, read: tuple[Any, Any, Any], options: Any, args: Arguments, t0: Any, y0: Any,
+                ts: Any, plan: EventPlan) -> Raw:  # fmt: skip
+    """One solve in which the loops carry `at` statements out."""
+    fired = occurrences(compiled.events, plan, args, t0, ts)
+    times = jnp.where(fired.active, fired.times, jnp.inf)[:-1]
+    p, w, s = read
+    s = jnp.concatenate([s, schedule(times, fired.statements[:-1].astype(times.dtype), jnp)])
+    raw = split(_segment(program, (p, w, s), options, t0, ts[-1], y0, jnp.repeat(ts, 2)))
+    if all(e.every is None for e in compiled.system.at_events):
+        return raw
+    bad = fired.problem != results.SUCCESS
+    raw = replace(raw, t_end=jnp.where(bad, t0, raw.t_end), y_end=jnp.where(bad, y0, raw.y_end))
+    return finish(raw, jnp.where(bad, fired.problem, raw.result), t0, ts)
 
 
 def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any, t1: Any, y0: Any, ts: Any) -> Raw:

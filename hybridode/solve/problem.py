@@ -63,18 +63,20 @@ class EventTable:
 
     `times(args) -> (E,), (E,), (E,)`: first time, period (+inf: once) and last time (+inf: the end) of each statement;
     `values(t, y, args) -> (A,)`: the values of all assignments of all statements, from what was before;
-    `statement[a]` and `state[a]`: to which statement assignment a belongs and which entry of y it sets.
+    `statement[a]` and `state[a]`: to which statement assignment a belongs and which entry of y it sets; stop: 1 for the
+    statements that end the run.
     """
 
     times: Callable[[Arguments], tuple[Array, Array, Array]]
     values: Callable[[Any, Array, Arguments], Array]
     statement: tuple[int, ...]
     state: tuple[int, ...]
+    stop: tuple[int, ...]
 
     @property
     def count(self) -> int:
         """Number of statements."""
-        return max(self.statement, default=-1) + 1
+        return len(self.stop)
 
 
 @dataclass(frozen=True, eq=False)

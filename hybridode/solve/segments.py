@@ -27,27 +27,33 @@ def between_events(compiled: Compiled, segment: Segment, args: Arguments, t0: Ar
     """
     fired = occurrences(compiled.events, plan, args, t0, ts)
 
-    def advance(carry: tuple[Array, Raw], occurrence: tuple[Array, Array, Array]) -> tuple[tuple[Array, Raw], None]:
-        (a, raw), (time, active, statement) = carry, occurrence
-        going = raw.result == results.SUCCESS
+    assert compiled.events is not None
+    stops = jnp.asarray(compiled.events.stop) > 0
+
+    def advance(carry: tuple[Array, Raw, Array], occurrence: tuple[Array, Array, Array]) -> tuple[tuple[Array, Raw, Array], None]:
+        (a, raw, stopped), (time, active, statement) = carry, occurrence
+        going = (raw.result == results.SUCCESS) & ~stopped
         b = jnp.where(going, jnp.minimum(time, ts[-1]), a)
         piece = segment(a, b, raw.y_end, jnp.where(ts < a, a, jnp.where(ts > b, b, ts)))
+        ends = active & stops[statement]
         inside = (ts >= a) & ((ts < b) | ~active) & going
         inside_left = (ts > a) & (ts <= b) & going
         jumped = state_after(compiled.events, statement, b, piece.y_end, args)
         fires = active & (piece.result == results.SUCCESS) & going
+        ys = jnp.where(inside[:, None], jnp.where((ts == a)[:, None], raw.y_end, piece.ys), raw.ys)
         done = Raw(
-            jnp.where(inside[:, None], jnp.where((ts == a)[:, None], raw.y_end, piece.ys), raw.ys),
+            jnp.where(((ts == b) & fires & ends)[:, None], jumped, ys),
             jnp.where(inside_left[:, None], piece.ys, raw.ys_left),
             jnp.where(going, piece.result, raw.result),
             jnp.where(going, piece.t_end, raw.t_end),
             jnp.where(fires, jumped, jnp.where(going, piece.y_end, raw.y_end)),
             {name: count + jnp.where(going, piece.stats[name], 0) for name, count in raw.stats.items()},
         )
-        return (b, done), None
+        return (b, done, stopped | (fires & ends)), None
 
     everywhere = jnp.broadcast_to(start, (len(ts), len(start)))
     zero = jnp.array(0)
     first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, dict.fromkeys(COUNTS, zero))
-    (_, raw), _ = lax.scan(advance, (t0, first), (fired.times, fired.active, fired.statements))
+    carry = t0, first, jnp.array(False)
+    (_, raw, _), _ = lax.scan(advance, carry, (fired.times, fired.active, fired.statements))
     return raw

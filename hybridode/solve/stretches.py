@@ -47,6 +47,9 @@ def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: f
         if piece.result != results.SUCCESS:
             return Raw(ys, left, piece.result, t_end, piece.y_end, counts)
         a, y = b, piece.y_end if statement < 0 else assigned(compiled, args, b, piece.y_end, statement)
+        if statement >= 0 and compiled.events is not None and compiled.events.stop[statement]:
+            ys[ts == b] = y
+            break
     return Raw(ys, left, results.SUCCESS, t_end, y, counts)
 
 

@@ -26,6 +26,7 @@ def table(times, values, statement=(0,), state=(0,)) -> EventTable:
         lambda t, y, args: jnp.stack(values(t, y, args.parameters)),
         statement,
         state,
+        (0,) * (max(statement) + 1),
     )
 
 

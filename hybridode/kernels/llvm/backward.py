@@ -7,6 +7,7 @@ sequence of step sizes held fixed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from hybridode.kernels.llvm.fallback import Fallback
@@ -74,13 +75,12 @@ class Adjoint(Replay):
         self.w_bar = self.room("w_bar", False) if self.inputs.weights else {}
         if self.w_bar:
             self.each_weight(self.w_bar, lambda buffer, k, at: self.put(buffer.pointer, k, self.const(0.0)))
-        if self.signals is not None:
-            self.s_bar, self.own = self.rows("s_dot", self.seeds, self.signals.count), self.signals.own()
+        if self.inputs.reads_times:
+            self.begin_s_bar()
             self.clear_signals()
-
-    def clear_signals(self) -> None:
-        assert self.signals is not None
-        self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
+        if self.known_times is not None:
+            self.instant = self.memory("known_instant", 1)
+            self.put(self.instant, 0, self.const(math.nan))
 
     def arrive(self, points: str) -> None:
         """Behind the first row: the save points that are left, results."""
@@ -90,8 +90,8 @@ class Adjoint(Replay):
         count = self.inputs.parameters
         self.write_row(self.rows("p_dot", self.seeds, str(count)), [self.finite(self.at(self.p_bar, k)) for k in range(count)])
         self.write_weights(self.w_bar)
-        if self.signals is not None:
-            self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
+        if self.inputs.reads_times:
+            self.finish_s_bar()
 
     def give_up(self) -> None:
         counts = {"y0_dot": str(self.m.n), "p_dot": str(self.inputs.parameters), "s_dot": self.slot("s_count")}
@@ -105,7 +105,10 @@ class Adjoint(Replay):
             left = self.collect(ok, j, t, h)
             self.through(ok, t, h, y)
             return left
-        self.events.backwards(self.happened, t, self.code, y, self.y_bar, self.through_tape)
+        row = self.events.at_row(self.happened, self.code)
+        if self.known_times is not None:
+            self.collect_seconds(row.after_known, t, j)
+        self.events.backwards(row, t, y, self.y_bar, self.through_tape)
         steps = w.logic("and", ok, self.not_(self.happened))
 
         def step() -> Elements:
@@ -114,6 +117,30 @@ class Adjoint(Replay):
             return [left]
 
         return self.branch(w.any(steps), step, [j], self.lanes.integer)[0]
+
+    def collect_seconds(self, mask: str, t: str, j: str) -> None:
+        """The cotangents of the state behind an instant of `at` statements: of every second save point of its time."""
+        w = self.w
+
+        def act(j: str, time: str, due: str) -> None:
+            mine = w.logic("and", due, self.is_second(j))
+            for i, bar in enumerate(self.bars(j)):
+                self.accumulate(self.y_bar, i, w.select(mine, bar, self.const(0.0)))
+
+        def back() -> Elements:
+            self.over_points(j, lambda j, time: w.logic("and", mask, w.compare("oge", time, t)), act, "sub")
+            self.put(self.instant, 0, w.select(mask, t, self.at(self.instant, 0)))
+            return []
+
+        self.branch(w.any(mask), back, [], "i1")
+
+    def before(self, j: str, time: str, due: str) -> str:
+        """Of the lanes due those whose save point does not belong behind an instant that was gone through."""
+        if self.known_times is None:
+            return due
+        w = self.w
+        behind = w.logic("and", self.is_second(j), w.compare("oeq", time, self.at(self.instant, 0)))
+        return w.logic("and", due, self.not_(behind))
 
     def bars(self, j: str) -> Elements:
         """The cotangents of the states at a save point."""
@@ -134,10 +161,12 @@ class Adjoint(Replay):
         self.branch(w.load(self.used, kind="i1", align=1), clear, [], "i1")
 
         def act(j: str, time: str, due: str) -> None:
+            due = self.before(j, time, due)
             theta = w.div(w.sub(time, t), h)
             weights = self.weights(self.m, theta, h)
+            masked = w.select if self.known_times is not None else self.masked
             for i, cotangent in enumerate(self.bars(j)):
-                bar = self.masked(due, cotangent, zero)
+                bar = masked(due, cotangent, zero)
                 for r, weight in enumerate(weights):
                     self.accumulate(self.rows_bar, r * n + i, self.masked(due, w.mul(weight, bar), zero))
                 end = self.masked(due, w.mul(theta, bar), zero) if self.m.ends else zero
@@ -209,14 +238,13 @@ class Adjoint(Replay):
 
     def share(self, ok: str, out: Mapping[str, Elements], t: str, h: str) -> None:
         """Adds what parameters and signals get."""
-        w = self.w
         for name, first in (("p.bar", 0), ("u0.bar", self.inputs.parameters - self.inputs.starts)):
             for k, value in enumerate(out.get(name, ())):
                 self.accumulate(self.p_bar, first + k, self.masked(ok, value, self.const(0.0)))
         if self.signals is not None:
-            masks = [w.value(f"and i1 {self.lane(ok, k, self.lanes.mask)}, {own}") for k, own in enumerate(self.own)]
+            masks = self.own_of(ok)
             for name, bar in out.items():
-                if name.partition("@")[0] in PER_STAGE:
+                if name.removesuffix(".bar").partition("@")[0] in PER_STAGE:
                     self.signals.collect(name.removesuffix(".bar"), bar, self.s_bar, masks, t, h)
 
     def dense_bars(self) -> dict[str, Elements]:
@@ -240,5 +268,7 @@ class Adjoint(Replay):
 
     def at_start(self, j: str, time: str, due: str) -> None:
         """Save points at the start: their cotangents belong to the start itself."""
+        due = self.before(j, time, due)
+        masked = self.w.select if self.known_times is not None else self.masked
         for i, cotangent in enumerate(self.bars(j)):
-            self.accumulate(self.y_bar, i, self.masked(due, cotangent, self.const(0.0)))
+            self.accumulate(self.y_bar, i, masked(due, cotangent, self.const(0.0)))

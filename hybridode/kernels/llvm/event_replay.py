@@ -8,11 +8,12 @@ exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from hybridode.kernels.llvm.event_search import EventTables
-from hybridode.kernels.llvm.events import AFTER, EVENT, LOCATED
+from hybridode.kernels.llvm.events import AFTER, EVENT, KNOWN, LOCATED, SET_OFF, codes
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.methods.located import Located
 from hybridode.tape.tape import Tape
@@ -22,19 +23,39 @@ if TYPE_CHECKING:
     from hybridode.kernels.llvm.replay import Replay
 
 Given = Mapping[str, Elements]
+Dots = Callable[[Tape], Given]  # tangents of what a tape reads beside time and states
 # (reverse tape, lanes, inputs) -> outputs; those of y, p, … have been added to their cotangents
 Through = Callable[[Tape, str, Given], Given]
 
 
-def rows_of_events(loop: LaneLoop, events: int, mask: str, h: str) -> tuple[str, str, str, str]:
-    """(lanes of an action, of these the first of a located instant, lanes of a row after the last; the event); see `code_of`."""
-    w, const, kinds = loop.w, loop.const, float(events)
-    code = w.sub(w.mul(h, const(-1 / EVENT)), const(1.0))  # event + kind E
-    after = w.logic("and", mask, w.compare("oge", code, const(AFTER * kinds)))
-    action = w.logic("and", mask, loop.not_(after))
-    located = w.logic("and", w.compare("oge", code, const(LOCATED * kinds)), w.compare("olt", code, const((LOCATED + 1) * kinds)))
-    kind = w.intrinsic("floor", w.div(code, const(kinds)))
-    return action, w.logic("and", action, located), after, w.sub(code, w.mul(kind, const(kinds)))
+class Row(NamedTuple):
+    """Lanes of an event's action, of these the first of a located instant; of a row behind an instant, of these of one with `at`
+    statements; of a firing of an `at` statement, and which, a real."""
+
+    action: str
+    located: str
+    after: str
+    after_known: str
+    known: str
+    firing: str
+
+
+def row_of(loop: LaneLoop, events: int, mask: str, h: str) -> tuple[Row, str]:
+    """What a row is about, and its event, a real; see `code_of`."""
+    w, const, many = loop.w, loop.const, float(codes(events))
+    code = w.sub(w.mul(h, const(-1 / EVENT[loop.lanes.dtype])), const(1.0))  # event + kind times `many`
+
+    def of_kind(kind: int) -> str:
+        above = w.compare("oge", code, const(kind * many))
+        return w.logic("and", mask, w.logic("and", above, w.compare("olt", code, const((kind + 1) * many))))
+
+    known = w.logic("and", mask, w.compare("oge", code, const(KNOWN * many)))
+    located, after = of_kind(LOCATED), of_kind(AFTER)
+    action = w.logic("or", located, of_kind(SET_OFF))
+    event = w.sub(code, w.mul(w.intrinsic("floor", w.div(code, const(many))), const(many)))
+    firing = w.select(known, w.sub(code, const(KNOWN * many)), const(0.0))
+    after_known = w.logic("and", after, w.compare("oeq", event, const(1.0)))
+    return Row(action, located, after, after_known, known, firing), event
 
 
 class EventReplay:
@@ -42,14 +63,16 @@ class EventReplay:
 
     def __init__(self, loop: Replay, located: Located) -> None:
         self.loop, self.w, self.located, self.E = loop, loop.w, located, located.count
+        self.known = located.known
         self.moved = loop.memory("event_moved", 1)  # the movement of the instant, or its cotangent
         self.guard_bar = loop.memory("event_guard_bar", self.E)
         self.change_bar = loop.memory("event_change_bar", max(1, len(located.states)))
         self.tables = EventTables(loop, located)
 
-    def at_row(self, mask: str, h: str) -> tuple[str, str, str]:
-        action, located, after, self.event = rows_of_events(self.loop, self.E, mask, h)
-        return action, located, after
+    def at_row(self, mask: str, h: str) -> Row:
+        """What a row is about; see `code_of`."""
+        row, self.event = row_of(self.loop, self.E, mask, h)
+        return row
 
     def is_event(self, e: int) -> str:
         return self.w.compare("oeq", self.event, self.loop.const(float(e)))
@@ -83,44 +106,81 @@ class EventReplay:
         return self.loop.branch(w.any(mask), chosen, otherwise, self.loop.lanes.real)
 
     # ---- forwards -------------------------------------------------------------------------------------------------------
-    def forwards(self, mask: str, t: str, h: str, y: Elements, y_dot: Elements, dots: Given) -> list[str]:
-        """The tangent of the state after a row of an event."""
+    def forwards(self, row: Row, t: str, y: Elements, y_dot: Elements, dots: Dots) -> list[str]:
+        """The tangent of the state after a row of an event; `dots(tape)` are the tangents of all else that a tape reads."""
         w, loop = self.w, self.loop
-        action, located, after = self.at_row(mask, h)
         states = {"t": [t], "y": y, "p": loop.p}
-
-        def move() -> Elements:
-            given = {**states, "t.dot": [loop.const(0.0)], "y.dot": y_dot, **dots}
-            changed = self.chosen(loop.evaluate(self.located.guards_forward, given)["guard.dot"])
-            s = w.neg(w.div(changed, self.guard_rate(t, y)))
-            loop.put(self.moved, 0, w.select(located, s, loop.at(self.moved, 0)))
-            return [w.add(d, w.mul(f, s)) for d, f in zip(y_dot, self.slopes(t, y), strict=True)]
-
-        y_dot = self.in_lanes(located, move, y_dot)
+        still = {"t.dot": [loop.const(0.0)]}
+        if self.E:
+            y_dot = self.in_lanes(row.located, lambda: self.move(row.located, states, {**still, "y.dot": y_dot}, dots), y_dot)
+        if self.known is not None:
+            y_dot = self.in_lanes(row.known, lambda: self.move_known(row, t, y, y_dot), y_dot)
+            y_dot = self.in_lanes(row.known, lambda: self.statement(row, states, y_dot, dots), y_dot)
 
         def change() -> Elements:
-            if self.located.changes_forward is None:
+            tape = self.located.changes_forward
+            if tape is None:
                 return y_dot
-            given = {**states, "t.dot": [loop.at(self.moved, 0)], "y.dot": y_dot, **dots}
-            made, new = loop.evaluate(self.located.changes_forward, given)["changes.dot"], list(y_dot)
+            given = {**states, "t.dot": [loop.at(self.moved, 0)], "y.dot": y_dot, **dots(tape)}
+            made, new = loop.evaluate(tape, given)["changes.dot"], list(y_dot)
             for a, state in enumerate(self.located.states):
                 new[state] = w.select(self.of_change(a), made[a], new[state])
             return new
 
-        y_dot = self.in_lanes(action, change, y_dot)
+        if self.E:
+            y_dot = self.in_lanes(row.action, change, y_dot)
 
         def settle() -> Elements:
             s = loop.at(self.moved, 0)
-            loop.put(self.moved, 0, w.select(after, loop.const(0.0), s))
+            loop.put(self.moved, 0, w.select(row.after, loop.const(0.0), s))
             return [w.sub(d, w.mul(f, s)) for d, f in zip(y_dot, self.slopes(t, y), strict=True)]
 
-        return self.in_lanes(after, settle, y_dot)
+        return self.in_lanes(row.after, settle, y_dot)
+
+    def move(self, located: str, states: Given, dots: Given, more: Dots) -> Elements:
+        """An instant moves with what its guard depends on."""
+        w, loop, tape = self.w, self.loop, self.located.guards_forward
+        t, y = states["t"][0], states["y"]
+        changed = self.chosen(loop.evaluate(tape, {**states, **dots, **more(tape)})["guard.dot"])
+        s = w.neg(w.div(changed, self.guard_rate(t, y)))
+        loop.put(self.moved, 0, w.select(located, s, loop.at(self.moved, 0)))
+        return [w.add(d, w.mul(f, s)) for d, f in zip(dots["y.dot"], self.slopes(t, y), strict=True)]
+
+    def move_known(self, row: Row, t: str, y: Elements, y_dot: Elements) -> Elements:
+        """The instant of a firing moves by its own tangent, from where the firing before it at this instant moved."""
+        w, loop = self.w, self.loop
+        times, q = loop.known_times, self.whole(row.firing)
+        assert times is not None
+        s, before = loop.read(times.places(loop.s_dot, q), 0), loop.at(self.moved, 0)
+        loop.put(self.moved, 0, w.select(row.known, s, before))
+        by = w.sub(s, before)
+        return [w.add(d, w.mul(f, by)) for d, f in zip(y_dot, self.slopes(t, y), strict=True)]
+
+    def statement(self, row: Row, states: Given, y_dot: Elements, dots: Dots) -> Elements:
+        """Through the assignments of an `at` statement."""
+        w, loop, known = self.w, self.loop, self.known
+        tape = None if known is None else known.values_forward
+        if known is None or tape is None:
+            return y_dot
+        given = {**states, "t.dot": [loop.at(self.moved, 0)], "y.dot": y_dot, **dots(tape)}
+        ((name, _),) = tape.outputs
+        made, new, which = loop.evaluate(tape, given)[name], list(y_dot), self.which(row)
+        for value, owner, state in zip(made, known.owners, known.states, strict=True):
+            new[state] = w.select(w.compare("oeq", which, loop.const(float(owner))), value, new[state])
+        return new
+
+    def which(self, row: Row) -> str:
+        """The statement of a firing, a real."""
+        assert self.loop.known_times is not None
+        return self.loop.known_times.statement(self.whole(row.firing))
+
+    def whole(self, real: str) -> str:
+        return self.w.value(f"fptosi {self.loop.lanes.real} {real} to {self.loop.lanes.integer}")
 
     # ---- backwards ------------------------------------------------------------------------------------------------------
-    def backwards(self, mask: str, t: str, h: str, y: Elements, y_bar: str, through: Through) -> None:
+    def backwards(self, row: Row, t: str, y: Elements, y_bar: str, through: Through) -> None:
         """The cotangents `y_bar` (an array of lanes) of what was before a row of an event."""
         w, loop = self.w, self.loop
-        action, located, after = self.at_row(mask, h)
         states = {"t": [t], "y": y, "p": loop.p}
         bars = [loop.at(y_bar, i) for i in range(loop.m.n)]
 
@@ -128,22 +188,27 @@ class EventReplay:
             slopes = self.slopes(t, y)
             return [w.neg(w.tree_sum([w.mul(f, bar) for f, bar in zip(slopes, bars, strict=True)]))]
 
-        loop.put(self.moved, 0, self.in_lanes(after, settle, [loop.at(self.moved, 0)])[0])
-        tape = self.located.changes_reverse
+        loop.put(self.moved, 0, self.in_lanes(row.after, settle, [loop.at(self.moved, 0)])[0])
+        tape, action = self.located.changes_reverse, row.action
         if tape is not None:
-            loop.branch(w.any(action), lambda: self.undo(tape, action, states, y_bar, through), [], loop.lanes.real)
-        loop.branch(w.any(located), lambda: self.unmove(located, states, y_bar, through), [], loop.lanes.real)
+            mine = [w.logic("and", action, self.of_change(a)) for a in range(len(self.located.states))]
+            back = partial(self.undo, tape, action, mine, self.located.states, states, y_bar, through)
+            loop.branch(w.any(action), back, [], loop.lanes.real)
+        if self.E:
+            loop.branch(w.any(row.located), lambda: self.unmove(row.located, states, y_bar, through), [], loop.lanes.real)
+        if self.known is not None:
+            loop.branch(w.any(row.known), lambda: self.unstate(row, states, y_bar, through), [], loop.lanes.real)
 
-    def undo(self, tape: Tape, action: str, states: Given, y_bar: str, through: Through) -> Elements:
-        """Through the assignments."""
+    def undo(self, tape: Tape, action: str, mine: Elements, targets: Sequence[int], states: Given, y_bar: str,
+             through: Through) -> Elements:  # fmt: skip
+        """Through the assignments of events, or of `at` statements, each in its lanes `mine`."""
         w, loop, zero = self.w, self.loop, self.loop.const(0.0)
         bars = []
-        for a, state in enumerate(self.located.states):
-            mine = w.logic("and", action, self.of_change(a))
+        for here, state in zip(mine, targets, strict=True):
             bar = loop.at(y_bar, state)
-            bars.append(w.select(mine, bar, zero))
-            loop.put(y_bar, state, w.select(mine, zero, bar))
-        out = through(tape, action, {**states, "changes.bar": bars})
+            bars.append(w.select(here, bar, zero))
+            loop.put(y_bar, state, w.select(here, zero, bar))
+        out = through(tape, action, {**states, "changes.bar": bars, "at_values.bar": bars})
         if "t.bar" in out:
             loop.put(self.moved, 0, w.add(loop.at(self.moved, 0), w.select(action, out["t.bar"][0], zero)))
         return []
@@ -151,11 +216,32 @@ class EventReplay:
     def unmove(self, located: str, states: Given, y_bar: str, through: Through) -> Elements:
         """Through the movement of the instant."""
         w, loop, zero = self.w, self.loop, self.loop.const(0.0)
-        t, y = states["t"][0], states["y"]
-        products = [w.mul(f, loop.at(y_bar, i)) for i, f in enumerate(self.slopes(t, y))]
-        s_bar = w.add(loop.at(self.moved, 0), w.tree_sum(products))
-        share = w.neg(w.div(s_bar, self.guard_rate(t, y)))
+        s_bar = w.add(loop.at(self.moved, 0), self.along(states, y_bar))
+        share = w.neg(w.div(s_bar, self.guard_rate(states["t"][0], states["y"])))
         guard_bars = [w.select(w.logic("and", located, self.is_event(e)), share, zero) for e in range(self.E)]
         through(self.located.guards_reverse, located, {**states, "guard.bar": guard_bars})
         loop.put(self.moved, 0, w.select(located, zero, loop.at(self.moved, 0)))
+        return []
+
+    def along(self, states: Given, y_bar: str) -> str:
+        """The cotangents of the state times the slopes."""
+        slopes = self.slopes(states["t"][0], states["y"])
+        return self.w.tree_sum([self.w.mul(f, self.loop.at(y_bar, i)) for i, f in enumerate(slopes)])
+
+    def unstate(self, row: Row, states: Given, y_bar: str, through: Through) -> Elements:
+        """Through an `at` statement and the movement of its instant."""
+        w, loop, known, times = self.w, self.loop, self.known, self.loop.known_times
+        assert known is not None and times is not None
+        tape = known.values_reverse
+        if tape is not None:
+            which = self.which(row)
+            mine = [w.logic("and", row.known, w.compare("oeq", which, loop.const(float(k)))) for k in known.owners]
+            self.undo(tape, row.known, mine, known.states, states, y_bar, through)
+        moved, share = loop.at(self.moved, 0), self.along(states, y_bar)
+        places, own = times.places(loop.s_bar, self.whole(row.firing)), loop.own_of(row.known)
+        for k, (place, mask) in enumerate(zip(places, own, strict=True)):
+            scalar = loop.lanes.scalar
+            more = w.value(f"select i1 {mask}, {scalar} {loop.lane(w.add(moved, share), k)}, {scalar} {loop.lanes.number(0.0)}")
+            w.store(w.value(f"fadd {scalar} {w.load(place, '0', scalar, loop.align)}, {more}"), place, "0", scalar, loop.align)
+        loop.put(self.moved, 0, w.select(row.known, w.neg(share), moved))
         return []

@@ -1,32 +1,73 @@
 """Events inside the adaptive loop: found on the dense output of a step, landed on by a step of their own, carried out there.
 
-The record keeps what happened between the rows of steps: rows whose h is -EVENT or below (see `code_of`), with the state before.
-After the actions of an instant follows a row with the state behind them.
+`at` statements, whose times are known, are landed on as the end is. At one instant they come first, then the events whose
+conditions have turned true. The record keeps what happened between the rows of steps: rows whose h is -EVENT or less (see
+`code_of`), with the state before. After the actions of an instant follows a row with the state behind them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from hybridode.kernels.llvm.event_search import EventSearch, Found, State
 from hybridode.kernels.llvm.job import DONE, ENDLESS
+from hybridode.methods.located import Located
+
+if TYPE_CHECKING:
+    from hybridode.kernels.llvm.lane_loop import LaneLoop
 
 ROUNDS = 100  # of events that set off events, at one instant
 MANY, INSTANT = 1000, 1e-9  # so many events in this part of the span are endless
+FIRINGS = 1 << 40  # more of `at` statements there are not at one instant
+
+SET_OFF, LOCATED, AFTER, KNOWN = range(4)
+EVENT = {"float64": 2.0**960, "float32": 2.0**96}  # no step is so long
+
+Record = Callable[[str, str, str, State], None]  # (row, t, h, y)
 
 
-SET_OFF, LOCATED, KNOWN, AFTER = range(4)
-EVENT = 2.0**960  # no step is so long
+def codes(events: int) -> int:
+    """How many codes each kind has (KNOWN: as many as there are firings)."""
+    return max(2, events)
 
 
-def code_of(event: int, count: int, kind: int) -> float:
-    """A row's h. SET_OFF: an action that another one set off; LOCATED: the first of an instant, located by its own guard; KNOWN:
-    the first of an instant known beforehand; AFTER (event 0): the state after the last."""
-    return -(event + 1.0 + kind * count) * EVENT
+def code_of(event: int, events: int, kind: int) -> float:
+    """A row's h, in EVENT. SET_OFF: an action that another one set off, or of the start; LOCATED: the first of an instant,
+    located by its own guard; AFTER: the state after the last (event 1: of an instant that was known beforehand, else 0); KNOWN:
+    a firing of an `at` statement, its number in the place of the event's."""
+    return -(event + 1.0 + kind * codes(events))
+
+
+class Instant(NamedTuple):
+    """The lanes for which it is an instant; of these where an event was located, and where `at` statements happen ("":
+    nowhere)."""
+
+    lanes: str
+    located: str
+    known: str = ""
+
+
+class After(NamedTuple):
+    """What an instant leaves: rows of the record; reals that are not 0 in lanes that stop, and in lanes where events set each
+    other off without end; the longest step from there."""
+
+    rows: str
+    stop: str
+    stuck: str
+    longest: str
 
 
 class EventLoop(EventSearch):
     """The events of a solve."""
+
+    def __init__(self, loop: LaneLoop, located: Located) -> None:
+        super().__init__(loop, located)
+        self.known, self.unit = located.known, EVENT[loop.lanes.dtype]
+        self.q = loop.integer_memory("event_firing")  # of the lanes: the next firing of an `at` statement
+        if self.known is not None:
+            loop.put_integer(self.q, loop.integers(0))
 
     # ---- the start ----------------------------------------------------------------------------------------------------
     def start(self, t: str, y: State) -> None:
@@ -37,15 +78,21 @@ class EventLoop(EventSearch):
         def one(e: str) -> None:
             sign, guard = self.get("new_sign", e), self.get("new_guard", e)
             self.set("guard", guard, e)
-            here = c.logic("or", c.compare("oeq", sign, const(1.0)), c.compare("oeq", guard, const(0.0)))
-            fires = c.logic("and", here, c.compare("oeq", self.tables.at_start(e), const(1.0)))
+            holds = c.logic("and", c.compare("oeq", sign, const(1.0)), c.compare("oeq", self.tables.at_start(e), const(1.0)))
+            zero = c.logic("and", c.compare("oeq", sign, const(0.0)), c.compare("oeq", self.tables.at_start(e), const(2.0)))
+            fires = c.logic("or", holds, zero)
             self.set("fired", self.number(fires), e)
             self.set("sign", c.select(fires, c.neg(sign), sign), e)
 
         self.each(one)
 
     def any_at_start(self) -> bool:
-        return any(self.located.at_start)
+        return any(self.located.at_start) or self.known is not None
+
+    def next_known(self) -> str:
+        """The time of the next firing of an `at` statement."""
+        times = self.loop.known_times
+        return self.loop.const(math.inf) if times is None else times.time(self.loop.get_integer(self.q))
 
     def any_fired(self) -> str:
         """The lanes in which an event fired."""
@@ -54,30 +101,70 @@ class EventLoop(EventSearch):
         return self.flagged()
 
     # ---- an instant ---------------------------------------------------------------------------------------------------
-    def act(self, mask: str, kind: int, t: str, y: State, record: Callable[..., None]) -> tuple[State, str, str]:
-        """The events that fired, in the order of the file, then those that they set off; (state, stop, endless) after.
-
-        `record(row, t, h, y)` keeps a row, the next of which is in `rows`. The last two results are masks as reals.
-        """
-        w, loop, const = self.w, self.loop, self.loop.const
-        self.look_at(t, y)
-        self.each(lambda e: self.set("before", self.get("new_guard", e), e))
+    def act(self, of: Instant, t: str, y: State, record: Record) -> tuple[State, str, str]:
+        """`at` statements, the events that fired, in the order of the file, then those that they set off; (state, stop, endless)
+        after. `record` keeps a row, the next of which is in `rows`. The last two results are masks as reals."""
+        w, loop, const, mask = self.w, self.loop, self.loop.const, of.lanes
+        if self.E:
+            self.look_at(t, y)
+            self.each(lambda e: self.set("before", self.get("new_guard", e), e))
         self.take(y)
-        self.set("kind", const(float(kind * self.E)))
+        self.lower_flag()
+        self.set("kind", w.select(of.located, const(float(LOCATED * codes(self.E))), const(float(SET_OFF))))
         self.set("stop", const(0.0))
+        if of.known:
+            self.statements(of.known, t, record)
 
         def round_(k: str) -> str:
             self.over_fired(mask, lambda e: self.carry_out(e, mask, t, record))
             return self.afterwards(mask, t, k)
 
-        endless = loop.repeat_while(ROUNDS, round_)
+        endless = loop.repeat_while(ROUNDS, round_) if self.E else "false"
         after = self.now()
-        rows = loop.get_integer(self.rows)
-        record(rows, t, const(code_of(0, self.E, AFTER)), after)
+        rows, code = loop.get_integer(self.rows), const(self.unit * code_of(0, self.E, AFTER))
+        code = w.select(of.known, const(self.unit * code_of(1, self.E, AFTER)), code) if of.known else code
+        record(rows, t, code, after)
         loop.put_integer(self.rows, loop.count(rows, mask))
         still = w.select(w.logic("and", mask, self.flagged()), const(1.0), const(0.0))
         stuck = w.select(w.splat(endless, "i1"), still, const(0.0))
         return after, self.get("stop"), stuck
+
+    def statements(self, mask: str, t: str, record: Record) -> None:
+        """The `at` statements of the instant in the lanes of the mask; then which conditions have turned true there."""
+        w, loop, const, times, known = self.w, self.loop, self.loop.const, self.loop.known_times, self.known
+        assert times is not None and known is not None
+
+        def due() -> str:
+            return w.logic("and", mask, w.compare("ole", times.time(loop.get_integer(self.q)), t))
+
+        def one(_: str) -> str:
+            mine, q, rows, y = due(), loop.get_integer(self.q), loop.get_integer(self.rows), self.now()
+            number = w.value(f"sitofp {loop.lanes.integer} {q} to {loop.lanes.real}")
+            record(rows, t, w.mul(const(-self.unit), w.add(number, const(1.0 + KNOWN * codes(self.E)))), y)
+            statement = times.statement(q)
+            for k in (k for k, stops in enumerate(known.stop) if stops):
+                here = w.logic("and", mine, w.compare("oeq", statement, const(float(k))))
+                self.set("stop", w.select(here, const(1.0), self.get("stop")))
+            if known.values is not None:
+                self.assign_known(mine, statement, t, y)
+            loop.put_integer(self.rows, loop.count(rows, mine))
+            loop.put_integer(self.q, loop.count(q, mine))
+            return w.any(due())
+
+        loop.repeat_while(FIRINGS, one)
+        if self.E:
+            here = self.wide(mask)
+            self.each(lambda e: self.set("fired", self.c.select(here, self.const(0.0), self.get("fired", e)), e))
+            self.afterwards(mask, t)
+
+    def assign_known(self, mine: str, statement: str, t: str, y: State) -> None:
+        """The assignments of each lane's `at` statement, all of which read the state y."""
+        w, loop, known = self.w, self.loop, self.known
+        assert known is not None and known.values is not None
+        values = loop.evaluate(known.values, {"t": [t], "y": y, "p": loop.p})[known.values.outputs[0][0]]
+        for value, owner, state in zip(values, known.owners, known.states, strict=True):
+            here = w.logic("and", mine, w.compare("oeq", statement, loop.const(float(owner))))
+            loop.put(self.y, state, w.select(here, value, loop.at(self.y, state)))
 
     def take(self, y: State) -> None:
         """The state that the events act on."""
@@ -96,7 +183,7 @@ class EventLoop(EventSearch):
         """The lanes in which event e fired."""
         return self.truth("fired", e)
 
-    def carry_out(self, e: str, mask: str, t: str, record: Callable[..., None]) -> None:
+    def carry_out(self, e: str, mask: str, t: str, record: Record) -> None:
         """The assignments of event e in the lanes where it fired."""
         w, loop, const = self.w, self.loop, self.loop.const
         mine = w.logic("and", mask, self.has_fired(e))
@@ -104,7 +191,7 @@ class EventLoop(EventSearch):
         def do() -> list[str]:
             y, rows = self.now(), loop.get_integer(self.rows)
             place = w.splat(w.value(f"sitofp i64 {e} to {loop.lanes.scalar}"))
-            record(rows, t, w.mul(const(-EVENT), w.add(w.add(place, const(1.0)), self.get("kind"))), y)
+            record(rows, t, w.mul(const(-self.unit), w.add(w.add(place, const(1.0)), self.get("kind"))), y)
             loop.put_integer(self.rows, loop.count(rows, mine))
             self.set("kind", w.select(mine, const(0.0), self.get("kind")))
             stops = w.logic("and", mine, w.compare("oeq", self.tables.stop(e), const(1.0)))
@@ -154,31 +241,53 @@ class EventLoop(EventSearch):
         return self.w.any(self.w.logic("and", mask, self.flagged()))
 
     # ---- after a step ---------------------------------------------------------------------------------------------------
-    def following(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found, h: str, span: str,
-                  instant: Callable[[str, str], tuple[str, str, str]]) -> dict[str, str]:  # fmt: skip
+    def following(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found | None, h: str, span: str, known: str,
+                  instant: Callable[[str, Instant], After]) -> dict[str, str]:  # fmt: skip
         """What is carried on, with the next step onto an event that was found, or after the events of this instant, which
-        `instant(short, acting)` carries out in the lanes `acting`; of these the `short` ones stay at the start of the step."""
+        `instant(short, of)` carries out; the `short` lanes stay at the start of the step. `known`: where `at` statements happen
+        at its end ("": nowhere)."""
+        if found is None:
+            return self.following_known(now, new, known, instant)
         w, loop, const = self.w, self.loop, self.loop.const
         step = w.mul(found.theta, h)
         # Too near for a step of its own: it happens here, at the state that the dense output has.
         short = w.compare("ole", step, w.mul(w.intrinsic("fabs", now["t"]), const(1e-15)))
         short = w.logic("and", found.hit, w.logic("or", short, w.compare("ole", step, const(1e-290))))
         acting = w.logic("or", w.logic("and", ok, now["landing"]), short)
-        rows, stop, stuck = instant(short, acting)
+        of = Instant(acting, acting)
+        if known:
+            of = Instant(w.logic("or", acting, known), w.logic("and", acting, loop.not_(known)), known)
+        rows, stop, stuck, longest = instant(short, of)
+        acting, located = of.lanes, of.located
         recent = w.compare("ole", w.sub(new["t"], now["instant"]), w.mul(span, const(INSTANT)))
-        many = w.select(acting, w.select(recent, w.add(now["many"], const(1.0)), const(1.0)), now["many"])
+        many = w.select(located, w.select(recent, w.add(now["many"], const(1.0)), const(1.0)), now["many"])
         endless = w.logic("or", w.compare("ogt", many, const(float(MANY))), w.compare("one", stuck, const(0.0)))
         stopped = w.logic("and", acting, w.compare("one", stop, const(0.0)))
         status = loop.select_integer(stopped, loop.integers(DONE), new["status"])
         landing = w.logic("and", found.hit, loop.not_(short))
-        resumed = w.select(acting, loop.maximum(new["h"], now["resume"]), new["h"])
+        resumed = w.select(located, loop.maximum(new["h"], now["resume"]), new["h"])
+        resumed = loop.minimum(resumed, longest) if known else resumed
         return new | {
             "accepted": rows,
             "events": loop.whole("add", now["events"], loop.whole("sub", rows, new["accepted"])),
             "h": w.select(landing, step, w.select(short, now["h"], resumed)),
             "resume": w.select(landing, h, now["resume"]),
             "landing": landing,
-            "instant": w.select(w.logic("and", acting, loop.not_(recent)), new["t"], now["instant"]),
+            "instant": w.select(w.logic("and", located, loop.not_(recent)), new["t"], now["instant"]),
             "many": many,
             "status": loop.select_integer(w.logic("and", acting, endless), loop.integers(ENDLESS), status),
+        }
+
+    def following_known(
+        self, now: Mapping[str, str], new: dict[str, str], known: str, instant: Callable[[str, Instant], After]
+    ) -> dict[str, str]:
+        """The same of a model that has `at` statements only."""
+        w, loop, nowhere = self.w, self.loop, self.loop.lanes.const(False)
+        rows, stop, _, longest = instant(nowhere, Instant(known, nowhere, known))
+        stopped = w.logic("and", known, w.compare("one", stop, loop.const(0.0)))
+        return new | {
+            "accepted": rows,
+            "events": loop.whole("add", now["events"], loop.whole("sub", rows, new["accepted"])),
+            "h": loop.minimum(new["h"], longest),
+            "status": loop.select_integer(stopped, loop.integers(DONE), new["status"]),
         }

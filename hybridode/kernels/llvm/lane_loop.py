@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 from hybridode.kernels.llvm import memory
 from hybridode.kernels.llvm.job import INFO, slot_text
+from hybridode.kernels.llvm.known_times import KnownTimes
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.signals import SignalReader
 from hybridode.kernels.llvm.straight import Elements, emit
@@ -34,6 +35,7 @@ class LaneLoop:
         self.emitter = WideEmitter(self.w, inputs.vector) if inputs.weights else None
         self.known: dict[str, Buffer] = {}  # the networks' arrays, and their tangents
         self.signals: SignalReader | None = None
+        self.known_times: KnownTimes | None = None
         self.beside: list[Writer] = []  # functions beside this one, and constants
         self.tables: list[str] = []
 
@@ -111,6 +113,7 @@ class LaneLoop:
         self.p = self.reads(self.rows("p", trajectories, self.slot("p_stride")), self.inputs.parameters)
         if self.inputs.weights:
             self.load_weights(trajectories)
+        self.known_times = KnownTimes(self, trajectories) if self.inputs.known else None
         if self.inputs.signals:
             self.signals = SignalReader(self, trajectories)
 
@@ -317,6 +320,10 @@ class LaneLoop:
 
     def equal(self, a: str, value: int) -> str:
         return self.whole("icmp eq", a, self.integers(value))
+
+    def is_second(self, j: str) -> str:
+        """Whether a place of the lanes is odd."""
+        return self.whole("icmp eq", self.whole("and", j, self.integers(1)), self.integers(1))
 
     def select_integer(self, condition: str, a: str, b: str) -> str:
         return self.w.select(condition, a, b, self.lanes.integer)

@@ -14,8 +14,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from hybridode.kernels.llvm.event_search import Found
-from hybridode.kernels.llvm.events import KNOWN, LOCATED, EventLoop
+from hybridode.kernels.llvm.event_steps import EventSteps
+from hybridode.kernels.llvm.events import EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NO_MEMORY, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import LaneLoop
@@ -51,7 +51,7 @@ class _Tried(NamedTuple):
     k: Elements
 
 
-class Solve(LaneLoop):
+class Solve(EventSteps):
     # ---- small things -------------------------------------------------------------------------------------------------
     def scaled_norm(self, error: Elements, y: Elements, new: Elements) -> str:
         """Root mean square of error / (atol + rtol max(|y|, |new|))."""
@@ -77,10 +77,6 @@ class Solve(LaneLoop):
             squares.append(w.mul(q, q))
         return w.tree_sum(squares)
 
-    def slope_at(self, t: str, y: Elements) -> Elements:
-        tape = self.m.rates
-        return self.evaluate(tape, {"t": [t], "y": y, "p": self.p})[tape.outputs[0][0]]
-
     # ---- the function -------------------------------------------------------------------------------------------------
     def write(self) -> Writer:
         w, real, integer = self.w, self.lanes.real, self.lanes.integer
@@ -89,14 +85,14 @@ class Solve(LaneLoop):
         y0, t0 = self.prologue()
         t1 = self.time(self.integers(1 << 62))
         self.span = w.sub(t1, t0)
+        zero = self.integers(0)
+        rows, stopped, saved = zero, self.lanes.const(False), zero
+        if self.events is not None:
+            y0, rows, stopped, saved = self.events_at_start(t0, y0)
         k0 = self.slope_at(t0, y0)
         h0 = self.first_step(self.first, t0, t1, y0, k0)
         k0 = k0 if self.m.takes_slope else []
-        zero = self.integers(0)
-        rows, stopped = zero, self.lanes.const(False)
-        if self.events is not None:
-            y0, k0, rows, stopped = self.events_at_start(t0, y0, k0)
-        saved = self.save_start(t0, y0)
+        saved = self.save_start(saved, t0, y0)
         ready = w.fresh("ready")
         w.line(f"br label {ready}")
         w.label(ready[1:])
@@ -110,9 +106,11 @@ class Solve(LaneLoop):
             "events": (integer, rows),
             "saved": (integer, saved),
         }
-        if self.events is not None:
+        if self.locates:
             carried |= {"landing": (self.lanes.mask, self.lanes.const(False)), "resume": (real, h0)}
             carried |= {"instant": (real, t0), "many": (real, self.const(0.0))}
+        if self.events is not None and self.known_times is not None:
+            carried |= {"next": (real, self.events.next_known()), "firing": (integer, self.get_integer(self.events.q))}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
         self.kinds = {name: kind for name, (kind, _) in carried.items()}
         self.loop(carried, t1, ready)
@@ -203,9 +201,10 @@ class Solve(LaneLoop):
         running = self.equal(now["status"], RUNNING) if self.lanes.width > 1 else self.lanes.const(True)
         jump = t1 if self.signals is None else self.signals.next_jump(now["t"])
         target = t1 if self.signals is None else self.minimum(t1, jump)
+        target = target if self.known_times is None else self.minimum(target, now["next"])
         left = w.sub(target, now["t"])
         reach = self.const(1.0000001)  # a step that all but reaches the end does; one onto an event stays as it is
-        reach = reach if self.events is None else w.select(now["landing"], self.const(1.0), reach)
+        reach = w.select(now["landing"], self.const(1.0), reach) if self.locates else reach
         final = w.compare("oge", w.mul(now["h"], reach), left)
         # A branch, which the processor foresees: nothing waits for the comparison.
         (h,) = self.branch(w.any(final), lambda: [w.select(final, left, now["h"])], [now["h"]], self.lanes.real)
@@ -247,7 +246,8 @@ class Solve(LaneLoop):
         ok = w.logic("and", good, running)
         bad = w.logic("and", running, self.not_(good))
         t_new = w.select(final, target, w.add(now["t"], h))
-        found = None if self.events is None else self.watch(ok, now, h, y, out)
+        known = "" if self.known_times is None else w.logic("and", final, w.compare("oge", t_new, now["next"]))
+        found = self.watch(ok, now, h, y, out, known) if self.locates else None
         ok = ok if found is None else w.logic("and", ok, self.not_(found.hit))
         landed = w.logic("and", ok, final)
         finished = w.logic("and", landed, w.compare("oge", target, t1))
@@ -255,7 +255,7 @@ class Solve(LaneLoop):
         self.record(now["accepted"], now["t"], h if pivoted is None else w.select(pivoted, w.neg(h), h), y)
         factor, size = next_factor(self, c, error, good, now["before"])
         h_next = self.least(w.mul(h, factor), self.largest)
-        if self.signals is not None:  # a step cut short says little about how long the next may be
+        if self.inputs.reads_times:  # a step cut short says little about how long the next may be
             h_next = w.select(landed, self.maximum(h_next, now["h"]), h_next)
         latest = self.maximum(w.intrinsic("fabs", now["t"]), w.intrinsic("fabs", t_new))
         tiny = w.mul(latest, self.const(4.5 * self.lanes.epsilon))
@@ -280,7 +280,8 @@ class Solve(LaneLoop):
                 slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
             new |= {f"k{i}_": slope[i] for i in range(n)}
         new["events"] = now["events"]
-        return new if found is None else self.happen(now, new, ok, found, h)
+        known = w.logic("and", ok, known) if known else ""
+        return new if self.events is None else self.happen(now, new, ok, found, h, t1, known)
 
     def after_jump(self, landed: str, t: str, y: Elements, slope: Elements) -> Elements:
         """The slope, taken again in the lanes where an input may have jumped."""
@@ -290,68 +291,11 @@ class Solve(LaneLoop):
 
         return self.branch(self.w.any(landed), anew, slope, self.lanes.real)
 
-    # ---- events ---------------------------------------------------------------------------------------------------------
-    def events_at_start(self, t: str, y: Elements, k: Elements) -> tuple[Elements, Elements, str, str]:
-        """State, slope, rows of the record and lanes that stop, after the events of the start."""
-        e, zero = self.events, self.integers(0)
-        assert e is not None
-        e.start(t, y)
-        if not e.any_at_start():
-            return y, k, zero, self.lanes.const(False)
-        mask = e.any_fired()
-        y, k, rows, stop, _ = self.instant(mask, KNOWN, t, y, k, zero)
-        return y, k, rows, self.w.compare("one", stop, self.const(0.0))
-
-    def instant(
-        self, mask: str, kind: int, t: str, y: Elements, k: Elements, rows: str
-    ) -> tuple[Elements, Elements, str, str, str]:
-        """State, slope and rows of the record after an instant of events in the lanes of the mask; reals that are not 0 in lanes
-        that stop, and in lanes where events set each other off without end."""
-        e, n, nothing = self.events, self.m.n, self.const(0.0)
-        assert e is not None
-        self.put_integer(e.rows, rows)
-
-        def act() -> list[str]:
-            after, stop, stuck = e.act(mask, kind, t, y, self.record)
-            after = [self.w.select(mask, a, b) for a, b in zip(after, y, strict=True)]
-            slope = [self.w.select(mask, a, b) for a, b in zip(self.slope_at(t, after), k, strict=True)] if k else []
-            return [*after, *slope, stop, stuck]
-
-        found = self.branch(self.w.any(mask), act, [*y, *k, nothing, nothing], self.lanes.real)
-        return found[:n], found[n:-2], self.get_integer(e.rows), found[-2], found[-1]
-
-    def watch(self, ok: str, now: Mapping[str, str], h: str, y: Elements, out: Mapping[str, Elements]) -> Found:
-        """The lanes of an accepted step in which an event happens before its end. A step onto an event is not looked at."""
-        w, e = self.w, self.events
-        assert e is not None
-        passing = w.logic("and", ok, self.not_(now["landing"]))
-        rows = self.dense_rows(now["t"], h, y, out)
-
-        def at(theta: str | float) -> Elements:
-            theta = theta if isinstance(theta, str) else self.const(theta)
-            return self.dense(self.m, self.weights(self.m, theta, h), theta, y, out["y"], rows)
-
-        found = e.look(passing, now["t"], h, at)
-        e.commit(w.logic("and", passing, self.not_(found.hit)), found.hit)
-        return found
-
-    def happen(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found, h: str) -> dict[str, str]:
-        """What is carried on, with the next step onto an event that was found, or after the events of this instant."""
-        e, n, after = self.events, self.m.n, {}
-        assert e is not None
-
-        def instant(short: str, acting: str) -> tuple[str, str, str]:
-            y = [self.w.select(short, found.y[i], new[f"y{i}_"]) for i in range(n)]
-            k = [new[f"k{i}_"] for i in range(n)] if self.m.takes_slope else []
-            y, k, rows, stop, stuck = self.instant(acting, LOCATED, new["t"], y, k, new["accepted"])
-            after.update({f"y{i}_": v for i, v in enumerate(y)} | {f"k{i}_": v for i, v in enumerate(k)})
-            return rows, stop, stuck
-
-        return e.following(now, new, ok, found, h, self.span, instant) | after
-
     # ---- save points ----------------------------------------------------------------------------------------------------
-    def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements]) -> str:
-        """Writes the values at every lane's save points from `start` on, while `until(j)` says so; returns where they end."""
+    def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements],
+                    only: Callable[[str, str], str] | None = None) -> str:  # fmt: skip
+        """Writes the values at every lane's save points from `start` on, while `until(time)` says so, of these those that
+        `only(j, time)` chooses; returns where they end."""
         w, lanes = self.w, self.lanes
         before, loop, inside, after = (w.fresh(s) for s in ("before_save", "save", "save_one", "saved"))
         w.line(f"br label {before}")
@@ -366,6 +310,7 @@ class Solve(LaneLoop):
         w.line(f"br i1 {w.any(due)}, label {inside}, label {after}")
         w.label(inside[1:])
         write = w.logic("and", due, w.splat(self.wanted, "i1"))
+        write = write if only is None else w.logic("and", write, only(j, time))
         self.write_row(self.chosen(write, self.places(self.ys, self.clamped(j), self.m.n), self.nowhere), values(time, due))
         following = self.count(j, due)
         w.line(f"br label {loop}")
@@ -373,14 +318,14 @@ class Solve(LaneLoop):
         w.label(after[1:])
         return j
 
-    def save_start(self, t0: str, y0: Elements) -> str:
-        """The save points at the start."""
+    def save_start(self, saved: str, t0: str, y0: Elements) -> str:
+        """The save points at the start that are not done."""
         begins = self.beginning()
 
         def at_start(time: str) -> str:
             return self.w.logic("and", begins, self.w.compare("ole", time, t0))
 
-        return self.over_points(self.integers(0), at_start, lambda time, due: y0)
+        return self.over_points(saved, at_start, lambda time, due: y0)
 
     def save(self, ok: str, saved: str, t: str, h: str, t_new: str, y: Elements, out: Mapping[str, Elements]) -> str:
         """Writes the values at all save points up to t_new of the lanes that accepted; returns how many are done."""
@@ -404,13 +349,6 @@ class Solve(LaneLoop):
 
         due = w.logic("and", until(self.time(saved)), self.whole("icmp slt", saved, w.splat(self.T, "i64")))
         return self.branch(w.any(due), with_stages, [saved], self.lanes.integer)[0]
-
-    def dense_rows(self, t: str, h: str, y: Elements, out: Mapping[str, Elements]) -> Elements:
-        """The rows of the step's dense output."""
-        if self.m.dense is None:
-            return out[self.m.interpolant]
-        given = {"t": [t], "h": [h], "y": y, "p": self.p, "new": out["y"], "stages": out["stages"]}
-        return self.evaluate(self.m.dense, given)[self.m.interpolant]
 
     def blank(self, saved: str) -> None:
         """NaN at the save points that were not reached."""

@@ -11,7 +11,8 @@ from hybridode.tape.shapes import Shape, size
 class Inputs:
     """What a model's tapes read beside time and states: m parameters, the last `starts` of which are the input signals' values
     at the start; the networks' arrays in the order of the slot `w`; input signals, some of them `landing` (see `signals`).
-    `vector` is how many numbers the processor's vectors hold."""
+    `vector` is how many numbers the processor's vectors hold. `known`: the slot `s` ends with when `at` statements happen (see
+    `known_times`)."""
 
     parameters: int
     weights: tuple[tuple[str, Shape], ...] = ()
@@ -20,6 +21,12 @@ class Inputs:
     landing: tuple[int, ...] = ()
     starts: int = 0
     own: bool = False  # every lane has networks' arrays of its own
+    known: bool = False
+
+    @property
+    def reads_times(self) -> bool:
+        """Whether the slot `s` holds anything."""
+        return bool(self.signals) or self.known
 
     @property
     def weight_count(self) -> int:

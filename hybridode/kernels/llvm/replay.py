@@ -20,6 +20,8 @@ class Replay(LaneLoop):
     A lane whose solve failed, or whose record is not whole, is dead: it has no steps and gives NaN.
     """
 
+    s_dot: Row = ()  # of a tangent: the rows of the slot `s_dot`
+
     def prologue(self) -> None:
         """Everything that is read once."""
         trajectories, written, self.seeds = self.whose()
@@ -74,6 +76,27 @@ class Replay(LaneLoop):
             return last
         stopped = self.stopped()
         return self.over_points(last, lambda j, time: w.compare("ogt", time, stopped), lambda j, time, due: None, "sub")
+
+    # ---- cotangents of the slot `s` ------------------------------------------------------------------------------------------
+    def begin_s_bar(self) -> None:
+        """Rows of zeros; which lanes are the job's own, no repetitions of the last (see `whose`)."""
+        w, count = self.w, self.slot("s_count")
+        self.s_bar = self.rows("s_dot", self.seeds, count)
+        all_ = w.value(f"mul i64 {self.slot('trajectories')}, {self.slot('seeds')}")
+        self.own = [w.value(f"icmp slt i64 {w.value(f'add i64 %start, {k}')}, {all_}") for k in range(self.lanes.width)]
+
+    def clear_signals(self) -> None:
+        count, row = self.slot("s_count"), self.s_bar
+        self.repeat_from("0", count, lambda place: self.write_at(row, place, self.const(0.0)))
+
+    def finish_s_bar(self) -> None:
+        """NaN in dead lanes."""
+        count, row = self.slot("s_count"), self.s_bar
+        self.repeat_from("0", count, lambda place: self.write_at(row, place, self.finite(self.read(row, place))))
+
+    def own_of(self, mask: str) -> list[str]:
+        """Per lane an i1: whether it is in the mask and one of the job's."""
+        return [self.w.value(f"and i1 {self.lane(mask, k, self.lanes.mask)}, {own}") for k, own in enumerate(self.own)]
 
     # ---- the networks' arrays -----------------------------------------------------------------------------------------------
     def summed(self) -> tuple[str, str]:
@@ -136,7 +159,7 @@ class Replay(LaneLoop):
         t, h, *y = self.reads(self.places(self.records, row, self.m.n + 2), self.m.n + 2)
         if self.events is not None:  # the lanes in which it is no step but what an event did: `code`
             self.code = h
-            self.happened = self.w.logic("and", ok, self.w.compare("ole", h, self.const(-EVENT)))
+            self.happened = self.w.logic("and", ok, self.w.compare("ole", h, self.const(-EVENT[self.lanes.dtype])))
             h = self.w.select(self.happened, self.const(1.0), h)
         if self.watches:
             self.pivoted = self.w.logic("and", ok, self.w.compare("olt", h, self.const(0.0)))

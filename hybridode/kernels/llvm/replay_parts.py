@@ -156,6 +156,7 @@ class _AdjointParts(_Parts, Adjoint):
 
     def vectors(self) -> list[Vector]:
         own = [(self.y_bar, self.m.n), (self.p_bar, self.inputs.parameters)]
+        own += [] if self.known_times is None else [(self.instant, 1)]
         return own + [(x.pointer, x.count) for x in self.w_bar.values()]
 
 
@@ -182,7 +183,8 @@ class _TangentParts(_Parts, Tangent):
         return [self.at(self.y_dot, k) for k in range(self.m.n)], points
 
     def vectors(self) -> list[Vector]:
-        return [(self.y_dot, self.m.n)]
+        points = [] if self.known_times is None else [(self.earlier, CELL // self.lanes.number_bytes)]
+        return [(self.y_dot, self.m.n), *points]
 
     def arrive(self, y_dot: Elements, points: str) -> None:
         for k, value in enumerate(y_dot):

@@ -177,6 +177,9 @@ class _Parts(_Pausing, Solve):
     def save(self, ok: str, *given: Any) -> str:
         return super().save(self.w.logic("and", ok, self.saving), *given)
 
+    def save_after(self, saved: str, mask: str, t: str, y: Elements) -> None:
+        super().save_after(saved, self.w.logic("and", mask, self.saving), t, y)
+
     def record(self, accepted: str, t: str, h: str, y: Elements) -> None:
         super().record(self.since(accepted), t, h, y)
 

@@ -9,7 +9,7 @@ piece of such a signal that the step begins in: at the knot itself the last stag
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -73,9 +73,10 @@ class SignalReader:
         self.k, self.landing = loop.inputs.signals, loop.inputs.landing
         w = self.w
         w.needs[piece_function(self.lanes.scalar, self.lanes.number_bytes)] = None
-        self.count = loop.slot("s_count")
+        known = loop.known_times
+        count = loop.slot("s_count") if known is None else known.first
         fixed, each = 4 * self.k + bool(self.landing), 5 * self.k + len(self.landing)
-        self.K = w.value(f"udiv i64 {w.value(f'sub i64 {self.count}, {fixed}')}, {each}")
+        self.K = w.value(f"udiv i64 {w.value(f'sub i64 {count}, {fixed}')}, {each}")
         self.row = loop.rows("s", trajectories, loop.slot("s_stride"))
         self.first = w.value(f"mul i64 {self.K}, {self.k}")  # where the coefficients begin
         pieces = w.value(f"mul i64 {w.value(f'add i64 {self.K}, 1')}, {4 * self.k}")
@@ -210,27 +211,3 @@ class SignalReader:
             more = w.value(f"select i1 {mask}, {scalar} {own}, {scalar} {self.lanes.number(0.0)}")
             total = w.value(f"fadd {scalar} {w.load(at, str(further), scalar, loop.align)}, {more}")
             w.store(total, at, str(further), scalar, loop.align)
-
-    def own(self) -> list[str]:
-        """Per lane an i1: whether it is one of the job's, no repetition of the last (see `LaneLoop.whose`)."""
-        w, loop = self.w, self.loop
-        all_ = w.value(f"mul i64 {loop.slot('trajectories')}, {loop.slot('seeds')}")
-        return [w.value(f"icmp slt i64 {w.value(f'add i64 %start, {k}')}, {all_}") for k in range(self.lanes.width)]
-
-    def each(self, act: Callable[[str], None]) -> None:
-        """act(place) for every place in a row, in a loop."""
-        w = self.w
-        before, loop, one, after = (w.fresh(s) for s in ("before_each", "each", "each_one", "each_done"))
-        w.line(f"br label {before}")
-        w.label(before[1:])
-        w.line(f"br label {loop}")
-        w.label(loop[1:])
-        k = w.fresh("place")
-        at = len(w.lines)
-        w.line(f"br i1 {w.value(f'icmp slt i64 {k}, {self.count}')}, label {one}, label {after}")
-        w.label(one[1:])
-        act(k)
-        following = w.value(f"add i64 {k}, 1")
-        w.line(f"br label {loop}")
-        w.lines.insert(at, f"  {k} = phi i64 [ 0, {before} ], [ {following}, {one} ]")
-        w.label(after[1:])

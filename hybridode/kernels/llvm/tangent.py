@@ -6,7 +6,8 @@ derivative of the numbers that were computed, with the sequence of step sizes he
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.parts import Inputs
@@ -14,6 +15,7 @@ from hybridode.kernels.llvm.replay import Replay
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
+from hybridode.tape.tape import Tape
 
 
 def tangent_function(method: Method, lanes: Lanes, inputs: Inputs, name: str = "tangent") -> Writer:
@@ -30,9 +32,11 @@ class Tangent(Replay):
         self.ys_dot = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
         self.load_tangents()
-        self.dots = {"p.dot": self.p_dot}
         self.points = self.integer_memory("points_cell")
-        self.s_dot = [] if self.signals is None else self.rows("s_dot", self.seeds, self.signals.count)
+        self.s_dot = self.rows("s_dot", self.seeds, self.slot("s_count")) if self.inputs.reads_times else []
+        self.earlier = self.integer_memory("earlier_points_cell")  # the save points before the last step
+        if self.known_times is not None:
+            self.put_integer(self.earlier, self.integers(0))
         y_dot = self.reads(self.rows("y0_dot", self.seeds, str(n)), n)
         y_dot, first = self.begun(y_dot)
         most = self.most(self.steps)
@@ -116,17 +120,47 @@ class Tangent(Replay):
         w = self.w
         if self.events is None:
             return self.advance(ok, t, h, y, y_dot, points)
-        y_dot = self.events.forwards(self.happened, t, self.code, y, y_dot, self.dots)
+        row = self.events.at_row(self.happened, self.code)
+        if self.known_times is not None:  # what was saved before the instant
+            due = partial(self.up_to, row.known, t)
+            points = self.over_points(points, due, self.writer(lambda time: y_dot), "add")
+        y_dot = self.events.forwards(row, t, y, y_dot, partial(self.dots, t))
+        if self.known_times is not None:
+            self.over_points(
+                self.get_integer(self.earlier), partial(self.up_to, row.after_known, t), self.seconds(t, y_dot), "add"
+            )
         steps = w.logic("and", ok, self.not_(self.happened))
         self.put_integer(self.points, points)
 
         def step() -> Elements:
             new, after = self.advance(steps, t, h, y, y_dot, points)
             self.put_integer(self.points, after)
+            if self.known_times is not None:
+                self.put_integer(self.earlier, self.select_integer(steps, points, self.get_integer(self.earlier)))
             return new
 
         new = self.branch(w.any(steps), step, y_dot, self.lanes.real)
         return new, self.get_integer(self.points)
+
+    def dots(self, t: str, tape: Tape) -> Mapping[str, Elements]:
+        """The tangents of parameters and signals that a tape reads at a time."""
+        found = {"p.dot": self.p_dot}
+        return found if self.signals is None else {**found, **self.signals.tangents(tape, self.s_dot, t, self.const(1.0))}
+
+    def up_to(self, mask: str, t: str, j: str, time: str) -> str:
+        """The lanes of the mask whose save point is not after t."""
+        return self.w.logic("and", mask, self.w.compare("ole", time, t))
+
+    def seconds(self, t: str, y_dot: Elements) -> Callable[[str, str, str], None]:
+        """Writes at every second save point of the time t."""
+        write = self.writer(lambda time: y_dot)
+
+        def act(j: str, time: str, due: str) -> None:
+            w = self.w
+            mine = w.logic("and", due, w.logic("and", self.is_second(j), w.compare("oeq", time, t)))
+            self.branch(w.any(mine), lambda: write(j, time, mine) or [], [], "i1")
+
+        return act
 
     def advance(self, ok: str, t: str, h: str, y: Elements, y_dot: Elements, points: str) -> tuple[Elements, str]:
         """The tangent of the new state; the save points of the step (those at its start belong to it, or to the one before)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Case:
                  dtype: str = "float64") -> None:  # fmt: skip
         args = made.arguments() if args is None else args
         args = jax.tree_util.tree_map(np.asarray, args).at_start(0.0)
-        self.program: Program = native.program_of(made, method, share, dtype)
+        self.program: Program = replace(native.program_of(made, method, dtype=dtype), share=share)
         start = made.numbers("start", 0.0, np.zeros(0), args)
         vectors = (
             native.parameter_vector(args, np),

@@ -66,12 +66,8 @@ class RolledAdjoint(RolledReplay):
         self.w_bar = self.room("w_bar", False) if self.inputs.weights else {}
         self.zero(*self.w_bar.values())
         if self.signals is not None:
-            self.s_bar, self.own = self.rows("s_dot", self.seeds, self.signals.count), self.signals.own()
+            self.begin_s_bar()
             self.clear_signals()
-
-    def clear_signals(self) -> None:
-        assert self.signals is not None
-        self.signals.each(lambda place: self.write_at(self.s_bar, place, self.const(0.0)))
 
     def arrive(self, points: str) -> None:
         """Behind the first row: the save points that are left, results."""
@@ -80,7 +76,7 @@ class RolledAdjoint(RolledReplay):
         self.finite_row(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.p_bar, self.alive)
         self.write_weights(self.w_bar)
         if self.signals is not None:
-            self.signals.each(lambda place: self.write_at(self.s_bar, place, self.finite(self.read(self.s_bar, place))))
+            self.finish_s_bar()
 
     def back_over(self, ok: str, t: str, h: str, j: str) -> str:
         """Back over one row of the record; the save points that are left."""
@@ -162,7 +158,7 @@ class RolledAdjoint(RolledReplay):
             if f"{key}.bar" in out:
                 self.add_to(buffer, out[f"{key}.bar"], ok)
         if self.signals is not None:
-            masks = [self.w.value(f"and i1 {self.lane(ok, k, self.lanes.mask)}, {own}") for k, own in enumerate(self.own)]
+            masks = self.own_of(ok)
             for name, bar in out.items():
                 if name.partition("@")[0] in PER_STAGE:
                     self.signals.collect(name.removesuffix(".bar"), e.registers(bar), self.s_bar, masks, t, h)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from hybridode.kernels.llvm.event_replay import rows_of_events
+from hybridode.kernels.llvm.event_replay import row_of
 from hybridode.kernels.llvm.rolled.changes import EventChanges
 from hybridode.kernels.llvm.rolled.moves import total
 from hybridode.kernels.llvm.wide_values import Buffer, Value
@@ -33,7 +33,7 @@ class RolledEventReplay:
 
     def at_row(self, mask: str, code: str) -> tuple[str, str, str]:
         """As in `llvm/event_replay`; the lanes' events are then in `event`."""
-        action, located, after, event = rows_of_events(self.loop, self.E, mask, code)
+        (action, located, after, *_), event = row_of(self.loop, self.E, mask, code)
         numbers = self.w.value(f"fptosi {self.loop.lanes.real} {event} to {self.loop.lanes.integer}")
         # Lanes without an event here name some event too: what is read for them is not used.
         self.event = self.loop.select_integer(action, numbers, self.loop.integers(0))

@@ -6,13 +6,14 @@ Beyond the last event all arrays hold zeros: what is computed there is no event.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hybridode.kernels.llvm.event_search import ARRAYS, CELLS, NEAR, EventTables, Found
-from hybridode.kernels.llvm.events import KNOWN, LOCATED, EventLoop
+from hybridode.kernels.llvm.events import After, EventLoop, Instant
 from hybridode.kernels.llvm.rolled.changes import EventChanges
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.methods.located import Located
@@ -182,22 +183,22 @@ class RolledEvents(EventLoop):
         self.start(t, loop.y)
         if not self.any_at_start():
             return loop.integers(0), loop.lanes.const(False)
-        rows, stop, _ = self.instant(self.any_fired(), KNOWN, t, loop.integers(0))
-        return rows, self.w.compare("one", stop, loop.const(0.0))
+        found = self.instant(Instant(self.any_fired(), loop.lanes.const(False)), t, loop.integers(0))
+        return found.rows, self.w.compare("one", found.stop, loop.const(0.0))
 
-    def instant(self, mask: str, kind: int, t: str, rows: str) -> tuple[str, str, str]:
-        """As in `llvm/loop`, with state and slope where they stand: rows, stop, endless."""
+    def instant(self, of: Instant, t: str, rows: str) -> After:
+        """As in `llvm/event_steps`, with state and slope where they stand."""
         loop, nothing = self.solve, self.loop.const(0.0)
         loop.put_integer(self.rows, rows)
 
         def act() -> Sequence[str]:
-            _, stop, stuck = self.act(mask, kind, t, loop.y, lambda rows, t, h, y: loop.record(rows, t, h))
+            _, stop, stuck = self.act(of, t, loop.y, lambda rows, t, h, y: loop.record(rows, t, h))
             return [stop, stuck]
 
-        stop, stuck = loop.branch(self.w.any(mask), act, [nothing, nothing], loop.lanes.real)
+        stop, stuck = loop.branch(self.w.any(of.lanes), act, [nothing, nothing], loop.lanes.real)
         if loop.m.takes_slope:
-            loop.after_jump(mask, t)
-        return loop.get_integer(self.rows), stop, stuck
+            loop.after_jump(of.lanes, t)
+        return After(loop.get_integer(self.rows), stop, stuck, loop.const(math.inf))
 
     def watch(self, ok: str, now: Mapping[str, str], h: str, new: Buffer, out: Mapping[str, Value]) -> tuple[Found, Callable]:
         """What is found in an accepted step (one onto an event is not looked at), and the states of its dense output."""
@@ -230,15 +231,15 @@ class RolledEvents(EventLoop):
         """What is carried on, with the next step onto an event that was found, or after the events of this instant."""
         loop, e = self.solve, self.e
 
-        def instant(short: str, acting: str) -> tuple[str, str, str]:
+        def instant(short: str, of: Instant) -> After:
             def move() -> None:
                 point = at(found.theta, None)
                 loop.each(self.n, loop.y, lambda k: e.choose(short, e.read(point, k), e.read(loop.y, k)))
 
             loop.when(self.w.any(short), move)
-            return self.instant(acting, LOCATED, new["t"], new["accepted"])
+            return self.instant(of, new["t"], new["accepted"])
 
-        return self.following(now, new, ok, found, h, loop.span, instant)
+        return self.following(now, new, ok, found, h, loop.span, "", instant)
 
 
 class RolledTables(EventTables):

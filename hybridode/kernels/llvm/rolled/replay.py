@@ -25,7 +25,7 @@ class RolledReplay(RolledLoop, Replay):
         self.load_rows(self.beyond(places, 2), self.y)
         if self.events is not None:  # the lanes in which it is no step but what an event did: `code`
             self.code = h
-            self.happened = self.w.logic("and", ok, self.w.compare("ole", h, self.const(-EVENT)))
+            self.happened = self.w.logic("and", ok, self.w.compare("ole", h, self.const(-EVENT[self.lanes.dtype])))
             h = self.w.select(self.happened, self.const(1.0), h)
         return t, self.w.select(ok, h, self.const(1.0))
 
@@ -36,5 +36,5 @@ class RolledReplay(RolledLoop, Replay):
         some = self.whole("icmp sgt", self.steps, self.integers(0))
         row = self.select_integer(some, self.count(self.steps, self.lanes.const(True), "sub"), self.integers(0))
         t, h = self.reads(self.places(self.records, row, self.m.n + 2), 2)
-        by_event = self.w.logic("and", some, self.w.compare("ole", h, self.const(-EVENT)))
+        by_event = self.w.logic("and", some, self.w.compare("ole", h, self.const(-EVENT[self.lanes.dtype])))
         return self.w.select(by_event, t, self.const(math.inf))

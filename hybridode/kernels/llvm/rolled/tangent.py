@@ -25,7 +25,7 @@ class RolledTangent(RolledReplay):
         self.p_dot = self.vector(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
         self.load_tangents()
         self.points = self.integer_memory("points_cell")
-        self.s_dot = [] if self.signals is None else self.rows("s_dot", self.seeds, self.signals.count)
+        self.s_dot = self.rows("s_dot", self.seeds, self.slot("s_count")) if self.inputs.reads_times else []
         self.y_dot, self.point, nowhere = (e.keep(n) for _ in range(3))
         self.nowhere = nowhere.pointer
         self.load_rows(self.rows("y0_dot", self.seeds, str(n)), self.y_dot)
