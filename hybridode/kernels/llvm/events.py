@@ -155,7 +155,7 @@ class EventLoop(EventSearch):
         if self.E:
             here = self.wide(mask)
             self.each(lambda e: self.set("fired", self.c.select(here, self.const(0.0), self.get("fired", e)), e))
-            self.afterwards(mask, t)
+            self.afterwards(mask, t, "0")
 
     def assign_known(self, mine: str, statement: str, t: str, y: State) -> None:
         """The assignments of each lane's `at` statement, all of which read the state y."""
