@@ -100,7 +100,8 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
     parts.equations.sort(key=lambda e: e.span.start if e.span else 0)
     determined = balance.check(parts, equations, findings)
     if not states:
-        refuse(findings, "static", found.model.name)
+        clock = "add a clock: `state clock = 0` and `clock' = 1`; the unknowns are found along it" if unknowns else ""
+        refuse(findings, "static", found.model.name, hint=clock)
     if findings.failed:
         return None
     model = Declarations(
