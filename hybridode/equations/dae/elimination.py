@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from hybridode.equations.dae.blocks import Block
 from hybridode.equations.dae.linear import FIXED, form_of
 from hybridode.equations.dae.points import POINTS, ROUNDING, Points
@@ -18,6 +20,7 @@ from hybridode.equations.derivative_rules import gradient
 from hybridode.expr import ZERO, Expr, Symbol, add, div, mul, neg, node, postorder, substitute, symbols
 
 MOST_WORK = 3_000_000  # updates of entries; beyond, a loop that is singular shows itself in the run
+MOST_ROWS = 500  # of a suspected dependence that is looked into
 Sized = tuple[float, float]  # a value and the size of what was added up to it
 Row = dict[int, Sized]
 
@@ -37,7 +40,7 @@ def dependent(block: Block, points: Points) -> list[int] | None:
             if v != 0.0:
                 rows[i][c] = (v, abs(v))
         support = _support(rows)
-        if support is None:
+        if support is None or not _is_singular([(i, c, v) for (i, c, _), v in zip(flat, values[k], strict=True)], support):
             return None
         found = support
     return found
@@ -94,6 +97,26 @@ def _support(rows: list[Row]) -> list[int] | None:
         if work > MOST_WORK:
             return None
     return None
+
+
+def _is_singular(entries: Sequence[tuple[int, int, float]], chosen: Sequence[int]) -> bool:
+    """Whether these rows are linearly dependent to rounding. In a long elimination the sizes that values are judged by grow far
+    beyond the rounding that happens, so that it may only suspect."""
+    if len(chosen) > MOST_ROWS:
+        return False
+    number = {row: i for i, row in enumerate(chosen)}
+    columns = {c: j for j, c in enumerate(sorted({c for i, c, _ in entries if i in number}))}
+    matrix = np.zeros((len(chosen), max(len(columns), 1)))
+    for i, c, v in entries:
+        if i in number:
+            matrix[number[i], columns[c]] = v
+    for axis in (1, 0):
+        largest = np.max(np.abs(matrix), axis=axis, keepdims=True)
+        matrix /= np.where(largest == 0, 1.0, largest)
+    if matrix.shape[1] < len(chosen):
+        return True
+    sizes = np.linalg.svd(matrix, compute_uv=False)
+    return bool(sizes[-1] <= ROUNDING * sizes[0])
 
 
 def _subtract(rows: list[Row], readers: dict[int, set[int]], other: int, row: Row, factor: float, column: int) -> None:

@@ -29,7 +29,10 @@ def initial_of(system: EquationSystem, laid_out: EquationSystem) -> Initial | No
     given = _given(system.declarations)
     free = {k for k, s in enumerate(system.states) if s in starts or not given.get(s, "")}
     soft = {k for k, s in enumerate(system.states) if given.get(s, "") == "value" and s not in starts}
-    computed = [[k for k in row if k in free] for row in rows]
+    # What the algebraic unknowns can satisfy alone leaves the starts where they are, though nobody gave them.
+    own = [[k for k in row if k in system.unknowns] for row in rows]
+    needy = _in_excess(own, maximum_matching(own, len(system.states)))
+    computed = [[k for k in row if k in free] if i in needy else own[i] for i, row in enumerate(rows)]
     matched = maximum_matching(computed, len(system.states))
     unknowns = sorted({*system.unknowns, *(k for row in computed for k in row)})
     moved = sorted({k for i in _in_excess(computed, matched) for k in rows[i] if k in soft})

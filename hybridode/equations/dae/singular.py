@@ -53,7 +53,8 @@ def dependent_relations(relations: Sequence[Relation], unknowns: Sequence[Symbol
     """Of relations that say the same of their unknowns (or contradict each other)."""
     spans = _spans(relations)
     what = f"the equations of {lines(spans)}" if len({s.line for s in spans}) > 1 else f"the equation of {lines(spans)}"
-    message = f"{what} do not determine {names(unknowns, model)}: they say the same of them, or contradict each other"
+    verb = "do" if what.startswith("the equations") else "does"
+    message = f"{what} {verb} not determine {names(unknowns, model)}: they say the same of them, or contradict each other"
     hint = "replace one of them by an equation that says something new"
     return Diagnostic("E0360", message, spans[0] if spans else None, hint, related=_also(spans))
 
