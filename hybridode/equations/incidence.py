@@ -30,7 +30,7 @@ def incidence(system: EquationSystem) -> EquationSystem:
     for i in range(n):
         bits = _union(edges[i], reached)
         if bits not in rows:
-            rows[bits] = _members(bits)
+            rows[bits] = members(bits)
         reached.append(bits)
     return replace(system, incidence=tuple(rows[bits] for bits in reached[-n:]) if n else (), blocks=found)
 
@@ -73,7 +73,7 @@ def _reads(e: Expr, number: Mapping[Symbol, int]) -> list[int]:
     return sorted(number[s] for s in symbols(e) if s in number)
 
 
-def _members(bits: int) -> tuple[int, ...]:
+def members(bits: int) -> tuple[int, ...]:
     """The places of the bits that are set."""
     if bits.bit_count() * 50 > bits.bit_length():
         return tuple(k for k, bit in enumerate(reversed(f"{bits:b}")) if bit == "1")
@@ -85,8 +85,8 @@ def _members(bits: int) -> tuple[int, ...]:
     return tuple(places)
 
 
-def _union(members: list[int], sets: list[int]) -> int:
+def _union(numbers: list[int], sets: list[int]) -> int:
     bits = 0
-    for k in members:
+    for k in numbers:
         bits |= sets[k]
     return bits

@@ -208,6 +208,30 @@ def test_the_jacobian_of_a_network_is_its_slope():
         assert found[:, j] == pytest.approx((up - down) / (2 * h), rel=1e-7)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_jacobian_of_a_networks_jacobian(count: int):
+    """`U'` is the Jacobian of U as a network: its own Jacobian against differences, at one place and at several at once."""
+    net = Network("U", 2, (2,), hidden=(4,), act="swish")
+    x, leaves = states(2 * count)
+    arrays = {f"U.{k}": v for k, v in {**random_weights(net), **constants(net)}.items()}
+    places = [tuple(x[2 * i : 2 * i + 2]) for i in range(count)]
+
+    def of(data: str, outputs: int, grouped: bool = True) -> Tape:
+        es = [node("out", (node("net_jacobian", p, data),), k) for p in places for k in range(outputs)]
+        return build({"f": es}, leaves, networks={"U": lower(net)}, grouped=grouped)
+
+    first, y, h = of("U", 4), RNG.normal(size=2 * count), 1e-6
+    slopes = []
+    for j in range(2):
+        bump = h * np.tile(np.eye(2)[j], count)
+        up, down = (interpret(first, {"y": y + s * bump, **arrays})["f"] for s in (1, -1))
+        slopes.append((up - down) / (2 * h))
+    expected = np.stack(slopes, axis=1).ravel()  # place, output, first input, second input
+    for grouped in (True, False):
+        found = interpret(of("U'", 8, grouped), {"y": y, **arrays})["f"]
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-8)
+
+
 @pytest.mark.parametrize("inputs", [1, 2])
 @pytest.mark.parametrize("count", [1, 5])
 def test_slopes_of_networks_of_few_inputs(inputs: int, count: int):

@@ -67,9 +67,9 @@ def _once(columns: list[int]) -> list[int]:
 
 
 def _evident(relation: Relation, row: Sequence[int], unknowns: Sequence[Symbol]) -> list[int]:
-    """The unknowns that a relation can be solved for without a second thought."""
+    """The unknowns that a relation can be solved for without a second thought, those with large factors first."""
     if relation.unknown is not None:
         return [c for c in row if unknowns[c] == relation.unknown]
     found = form_of(relation.residual, {unknowns[c] for c in row}).coefficients
-    safe = {s for s, by in found.items() if by is not None and cannot_vanish(by)}
-    return [c for c in row if unknowns[c] in safe]
+    safe = {s: -abs(by.value or 1.0) for s, by in found.items() if by is not None and cannot_vanish(by)}
+    return sorted((c for c in row if unknowns[c] in safe), key=lambda c: safe[unknowns[c]])

@@ -28,7 +28,8 @@ Row = dict[int, Sized]
 def dependent(block: Block, points: Points) -> list[int] | None:
     """Places of relations whose derivatives by the block's unknowns are linearly dependent wherever they are looked at, the
     smallest such set that elimination meets first; None if there are none (or the block is too large to be sure)."""
-    slopes = [_slopes(r.residual, block.unknowns) for r in block.relations]
+    number = {s: i for i, s in enumerate(block.unknowns)}
+    slopes = [_slopes(r.residual, number) for r in block.relations]
     flat = [(i, c, e) for i, row in enumerate(slopes) for c, e in row.items()]
     values = points.values([e for _, _, e in flat])
     found: list[int] | None = None
@@ -46,10 +47,9 @@ def dependent(block: Block, points: Points) -> list[int] | None:
     return found
 
 
-def _slopes(e: Expr, unknowns: Sequence[Symbol]) -> dict[int, Expr]:
-    """The derivatives of an expression by unknowns. What passes through a network or a table counts as its slope times a number
-    that no identity knows."""
-    number = {s: i for i, s in enumerate(unknowns)}
+def _slopes(e: Expr, number: Mapping[Symbol, int]) -> dict[int, Expr]:
+    """The derivatives of an expression by unknowns, by their numbers. What passes through a network or a table counts as its
+    slope times a number that no identity knows."""
     below: dict[Expr, list[int]] = {}
 
     def columns(leaf: Expr) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hybridode.declarations import Declarations
 from hybridode.equations.canonical import entries, leaf
+from hybridode.equations.incidence import members
 from hybridode.equations.system import EquationSystem, Initial
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, sub, symbols
@@ -92,8 +93,7 @@ def _states_read(system: EquationSystem, exprs: Iterable[Expr]) -> list[list[int
         bits[d.symbol] = _union(d.expr, bits)
     found = []
     for e in exprs:
-        text = bin(_union(e, bits))[:1:-1]
-        found.append([k for k, bit in enumerate(text) if bit == "1"])
+        found.append(list(members(_union(e, bits))))
     return found
 
 

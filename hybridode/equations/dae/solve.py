@@ -10,6 +10,7 @@ from hybridode.equations.dae.linear import cannot_vanish, form_of, solved
 from hybridode.equations.dae.loops import MOST_TORN, Definitions, linear_loop
 from hybridode.equations.dae.relations import Relation
 from hybridode.equations.dae.tearing import Torn, tear
+from hybridode.equations.incidence import members
 from hybridode.expr import Expr, Symbol, symbols
 from hybridode.matching import maximum_matching
 
@@ -83,7 +84,7 @@ def _required(e: Expr | None) -> Expr:
 
 
 def _assigned(reads: Sequence[set[int]], cut: Torn) -> list[int]:
-    """The residual row of each torn column, one that depends on it where there is one."""
+    """The residual row of each torn column, one that depends on it where there is one; row i was matched to column i."""
     place = {c: i for i, c in enumerate(cut.columns)}
     depends: dict[int, int] = {c: 1 << i for c, i in place.items()}  # column -> torn columns behind it, as bits
 
@@ -96,8 +97,8 @@ def _assigned(reads: Sequence[set[int]], cut: Torn) -> list[int]:
     for row, column in cut.solved:
         depends[column] = behind(row)
     n = len(place)
-    rows = [[i for i in range(n) if behind(row) >> i & 1] for row in cut.rows]
-    matched = maximum_matching(rows, n)
+    rows = [members(behind(row)) for row in cut.rows]
+    matched = maximum_matching(rows, n, [place.get(row, NONE) for row in cut.rows])
     free = [i for i in range(n) if i not in matched]
     found = [NONE] * n
     for row, i in zip(cut.rows, matched, strict=True):
