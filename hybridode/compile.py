@@ -125,8 +125,9 @@ def observable_index(system: EquationSystem) -> dict[tuple[str, str], int]:
 
 
 def _reads_input_rate(system: EquationSystem) -> tuple[bool, ...]:
-    """Per input whether anything that is integrated reads its time derivative."""
+    """Per input whether anything that is integrated, or a guard, reads its time derivative."""
     read = symbols_read(system.rates) | symbols_read(definition_expressions(system.definitions))
+    read |= symbols_read([e.guard for e in system.when_events])
     return tuple(Symbol("input_rate", s.name, s.index) in read for s in system.inputs)
 
 

@@ -54,11 +54,12 @@ def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
         return None
     if dtype != "float64":
         return f"native solves locate events in float64, {dtype} was asked for"
-    if compiled.system.at_events and compiled.size > MOST_STATES:
-        return (
-            f"{compiled.size} states: native solves take events located by a condition with `at` statements up to {MOST_STATES}"
-        )
-    read = {i.name for name in ("guards", "changes") if name in compiled.tapes for i in compiled.tapes[name].inputs}
-    if read & {"u", "du", "u0"}:
-        return "native solves do not take events located by a condition together with inputs that they read yet"
+    if compiled.size > MOST_STATES and must_be_straight(compiled):
+        return f"{compiled.size} states: with `at` statements or inputs, native solves locate events of up to {MOST_STATES}"
     return None
+
+
+def must_be_straight(compiled: Compiled) -> bool:
+    """Whether the loops over long vectors cannot do what the events ask for."""
+    read = {i.name for name in ("guards", "changes") if name in compiled.tapes for i in compiled.tapes[name].inputs}
+    return bool(compiled.system.when_events) and bool(compiled.system.at_events or read & {"u", "du", "u0"})

@@ -22,7 +22,7 @@ from hybridode.kernels.llvm.job import INFO
 from hybridode.methods.choice import ROLLED_FROM, rolls, solved_singly
 from hybridode.solve import results
 from hybridode.solve.events import EventPlan, occurrences, plan_events
-from hybridode.solve.located import cannot_combine, fingerprint, located_events
+from hybridode.solve.located import cannot_combine, fingerprint, located_events, must_be_straight
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import COUNTS, Raw, finish, without_states
 from hybridode.solve.segments import between_events
@@ -206,7 +206,8 @@ def _method(compiled: Compiled, name: str) -> Method:
     rates, n = tapes["rates"], len(system.states)
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
     field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
-    events, straight = located_events(compiled), bool(system.when_events and system.at_events)
+    events = located_events(compiled)
+    straight = must_be_straight(compiled)
     made = method_of(name, field, n, partial(linear_system_of, compiled), events.count if events else 0, straight)
     return made if made.rolled and not system.when_events else replace(made, events=events)
 

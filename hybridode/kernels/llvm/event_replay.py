@@ -121,7 +121,7 @@ class EventReplay:
             tape = self.located.changes_forward
             if tape is None:
                 return y_dot
-            given = {**states, "t.dot": [loop.at(self.moved, 0)], "y.dot": y_dot, **dots(tape)}
+            given = {**states, "y.dot": y_dot, **self.at_moved(t, dots(tape))}
             made, new = loop.evaluate(tape, given)["changes.dot"], list(y_dot)
             for a, state in enumerate(self.located.states):
                 new[state] = w.select(self.of_change(a), made[a], new[state])
@@ -146,6 +146,22 @@ class EventReplay:
         loop.put(self.moved, 0, w.select(located, s, loop.at(self.moved, 0)))
         return [w.add(d, w.mul(f, s)) for d, f in zip(dots["y.dot"], self.slopes(t, y), strict=True)]
 
+    def at_moved(self, t: str, dots: Given) -> Given:
+        """The tangents of time and signals at the instant, which moves."""
+        w, s = self.w, self.loop.at(self.moved, 0)
+        found = {**dots, "t.dot": [s]}
+        for name in ("u", "du"):
+            if f"{name}.dot" in dots:
+                pairs = zip(dots[f"{name}.dot"], self.signal_rates(name, t), strict=True)
+                found[f"{name}.dot"] = [w.add(dot, w.mul(rate, s)) for dot, rate in pairs]
+        return found
+
+    def signal_rates(self, name: str, t: str) -> Elements:
+        """How fast the signals, or their rates, change."""
+        signals = self.loop.signals
+        assert signals is not None
+        return [signals.point(k, "", t, None).values[1 if name == "u" else 2] for k in range(signals.k)]
+
     def move_known(self, row: Row, t: str, y: Elements, y_dot: Elements) -> Elements:
         """The instant of a firing moves by its own tangent, from where the firing before it at this instant moved."""
         w, loop = self.w, self.loop
@@ -162,7 +178,7 @@ class EventReplay:
         tape = None if known is None else known.values_forward
         if known is None or tape is None:
             return y_dot
-        given = {**states, "t.dot": [loop.at(self.moved, 0)], "y.dot": y_dot, **dots(tape)}
+        given = {**states, "y.dot": y_dot, **self.at_moved(states["t"][0], dots(tape))}
         ((name, _),) = tape.outputs
         made, new, which = loop.evaluate(tape, given)[name], list(y_dot), self.which(row)
         for value, owner, state in zip(made, known.owners, known.states, strict=True):
@@ -209,8 +225,13 @@ class EventReplay:
             bars.append(w.select(here, bar, zero))
             loop.put(y_bar, state, w.select(here, zero, bar))
         out = through(tape, action, {**states, "changes.bar": bars, "at_values.bar": bars})
-        if "t.bar" in out:
-            loop.put(self.moved, 0, w.add(loop.at(self.moved, 0), w.select(action, out["t.bar"][0], zero)))
+        by_time = list(out.get("t.bar", ()))
+        for name in ("u", "du"):
+            if f"{name}.bar" in out:
+                rates = self.signal_rates(name, states["t"][0])
+                by_time += [w.mul(bar, rate) for bar, rate in zip(out[f"{name}.bar"], rates, strict=True)]
+        if by_time:
+            loop.put(self.moved, 0, w.add(loop.at(self.moved, 0), w.select(action, w.tree_sum(by_time), zero)))
         return []
 
     def unmove(self, located: str, states: Given, y_bar: str, through: Through) -> Elements:

@@ -42,6 +42,7 @@ class EventSearch:
         self.loop, self.w, self.located = loop, loop.w, located
         self.E, self.n = located.count, loop.m.n
         self.c = loop.w
+        self.begin = ""  # of the step that is looked at
         self.make_room()
         self.tables = EventTables(loop, located)
 
@@ -121,7 +122,8 @@ class EventSearch:
 
     def look_at(self, t: str, y: State) -> None:
         """Guards and signs at a point, into memory."""
-        found = self.loop.evaluate(self.located.guards, {"t": [t], "y": y, "p": self.loop.p})
+        given = {"t": [t], "y": y, "p": self.loop.p} | ({"begin": [self.begin]} if self.begin else {})
+        found = self.loop.evaluate(self.located.guards, given)
         for e in range(self.E):
             self.set("new_guard", found["guard"][e], str(e))
             self.set("new_sign", found["sign"][e], str(e))
@@ -132,6 +134,7 @@ class EventSearch:
 
         Both halves are looked at; where a sign changes, or a guard is nearer to 0 than it moves, the step is searched.
         """
+        self.begin = t
         w, c, const = self.w, self.c, self.loop.const
         self.lower_flag()
 
@@ -158,6 +161,7 @@ class EventSearch:
         nothing = [const(0.0), const(1.0), *self.nowhere()]
         real = self.loop.lanes.real
         found, theta, *y = self.loop.branch(w.any(searched), lambda: self.search(searched, t, h, at), nothing, real)
+        self.begin = ""
         return Found(w.logic("and", mask, w.compare("one", found, const(0.0))), theta, y)
 
     def state_at(self, theta: str, at: Callable[[str | float], State]) -> Elements:

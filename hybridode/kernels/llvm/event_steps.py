@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.event_search import ROUNDING, Found
-from hybridode.kernels.llvm.events import After, EventLoop, Instant
+from hybridode.kernels.llvm.events import After, Ends, EventLoop, Instant
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.straight import Elements
 
@@ -46,6 +46,12 @@ class EventSteps(LaneLoop):
     def locates(self) -> bool:
         """Are there events that have to be located?"""
         return self.events is not None and self.events.E > 0
+
+    @property
+    def turns_by_jumps(self) -> bool:
+        """May the jump of an input turn a condition true?"""
+        read = {i.name for i in self.events.located.guards.inputs} if self.events is not None else set()
+        return bool(self.inputs.landing) and not read.isdisjoint(("u", "du"))
 
     def events_at_start(self, t: str, y: Elements) -> tuple[Elements, str, str, str]:
         """State, rows of the record, lanes that stop and save points that are done, after the events of the start."""
@@ -108,7 +114,7 @@ class EventSteps(LaneLoop):
         return found._replace(hit=w.logic("and", found.hit, self.not_(w.logic("and", known, near))))
 
     def happen(
-        self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found | None, h: str, t1: str, known: str
+        self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found | None, h: str, t1: str, ends: Ends
     ) -> dict[str, str]:
         """What is carried on, with the next step onto an event that was found, or after the events of this instant."""
         e, n, after = self.events, self.m.n, {}
@@ -118,16 +124,16 @@ class EventSteps(LaneLoop):
             y = [new[f"y{i}_"] for i in range(n)]
             y = y if found is None else [self.w.select(short, a, b) for a, b in zip(found.y, y, strict=True)]
             k = [new[f"k{i}_"] for i in range(n)] if self.m.takes_slope else []
-            if known:
+            if ends.known:
                 self.put_integer(e.q, now["firing"])
             y, k, left = self.instant(of, new["t"], y, k, new["accepted"], t1)
             after.update({f"y{i}_": v for i, v in enumerate(y)} | {f"k{i}_": v for i, v in enumerate(k)})
-            if known:
-                self.save_after(now["saved"], known, new["t"], y)
+            if ends.known:
+                self.save_after(now["saved"], ends.known, new["t"], y)
                 after.update({"next": e.next_known(), "firing": self.get_integer(e.q)})
             return left
 
-        return e.following(now, new, ok, found, h, self.span, known, instant) | after
+        return e.following(now, new, ok, found, h, self.span, ends, instant) | after
 
     def save_until(self, saved: str, mask: str, t: str, y: Elements) -> str:
         """The save points up to t in the lanes of the mask, all with the state y."""

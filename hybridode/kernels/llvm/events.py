@@ -41,12 +41,20 @@ def code_of(event: int, events: int, kind: int) -> float:
 
 
 class Instant(NamedTuple):
-    """The lanes for which it is an instant; of these where an event was located, and where `at` statements happen ("":
-    nowhere)."""
+    """The lanes for which it is an instant; of these where an event was located, and where `at` statements happen, or an input
+    may have jumped ("": nowhere)."""
 
     lanes: str
     located: str
     known: str = ""
+    jumped: str = ""
+
+
+class Ends(NamedTuple):
+    """The lanes whose step ends where `at` statements happen, and where inputs that guards read may jump ("": nowhere)."""
+
+    known: str = ""
+    jumped: str = ""
 
 
 class After(NamedTuple):
@@ -114,6 +122,11 @@ class EventLoop(EventSearch):
         self.set("stop", const(0.0))
         if of.known:
             self.statements(of.known, t, record)
+        if self.E and (of.known or of.jumped):
+            turned = w.logic("or", of.known, of.jumped) if of.known and of.jumped else of.known or of.jumped
+            here = self.wide(turned)
+            self.each(lambda e: self.set("fired", self.c.select(here, self.const(0.0), self.get("fired", e)), e))
+            self.afterwards(turned, t, "0")  # which conditions have turned true
 
         def round_(k: str) -> str:
             self.over_fired(mask, lambda e: self.carry_out(e, mask, t, record))
@@ -130,7 +143,7 @@ class EventLoop(EventSearch):
         return after, self.get("stop"), stuck
 
     def statements(self, mask: str, t: str, record: Record) -> None:
-        """The `at` statements of the instant in the lanes of the mask; then which conditions have turned true there."""
+        """The `at` statements of the instant in the lanes of the mask."""
         w, loop, const, times, known = self.w, self.loop, self.loop.const, self.loop.known_times, self.known
         assert times is not None and known is not None
 
@@ -152,10 +165,6 @@ class EventLoop(EventSearch):
             return w.any(due())
 
         loop.repeat_while(FIRINGS, one)
-        if self.E:
-            here = self.wide(mask)
-            self.each(lambda e: self.set("fired", self.c.select(here, self.const(0.0), self.get("fired", e)), e))
-            self.afterwards(mask, t, "0")
 
     def assign_known(self, mine: str, statement: str, t: str, y: State) -> None:
         """The assignments of each lane's `at` statement, all of which read the state y."""
@@ -241,11 +250,11 @@ class EventLoop(EventSearch):
         return self.w.any(self.w.logic("and", mask, self.flagged()))
 
     # ---- after a step ---------------------------------------------------------------------------------------------------
-    def following(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found | None, h: str, span: str, known: str,
+    def following(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found | None, h: str, span: str, ends: Ends,
                   instant: Callable[[str, Instant], After]) -> dict[str, str]:  # fmt: skip
         """What is carried on, with the next step onto an event that was found, or after the events of this instant, which
-        `instant(short, of)` carries out; the `short` lanes stay at the start of the step. `known`: where `at` statements happen
-        at its end ("": nowhere)."""
+        `instant(short, of)` carries out; the `short` lanes stay at the start of the step."""
+        known = ends.known
         if found is None:
             return self.following_known(now, new, known, instant)
         w, loop, const = self.w, self.loop, self.loop.const
@@ -255,8 +264,8 @@ class EventLoop(EventSearch):
         short = w.logic("and", found.hit, w.logic("or", short, w.compare("ole", step, const(1e-290))))
         acting = w.logic("or", w.logic("and", ok, now["landing"]), short)
         of = Instant(acting, acting)
-        if known:
-            of = Instant(w.logic("or", acting, known), w.logic("and", acting, loop.not_(known)), known)
+        for other in (mask for mask in ends if mask):
+            of = Instant(w.logic("or", of.lanes, other), w.logic("and", of.located, loop.not_(other)), *ends)
         rows, stop, stuck, longest = instant(short, of)
         acting, located = of.lanes, of.located
         recent = w.compare("ole", w.sub(new["t"], now["instant"]), w.mul(span, const(INSTANT)))

@@ -99,7 +99,8 @@ class LaneLoop:
             for dot in ("", ".dot"):
                 if f"p{dot}" in given:
                     found[f"p{dot}"], found[f"u0{dot}"] = given[f"p{dot}"][:own], given[f"p{dot}"][own:]
-            found |= self.signals.inputs(tape, given["t"][0], given["h"][0] if "h" in given else None)
+            begin = given["begin"][0] if "begin" in given else ""
+            found |= self.signals.inputs(tape, given["t"][0], given["h"][0] if "h" in given else None, begin)
         return found
 
     def evaluate_wide(self, tape: Tape, given: Mapping[str, Elements], lazily: Container[str] = ()) -> dict[str, Value]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from hybridode.kernels.llvm.event_steps import EventSteps
-from hybridode.kernels.llvm.events import EventLoop
+from hybridode.kernels.llvm.events import Ends, EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NO_MEMORY, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import LaneLoop
@@ -280,8 +280,8 @@ class Solve(EventSteps):
                 slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
             new |= {f"k{i}_": slope[i] for i in range(n)}
         new["events"] = now["events"]
-        known = w.logic("and", ok, known) if known else ""
-        return new if self.events is None else self.happen(now, new, ok, found, h, t1, known)
+        ends = Ends(w.logic("and", ok, known) if known else "", landed if self.turns_by_jumps else "")
+        return new if self.events is None else self.happen(now, new, ok, found, h, t1, ends)
 
     def after_jump(self, landed: str, t: str, y: Elements, slope: Elements) -> Elements:
         """The slope, taken again in the lanes where an input may have jumped."""

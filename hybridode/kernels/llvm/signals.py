@@ -86,13 +86,14 @@ class SignalReader:
         self.pieces: dict[tuple[int, str], Piece] = {}
 
     # ---- values -----------------------------------------------------------------------------------------------------------
-    def inputs(self, tape: Tape, t: str, h: str | None) -> dict[str, list[str]]:
-        """What a tape reads of the signals: `u`, `du`, `ddu` at t, or `u@3` at the time of a stage of the step from t."""
+    def inputs(self, tape: Tape, t: str, h: str | None, begin: str = "") -> dict[str, list[str]]:
+        """What a tape reads of the signals: `u`, `du`, `ddu` at t, or `u@3` at the time of a stage of the step from t. `begin`:
+        where the step begins in which t lies, whose pieces of landing signals hold then."""
         found = {}
         for i in tape.inputs:
             kind, _, stage = i.name.partition("@")
             if kind in PER_STAGE and not stage.endswith(".dot"):
-                found[i.name] = [self.point(k, stage, t, h).values[PER_STAGE.index(kind)] for k in range(self.k)]
+                found[i.name] = [self.point(k, stage, t, h, begin).values[PER_STAGE.index(kind)] for k in range(self.k)]
         return found
 
     def prepare(self, names: Iterable[str], t: str, h: str) -> None:
@@ -109,15 +110,15 @@ class SignalReader:
         yield
         self.points, self.pieces = points, pieces
 
-    def point(self, k: int, stage: str, t: str, h: str | None) -> Point:
-        """Signal k at a stage of the step from t."""
-        key = (k, stage, t, h or "")
+    def point(self, k: int, stage: str, t: str, h: str | None, begin: str = "") -> Point:
+        """Signal k at a stage of the step from t (or at t, in the step from `begin`)."""
+        key = (k, stage, t, h or begin)
         if key in self.points:
             return self.points[key]
         w, loop = self.w, self.loop
         c = loop.m.nodes[int(stage)] if stage else 0.0
         time = t if c == 0.0 or h is None else w.add(t, w.mul(loop.const(c), h))
-        piece = self.piece(k, t if k in self.landing else time)
+        piece = self.piece(k, (begin or t) if k in self.landing else time)
         since = w.sub(time, piece.knot)
         self.points[key] = Point(piece, since, self.derivatives(piece.powers, since))
         return self.points[key]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridode.kernels.llvm.event_search import ARRAYS, CELLS, NEAR, EventTables, Found
-from hybridode.kernels.llvm.events import After, EventLoop, Instant
+from hybridode.kernels.llvm.events import After, Ends, EventLoop, Instant
 from hybridode.kernels.llvm.rolled.changes import EventChanges
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.methods.located import Located
@@ -239,7 +239,7 @@ class RolledEvents(EventLoop):
             loop.when(self.w.any(short), move)
             return self.instant(of, new["t"], new["accepted"])
 
-        return self.following(now, new, ok, found, h, loop.span, "", instant)
+        return self.following(now, new, ok, found, h, loop.span, Ends(), instant)
 
 
 class RolledTables(EventTables):
