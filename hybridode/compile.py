@@ -21,7 +21,6 @@ import numpy as np
 from hybridode.declarations import Declarations
 from hybridode.equations.pipeline import equations_of
 from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
-from hybridode.errors import Diagnostic, ModelError
 from hybridode.expr import Expr, Symbol, const, node
 from hybridode.kernels.jax import emit
 from hybridode.rolled import symbols_read
@@ -38,18 +37,7 @@ def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump
     """A checked model made ready to be solved. `promoted` names constants that data or `set=` give values to."""
     show = dump or (lambda stage, value: None)
     show("declarations", declarations)
-    system = equations_of(declarations, frozenset(promoted), show)
-    _refuse_unsolved(system)
-    return compile_system(system, dump)
-
-
-def _refuse_unsolved(system: EquationSystem) -> None:
-    """What remains of implicit equations needs a method that keeps residuals and invariants at 0."""
-    if system.unknowns or system.invariants:
-        kept = [system.rate_spans[k] for k in system.unknowns if system.rate_spans] + [x.span for x in system.invariants]
-        message = "this equation remains after the reduction, and this version cannot simulate with it"
-        hint = "`hybridode show --stage equations` shows what was solved; solve it by hand: `name = …`, `x' = …`"
-        raise ModelError(Diagnostic("E0901", message, next((s for s in kept if s is not None), None), hint))
+    return compile_system(equations_of(declarations, frozenset(promoted), show), dump)
 
 
 def compile_system(system: EquationSystem, dump: Dump | None = None) -> Compiled:
@@ -86,7 +74,7 @@ def compile_system(system: EquationSystem, dump: Dump | None = None) -> Compiled
     return compiled
 
 
-# The tapes of a model: name -> its one output of the same name. `at` statements have two more, see `_event_outputs`.
+# The tapes of a model: name -> its one output of the same name. Invariants have two more; `at` statements: see `_event_outputs`.
 OUTPUTS: Mapping[str, Callable[[EquationSystem], Sequence[Expr]]] = {
     "rates": lambda system: system.rates,
     "jacobian": lambda system: entry_expressions(system.jacobian or ()),
@@ -99,7 +87,10 @@ OUTPUTS: Mapping[str, Callable[[EquationSystem], Sequence[Expr]]] = {
 def tapes_of(system: EquationSystem) -> dict[str, Tape]:
     """One tape per row of OUTPUTS that is not empty, and those of the `at` statements."""
     make = partial(tape_of, system)
-    tapes = {name: make({name: exprs(system)}) for name, exprs in OUTPUTS.items() if exprs(system)}
+    tapes = {name: make({name: exprs(system)}) for name, exprs in OUTPUTS.items() if len(exprs(system))}
+    if system.invariants:
+        tapes["invariants"] = make({"invariants": [x.expr for x in system.invariants]})
+        tapes["invariant_jacobian"] = make({"invariant_jacobian": entry_expressions(system.invariant_jacobian or ())})
     if system.at_events:
         times, values = _event_outputs(system)
         tapes |= {"at_times": make(times)} | ({"at_values": make(values)} if values["at_values"] else {})

@@ -8,6 +8,7 @@ elimination in straight-line code runs two to three times quicker than by tables
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hybridode.tape.shapes import size
@@ -29,14 +30,17 @@ def method_of(name: str, model: StiffField, n: int, system: Callable[[], LinearS
               straight: bool = False) -> Method:  # fmt: skip
     """The method of this name on a model of n states, unrolled or rolled (never with `straight`). `system`: its linear system,
     asked where it matters. `events`: how many are located."""
+    from hybridode.methods.constraints import in_operations
     from hybridode.methods.explicit_tableaux import EXPLICIT
     from hybridode.methods.ready import explicit_method, rosenbrock_method
     from hybridode.methods.rolled import RolledStep
     from hybridode.methods.rosenbrock_tableaux import ROSENBROCK
 
     rolled = not straight and rolls(name, model.rates, n, system, events)
+    if rolled:
+        model = replace(model, invariants=in_operations(model.invariants))
     if name in EXPLICIT:
-        return explicit_method(EXPLICIT[name], model.rates, n, rolled)
+        return explicit_method(EXPLICIT[name], model.rates, n, rolled, model.invariants)
     found = system() if rolled else None
     return rosenbrock_method(ROSENBROCK[name], model, n, None if found is None else RolledStep(ROSENBROCK[name], model, n, found))
 

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hybridode.methods.constraints import Invariants, evaluate, projected
 from hybridode.methods.tableau import ExplicitTableau
 from hybridode.tape.derive import reverse
 from hybridode.tape.tape import Tape, TapeBuilder
-
-PER_STAGE = ("u", "du", "ddu")  # signals and their derivatives: the driver gives their values at every stage's time
-
-
-def stage_input(name: str, stage: int) -> str:
-    """The input that holds a signal's values at a stage: `u@3`."""
-    return f"{name}@{stage}"
-
-
-def evaluate(t: TapeBuilder, field: Tape, y: int, time: int, stage: int) -> int:
-    """The vector field (a tape with the single output y') at a stage."""
-    given = {"y": y, "t": time}
-    given |= {i.name: t.input(stage_input(i.name, stage), i.shape) for i in field.inputs if i.name in PER_STAGE}
-    nodes = t.inline(field, {name: node for name, node in given.items() if any(i.name == name for i in field.inputs)})
-    return nodes[field.outputs[0][1]]
 
 
 def combination(t: TapeBuilder, weights: Sequence[float], terms: Sequence[int]) -> int | None:
@@ -51,8 +37,9 @@ def interpolant(method: ExplicitTableau) -> str:
     return "dense" if method.hermite else "stages"
 
 
-def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: bool = True, complete: bool = False) -> Tape:
-    """The tape of one step of size `h` from (`t`, `y`).
+def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: bool = True, complete: bool = False,
+                  invariants: Invariants | None = None) -> Tape:  # fmt: skip
+    """The tape of one step of size `h` from (`t`, `y`); the new state is projected onto the invariants before its slope is taken.
 
     Inputs: t (), h (), y (n,), what the field reads, and its signals per stage; with `first_given` also k (n,), the slope at
     the start (first same as last). Outputs: y (n,) new state, error (n,) estimate (with `error_third` for DOP853), k (n,)
@@ -63,8 +50,10 @@ def explicit_step(method: ExplicitTableau, field: Tape, n: int, first_given: boo
     slopes = [b.input("k", (n,)) if first_given else evaluate(b, field, y, time, 0)]
     stage = y
     for i in range(1, method.stages):
-        stage = moved(b, y, h, method.a[i], slopes)
-        slopes.append(evaluate(b, field, stage, b.add(time, b.mul(b.const(method.c[i]), h)), i))
+        stage, at = moved(b, y, h, method.a[i], slopes), b.add(time, b.mul(b.const(method.c[i]), h))
+        if invariants is not None and i == method.stages - 1:
+            stage = projected(b, invariants, stage, at, i, n)
+        slopes.append(evaluate(b, field, stage, at, i))
     assert method.a[-1] == method.b[:-1] and method.b[-1] == 0.0, "the last stage must stand at the new point"
     outputs = {"y": stage, "error": moved(b, None, h, method.error, slopes)}
     if method.error_third:
@@ -106,12 +95,12 @@ def _dense(
     return b.concat([first, second, *(moved(b, None, h, weights, k) for weights in method.hermite)])
 
 
-def explicit_step_reverse(method: ExplicitTableau, field: Tape, n: int) -> Tape:
+def explicit_step_reverse(method: ExplicitTableau, field: Tape, n: int, invariants: Invariants | None = None) -> Tape:
     """The exact transpose of the step at fixed h, the stages recomputed.
 
     Inputs: those of `explicit_step` without k, y.bar (n,) and the cotangent of the interpolant. Outputs: `NAME.bar` for the
     state and whatever else the field reads (parameters, signals per stage, network weights).
     """
-    step = explicit_step(method, field, n, first_given=False, complete=True)
+    step = explicit_step(method, field, n, first_given=False, complete=True, invariants=invariants)
     wrt = [i.name for i in step.inputs if i.name not in ("t", "h")]
     return reverse(step, wrt, ("y", interpolant(method)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from hybridode.methods.constraints import Invariants, Settle, times_mass
 from hybridode.methods.control import Controller, pi_controller
 from hybridode.methods.explicit import explicit_dense, explicit_step, explicit_step_reverse, interpolant
 from hybridode.methods.located import Located
@@ -14,7 +15,7 @@ from hybridode.methods.rolled import MOST_GROWTH, RolledStep
 from hybridode.methods.rosenbrock import StiffField, rosenbrock_step, rosenbrock_step_reverse
 from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
 from hybridode.methods.tangent import explicit_step_tangent, rosenbrock_step_tangent
-from hybridode.tape.tape import Tape
+from hybridode.tape.tape import Tape, TapeBuilder
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Method:
     instead (`u.bar`), of which the interpolant's rows are the sums with the weights spread[r]. The tapes of a `rolled` method are
     on long vectors, to be worked on in loops; their step may have the output growth (), of its elimination: steps that pass
     `most_growth` are rejected. `stiff`: what an unrolled step was made of, if it has the output `growth` that tells where it
-    must be taken with partial pivoting. `events` are those that the loop has to locate.
+    must be taken with partial pivoting. `events` are those that the loop has to locate; `settle` makes what is saved consistent.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Method:
     most_growth: float = math.inf
     stiff: tuple[RosenbrockTableau, StiffField] | None = None
     events: Located | None = None
+    settle: Settle | None = None
 
     @cached_property
     def backward(self) -> Tape:
@@ -68,7 +70,9 @@ class Method:
         return len(self.weights)
 
 
-def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int, rolled: bool = False) -> Method:
+def explicit_method(
+    tableau: ExplicitTableau, rates: Tape, n: int, rolled: bool = False, invariants: Invariants | None = None
+) -> Method:
     """An explicit pair; dense output in powers of theta for the stages, or (DOP853) in Hermite's form with further stages."""
     assert tableau.dense or tableau.hermite, f"{tableau.name} has no dense output"
     nested = bool(tableau.hermite)
@@ -76,9 +80,9 @@ def explicit_method(tableau: ExplicitTableau, rates: Tape, n: int, rolled: bool 
     return Method(
         name=tableau.name,
         n=n,
-        step=explicit_step(tableau, rates, n),
-        make_backward=partial(explicit_step_reverse, tableau, rates, n),
-        make_tangent=partial(explicit_step_tangent, tableau, rates, n),
+        step=explicit_step(tableau, rates, n, invariants=invariants),
+        make_backward=partial(explicit_step_reverse, tableau, rates, n, invariants),
+        make_tangent=partial(explicit_step_tangent, tableau, rates, n, invariants),
         rates=rates,
         takes_slope=True,
         interpolant=interpolant(tableau),
@@ -117,7 +121,7 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int, rol
         make_tangent=partial(rosenbrock_step_tangent, *unrolled) if rolled is None else rolled.tangent,
         rolled=rolled is not None,
         most_growth=MOST_GROWTH,
-        rates=model.rates,
+        rates=_without_residuals(model, n),
         takes_slope=False,
         interpolant="dense",
         weights=tuple((*(0.0,) * (r + 1), 1.0, -1.0) for r in range(len(tableau.dense))),
@@ -128,3 +132,11 @@ def rosenbrock_method(tableau: RosenbrockTableau, model: StiffField, n: int, rol
         spread=tableau.dense if rolled is None else (),
         stiff=(tableau, model) if watched else None,
     )
+
+
+def _without_residuals(model: StiffField, n: int) -> Tape:
+    """The rates, 0 of algebraic unknowns: how fast those move says nothing about a first step."""
+    if not model.algebraic:
+        return model.rates
+    b = TapeBuilder()
+    return b.finish({"rates": times_mass(b, b.inline(model.rates)[model.rates.outputs[0][1]], n, model.algebraic)})

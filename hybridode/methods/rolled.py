@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybridode.methods.explicit import combination, evaluate
+from hybridode.methods.constraints import evaluate, projected, times_mass
+from hybridode.methods.explicit import combination
 from hybridode.methods.rosenbrock import StiffField
 from hybridode.methods.tableau import RosenbrockTableau
 from hybridode.tape.derive import forward, reverse
@@ -44,22 +45,26 @@ class RolledStep:
             right = evaluate(b, model.rates, stage, b.add(time, b.mul(b.const(method.c[i]), h)), i)
             memory = combination(b, method.C[i], u)
             if memory is not None:
-                right = b.add(right, b.mul(memory, per_h))
+                right = b.add(right, times_mass(b, b.mul(memory, per_h), self.n, model.algebraic))
             if slope is not None and method.d[i] != 0.0:
                 right = b.add(right, b.mul(b.mul(b.const(method.d[i]), h), slope))
             u.append(b.make("solve", matrix, factors, right, attrs=(self.system, False)))
         new, error = combination(b, method.b, u), combination(b, method.error, u)
         rows = [combination(b, row, u) for row in method.dense]
         assert new is not None and error is not None
-        outputs = {"y": b.add(y, new), "error": error, "dense": b.concat([r for r in rows if r is not None])}
+        end = b.add(y, new)
+        if model.invariants is not None:
+            end = projected(b, model.invariants, end, b.add(time, h), method.stages - 1, self.n)
+        outputs = {"y": end, "error": error, "dense": b.concat([r for r in rows if r is not None])}
         if growth:
             outputs["growth"] = self._growth(b, matrix, factors, per_h)
         return b.finish(outputs)
 
     def _matrix(self, b: TapeBuilder, per_h: int, y: int, time: int) -> int:
-        """The entries of 1/(h gamma) - J."""
+        """The entries of M/(h gamma) - J."""
         s = self.system
-        diagonal = b.mul(b.mul(b.const(1 / self.method.gamma), per_h), b.constant((s.rows == s.columns).astype(float)))
+        shifted = (s.rows == s.columns) & ~np.isin(s.rows, self.model.algebraic)
+        diagonal = b.mul(b.mul(b.const(1 / self.method.gamma), per_h), b.constant(shifted.astype(float)))
         if not self.model.pattern:
             return diagonal
         place = {key: k for k, key in enumerate((s.rows * s.n + s.columns).tolist())}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from hybridode.methods.explicit import combination, evaluate
+from hybridode.methods.constraints import Invariants, differential, evaluate, projected, times_mass
+from hybridode.methods.explicit import combination
 from hybridode.methods.sparse_lu import Entry, Factors, elimination_order, factor, growth, solve, solve_transposed
 from hybridode.methods.tableau import RosenbrockTableau
 from hybridode.tape.derive import cotangents
@@ -16,18 +17,30 @@ from hybridode.tape.tape import Tape, TapeBuilder
 @dataclass(frozen=True)
 class StiffField:
     """What a Rosenbrock step needs of a model: the vector field (one output), the entries of its Jacobian by the states
-    (one output, a vector in the order of `pattern`) and, unless it is autonomous, its partial derivative by time."""
+    (one output, a vector in the order of `pattern`) and, unless it is autonomous, its partial derivative by time. The rows
+    `algebraic` of the field are residuals, their states algebraic unknowns; states are kept on the `invariants`."""
 
     rates: Tape
     jacobian: Tape
     pattern: tuple[Entry, ...]
     time_slope: Tape | None = None
+    algebraic: tuple[int, ...] = ()
+    invariants: Invariants | None = None
+
+
+def guarded(model: StiffField) -> StiffField:
+    """The model with tapes that are safe to differentiate."""
+    slope = model.time_slope and guard(model.time_slope)
+    kept = model.invariants
+    kept = kept and replace(kept, residuals=guard(kept.residuals), jacobian=guard(kept.jacobian))
+    return replace(model, rates=guard(model.rates), jacobian=guard(model.jacobian), time_slope=slope, invariants=kept)
 
 
 @dataclass
 class _Step:
     """The nodes of a step: `stages[i]` is the state at which `slopes[i]` = f was taken, `u[i]` the stage's solution.
-    `per_h` is 1/h: a division takes as long as eight products."""
+    `per_h` is 1/h: a division takes as long as eight products. `new` is the state after the step, `end` the same on the
+    invariants."""
 
     h: int
     per_h: int
@@ -38,6 +51,8 @@ class _Step:
     stages: list[int] = field(default_factory=list)
     slopes: list[int] = field(default_factory=list)
     u: list[int] = field(default_factory=list)
+    new: int = -1
+    end: int = -1
 
 
 def rosenbrock_step(method: RosenbrockTableau, model: StiffField, n: int, watched: bool = False) -> Tape:
@@ -48,8 +63,8 @@ def rosenbrock_step(method: RosenbrockTableau, model: StiffField, n: int, watche
     with `watched` growth (k,) of the pivots (see `sparse_lu.growth`).
     """
     b = TapeBuilder()
-    s = start_of_step(b, method, model, n)
-    outputs = {"y": _sum(b, s.y, method.b, s.u), "error": _sum(b, None, method.error, s.u)}
+    s = end_of_step(b, method, model, start_of_step(b, method, model, n))
+    outputs = {"y": s.end, "error": _sum(b, None, method.error, s.u)}
     outputs["dense"] = b.concat([_sum(b, None, row, s.u) for row in method.dense])
     grown = growth(b, s.factors) if watched else None
     return b.finish(outputs if grown is None else {**outputs, "growth": grown})
@@ -69,7 +84,7 @@ def start_of_step(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, 
         right = s.slopes[i]
         memory = combination(b, method.C[i], s.u)
         if memory is not None:
-            right = b.add(right, b.mul(memory, per_h))
+            right = b.add(right, times_mass(b, b.mul(memory, per_h), n, model.algebraic))
         if slope is not None and method.d[i] != 0.0:
             right = b.add(right, b.mul(b.mul(b.const(method.d[i]), h), slope))
         s.u.append(b.concat(solve(b, s.factors, [b.element(right, k) for k in range(n)])))
@@ -77,14 +92,24 @@ def start_of_step(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, 
 
 
 def _factors(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, n: int, per_h: int, entries: int | None) -> Factors:
-    """LU of 1/(h gamma) - J."""
+    """LU of M/(h gamma) - J."""
     shift = b.mul(b.const(1 / method.gamma), per_h)
     matrix: dict[Entry, int] = {}
     if entries is not None:
         matrix = {e: b.neg(b.element(entries, k)) for k, e in enumerate(model.pattern)}
-    for i in range(n):
+    for i in differential(n, model.algebraic):
         matrix[i, i] = b.add(shift, matrix[i, i]) if (i, i) in matrix else shift
+    for i in model.algebraic:
+        matrix.setdefault((i, i), b.const(0.0))
     return factor(b, n, matrix, elimination_order(n, matrix))
+
+
+def end_of_step(b: TapeBuilder, method: RosenbrockTableau, model: StiffField, s: _Step) -> _Step:
+    """The step with its new state, which is projected onto the invariants."""
+    s.new = s.end = _sum(b, s.y, method.b, s.u)
+    if model.invariants is not None:
+        s.end = projected(b, model.invariants, s.new, b.add(b.input("t"), s.h), method.stages - 1, *b.shape(s.y))
+    return s
 
 
 def _sum(b: TapeBuilder, start: int | None, weights: Sequence[float], u: Sequence[int]) -> int:
@@ -102,15 +127,15 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
     per stage, network weights).
     """
     b = TapeBuilder()
-    model = StiffField(guard(model.rates), guard(model.jacobian), model.pattern, model.time_slope and guard(model.time_slope))
-    s = start_of_step(b, method, model, n)
+    model = guarded(model)
+    s = end_of_step(b, method, model, start_of_step(b, method, model, n))
     read = {i.attrs: node for node, i in enumerate(b.instructions) if i.op == "input" and i.attrs not in ("t", "h", "y")}
     bars = _Bars(b, read, s.y)
     new_bar = b.input("y.bar", (n,))
     given, in_dense = b.input("u.bar", (method.stages * n,)), [any(weights) for weights in zip(*method.dense, strict=True)]
     u_bars = [b.gather(given, range(i * n, (i + 1) * n)) if some else None for i, some in enumerate(in_dense)]
     stage_bars: list[int | None] = [None] * (method.stages + 1)
-    stage_bars[-1] = new_bar
+    stage_bars[-1] = new_bar if s.new == s.end else bars.through(s.end, new_bar, s.new, None)
     entry_bars: list[int | None] = [None] * len(model.pattern)
     slope_bar = None
     rows = (*method.a, method.b)
@@ -120,7 +145,7 @@ def rosenbrock_step_reverse(method: RosenbrockTableau, model: StiffField, n: int
             right_bar = b.concat(elements)
             for e, (row, column) in enumerate(model.pattern):
                 entry_bars[e] = bars.plus(entry_bars[e], b.mul(elements[row], b.element(s.u[i], column)))
-            per_h = b.mul(right_bar, s.per_h) if any(method.C[i]) else right_bar
+            per_h = times_mass(b, b.mul(right_bar, s.per_h), n, model.algebraic) if any(method.C[i]) else right_bar
             for j, weight in enumerate(method.C[i]):
                 if weight != 0.0:
                     u_bars[j] = bars.plus(u_bars[j], b.mul(b.const(weight), per_h))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from hybridode.methods.constraints import Invariants, times_mass
 from hybridode.methods.explicit import combination, explicit_step, interpolant
-from hybridode.methods.rosenbrock import StiffField, start_of_step
+from hybridode.methods.rosenbrock import StiffField, end_of_step, guarded, start_of_step
 from hybridode.methods.sparse_lu import solve
 from hybridode.methods.tableau import ExplicitTableau, RosenbrockTableau
 from hybridode.tape.derive import forward, tangents
-from hybridode.tape.guard import guard
 from hybridode.tape.tape import Tape, TapeBuilder
 
 
-def explicit_step_tangent(method: ExplicitTableau, field: Tape, n: int) -> Tape:
+def explicit_step_tangent(method: ExplicitTableau, field: Tape, n: int, invariants: Invariants | None = None) -> Tape:
     """The exact derivative of the step at fixed h, the stages recomputed.
 
     Inputs: those of `explicit_step` without k, and `NAME.dot` for the state and whatever else the field reads. Outputs: y.dot
     (n,) and the tangent of the interpolant.
     """
-    step = explicit_step(method, field, n, first_given=False, complete=True)
+    step = explicit_step(method, field, n, first_given=False, complete=True, invariants=invariants)
     return forward(step, [i.name for i in step.inputs if i.name not in ("t", "h")], ("y", interpolant(method)), values=False)
 
 
@@ -28,8 +28,8 @@ def rosenbrock_step_tangent(method: RosenbrockTableau, model: StiffField, n: int
     `rosenbrock_step`, and `NAME.dot` for the state and whatever else the field reads. Outputs: y.dot (n,), dense.dot (r n,).
     """
     b = TapeBuilder()
-    model = StiffField(guard(model.rates), guard(model.jacobian), model.pattern, model.time_slope and guard(model.time_slope))
-    s = start_of_step(b, method, model, n)
+    model = guarded(model)
+    s = end_of_step(b, method, model, start_of_step(b, method, model, n))
     read = {i.attrs: node for node, i in enumerate(b.instructions) if i.op == "input" and i.attrs not in ("t", "h", "y")}
     y_dot = b.input("y.dot", (n,))
     seeds = {node: b.input(f"{name}.dot", b.shape(node)) for name, node in read.items()}
@@ -44,7 +44,7 @@ def rosenbrock_step_tangent(method: RosenbrockTableau, model: StiffField, n: int
         right = b.broadcast(b.const(0.0), (n,)) if right is None else right
         memory = combination(b, method.C[i], u_dot)
         if memory is not None:
-            right = b.add(right, b.mul(memory, s.per_h))
+            right = b.add(right, times_mass(b, b.mul(memory, s.per_h), n, model.algebraic))
         if slope_dot is not None and method.d[i] != 0.0:
             right = b.add(right, b.mul(b.mul(b.const(method.d[i]), s.h), slope_dot))
         elements = [b.element(right, k) for k in range(n)]
@@ -55,4 +55,8 @@ def rosenbrock_step_tangent(method: RosenbrockTableau, model: StiffField, n: int
     total = combination(b, method.b, u_dot)
     rows = [combination(b, row, u_dot) for row in method.dense]
     assert total is not None
-    return b.finish({"y.dot": b.add(y_dot, total), "dense.dot": b.concat([r for r in rows if r is not None])})
+    new_dot = b.add(y_dot, total)
+    if model.invariants is not None:
+        new_dot = tangents(b, {**seeds, s.new: new_dot}, [s.end])[0]
+        assert new_dot is not None
+    return b.finish({"y.dot": new_dot, "dense.dot": b.concat([r for r in rows if r is not None])})

@@ -9,6 +9,7 @@ import numpy as np
 from hybridode.errors import Diagnostic, Span
 from hybridode.expr import Expr, postorder, show
 from hybridode.solve import results
+from hybridode.solve.diagnose_constraints import declared, diagnose_constraints, undetermined
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.tapes import state_names, tape_of
 from hybridode.tape.interpret import interpret
@@ -25,6 +26,8 @@ def diagnose(
     names, time = state_names(compiled.system), compiled.declarations.time
     if result == results.START:
         return _bad_start(compiled, args, t_end, code)
+    if result in (results.INCONSISTENT, results.CONFLICT):
+        return diagnose_constraints(compiled, args, result, t_end, y_end)
     if result in (results.EVENT_PERIOD, results.EVENT_COUNT):
         events = compiled.system.at_events
         return Diagnostic(code, words, events[0].span if events else None, "look at the parameters that the times depend on")
@@ -38,6 +41,12 @@ def diagnose(
         found = _undefined(compiled, args, t_end, y_end, t1)
         if found is not None:
             return Diagnostic("E0701", f"{found[0]}, after {time} = {t_end:.6g}", found[1], last)
+        singular = undetermined(compiled, args, t_end, y_end)
+        if singular is not None:
+            message = (
+                f"the solve ended at {time} = {t_end:.6g} of {t1:.6g}, where the equations determine `{singular[0]}` no longer"
+            )
+            return Diagnostic(code, message, singular[1], last)
     i = _fastest(compiled, args, t_end, y_end, settings)
     rate = compiled.numbers("rates", t_end, y_end, args)[i]
     state = f"`{names[i]}` changes by {rate:.4g} per unit of {time}"
@@ -64,10 +73,8 @@ def _bad_start(compiled: Compiled, args: Arguments, t0: float, code: str) -> Dia
         return Diagnostic(code, "a start value that was given is not finite")
     culprit = _culprit(compiled, [system.starts[bad[0]]], args, t0, np.zeros(compiled.size))
     name = state_names(system)[bad[0]]
-    d = system.declarations
-    declared = (*d.states, *d.algebraics, *d.definitions)
-    owner = next(s for s in declared if s.name == system.states[bad[0]].name)
-    return Diagnostic(code, f"the start of `{name}` is not finite{'' if culprit is None else f': {culprit}'}", owner.span)
+    span = declared(system.declarations, system.states[bad[0]].name)
+    return Diagnostic(code, f"the start of `{name}` is not finite{'' if culprit is None else f': {culprit}'}", span)
 
 
 def _undefined(compiled: Compiled, args: Arguments, t: float, y: FloatArray, t1: float) -> tuple[str, Span | None] | None:
@@ -85,7 +92,8 @@ def _undefined(compiled: Compiled, args: Arguments, t: float, y: FloatArray, t1:
             culprit = _culprit(compiled, [*definitions, system.rates[i]], args, at, there)
             where = "" if culprit is None else f": {culprit}"
             span = system.rate_spans[i] if system.rate_spans else None
-            return f"the right-hand side of `{names[i]}'` is not finite{where}", span
+            what = f"the equation for `{names[i]}`" if i in system.unknowns else f"the right-hand side of `{names[i]}'`"
+            return f"{what} is not finite{where}", span
     return None
 
 
@@ -106,5 +114,6 @@ def _culprit(compiled: Compiled, roots: list[Expr], args: Arguments, t: float, y
 
 def _fastest(compiled: Compiled, args: Arguments, t: float, y: FloatArray, settings: Any) -> int:
     """The state that changes most against its tolerance."""
-    rates = compiled.numbers("rates", t, y, args)
+    rates = compiled.numbers("rates", t, y, args).copy()
+    rates[list(compiled.system.unknowns)] = 0.0  # these are residuals
     return int(np.nanargmax(np.abs(rates) / (settings.atol + settings.rtol * np.abs(y) + 1e-300)))

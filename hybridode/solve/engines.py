@@ -7,6 +7,7 @@ from typing import Any
 
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.solve import native
+from hybridode.solve.constrained import cannot_constrain, is_constrained
 from hybridode.solve.events import EventPlan
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw
@@ -47,7 +48,12 @@ def chosen(engine: str, method: str, reason: str, settings: Settings, instructio
 def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:
     """(engine, why not the native one, in words). Raises `UsageError` E0840, see `choose`."""
     only_native = settings.method != "auto" and "diffrax" not in METHODS[settings.method].engines
+    unsolvable = cannot_constrain(compiled, settings.method)
+    if unsolvable is not None:
+        raise _refused(settings.engine, unsolvable, 'use method="auto"')
     if settings.engine == "diffrax":
+        if is_constrained(compiled):
+            raise _refused("diffrax", "its algebraic equations are the native engine's", 'use engine="native"')
         if compiled.system.when_events:
             raise _refused("diffrax", "the events of this model are located by the native engine only", 'use engine="native"')
         if only_native:
@@ -59,6 +65,8 @@ def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:
         return "native", ""
     if compiled.system.when_events:
         raise _refused("diffrax", f"the events of this model are located by the native engine only, and {reason}", "")
+    if is_constrained(compiled):
+        raise _refused("native", f"{reason}, and the algebraic equations of this model are the native engine's only", "")
     if settings.engine == "native" or only_native:
         raise _refused("native", reason, 'use engine="auto" or "diffrax"')
     _check_kept(settings, f", and {reason}")

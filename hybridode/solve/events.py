@@ -96,6 +96,22 @@ def occurrences(events: EventTable | None, plan: EventPlan, args: Arguments, t0:
     )
 
 
+def no_occurrences(ts: Array) -> Occurrences:
+    """Nothing but the end."""
+    return Occurrences(ts[-1:], jnp.array([False]), jnp.array([0]), jnp.array(results.SUCCESS))
+
+
+def with_jumps(fired: Occurrences, jumps: Any, t0: Array, ts: Array) -> Occurrences:
+    """Also the jumps of inputs (statement -1), whose times are not differentiated; at one instant they come first."""
+    jumps = lax.stop_gradient(jnp.asarray(jumps, ts.dtype))
+    active = (jumps > t0) & (jumps <= ts[-1])
+    times = jnp.concatenate([jnp.where(active, jumps, ts[-1]), fired.times])
+    active = jnp.concatenate([active, fired.active])
+    statements = jnp.concatenate([jnp.full(jumps.shape, -1), fired.statements])
+    order = jnp.argsort(jnp.where(active, times, jnp.inf), stable=True)
+    return Occurrences(times[order], active[order], statements[order], fired.problem)
+
+
 def _at_save_points(times: Array, ts: Array) -> Array:
     """Times within a few roundings of a save point (or the end) become it: 3*0.1 is meant to be 0.3."""
     if len(times) == 0:
@@ -109,7 +125,8 @@ def _at_save_points(times: Array, ts: Array) -> Array:
 
 def state_after(events: EventTable | None, statement: AnyArray, t: Array, y: Array, args: Arguments) -> Array:
     """The state after one statement's assignments, all made from what was before."""
-    assert events is not None
+    if events is None:
+        return y
     values = events.values(t, y, args)
     if not events.state:
         return y

@@ -5,8 +5,11 @@ from __future__ import annotations
 from functools import partial
 from itertools import accumulate
 
+from hybridode.methods.choice import ROLLED_FROM
+from hybridode.methods.constraints import changes_with_unknowns
 from hybridode.methods.located import Known, Located
 from hybridode.solve.changes import change_families
+from hybridode.solve.constrained import block, is_constrained, motion_of
 from hybridode.solve.problem import Compiled
 from hybridode.tape.tape import TapeBuilder
 
@@ -19,15 +22,21 @@ def located_events(compiled: Compiled) -> Located | None:
     events, tapes = compiled.system.when_events, compiled.tapes
     if not events and not compiled.system.at_events:
         return None
+    first = tuple(accumulate((len(e.assignments) for e in events), initial=0))
+    changes, states = tapes.get("changes"), tuple(a.state for e in events for a in e.assignments)
+    if compiled.system.unknowns and changes is not None:
+        changes, first, states = changes_with_unknowns(
+            changes, first, states, tapes["rates"], tapes["jacobian"], block(compiled), compiled.size
+        )
     return Located(
         guards=tapes.get("guards") or TapeBuilder().finish({}),
-        changes=tapes.get("changes"),
-        rates=tapes["rates"],
+        changes=changes,
+        rates=motion_of(compiled),
         directions=tuple(DIRECTIONS[e.direction] for e in events),
         at_start=tuple(int(e.at_start) * (1 if e.truth is not None else 2) for e in events),
         stop=tuple(int(e.stop) for e in events),
-        first=tuple(accumulate((len(e.assignments) for e in events), initial=0)),
-        states=tuple(a.state for e in events for a in e.assignments),
+        first=first,
+        states=states,
         split=partial(change_families, compiled.system),
         known=_known(compiled),
     )
@@ -56,6 +65,11 @@ def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
         return f"native solves locate events in float64, {dtype} was asked for"
     if compiled.size > MOST_STATES and must_be_straight(compiled):
         return f"{compiled.size} states: with `at` statements or inputs, native solves locate events of up to {MOST_STATES}"
+    if is_constrained(compiled) and (compiled.system.at_events or compiled.landing_signals):
+        other = "`at` statements" if compiled.system.at_events else "inputs that jump"
+        return f"native solves do not take algebraic equations with located events and {other} together yet"
+    if compiled.system.unknowns and compiled.size >= ROLLED_FROM:
+        return f"{compiled.size} states: native solves take events and algebraic unknowns together below {ROLLED_FROM} states"
     return None
 
 

@@ -21,6 +21,17 @@ from hybridode.kernels.ffi.program import Program, run_solve
 from hybridode.kernels.llvm.job import INFO
 from hybridode.methods.choice import ROLLED_FROM, rolls, solved_singly
 from hybridode.solve import results
+from hybridode.solve.consistent import at_the_start, consistent_in_jax, consistent_start
+from hybridode.solve.constrained import (
+    as_declared,
+    invariants_of,
+    is_constrained,
+    jumps_of_unknowns,
+    motion_of,
+    number_of_jumps,
+    settle_of,
+    time_slope,
+)
 from hybridode.solve.events import EventPlan, occurrences, plan_events
 from hybridode.solve.located import cannot_combine, fingerprint, located_events, must_be_straight
 from hybridode.solve.problem import Arguments, Compiled
@@ -30,11 +41,9 @@ from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
 from hybridode.solve.stretches import between_firings, firings
 from hybridode.store import digest
-from hybridode.tape.derive import forward
 from hybridode.tape.identity import identity
 from hybridode.tape.shapes import Shape
 from hybridode.tape.systems import LinearSystem, linear_system
-from hybridode.tape.tape import Tape, TapeBuilder
 from hybridode.types import FloatArray
 
 if TYPE_CHECKING:
@@ -43,7 +52,7 @@ if TYPE_CHECKING:
 MOST_STATES = 100_000
 MOST_INSTRUCTIONS = 60_000  # of a step: equations that are all different
 LEAST_SINGLE = 1e-6  # relative tolerance in float32: eight roundings of a state
-_TAPES = ("rates", "jacobian", "guards", "changes", "at_values")  # that the loops evaluate
+_TAPES = ("rates", "jacobian", "guards", "changes", "at_values", "invariants", "invariant_jacobian")  # that the loops evaluate
 
 
 # ---- what it can do -------------------------------------------------------------------------------------------------
@@ -107,7 +116,7 @@ def program_of(compiled: Compiled, method: str, plan: EventPlan | None = None, d
     if key not in compiled.jitted:
         made = Program(
             partial(_method, compiled, method),
-            compiled.tapes["rates"],
+            motion_of(compiled),
             compiled.size,
             len(compiled.system.parameters) + len(compiled.system.inputs),
             _weights(compiled),
@@ -129,6 +138,8 @@ def in_loops(compiled: Compiled, method: str) -> bool:
     if compiled.events is None:
         return False
     rates, n = compiled.tapes["rates"], compiled.size
+    if is_constrained(compiled):  # their unknowns are computed again between the stretches
+        return bool(compiled.system.when_events)
     return bool(compiled.system.when_events) or not rolls(method, rates, n, partial(linear_system_of, compiled))
 
 
@@ -142,8 +153,14 @@ def _check_length(method: str, count: int) -> None:
 
 def _identity(compiled: Compiled, method: str) -> str:
     """What the code of a method on this model is made from, as a short text; "" where that cannot be said."""
+    system = compiled.system
     parts = [identity(compiled.tapes[name]) for name in _TAPES if name in compiled.tapes]
-    return digest(method, repr(compiled.jacobian_places), fingerprint(compiled), *parts) if all(parts) else ""
+    implicit = (
+        repr((system.unknowns, [(e.row, e.column) for e in system.invariant_jacobian or ()]))
+        if system.algebraic or system.invariants
+        else ""
+    )
+    return digest(method, repr(compiled.jacobian_places), fingerprint(compiled) + implicit, *parts) if all(parts) else ""
 
 
 def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:
@@ -205,24 +222,20 @@ def _method(compiled: Compiled, name: str) -> Method:
     system, tapes = compiled.system, compiled.tapes
     rates, n = tapes["rates"], len(system.states)
     pattern = tuple((e.row, e.column) for e in system.jacobian or ())
-    field = StiffField(rates, tapes.get("jacobian", rates), pattern, None if name in EXPLICIT else _time_slope(rates))
+    slope = None if name in EXPLICIT else time_slope(rates)
+    field = StiffField(
+        rates,
+        tapes.get("jacobian", rates),
+        pattern,
+        slope,
+        system.unknowns,
+        None if not system.invariants else invariants_of(compiled),
+    )
     events = located_events(compiled)
-    straight = must_be_straight(compiled)
+    straight = must_be_straight(compiled) or bool(system.when_events and system.unknowns)
     made = method_of(name, field, n, partial(linear_system_of, compiled), events.count if events else 0, straight)
-    return made if made.rolled and not system.when_events else replace(made, events=events)
-
-
-def _time_slope(rates: Tape) -> Tape | None:
-    """The partial derivative of the rates by time, None for an autonomous model."""
-    read = {i.name for i in rates.inputs}
-    following = {name: rate for name, rate in (("t", ""), ("u", "du"), ("du", "ddu")) if name in read}
-    if not following:
-        return None
-    b, moved = TapeBuilder(), forward(rates, tuple(following), values=False)
-    dots = {i.name: i.shape for i in moved.inputs if i.name.endswith(".dot")}
-    given = {f"{name}.dot": b.input(rate, dots[f"{name}.dot"]) if rate else b.const(1.0) for name, rate in following.items()}
-    nodes = b.inline(moved, {name: node for name, node in given.items() if name in dots})
-    return b.finish({"slope": nodes[moved.outputs[0][1]]})
+    apart = not system.when_events and (made.rolled or is_constrained(compiled))
+    return replace(made, events=None if apart else events, settle=settle_of(compiled, made.rolled))
 
 
 # ---- NumPy ----------------------------------------------------------------------------------------------------------
@@ -233,6 +246,10 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     args = args.at_start(t0)
     start = compiled.numbers("start", t0, np.zeros(0), args) if y0 is None else np.asarray(y0, np.float64)
     ts = np.asarray(ts, np.float64)
+    start, code = consistent_start(compiled, args, t0, start, y0 is None and as_declared(compiled, args))
+    if code != results.SUCCESS:
+        nothing = np.full((len(ts), compiled.size), np.nan)
+        return Raw(nothing, nothing, np.asarray(code), np.asarray(t0), start, _counts(*np.zeros(len(INFO) - 1, np.int32)))
     if compiled.size == 0:
         code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
         nothing = np.zeros((len(ts), 0))
@@ -240,13 +257,15 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     program = program_of(compiled, method, None, settings.dtype)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
+    constrained = is_constrained(compiled)
     falling = bool(np.any(ts < t0) or np.any(np.diff(ts) < 0))
     sound = not falling and bool(np.all(np.isfinite(start)))
 
     def stretch(a: float, y: FloatArray, times: FloatArray) -> Raw:
         found = run_solve(program, p, w, y, np.asarray(a), times, _options(program, settings), s)
         ys, info, end = (x[0] for x in found)
-        return Raw(ys, ys, int(info[0]), end[0], end[1:], _counts(*info[1:]))  # the kernels' codes are those of `results`
+        last = ys[-1] if constrained and np.all(np.isfinite(ys[-1])) else end[1:]
+        return Raw(ys, ys, int(info[0]), end[0], last, _counts(*info[1:]))  # the kernels' codes are those of `results`
 
     if program.firings >= 0:
         fired, problem = firings(compiled, args, t0, ts) if sound else ([], results.SUCCESS)
@@ -254,7 +273,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         raw = split(stretch(t0, start, np.repeat(ts, 2)))
         raw = raw if problem == results.SUCCESS else replace(raw, result=problem, t_end=t0, y_end=start)
     else:
-        apart = compiled.events is not None and sound
+        apart = sound and (compiled.events is not None or jumps_of_unknowns(compiled))
         raw = between_firings(compiled, stretch, args, t0, ts, start) if apart else stretch(t0, start, ts)
     result = raw.result if np.all(np.isfinite(start)) else results.START
     result = results.TIMES if falling else result
@@ -295,19 +314,36 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     plan = plan_events(compiled, args, t0, ts[-1]) if events is None and compiled.events is not None else events
     args = jax.tree_util.tree_map(jnp.asarray, args).at_start(t0)
     start = compiled.start(t0, args) if y0 is None else jnp.asarray(y0, dtype)
+    conditions, unfit = at_the_start(compiled), results.START
+    if conditions is not None:
+        start, unsolved = consistent_in_jax(compiled, conditions, args, t0, start)
+        unfit = jnp.where(unsolved, unsolved, results.START)
     if compiled.size == 0:
         return without_states(start, t0, ts)
     program = program_of(compiled, method, plan, dtype.name, settings.checkpoints != "all")
+    jumps = number_of_jumps(compiled, args)
+    program = program if not jumps else _with_records(compiled, program, jumps + program.share)
     read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
     options = jnp.asarray(_options(program, settings), dtype)
-    if plan is None:
-        return _segment(program, read, options, t0, ts[-1], start, ts)
-    if program.firings >= 0:
+    constrained = is_constrained(compiled)
+    if plan is None and not jumps:
+        raw = _segment(program, read, options, t0, ts[-1], start, ts, constrained)
+        return raw if conditions is None else replace(raw, result=jnp.where(raw.result == results.START, unfit, raw.result))
+    if program.firings >= 0 and plan is not None:
         return _with_known(compiled, program, read, options, args, t0, start, ts, plan)
-    raw = between_events(compiled, partial(_segment, program, read, options), args, t0, ts, start, plan)
+    segment = partial(_segment, program, read, options, constrained=constrained)
+    raw = between_events(compiled, segment, args, t0, ts, start, plan)
     bad = jnp.where(raw.result == results.START, results.NON_FINITE, raw.result)  # a stretch began where an `at` had set NaN
-    code = jnp.where(jnp.all(jnp.isfinite(start)), bad, results.START)
+    code = jnp.where(jnp.all(jnp.isfinite(start)), bad, unfit)
     return finish(raw, jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, code), t0, ts)
+
+
+def _with_records(compiled: Compiled, program: Program, count: int) -> Program:
+    """The program where so many records of steps are kept at once of one trajectory."""
+    key = ("records", id(program), count)
+    if key not in compiled.jitted:
+        compiled.jitted[key] = program, replace(program, share=count)
+    return compiled.jitted[key][1]
 
 
 def _with_known(compiled: Compiled, program: Program, read: tuple[Any, Any, Any], options: Any, args: Arguments, t0: Any, y0: Any,
@@ -325,13 +361,16 @@ def _with_known(compiled: Compiled, program: Program, read: tuple[Any, Any, Any]
     return finish(raw, jnp.where(bad, fired.problem, raw.result), t0, ts)
 
 
-def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any, t1: Any, y0: Any, ts: Any) -> Raw:
+def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any, t1: Any, y0: Any, ts: Any,
+             constrained: bool = False) -> Raw:  # fmt: skip
     """One smooth stretch from (t0, y0) to the last of ts, which is t1. NaN after the end of a failed solve, and NaN derivatives
     of everything in it."""
     from hybridode.kernels.ffi.primitives import solve_p
 
     out = solve_p.bind(*read, y0, t0, ts, options, program=program, capacity=0)
     ys, _, _, _, result, t_end, y_end, *counts = out
+    if constrained:  # what is saved is consistent, what a step ends with only nearly
+        y_end = jnp.where(jnp.all(jnp.isfinite(ys[-1])), ys[-1], y_end)
     return Raw(ys, ys, result, t_end, y_end, _counts(*counts))
 
 

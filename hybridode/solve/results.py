@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SUCCESS, MAX_STEPS, STEP_UNDERFLOW, NON_FINITE, NEWTON, START, EVENT_PERIOD, EVENT_COUNT, TIMES, OTHER, EVENT_ENDLESS = range(11)
+INCONSISTENT, CONFLICT = 11, 12
 
 RESULTS: dict[int, str] = {
     SUCCESS: "the solve succeeded",
@@ -15,6 +16,8 @@ RESULTS: dict[int, str] = {
     EVENT_COUNT: "an `at … every …` statement fires more often than was planned for when the solver was made",
     TIMES: "the times do not ascend from the start of the solve",
     EVENT_ENDLESS: "events follow each other without end",
+    INCONSISTENT: "no state was found that satisfies the equations at a start or after a jump",
+    CONFLICT: "given start values contradict the equations",
     OTHER: "the solver gave up for a reason that it does not name",
 }
 
@@ -22,4 +25,5 @@ RESULTS: dict[int, str] = {
 DIAGNOSTIC_CODES: dict[int, str] = {
     MAX_STEPS: "E0703", STEP_UNDERFLOW: "E0702", NON_FINITE: "E0701", NEWTON: "E0704", START: "E0705",
     EVENT_PERIOD: "E0706", EVENT_COUNT: "E0707", TIMES: "E0822", OTHER: "E0702", EVENT_ENDLESS: "E0708",
+    INCONSISTENT: "E0709", CONFLICT: "E0710",
 }  # fmt: skip

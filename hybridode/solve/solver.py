@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from hybridode.declarations import entry_names
 from hybridode.errors import Diagnostic, NumericsError, UsageError
 from hybridode.solve import native
 from hybridode.solve.defaults import build_inputs, unknown_name, with_parameters
@@ -24,6 +23,7 @@ from hybridode.solve.raw import Raw
 from hybridode.solve.settings import Settings
 from hybridode.solve.signals import Signals
 from hybridode.solve.solution import About, Solution
+from hybridode.solve.tapes import state_names
 from hybridode.types import FloatArray
 
 Timing = tuple[tuple[str, float], ...]
@@ -93,12 +93,9 @@ def whole_start(compiled: Compiled, start: Any) -> Any:
 def state_places(compiled: Compiled) -> dict[str, tuple[int, ...]]:
     """Places in y of every state and of every entry of a vector state."""
     places: dict[str, tuple[int, ...]] = {}
-    at = 0
-    for s in compiled.declarations.states:
-        names = entry_names(s.name, s.shape)
-        places |= {name: (at + i,) for i, name in enumerate(names)}
-        places[s.name] = tuple(range(at, at + len(names)))
-        at += len(names)
+    for k, (symbol, name) in enumerate(zip(compiled.system.states, state_names(compiled.system), strict=True)):
+        places[symbol.name] = (*places.get(symbol.name, ()), k)
+        places[name] = places.get(name, (k,))
     return places
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from hybridode.solve.consistent import consistent_start
+from hybridode.solve.constrained import method_for_unknowns
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.trial import DENSE_UP_TO, Trial, dense, sparse, trial_solve
@@ -38,11 +40,14 @@ def choose_method(compiled: Compiled, args: Arguments, t0: float, t1: float, set
     """
     if settings.method != "auto":
         return settings.method, f"{METHODS[settings.method].title} was asked for", {}
+    if compiled.system.unknowns:
+        return method_for_unknowns(settings), "its algebraic unknowns ask for an implicit method", {}
     if compiled.size == 0 or t1 <= t0:
         return "tsit5", "there is nothing to integrate", {}
     began = time.perf_counter()
     args = _plain(args).at_start(t0)
     start = compiled.numbers("start", t0, np.zeros(0), args) if y0 is None else np.asarray(y0, float)
+    start, _ = consistent_start(compiled, args, t0, start) if np.all(np.isfinite(start)) else (start, 0)
     if not np.all(np.isfinite(start)):
         return "tsit5", "the start is not finite", {}
     key = _key(compiled, args, float(t0), float(t1), start, settings)

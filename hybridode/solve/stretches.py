@@ -9,13 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hybridode.solve import results
+from hybridode.solve.consistent import consistent_again
+from hybridode.solve.constrained import jumps_of_unknowns
 from hybridode.solve.events import ROUNDING
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import COUNTS, Raw
+from hybridode.solve.signals import jump_times
 from hybridode.types import FloatArray
 
 Stretch = Callable[[float, FloatArray, FloatArray], Raw]  # (time, state there, save points) -> the solve to the last of them
 MOST_FIRINGS = 1_000_000
+END, INPUT = -1, -2  # what is no statement: the end, a jump of an input that algebraic unknowns follow
 
 
 class Firing(NamedTuple):
@@ -27,14 +31,15 @@ class Firing(NamedTuple):
 
 def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: float, ts: FloatArray, start: FloatArray) -> Raw:
     """Stretches from firing to firing; ts ascend from t0. `args` at the start."""
-    fired, problem = firings(compiled, args, t0, ts)
+    fired, problem = firings(compiled, args, t0, ts) if compiled.events is not None else ([], results.SUCCESS)
+    fired = sorted([*fired, *jumps_between(compiled, args, t0, float(ts[-1]))], key=lambda firing: firing.time)
     ys = np.repeat(start[None], len(ts), axis=0)
     left, counts = ys.copy(), dict.fromkeys(COUNTS, 0)
     if problem != results.SUCCESS:
         return Raw(ys, left, problem, t0, start, counts)
     a, y, t_end, end = t0, start, t0, float(ts[-1])
-    for b, statement in [*fired, Firing(end, -1)]:
-        inside = (ts >= a) & ((ts < b) if statement >= 0 else (ts <= b))
+    for b, statement in [*fired, Firing(end, END)]:
+        inside = (ts >= a) & ((ts < b) if statement != END else (ts <= b))
         before = (ts > a) & (ts <= b)
         within = (ts >= a) & (ts <= b)
         piece = stretch(a, y, np.append(ts[within], b))
@@ -46,11 +51,24 @@ def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: f
         t_end = float(piece.t_end)
         if piece.result != results.SUCCESS:
             return Raw(ys, left, piece.result, t_end, piece.y_end, counts)
-        a, y = b, piece.y_end if statement < 0 else assigned(compiled, args, b, piece.y_end, statement)
+        a, y = b, piece.y_end
+        if statement != END:
+            y, code = consistent_again(compiled, args, b, assigned(compiled, args, b, y, statement))
+            if code != results.SUCCESS:
+                return Raw(ys, left, code, b, y, counts)
         if statement >= 0 and compiled.events is not None and compiled.events.stop[statement]:
             ys[ts == b] = y
             break
     return Raw(ys, left, results.SUCCESS, t_end, y, counts)
+
+
+def jumps_between(compiled: Compiled, args: Arguments, t0: float, t1: float) -> list[Firing]:
+    """The jumps of inputs at which algebraic unknowns are computed again."""
+    if not jumps_of_unknowns(compiled):
+        return []
+    times = jump_times(args.signals, compiled.landing_signals)
+    found = np.unique(times) if times is not None else ()
+    return [Firing(float(t), INPUT) for t in found if t0 < t <= t1]
 
 
 def firings(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray) -> tuple[list[Firing], int]:
@@ -90,7 +108,8 @@ def _at_save_point(time: float, ts: FloatArray, rounding: float) -> float:
 
 def assigned(compiled: Compiled, args: Arguments, t: float, y: FloatArray, statement: int) -> FloatArray:
     """The state after one statement's assignments, all made from what was before."""
-    assert compiled.events is not None
+    if compiled.events is None or statement < 0:
+        return y
     values: Any = compiled.numbers("at_values", t, y, args)
     out = np.array(y)
     for value, owner, state in zip(values, compiled.events.statement, compiled.events.state, strict=True):

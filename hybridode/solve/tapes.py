@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hybridode.declarations import entry_names
+from hybridode.equations.names import user_names
 from hybridode.equations.system import EquationSystem, definition_expressions
 from hybridode.expr import Expr, Symbol, const, node, substitute
 from hybridode.networks.lower import lower
@@ -52,4 +52,4 @@ def in_system(system: EquationSystem, exprs: Sequence[Expr]) -> tuple[Expr, ...]
 
 def state_names(system: EquationSystem) -> tuple[str, ...]:
     """The user's names of all entries of y: `x`, `x'`, `v[1]`, …"""
-    return tuple(name for s in system.declarations.states for name in entry_names(s.name, s.shape))
+    return tuple(map(user_names(system.declarations), system.states))

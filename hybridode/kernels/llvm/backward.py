@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.replay import Replay
+from hybridode.kernels.llvm.settled import SettledReplay
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
-from hybridode.methods.explicit import PER_STAGE
+from hybridode.methods.constraints import PER_STAGE
 from hybridode.methods.ready import Method
 from hybridode.tape.shapes import size
 from hybridode.tape.tape import Tape
@@ -34,6 +36,7 @@ class Adjoint(Replay):
         self.prologue()
         self.ys_bar = self.rows("ys_dot", self.seeds, w.value(f"mul i64 {self.T}, {n}"))
         self.allocate()
+        self.settled = None if self.m.settle is None else SettledReplay(self, self.m.settle)
         most, last = self.most(self.steps), self.last_point()
         w.line("br label %ready")
         w.label("ready")
@@ -102,7 +105,7 @@ class Adjoint(Replay):
         """Back over one row of the record; the save points that are left."""
         w = self.w
         if self.events is None:
-            left = self.collect(ok, j, t, h)
+            left = self.collect(ok, j, t, h, y)
             self.through(ok, t, h, y)
             return left
         row = self.events.at_row(self.happened, self.code)
@@ -112,7 +115,7 @@ class Adjoint(Replay):
         steps = w.logic("and", ok, self.not_(self.happened))
 
         def step() -> Elements:
-            left = self.collect(steps, j, t, h)
+            left = self.collect(steps, j, t, h, y)
             self.through(steps, t, h, y)
             return [left]
 
@@ -146,7 +149,7 @@ class Adjoint(Replay):
         """The cotangents of the states at a save point."""
         return self.reads(self.places(self.ys_bar, j, self.m.n), self.m.n)
 
-    def collect(self, ok: str, j: str, t: str, h: str) -> str:
+    def collect(self, ok: str, j: str, t: str, h: str, y: Elements) -> str:
         """Cotangents of the rows of the dense output, of the new state and of the old one, from the step's save points."""
         w, m, n, rows = self.w, self.m, self.m.n, self.m.rows
         stages = len(m.spread[0]) * n if m.spread else 0
@@ -165,7 +168,10 @@ class Adjoint(Replay):
             theta = w.div(w.sub(time, t), h)
             weights = self.weights(self.m, theta, h)
             masked = w.select if self.known_times is not None else self.masked
-            for i, cotangent in enumerate(self.bars(j)):
+            bars = self.bars(j)
+            if self.settled is not None:
+                bars = self.settled.cotangent(t, time, self.settled.point(t, h, y, time), bars, partial(self.settle_back, due))
+            for i, cotangent in enumerate(bars):
                 bar = masked(due, cotangent, zero)
                 for r, weight in enumerate(weights):
                     self.accumulate(self.rows_bar, r * n + i, self.masked(due, w.mul(weight, bar), zero))
@@ -186,6 +192,10 @@ class Adjoint(Replay):
             w.store("true", self.used, kind="i1", align=1)
             return []
 
+        if self.settled is not None:
+            first = self.read(self.places(self.ts, self.clamped(j), 1), 0)
+            within = w.logic("and", self.whole("icmp sge", j, self.integers(0)), w.compare("ogt", first, t))
+            self.settled.prepare(w.logic("and", ok, within), t, h, y)
         left = self.over_points(j, lambda j, time: w.logic("and", ok, w.compare("ogt", time, t)), act, "sub")
         self.branch(w.any(self.whole("icmp ne", left, j)), spread, [], "i1")
         return left
@@ -234,6 +244,12 @@ class Adjoint(Replay):
         for k, value in enumerate(out.get("y.bar", ())):
             self.accumulate(self.y_bar, k, self.w.select(ok, value, self.const(0.0)))
         self.share(ok, out, given["t"][0], self.const(1.0))
+        return out
+
+    def settle_back(self, due: str, tape: Tape, given: dict[str, Elements]) -> dict[str, Elements]:
+        """From the cotangent of a consistent point; what parameters and signals get is added up."""
+        out = self.reverse(tape, due, given)
+        self.share(due, out, given["t"][0], "")
         return out
 
     def share(self, ok: str, out: Mapping[str, Elements], t: str, h: str) -> None:

@@ -16,10 +16,11 @@ NOTHING: Mapping[str, Elements] = {}
 class Fallback:
     """The function of a kind ("step", "reverse", "tangent") beside a loop, and its calls."""
 
-    def __init__(self, loop: LaneLoop, kind: str) -> None:
+    def __init__(self, loop: LaneLoop, kind: str, prefix: str = "") -> None:
+        """`prefix`: of the names of functions and constants, for a second one in a module."""
         assert loop.m.stiff is not None
         self.loop = loop
-        self.p = Pivoted(*loop.m.stiff, loop.m.n)
+        self.p = Pivoted(*loop.m.stiff, loop.m.n, prefix)
         FUNCTIONS[kind](self.p)
         loop.beside += self.p.parts
         loop.tables += self.p.tables
@@ -70,5 +71,5 @@ class Fallback:
             return one.value(f"add i64 {one.value(f'mul i64 {e}, {self.loop.lanes.width}')}, {k}")
 
         one.each(0, self.p.head, lambda e: one.store(one.load(lanes, there(e)), frame, e))
-        one.line(f"call void @pivoted(ptr {frame})")
+        one.line(f"call void @{self.p.prefix}pivoted(ptr {frame})")
         one.each(0, self.p.head, lambda e: one.store(one.load(frame, e), lanes, there(e)))

@@ -19,6 +19,7 @@ from hybridode.kernels.llvm.events import Ends, EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NO_MEMORY, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.settled import Settled, continued
 from hybridode.kernels.llvm.start_step import starting_step
 from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.straight import Elements
@@ -313,6 +314,7 @@ class Solve(EventSteps):
         write = write if only is None else w.logic("and", write, only(j, time))
         self.write_row(self.chosen(write, self.places(self.ys, self.clamped(j), self.m.n), self.nowhere), values(time, due))
         following = self.count(j, due)
+        inside = continued(self, inside)
         w.line(f"br label {loop}")
         w.lines.insert(place, f"  {j} = phi {lanes.integer} [ {start}, {before} ], [ {following}, {inside} ]")
         w.label(after[1:])
@@ -337,7 +339,8 @@ class Solve(EventSteps):
         def over(rows: Elements) -> str:
             def values(time: str, due: str) -> Elements:
                 theta = w.div(w.sub(time, t), h)
-                return self.dense(self.m, self.weights(self.m, theta, h), theta, y, out["y"], rows)
+                point = self.dense(self.m, self.weights(self.m, theta, h), theta, y, out["y"], rows)
+                return point if self.m.settle is None else Settled(self, self.m.settle).at(t, time, point)
 
             return self.over_points(saved, until, values)
 

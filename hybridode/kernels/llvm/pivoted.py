@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hybridode.kernels.llvm.dense_lu import Loops, dense_lu
 from hybridode.kernels.llvm.evaluate import evaluation
 from hybridode.kernels.llvm.writer import Lanes, Writer
-from hybridode.methods.explicit import PER_STAGE
+from hybridode.methods.constraints import PER_STAGE, differential, projection
 from hybridode.methods.rosenbrock import StiffField
 from hybridode.methods.tableau import RosenbrockTableau
 from hybridode.tape.derive import forward, reverse
@@ -25,15 +25,17 @@ Row = Sequence[float]
 class Pivoted:
     """The functions of one module (`parts`) and the constants that they read (`tables`), once one of `FUNCTIONS` was written."""
 
-    def __init__(self, method: RosenbrockTableau, model: StiffField, n: int) -> None:
+    def __init__(self, method: RosenbrockTableau, model: StiffField, n: int, prefix: str = "") -> None:
+        self.prefix = prefix
         self.method, self.model, self.n, self.s = method, model, n, method.stages
         self.used = method.stages  # how many of them are computed
         self.w = Loops()
-        self.parts: list[Writer] = [dense_lu(n)]
+        self.parts: list[Writer] = [] if prefix else [dense_lu(n)]
         self.tables: list[str] = []
         self.places: dict[str, int] = {}  # of the regions in the frame
         self.total = self.head = 0
         fields = {"rates": model.rates, "jacobian": model.jacobian if model.pattern else None, "slope": model.time_slope}
+        fields["projection"] = None if model.invariants is None else projection(model.invariants, n)
         self.fields = {name: tape for name, tape in fields.items() if tape is not None}
         self.shapes: dict[str, Shape] = {i.name: i.shape for tape in self.fields.values() for i in tape.inputs}
         self.read = [name for name in self.shapes if name not in ("t", "y")]
@@ -60,7 +62,7 @@ class Pivoted:
 
     def table(self, values: Row, kind: str = "double") -> str:
         """A constant array."""
-        name = f"@pivoted_{len(self.tables)}"
+        name = f"@{self.prefix}pivoted_{len(self.tables)}"
         words = ", ".join(f"{kind} {Lanes().number(v) if kind == 'double' else int(v)}" for v in (values or (0,)))
         self.tables.append(f"{name} = internal constant [{max(1, len(values))} x {kind}] [{words}]")
         return name
@@ -72,7 +74,7 @@ class Pivoted:
     # ---- tapes ------------------------------------------------------------------------------------------------------------
     def define(self, name: str, tape: Tape) -> None:
         """A function of pointers that evaluates a tape."""
-        w = evaluation(tape, Lanes(), f"pivoted_{name}")
+        w = evaluation(tape, Lanes(), f"{self.prefix}pivoted_{name}")
         w.lines[0] = w.lines[0].replace("define void", "define internal void").replace(") {", ") noinline cold {")
         self.parts.append(w)
 
@@ -87,7 +89,7 @@ class Pivoted:
             return self.signal(own, suffix, stage) if own in PER_STAGE else self.region(key)
 
         arguments = [pointer(i.name) for i in tape.inputs] + [out[key] for key, _ in tape.outputs]
-        self.w.line(f"call void @pivoted_{name}({', '.join(f'ptr {a}' for a in arguments)})")
+        self.w.line(f"call void @{self.prefix}pivoted_{name}({', '.join(f'ptr {a}' for a in arguments)})")
 
     # ---- pieces of a step -------------------------------------------------------------------------------------------------
     def scale(self, target: str, factor: str, source: str) -> None:
@@ -110,6 +112,38 @@ class Pivoted:
 
         w.each(0, until, one)
 
+    def over_differential(self, act: Callable[[str], None]) -> None:
+        """act(k) for every state that is no algebraic unknown."""
+        w, places = self.w, differential(self.n, self.model.algebraic)
+        if len(places) == self.n:
+            w.each(0, self.n, act)
+            return
+        table = self.table(places, "i64")
+        w.each(0, len(places), lambda k: act(w.load(table, k, "i64")))
+
+    def remember(self, target: str, i: str, vectors: str) -> None:
+        """target += M sum_j C[i, j] vectors[j] / h"""
+        w = self.w
+        if not self.model.algebraic:
+            self.weighted(target, self.c, i, i, vectors, self.per_h)
+            return
+
+        def one(j: str) -> None:
+            factor, source = w.mul(w.load(self.c, w.at(i, self.s, j)), self.per_h), self.region(vectors, j, self.n)
+            self.over_differential(lambda k: w.increase(target, k, w.mul(factor, w.load(source, k))))
+
+        w.each(0, i, one)
+
+    def ended(self) -> None:
+        """Fills `new` with the new state, before it is projected, and `time` with its time."""
+        w = self.w
+        self.sums({"new": self.method.b}, "u")
+        self.scale(self.region("new"), w.lanes.const(1.0), self.region("y"))
+        w.store(w.add(self.t, self.h), self.region("time"))
+
+    def at_end(self) -> dict[str, str]:
+        return {"t": self.region("time"), "y": self.region("new")}
+
     def over_pattern(self, act: Callable[[str, str, str], None]) -> None:
         """act(entry, its row, its column)"""
         w = self.w
@@ -124,7 +158,7 @@ class Pivoted:
             self.room(region, max(count, 1))
         for key, tape in self.fields.items():
             self.define(key, tape)
-        self.w.function(name, "ptr %frame")
+        self.w.function(f"{self.prefix}{name}", "ptr %frame")
         self.a, self.c = self.square(self.method.a), self.square(self.method.C)
         self.nodes, self.d = self.table(self.method.c), self.table(self.method.d)
         self.t, self.h = self.w.load(self.region("t")), self.w.load(self.region("h"))
@@ -143,7 +177,7 @@ class Pivoted:
                 self.call(key, self.fields[key], start, 0, {self.fields[key].outputs[0][0]: self.region(key)})
         matrix, swaps = self.region("matrix"), self.region("swaps")
         self.copy(matrix, None, n * n)
-        w.each(0, n, lambda i: w.store(w.mul(w.lanes.const(1 / self.method.gamma), self.per_h), matrix, w.at(i, n, i)))
+        self.over_differential(lambda i: w.store(w.mul(w.lanes.const(1 / self.method.gamma), self.per_h), matrix, w.at(i, n, i)))
         if model.pattern:
             entries = self.region("jacobian")
             self.over_pattern(lambda e, i, j: w.increase(matrix, w.at(i, n, j), w.neg(w.load(entries, e))))
@@ -155,7 +189,7 @@ class Pivoted:
             self.weighted(at, self.a, i, i, "u")
             self.stage_time(i)
             self.call("rates", model.rates, {"t": self.region("time"), "y": at}, i, {model.rates.outputs[0][0]: u})
-            self.weighted(u, self.c, i, i, "u", self.per_h)
+            self.remember(u, i, "u")
             if "slope" in self.fields:
                 self.scale(u, w.mul(w.load(self.d, i), self.h), self.region("slope"))
             w.line(f"call void @dense_solve(ptr {matrix}, ptr {swaps}, ptr {u})")
@@ -191,6 +225,9 @@ def pivoted_step(p: Pivoted) -> None:
     p.step()
     p.sums({"new": p.method.b, **rows}, "u")
     p.scale(p.region("new"), p.w.lanes.const(1.0), p.region("y"))
+    if "projection" in p.fields:
+        p.ended()
+        p.call("projection", p.fields["projection"], p.at_end(), p.s - 1, {"end": p.region("new")})
     p.end()
 
 
@@ -200,6 +237,7 @@ def pivoted_reverse(p: Pivoted) -> None:
     p.without_error()
     sizes = {"t": 1, "h": 1, "y": n, "y.bar": n, "u.bar": s * n, "old.bar": n, "part": n, "v": n, "slope.bar": n,
              "jacobian.bar": max(1, len(model.pattern))}  # fmt: skip
+    sizes |= {"new": n} if "projection" in p.fields else {}
     for name, count in sizes.items():
         p.room(name, count)
     p.inputs()
@@ -212,9 +250,14 @@ def pivoted_reverse(p: Pivoted) -> None:
         p.define(f"{key}_reverse", tape)
     p.begin("pivoted")
     p.step()
-    b = p.table(p.method.b)
-    w.each(0, s, lambda i: p.scale(p.region("u.bar", i, n), w.load(b, i), p.region("y.bar")))
-    p.copy(p.region("old.bar"), p.region("y.bar"), n)
+
+    def spread() -> None:
+        b = p.table(p.method.b)
+        w.each(0, s, lambda i: p.scale(p.region("u.bar", i, n), w.load(b, i), p.region("y.bar")))
+        p.copy(p.region("old.bar"), p.region("y.bar"), n)
+
+    if "projection" not in p.fields:
+        spread()
     p.copy(p.region("slope.bar"), None, n)
     p.copy(p.region("jacobian.bar"), None, len(model.pattern))
     p.copy(w.address("%frame", str(first)), None, read)
@@ -233,6 +276,12 @@ def pivoted_reverse(p: Pivoted) -> None:
                 more = out[f"{name}.bar"]
                 total = p.signal(name, ".bar", stage) if name in PER_STAGE else p.region(f"{name}.bar")
                 w.each(0, size(p.shapes[name]), lambda k, more=more, total=total: w.increase(total, k, w.load(more, k)))
+
+    if "projection" in p.fields:
+        p.ended()
+        through("projection", p.at_end(), p.s - 1, p.region("y.bar"))
+        p.copy(p.region("y.bar"), p.region("part"), n)
+        spread()
 
     def stage(i: str) -> None:
         v = p.region("v")
@@ -270,6 +319,7 @@ def pivoted_tangent(p: Pivoted) -> None:
     rows = {f"dense{r}.dot": row for r, row in enumerate(p.method.dense)}
     sizes = {"t": 1, "h": 1, "y": n, "y.dot": n, "new.dot": n, "at.dot": n, "slope.dot": n, "u_dots": s * n,
              "jacobian.dot": max(1, len(model.pattern)), **dict.fromkeys(rows, n)}  # fmt: skip
+    sizes |= {"new": n} if "projection" in p.fields else {}
     for name, count in sizes.items():
         p.room(name, count)
     p.inputs()
@@ -291,7 +341,7 @@ def pivoted_tangent(p: Pivoted) -> None:
         p.stage_time(i)
         given = {"t": p.region("time"), "y": p.region("stages", i, n), "y.dot": at}
         p.call("rates_tangent", moved["rates"], given, i, {moved["rates"].outputs[0][0]: u_dot})
-        p.weighted(u_dot, p.c, i, i, "u_dots", p.per_h)
+        p.remember(u_dot, i, "u_dots")
         if "slope" in p.fields:
             p.scale(u_dot, w.mul(w.load(p.d, i), p.h), p.region("slope.dot"))
         if model.pattern:
@@ -302,6 +352,10 @@ def pivoted_tangent(p: Pivoted) -> None:
     w.each(0, p.used, stage)
     p.sums({"new.dot": p.method.b, **rows}, "u_dots")
     p.scale(p.region("new.dot"), w.lanes.const(1.0), p.region("y.dot"))
+    if "projection" in p.fields:
+        p.ended()
+        given = {**p.at_end(), "y.dot": p.region("new.dot")}
+        p.call("projection_tangent", moved["projection"], given, p.s - 1, {"end.dot": p.region("new.dot")})
     p.end()
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hybridode.methods.explicit import PER_STAGE
+from hybridode.methods.constraints import PER_STAGE
 from hybridode.tape.tape import Tape
 
 if TYPE_CHECKING:
@@ -109,6 +109,16 @@ class SignalReader:
         points, pieces = dict(self.points), dict(self.pieces)
         yield
         self.points, self.pieces = points, pieces
+
+    @contextmanager
+    def within(self, begin: str, time: str) -> Iterator[None]:
+        """Inside, the signals at this time are those of the step that begins at `begin`: of its piece where they may jump."""
+        with self.inside():
+            for k in range(self.k):
+                piece = self.piece(k, begin if k in self.landing else time)
+                since = self.w.sub(time, piece.knot)
+                self.points[k, "", time, ""] = Point(piece, since, self.derivatives(piece.powers, since))
+            yield
 
     def point(self, k: int, stage: str, t: str, h: str | None, begin: str = "") -> Point:
         """Signal k at a stage of the step from t (or at t, in the step from `begin`)."""

@@ -12,6 +12,7 @@ from functools import partial
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.replay import Replay
+from hybridode.kernels.llvm.settled import SettledReplay
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
@@ -33,6 +34,7 @@ class Tangent(Replay):
         self.p_dot = self.reads(self.rows("p_dot", self.seeds, str(self.inputs.parameters)), self.inputs.parameters)
         self.load_tangents()
         self.points = self.integer_memory("points_cell")
+        self.settled = None if self.m.settle is None else SettledReplay(self, self.m.settle)
         self.s_dot = self.rows("s_dot", self.seeds, self.slot("s_count")) if self.inputs.reads_times else []
         self.earlier = self.integer_memory("earlier_points_cell")  # the save points before the last step
         if self.known_times is not None:
@@ -180,7 +182,14 @@ class Tangent(Replay):
 
         def values(time: str) -> Elements:
             theta = w.div(w.sub(time, t), h)
-            return self.dense(m, self.weights(m, theta, h), theta, y_dot, new, rows)
+            moved = self.dense(m, self.weights(m, theta, h), theta, y_dot, new, rows)
+            if self.settled is None:
+                return moved
+            return self.settled.tangent(t, time, self.settled.point(t, h, y, time), moved, self.p_dot, self.s_dot)
 
+        if self.settled is not None:
+            time = self.read(self.places(self.ts, self.clamped(points), 1), 0)
+            left = self.whole("icmp slt", points, w.splat(self.T, "i64"))
+            self.settled.prepare(w.logic("and", left, due(points, time)), t, h, y)
         points = self.over_points(points, due, self.writer(values), "add")
         return [self.masked(ok, a, b) for a, b in zip(new, y_dot, strict=True)], points

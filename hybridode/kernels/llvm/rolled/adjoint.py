@@ -8,7 +8,7 @@ from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.rolled.replay import RolledReplay
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
-from hybridode.methods.explicit import PER_STAGE
+from hybridode.methods.constraints import PER_STAGE
 from hybridode.methods.ready import Method
 from hybridode.tape.tape import Tape
 
