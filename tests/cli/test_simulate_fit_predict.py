@@ -87,6 +87,12 @@ def test_wrong_values_are_told(hybridode: Callable, decay: Path, arguments: list
     assert (ran.code, said in ran.err) == (code, True), ran.err
 
 
+def test_fit_takes_checkpoints(hybridode: Callable, decay: Path) -> None:
+    for chosen, said in (("some", "sqrt"), ("1", "at least 2")):
+        ran = hybridode("fit", decay, "data.csv", "--checkpoints", chosen)
+        assert ran.code == 2 and "checkpoints" in ran.err and said in ran.err
+
+
 def test_run_directory_is_complete_and_follows_its_schema(fitted: Path) -> None:
     result = json.loads((fitted / "result.json").read_text(encoding="utf-8"))
     jsonschema.validate(result, result_schema())

@@ -38,6 +38,7 @@ from tests.solve.test_native_networks import MODEL as NETWORKS
 from tests.solve.test_native_pivoting import COUPLED
 from tests.solve.test_native_signals import arguments, model
 
+KICKED = "model k\nparam m = 9\nstate x = 1\nstate y = 0\nx' = y\ny' = -m*x\nevent kick when x < 0 { y := 0.8*y }\n"
 CONSTANT = "model still\ntime t\nstate x = 1\nx' = -1\n"
 TS = np.array([0.0, 0.3, 0.3, 1.0, 1.7])
 
@@ -46,10 +47,10 @@ class Case:
     """A model's solve as a function of everything that is differentiated: p, w, s, y0."""
 
     def __init__(self, made: Compiled, method: str, ts: Any = TS, share: int = 1, max_steps: int = 4000, args: Any = None,
-                 dtype: str = "float64") -> None:  # fmt: skip
+                 dtype: str = "float64", kept: int | None = None) -> None:  # fmt: skip
         args = made.arguments() if args is None else args
         args = jax.tree_util.tree_map(np.asarray, args).at_start(0.0)
-        self.program: Program = replace(native.program_of(made, method, dtype=dtype), share=share)
+        self.program: Program = replace(native.program_of(made, method, dtype=dtype), share=share, in_parts=kept is not None)
         start = made.numbers("start", 0.0, np.zeros(0), args)
         vectors = (
             native.parameter_vector(args, np),
@@ -60,7 +61,7 @@ class Case:
         self.point = tuple(jnp.asarray(v, dtype) for v in vectors)
         self.ts, self.t0 = jnp.asarray(ts, dtype), jnp.zeros((), dtype)
         rtol, atol = (1e-6, 1e-9) if dtype == "float64" else (1e-4, 1e-5)
-        self.options = jnp.asarray(self.program.options(rtol, atol, max_steps), dtype)
+        self.options = jnp.asarray(self.program.options(rtol, atol, max_steps, checkpoints=kept or 0), dtype)
 
     def solve(self, *given: Any, ts: Any = None) -> Any:
         ts = self.ts if ts is None else ts
@@ -174,6 +175,16 @@ def cases() -> Iterator[tuple[str, Callable[[], None]]]:
     yield "single precision, signals", Case(made, "tsit5", args=arguments(made), **single).one
     yield "single precision, networks", Case(compiled(NETWORKS.replace("HIDDEN", "13, 5")), "tsit5", **single).one
     yield "single precision, rolled", Case(compiled(chain(120)), "rodas4", np.array([0.0, 0.1]), **single).one
+    for kept in (0, 3):  # 0: by the square root of the steps
+        yield f"parts {kept}, one", Case(compiled(FORCED), "tsit5", kept=kept).one
+        yield f"parts {kept}, ragged", partial(Case(compiled(ROBER), "rodas4", kept=kept).many, w + 3)
+    yield "parts, threads", partial(Case(compiled(FORCED), "dop853", kept=5).many, 12 * w + 3)
+    yield "parts, networks", partial(Case(compiled(NETWORKS.replace("HIDDEN", "13, 5")), "tsit5", kept=4).many, w + 1)
+    made = model("previous", "")
+    yield "parts, signals", Case(made, "tsit5", args=arguments(made), kept=4).one
+    yield "parts, events", partial(Case(compiled(KICKED), "tsit5", np.array([0.0, 2.0, 3.0]), kept=4).many, 3)
+    yield "parts, rolled", Case(compiled(chain(120)), "rodas4", np.array([0.0, 0.1]), kept=4).one
+    yield "parts, single precision", partial(Case(compiled(FORCED), "tsit5", kept=4, **single).many, 3)
     yield "at statements", _events
     yield "failures", _numbers
 

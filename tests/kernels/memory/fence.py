@@ -41,7 +41,8 @@ def _handler(machine: Machine, name: str) -> Any:
 def _modules(program: Program, kind: str, width: int, own: bool) -> list[Module]:
     """The module of a call and those that it calls, with their text (which what is found by the index of kernels has not)."""
     written = replace(program, identity="", modules={})
-    return [written.module(k, width, own)[0] for k in dict.fromkeys((kind, "solve"))]
+    solve = "solve_parts" if program.in_parts and kind != "solve" else "solve"
+    return [written.module(k, width, own)[0] for k in dict.fromkeys((kind, solve))]
 
 
 def fenced(folder: Path | None, program: Program, kind: str, width: int, own: bool,
