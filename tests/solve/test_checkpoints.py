@@ -70,7 +70,8 @@ def test_diffrax_takes_a_number() -> None:
     slope = jax.jit(jax.grad(lambda k: jnp.sum(solve({"k": k})["x"])))(1.0)
     exact = np.sum((1 - TS) * np.exp(-TS))  # of x = k exp(-k t) by k
     np.testing.assert_allclose(slope, exact, rtol=1e-5)
-    for chosen in ({"engine": "diffrax"}, {"method": "kvaerno5"}):
+    refused: tuple[dict[str, Any], ...] = ({"engine": "diffrax"}, {"method": "kvaerno5"})
+    for chosen in refused:
         with pytest.raises(UsageError) as caught:
             ho.parse(DECAY).solver(at=TS, checkpoints="sqrt", **chosen)
         (only,) = caught.value.diagnostics
