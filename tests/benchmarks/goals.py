@@ -40,5 +40,7 @@ GOALS = {
     "lynx_warm": Goal("the same from a warm cache", 1.5, 1.5, smaller=True),
     "network": Goal("network 2-32-32-2, gradient, single, against Diffrax", 3, 5),
     "network_batch": Goal("network 2-32-32-2, gradient, batch of 256 on all cores, against Diffrax", 3, 6),
+    "events": Goal("located events, against the quickest other that locates them", 5, 10),
+    "events_gradient": Goal("the same, value and gradient, against Diffrax and torchdiffeq", 5, 10),
     "limit": Goal("POLLU step in lanes, times the physical limit", 3, 1.5, smaller=True),
 }
