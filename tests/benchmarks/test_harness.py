@@ -111,9 +111,20 @@ def test_the_page_is_made_from_json(tmp_path):
 
 
 def test_every_goal_is_some_tables():
-    assert {t.name for t in TABLES} == {"stiff", "nonstiff", "gradient", "ensemble", "limit", "network", "startup", "growth"}
+    names = {"stiff", "nonstiff", "gradient", "ensemble", "events", "limit", "network", "startup", "growth"}
+    assert {t.name for t in TABLES} >= names
     assert all(goal.at_least > 0 and math.isfinite(goal.aim) for goal in GOALS.values())
     assert QUICK.rounds < Effort().rounds
+
+
+def test_events_of_the_peers_are_those_of_the_text():
+    """The functions that the peers are given, with an integrator started again by hand, against the exact solutions."""
+    from tests.benchmarks.peers.events import prepare_scipy
+    from tests.problems.events import event_problems
+
+    for problem in event_problems().values():
+        fine = 1e-10 if problem.name == "impact oscillator" else 1e-8  # coarser steps pass over an impact
+        assert problem.error(prepare_scipy(problem, "DOP853")(fine, fine)()) < 1e-6
 
 
 def test_texts_of_numbers():
