@@ -1,4 +1,4 @@
-"""`hybridode check`: every error and warning of a model, without running it. Imports nothing heavy."""
+"""`hybridode check`: every error and warning of a model, without running it. Imports nothing heavy for an ODE."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ def check(models: Sequence[str], output: Output) -> int:
 def _check_one(name: str) -> tuple[Declarations | None, Sequence[Diagnostic]]:
     try:
         declarations = declare(load(name))
+        if declarations.equations:
+            from hybridode.equations.dae.reduce import require_determined  # brings NumPy along
+
+            require_determined(declarations)
     except ModelError as error:
         return None, error.diagnostics
     return declarations, declarations.warnings

@@ -32,6 +32,16 @@ def test_every_error_of_all_files_is_reported(hybridode, decay: Path, tmp_path: 
     assert "decay is fine: 1 state, 1 parameter" in ran.out
 
 
+def test_equations_that_do_not_determine_their_unknowns(hybridode, tmp_path: Path) -> None:
+    """What the structural analysis finds is told by check too."""
+    bad = tmp_path / "bad.ode"
+    equations = "x' = -x + a\na + b = x\n2*a + 2*b = 2*x\n"
+    bad.write_text(f"model bad\nstate x = 1\nalg a = 0\nalg b = 0\n{equations}", encoding="utf-8")
+    ran = hybridode("check", bad)
+    assert ran.code == 1
+    assert "bad.ode:6:1: error E0360: the equations of lines 6, 7 do not determine `a` and `b`" in ran.err
+
+
 def test_check_as_data(hybridode, decay: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.ode"
     bad.write_text("model bad\nstate x = 1\ndx/dt = -k*x\n", encoding="utf-8")

@@ -35,7 +35,7 @@ def test_latex(model: str, golden: Callable[[Path, str], None]) -> None:
     golden(HERE / "goldens" / f"{model}.tex", "\n\n".join(texts) + "\n")
 
 
-@pytest.mark.parametrize("stage", ["tree", "model"])
+@pytest.mark.parametrize("stage", ["tree", "model", "equations", "jacobian"])
 def test_equations_that_hold_together(stage: str, golden: Callable[[Path, str], None]) -> None:
     golden(HERE / "goldens" / f"circuit.{stage}.txt", show(HERE / "circuit.ode", stage))
 

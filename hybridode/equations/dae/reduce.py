@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from hybridode.declarations import Declarations
-from hybridode.equations.canonical import at_start, entries, leaf
+from hybridode.equations.canonical import at_start, canonical, entries, leaf, residuals
 from hybridode.equations.conditions import without_conditions_by_name
 from hybridode.equations.dae.analyse import Analysis, analyse
 from hybridode.equations.dae.differentiate import CannotDifferentiate
@@ -29,13 +29,13 @@ MOVING = frozenset({"state", "algebraic", "derivative", "time", "input", "input_
 Residuals = Sequence[tuple[Expr, Span | None]]
 
 
-def reduce(system: EquationSystem, residuals: Residuals, shapes: ShapeCache) -> EquationSystem:
-    """The system of an implicit model, as `canonical` lays it out with its `residuals`, in canonical form.
+def reduce(system: EquationSystem, equations: Residuals, shapes: ShapeCache) -> EquationSystem:
+    """The system of an implicit model, as `canonical` lays it out with its `equations` (`residuals`), in canonical form.
 
     Raises ModelError E0360 to E0363 where the equations do not determine the unknowns or cannot be differentiated.
     """
-    system, residuals = _written_out(system, residuals)
-    model = relations_of(system, residuals)
+    system, equations = _written_out(system, equations)
+    model = relations_of(system, equations)
     smooth = {x.name for x in system.declarations.inputs if x.interpolation not in ("previous", "next")}
 
     def inputs(s: Symbol) -> Expr:
@@ -47,14 +47,19 @@ def reduce(system: EquationSystem, residuals: Residuals, shapes: ShapeCache) -> 
     return _assembled(system, analysis)
 
 
-def _written_out(system: EquationSystem, residuals: Residuals) -> tuple[EquationSystem, Residuals]:
+def require_determined(declarations: Declarations) -> None:
+    """Raises ModelError where `reduce` does, without SymPy: our own rules differentiate."""
+    reduce(canonical(declarations), residuals(declarations), ShapeCache(most_shapes=0))
+
+
+def _written_out(system: EquationSystem, equations: Residuals) -> tuple[EquationSystem, Residuals]:
     """The system with the derivative of a position written as its velocity."""
     known = {derivative_symbol(s): leaf(v) for s, v in _velocities(system).items()}
     system = replace(system, rates=tuple(system.rates), definitions=tuple(_plain(d) for d in system.definitions))
-    new = substitute([e for e, _ in residuals], known)
+    new = substitute([e for e, _ in equations], known)
     return (
         over_expressions(system, lambda exprs: substitute(exprs, known)),
-        [(e, span) for e, (_, span) in zip(new, residuals, strict=True)],
+        [(e, span) for e, (_, span) in zip(new, equations, strict=True)],
     )
 
 
@@ -78,7 +83,7 @@ def _velocities(system: EquationSystem) -> dict[Symbol, Symbol]:
 
 
 # ---- there ----------------------------------------------------------------------------------------------------------
-def relations_of(system: EquationSystem, residuals: Residuals) -> Unreduced:
+def relations_of(system: EquationSystem, equations: Residuals) -> Unreduced:
     """What holds between the scalars of a laid-out system."""
     d = system.declarations
     boolean = frozenset(s for item in d.definitions if item.boolean for s in entries("definition", item.name, item.shape))
@@ -100,7 +105,7 @@ def relations_of(system: EquationSystem, residuals: Residuals) -> Unreduced:
     return Unreduced(
         states=tuple(states),
         algebraics=tuple(s for s in system.states if s.kind == "algebraic"),
-        equations=tuple(Relation(whole(e), _one(span)) for e, span in residuals),
+        equations=tuple(Relation(whole(e), _one(span)) for e, span in equations),
         rates=rates,
         definitions={
             x.symbol: explicit(x.symbol, whole(x.expr), _one(x.span))
@@ -156,7 +161,7 @@ def _assembled(system: EquationSystem, found: Analysis) -> EquationSystem:
     made = {
         s: ScalarDefinition(s, e, spans[0] if spans else None) for e, (s, _, spans) in zip(exprs, found.definitions, strict=True)
     }
-    residuals = substitute([r.residual for r in found.residuals], back)
+    left = substitute([r.residual for r in found.residuals], back)
     kept = substitute([r.residual for r in found.invariants], back)
     made |= {s: ScalarDefinition(s, leaf(new)) for s, new in renamed.items()}
     for x in system.definitions:  # those that do not move, and conditions
@@ -167,7 +172,7 @@ def _assembled(system: EquationSystem, found: Analysis) -> EquationSystem:
     new = replace(
         system,
         states=tuple(states),
-        rates=(*(rates[s] for s in found.states), *residuals),
+        rates=(*(rates[s] for s in found.states), *left),
         starts=_starts(system, (*found.states, *found.torn)),
         rate_spans=(*(spans.get(s) for s in found.states), *(r.span for r in found.residuals)),
         algebraic=tuple(k >= n for k in range(len(states))) if found.torn else (),

@@ -6,10 +6,12 @@ from hybridode.equations.dae.analyse import Analysis
 from hybridode.equations.dae.relations import lines
 from hybridode.equations.dae.singular import names
 from hybridode.equations.system import EquationSystem, Reduced
+from hybridode.errors import Span
 from hybridode.expr import Symbol
 
 _TIMES = {1: "once", 2: "twice", 3: "three times"}
-_MOST = 40  # lines of one kind
+_MOST = 40  # sentences
+_MOST_ENTRIES = 4  # of a vector
 
 
 def report(found: Analysis, system: EquationSystem) -> tuple[Reduced, ...]:
@@ -23,19 +25,38 @@ def report(found: Analysis, system: EquationSystem) -> tuple[Reduced, ...]:
     loops = {s for block, _ in found.loops for s in block.unknowns}
     asked = {*model.algebraics, *(s for s in found.rate.values() if s.kind == "derivative")}
     own = {r.unknown for r in model.rates.values()}
-    for s, _, spans in found.definitions:
-        if s in asked and s not in loops and s not in own and spans:
-            told.append(Reduced(f"{names([s], model)} is computed from {lines(spans)}", spans[0]))
+    told += _computed(found, [s for s, _, _ in found.definitions if s in asked and s not in loops and s not in own])
     for block, solved in found.loops:
         spans = [span for r in block.relations for span in r.spans]
-        if len(block.unknowns) == 1:
+        if solved.torn and set(solved.torn) <= set(found.states):
+            what = "is a state that moves" if len(solved.torn) == 1 else "are states that move"
+            text = f"{names(solved.torn, model)} {what} as the derivative of {lines(spans)} says"
+        elif len(block.unknowns) == 1:
             text = f"{names(block.unknowns, model)} is an unknown that the solver finds from {lines(spans)}"
         else:
             text = f"{lines(spans)} are solved together for {names(_plain(block.unknowns), model)}"
             text += f", torn at {names(solved.torn_first, model)}"
             text += "" if solved.torn else " (a linear loop, solved exactly)"
         told.append(Reduced(text, spans[0] if spans else None))
-    return (*told[:_MOST], *_starts(found, system))
+    told = list(dict.fromkeys(told))
+    more = [Reduced(f"… and {len(told) - _MOST} more")] if len(told) > _MOST else []
+    return (*told[:_MOST], *more, *_starts(found, system))
+
+
+def _computed(found: Analysis, wanted: list[Symbol]) -> list[Reduced]:
+    """What is solved for alone, entries of a vector from the same lines together."""
+    spans = {s: at for s, _, at in found.definitions}
+    groups: dict[tuple[str, str, tuple[Span, ...]], list[Symbol]] = {}
+    for s in wanted:
+        if spans[s]:
+            groups.setdefault((s.kind, s.name, spans[s]), []).append(s)
+    told = []
+    for (_, _, at), group in groups.items():
+        entries = "" if len(group) <= _MOST_ENTRIES else f" and {len(group) - _MOST_ENTRIES} other entries"
+        verb = "is" if len(group) == 1 else "are"
+        named = ", ".join(f"`{found.model.name(s)}`" for s in group[:_MOST_ENTRIES])
+        told.append(Reduced(f"{named}{entries} {verb} computed from {lines(at)}", at[0]))
+    return told
 
 
 def _plain(symbols: tuple[Symbol, ...]) -> list[Symbol]:

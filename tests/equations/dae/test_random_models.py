@@ -1,5 +1,5 @@
-"""Random circuits and mechanisms: whatever was reduced, the equations as written hold at consistent points, and the invariants stay
-where they are along the reduced dynamics."""
+"""Random circuits and mechanisms: whatever was reduced, the equations as written hold at consistent points, and the invariants
+stay where they are along the reduced dynamics."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ LAWS = {  # of voltage u and current i of component k
 
 
 def circuit(seed: int) -> str:
-    """A random connected circuit, component by component: Kirchhoff's laws at every node but the ground. Sources stand on a tree."""
+    """A random connected circuit, component by component, with the laws of Kirchhoff at every node but the ground; sources stand
+    on a tree."""
     rng = random.Random(seed)
     nodes = rng.randint(2, 5)
     tree = [(rng.randrange(k), k) for k in range(1, nodes + 1)]
