@@ -42,5 +42,7 @@ GOALS = {
     "network_batch": Goal("network 2-32-32-2, gradient, batch of 256 on all cores, against Diffrax", 3, 6),
     "events": Goal("located events, against the quickest other that locates them", 5, 10),
     "events_gradient": Goal("the same, value and gradient, against Diffrax and torchdiffeq", 5, 10),
+    "dae": Goal("differential-algebraic problems against the fastest of IDA, IDAS", 5, 10),
+    "dae_step": Goal("a step with algebraic equations, in steps of plain equations, at most", 2, 1.5, smaller=True),
     "limit": Goal("POLLU step in lanes, times the physical limit", 3, 1.5, smaller=True),
 }

@@ -25,10 +25,13 @@ def test_loads_without_warnings(path: Path) -> None:
 def test_has_a_page_with_a_picture(folder: Path) -> None:
     page = (folder / "README.md").read_text(encoding="utf-8")
     assert ".svg)" in page
-    assert "hybridode fit " in page
+    assert "hybridode fit " in page or "hybridode simulate " in page
 
 
-@pytest.mark.parametrize("name", ["decay", "heat_rod", "integrate_and_fire", "lotka_volterra_ude", "thermostat"])
+MADE = ("decay", "heat_rod", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "pendulum_dae", "diode_rectifier")
+
+
+@pytest.mark.parametrize("name", MADE)
 def test_data_are_what_the_generator_writes(name: str) -> None:
     folder = EXAMPLES / name
     assert runpy.run_path(str(folder / "make_data.py"))["text"]() == (folder / "data.csv").read_text(encoding="utf-8")
@@ -106,3 +109,29 @@ def test_integrate_and_fire_against_the_exact_solution() -> None:
     sol = model.simulate(at=list(made["TIMES"]), set=given, rtol=1e-9, atol=1e-9)
     assert sol.successful and len(spikes) > 150
     np.testing.assert_allclose(sol["cell"], voltages, atol=1e-6)
+
+
+def test_filmed_pendulum_against_scipy() -> None:
+    made = runpy.run_path(str(EXAMPLES / "pendulum_dae" / "make_data.py"))
+    given = {"L": made["LENGTH"], "c": made["FRICTION"], "angle": made["ANGLE"]}
+    sol = ho.load(EXAMPLES / "pendulum_dae" / "pendulum_dae.ode").simulate(at=made["TIMES"], set=given, rtol=1e-9, atol=1e-10)
+    found = np.stack([np.asarray(sol["x"]), np.asarray(sol["y"])], 1)
+    np.testing.assert_allclose(found, made["truth"](), rtol=1e-6, atol=1e-7)
+
+
+def test_diode_rectifier_against_scipy() -> None:
+    """The rectifier with the leak that the data were made with, written in place of the network."""
+    made = runpy.run_path(str(EXAMPLES / "diode_rectifier" / "make_data.py"))
+    text = (EXAMPLES / "diode_rectifier" / "diode_rectifier.ode").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("nn leak")]
+    known = "\n".join(lines) + "\nfunc leak(v) = 0.03*v - 0.3*softplus((-v - 5)/0.4)\n"
+    sol = ho.parse(known).simulate(at=made["TIMES"], set={"Is": made["SATURATION"]}, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(sol["vc"], made["truth"](), rtol=1e-5, atol=1e-6)
+
+
+def test_transistor_amplifier_ends_at_the_published_values() -> None:
+    """Mazzia and Magherini (2008), problem TRANSAMP."""
+    model = ho.load(EXAMPLES / "transistor_amplifier" / "transistor_amplifier.ode")
+    sol = model.simulate(at=[0.2], rtol=1e-8, atol=1e-8)
+    for name, value in (("y1", -0.5562145012262709e-2), ("y5", 2.704617865010554), ("y8", 1.236995868091548)):
+        assert sol[name][0] == pytest.approx(value, rel=1e-5)

@@ -106,3 +106,22 @@ def test_integrate_and_fire(tmp_path: Path) -> None:
     for name, truth in (("level", -50.0), ("w", 0.1), ("tau_s", 5.0)):
         found = result["parameters"][name]
         assert abs(found["value"] - truth) < 3 * found["se"]
+
+
+def test_filmed_pendulum(tmp_path: Path) -> None:
+    _, result = fitted(tmp_path, "pendulum_dae", "pendulum_dae.ode", "data.csv")
+    assert result["status"] == "converged"
+    for name, truth in (("L", 0.7), ("c", 0.15), ("angle", 1.2)):
+        found = result["parameters"][name]
+        assert abs(found["value"] - truth) < 3 * found["se"]
+
+
+def test_diode_rectifier_learns_the_leak(tmp_path: Path) -> None:
+    """A network inside an algebraic equation, judged where the diode has been."""
+    run, result = fitted(tmp_path, "diode_rectifier", "diode_rectifier.ode", "data.csv")
+    assert result["status"] == "converged"
+    sol = ho.load(run / "fitted.ode").simulate(to=60, points=601)
+    voltage = np.asarray(sol["vd"])
+    truth = 0.03 * voltage - 0.3 * np.logaddexp(0, (-voltage - 5) / 0.4)
+    assert np.sqrt(np.mean((np.asarray(sol["leak(vd)"]) - truth) ** 2)) < 0.1
+    assert abs(result["parameters"]["Is"]["value"] / 2e-6 - 1) < 0.4

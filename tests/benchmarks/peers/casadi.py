@@ -51,13 +51,21 @@ def integrator(system: EquationSystem, plugin: str, end: float, rtol: float, ato
     """An integrator of CasADi from 0 to `end`."""
     import casadi
 
-    options: dict[str, Any] = {"reltol": rtol, "abstol": atol, "max_num_steps": 1_000_000, "disable_internal_warnings": True}
+    options: dict[str, Any] = {"reltol": rtol, "abstol": atol, "max_num_steps": 1_000_000}
     dae, (p, y0) = symbolic(system), numbers(system)
     if plugin == "idas":
         slope = casadi.Function("slope", [dae["x"], dae["p"], dae["t"]], [dae["ode"]])
         options |= {"calc_ic": False, "init_xdot": np.array(slope(y0, p, 0.0)).ravel().tolist()}
     elif not stiff:
         options |= {"linear_multistep_method": "adams", "nonlinear_solver_iteration": "functional"}
+    return compiled_integrator(plugin, dae, end, options)
+
+
+def compiled_integrator(plugin: str, dae: dict[str, Any], end: float, options: dict[str, Any]) -> Any:
+    """An integrator of CasADi from 0 to `end`, its functions in machine code where there is a compiler."""
+    import casadi
+
+    options = {"disable_internal_warnings": True, **options}
     if shutil.which("gcc"):
         options |= {"jit": True, "compiler": "shell", "jit_options": {"flags": ["-O3", "-march=native"]}}
     here = os.getcwd()
