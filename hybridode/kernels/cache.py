@@ -7,6 +7,8 @@ kernel is, so that a process that finds both need not write the text: its key is
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import RLock
 from typing import Any
@@ -27,6 +29,19 @@ def loaded(module: Module) -> Machine:
     with _LOCK:
         found = _LOADED.get(module.run)
         return _linked(module, _object(module)) if found is None else found
+
+
+def loaded_together(first: Module, write: Callable[[], Module]) -> Module:
+    """Loads a module and another one, which is written meanwhile and may call it; the other one."""
+    with ThreadPoolExecutor(1) as beside:
+        making = beside.submit(_object, first)
+        second = write()
+        codes = _object(second), making.result()
+    with _LOCK:
+        for module, code in zip((first, second), reversed(codes), strict=True):
+            if module.run not in _LOADED:
+                _linked(module, code)
+    return second
 
 
 def indexed(key: str) -> Module | None:

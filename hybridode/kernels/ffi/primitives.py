@@ -85,8 +85,7 @@ def _adjoint_shapes(args: Sequence[Any], program: Program, summed: bool) -> list
 
 def _evaluate(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[Any]:
     found = shapes(args, program, **params)
-    lanes = prod(_batch(args)) if kind == "solve" else prod(_front(args[SHARED], 1 if kind == "tangent" else 2))
-    layout = program.lanes(lanes, args[W].ndim > 1)
+    layout = _layout(kind, args, program)
     if kind == "tangent" and params["summed"]:
         args = _with_full_arrays(args)
     return list(call(program, kind, *layout, [jax.ShapeDtypeStruct(*s) for s in found])(*args))
@@ -98,10 +97,23 @@ def _with_full_arrays(args: Sequence[Any]) -> tuple[Any, ...]:
     return (*args[: SHARED + W], full, *args[SHARED + W + 1 :])
 
 
+def _abstract(kind: str, shapes: Callable[..., Any], *args: Any, program: Program, **params: Any) -> list[ShapedArray]:
+    """The shapes; and a word to the program about derivatives, whose code is best made together with the solve's."""
+    if kind != "solve":
+        program.expect(kind, *_layout(kind, args, program))
+    return [ShapedArray(*s) for s in shapes(args, program, **params)]
+
+
+def _layout(kind: str, args: Sequence[Any], program: Program) -> tuple[int, bool]:
+    """The lanes of the code (see `Program.lanes`)."""
+    lanes = prod(_batch(args)) if kind == "solve" else prod(_front(args[SHARED], 1 if kind == "tangent" else 2))
+    return program.lanes(lanes, args[W].ndim > 1)
+
+
 def _set_up(primitive: Primitive, kind: str, shapes: Callable[..., Any]) -> None:
     evaluate = partial(_evaluate, kind, shapes)
     primitive.def_impl(jax.jit(evaluate, static_argnames=("program", "capacity", "summed")))
-    primitive.def_abstract_eval(lambda *args, **params: [ShapedArray(*s) for s in shapes(args, **params)])
+    primitive.def_abstract_eval(partial(_abstract, kind, shapes))
     mlir.register_lowering(primitive, mlir.lower_fun(evaluate, multiple_results=True), platform="cpu")
 
 

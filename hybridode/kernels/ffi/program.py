@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridode.kernels.cache import index, indexed, loaded
+from hybridode.kernels.cache import index, indexed, loaded, loaded_together
 from hybridode.kernels.llvm.handler import OPTIONS
 from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
 from hybridode.kernels.llvm.machine import Machine, host_lanes
@@ -47,6 +49,19 @@ def api_version() -> tuple[int, int]:
     return major, minor
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without Python's garbage collector, which goes through all that JAX holds whenever many objects have been made. Hardly any
+    of those that writing a module makes need it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 @cache
 def processors() -> int:
     """How many processors this process may use."""
@@ -73,6 +88,7 @@ class Program:
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     in_parts: bool = False  # derivatives keep a few states of a solve and make what lies between again
     modules: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)
+    expected: dict[tuple[int, bool], str] = field(default_factory=dict, repr=False)  # see `expect`
 
     @cached_property
     def method(self) -> Method:
@@ -105,20 +121,39 @@ class Program:
     def module(self, kind: str, width: int, own: bool = False) -> tuple[Module, Machine]:
         """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
         kind = f"{kind}_parts" if self.in_parts and kind in ("tangent", "adjoint") else kind
+        derivative = self.expected.pop((width, own), "") if kind == "solve" else ""
+        if derivative and not self.has(kind, width, own):
+            self._make_both(derivative, width, own)
         found = self.modules.get((kind, width, own))
         if found is None:
             calls = CALLS.get(kind)
             solve = "" if calls is None else self.module(calls, width, own)[0].run
             found = indexed(self._key(kind, width, own)) if self.identity else None
-            if found is None:
-                from hybridode.kernels.llvm.module import module_of  # those who find code need not know how it is written
-                from hybridode.kernels.llvm.writer import Lanes
-
-                found = module_of(kind, self.method, Lanes(width, self.dtype), self.inputs(own), api_version(), solve)
-                if self.identity:
-                    index(self._key(kind, width, own), found)
+            found = self._written(kind, width, own, solve) if found is None else found
             self.modules[kind, width, own] = found
         return found, loaded(found)
+
+    def expect(self, kind: str, width: int, own: bool) -> None:
+        """Says that a derivative ("tangent", "adjoint") of a solve in so many lanes will be needed after the solve itself."""
+        if not self.in_parts:
+            self.expected[width, own] = kind
+
+    def _make_both(self, kind: str, width: int, own: bool) -> None:
+        """The code of the solve and of a derivative: machine code of the one is made while the other is written and made."""
+        solve = self._written("solve", width, own)
+        made = loaded_together(solve, lambda: self._written(kind, width, own, solve.run))
+        self.modules["solve", width, own], self.modules[kind, width, own] = solve, made
+
+    def _written(self, kind: str, width: int, own: bool, solve: str = "") -> Module:
+        """The text of a kind; `solve` is the entry of the solve that it calls."""
+        from hybridode.kernels.llvm.module import module_of  # those who find code need not know how it is written
+        from hybridode.kernels.llvm.writer import Lanes
+
+        with collector_paused():
+            found = module_of(kind, self.method, Lanes(width, self.dtype), self.inputs(own), api_version(), solve)
+        if self.identity:
+            index(self._key(kind, width, own), found)
+        return found
 
     def has(self, kind: str, width: int, own: bool = False) -> bool:
         """Whether the code of a kind is there already, in memory or on disk."""

@@ -58,11 +58,26 @@ class Machine:
 
 
 def object_code(text: str) -> bytes:
-    """Parse, verify and compile a module to an object file."""
+    """Parse, verify and compile a module to an object file. Each has a context of its own: several threads may do so at once."""
     machine = host()
-    module = llvm.parse_assembly(text)
+    module = llvm.parse_assembly(text, llvm.create_context())
     module.verify()
-    return machine.emit_object(module)
+    return _emitted(machine, module)
+
+
+def _emitted(machine: Any, module: Any) -> bytes:
+    """`machine.emit_object(module)` without the lock that llvmlite holds during every call of LLVM: this call takes nearly all of
+    the time, and works on a context and a machine that nobody else has."""
+    library = llvm.ffi.lib
+    emit = library.LLVMPY_TargetMachineEmitToMemory
+    with llvm.ffi.OutputString() as problem:
+        buffer = getattr(emit, "_cfn", emit)(machine, module, 1, problem)
+        if not buffer:
+            raise RuntimeError(str(problem))
+    try:
+        return ctypes.string_at(library.LLVMPY_GetBufferStart(buffer), library.LLVMPY_GetBufferSize(buffer))
+    finally:
+        library.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
 def link(code: bytes) -> Machine:
