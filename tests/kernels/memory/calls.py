@@ -33,6 +33,7 @@ from hybridode.solve.settings import Settings
 from tests.kernels.memory import fence, guarded
 from tests.problems import chain, problems
 from tests.solve.native_models import BLOW_UP, DECAY, FORCED, ROBER, compiled
+from tests.solve.spiking import Network
 from tests.solve.test_native_events import DOSES
 from tests.solve.test_native_networks import MODEL as NETWORKS
 from tests.solve.test_native_pivoting import COUPLED
@@ -185,6 +186,10 @@ def cases() -> Iterator[tuple[str, Callable[[], None]]]:
     yield "parts, events", partial(Case(compiled(KICKED), "tsit5", np.array([0.0, 2.0, 3.0]), kept=4).many, 3)
     yield "parts, rolled", Case(compiled(chain(120)), "rodas4", np.array([0.0, 0.1]), kept=4).one
     yield "parts, single precision", partial(Case(compiled(FORCED), "tsit5", kept=4, **single).many, 3)
+    spikes = compiled(Network(n=11).text)
+    yield "rolled, events", Case(spikes, "tsit5", np.array([0.0, 4.0, 8.0])).one
+    yield "rolled, events, lanes", partial(Case(spikes, "tsit5", np.array([0.0, 4.0, 8.0])).many, w + 1)
+    yield "parts, rolled, events", Case(spikes, "tsit5", np.array([0.0, 4.0, 8.0]), kept=4).one
     yield "at statements", _events
     yield "failures", _numbers
 
