@@ -239,7 +239,8 @@ def consistent_start(
     found = solve_numbers(c, args, t0, y0)
     if not found.ok:
         return found.y, results.INCONSISTENT
-    size = np.maximum(np.abs(y0), np.abs(found.y)) + 1e-8 * np.max(np.abs(found.y), initial=0.0)
+    # Measured by what was given: a start next to a singular point computes states that are as large as one likes.
+    size = np.maximum(np.abs(y0), np.abs(found.y)) + 1e-8 * (np.max(np.abs(y0), initial=0.0) or 1.0)
     moved = (np.abs(found.y - y0) > MOVED * size)[c.soft]
     return found.y, results.CONFLICT if declared and np.any(moved) else results.SUCCESS
 

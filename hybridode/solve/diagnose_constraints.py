@@ -31,7 +31,21 @@ def diagnose_constraints(compiled: Compiled, args: Arguments, result: int, t: fl
     value = conditions.values(t, y, args)[worst]
     read = _read(compiled.system, conditions, worst, y)
     message = f"no consistent state was found at {time} = {t:.6g}: the sides of this equation differ by {abs(value):.4g}"
+    fixed = _fixed(compiled, conditions, worst) if conditions is at_the_start(compiled) else []
+    if fixed:
+        which = ", ".join(f"`{name}`" for name, _ in fixed)
+        hint = f"{read}: as the starts of {which} are given; change one, or leave it out to have it computed"
+        return Diagnostic(code, message, _span(conditions, worst), hint, related=tuple((at, "given") for _, at in fixed if at))
     return Diagnostic(code, message, _span(conditions, worst), f"nearest values: {read}; other guesses may lead further")
+
+
+def _fixed(compiled: Compiled, c: Conditions, row: int) -> list[tuple[str, Span | None]]:
+    """The states that an equation reads and where they are declared, if the starts of all of them are fixed; else nothing."""
+    places = {int(k) for k in c.columns[c.rows == row]}
+    if places & {int(k) for k in (*c.unknowns, *c.soft)}:
+        return []
+    names, states = state_names(compiled.system), compiled.system.states
+    return [(names[k], declared(compiled.declarations, states[k].name)) for k in sorted(places)]
 
 
 def _conflict(compiled: Compiled, args: Arguments, c: Conditions, code: str, t: float, moved: FloatArray) -> Diagnostic:
