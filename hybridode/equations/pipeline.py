@@ -7,7 +7,6 @@ from collections.abc import Callable
 from hybridode.collector import without_collector
 from hybridode.declarations import Declarations
 from hybridode.equations.canonical import canonical, is_implicit, residuals
-from hybridode.equations.dae.reduce import reduce
 from hybridode.equations.folding import fold
 from hybridode.equations.gradients import ShapeCache
 from hybridode.equations.incidence import incidence
@@ -43,6 +42,8 @@ def equations_of(
         if is_implicit(declarations):
             if dump is not None:
                 dump("canonical", system)
+            from hybridode.equations.dae.reduce import reduce  # a plain ODE does not wait for it
+
             system = reduce(system, residuals(declarations, promoted), shapes)  # matching, index reduction, blocks, tearing
             _settle("reduce", system, dump)
         else:
