@@ -231,26 +231,35 @@ def system_latex(system: EquationSystem) -> str:
     """The equations after the passes, as they are computed."""
     name, time = user_names(system.declarations), system.declarations.time
     states, defined = system.states, system.definitions
+    unknowns = set(system.unknowns)
     lines = [
-        _LEFT_OUT if x.hidden else (_derivative(name(states[x.place]), time), "=", expr_latex(x.expr, name))
+        _LEFT_OUT
+        if x.hidden
+        else ("0" if x.place in unknowns else _derivative(name(states[x.place]), time), "=", expr_latex(x.expr, name))
         for x in shown(system.rates)
-        if x.hidden or not is_velocity(x.expr, states[x.place].name)
+        if x.hidden or not _says_nothing(x.expr, states[x.place])
     ]
     lines += [
-        _LEFT_OUT if x.hidden else (name_latex(name(defined[x.place].symbol)), "=", expr_latex(x.expr, name))
+        _LEFT_OUT if x.hidden else (_symbol(defined[x.place].symbol, name), "=", expr_latex(x.expr, name))
         for x in shown(definition_expressions(defined))
     ]
+    lines += [("0", "=", expr_latex(x.expr, name)) for x in system.invariants]
     lines += [
-        _LEFT_OUT if x.hidden else (f"{name_latex(name(states[x.place]))}(0)", "=", expr_latex(x.expr, name))
+        _LEFT_OUT if x.hidden else (f"{_symbol(states[x.place], name)}(0)", "=", expr_latex(x.expr, name))
         for x in shown(system.starts)
     ]
     return _aligned(lines)
 
 
+def _says_nothing(rate: Expr, state: Symbol) -> bool:
+    """A rate that is the state `x'`, or a derivative that is defined elsewhere."""
+    return is_velocity(rate, state.name) or (rate.op == "sym" and rate.data == state._replace(kind="derivative"))
+
+
 def jacobian_latex(system: EquationSystem) -> str:
     """The entries of the Jacobian that are not zero, one a line."""
     name = user_names(system.declarations)
-    states = [name_latex(name(s)) for s in system.states]
+    states = [_symbol(s, name) for s in system.states]
     entries = system.jacobian or ()
     told = list(shown(entry_expressions(entries)))
     lines = []

@@ -20,7 +20,10 @@ _NUMBERED = re.compile(r"^(?P<word>[^\W\d_]+)(?P<number>\d+)$")
 
 
 def name_latex(name: str) -> str:
-    """`alpha_m` -> \\alpha_{m}, `Ca_i` -> \\mathrm{Ca}_{i}, `y12` -> y_{12}, `w[1, 2]` -> w_{1,2}, `x'` -> x'."""
+    """`alpha_m` -> \\alpha_{m}, `Ca_i` -> \\mathrm{Ca}_{i}, `y12` -> y_{12}, `w[1, 2]` -> w_{1,2}, `x'` -> x'. What the
+    reduction of equations names itself, in parentheses, stays as it is."""
+    if name.startswith("("):
+        return rf"\text{{{text_latex(name)}}}"
     parts = _INDEXED.match(name)
     assert parts is not None
     words = [w for w in parts["name"].split("_") if w] or [parts["name"]]

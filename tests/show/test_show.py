@@ -41,7 +41,8 @@ def test_equations_that_hold_together(stage: str, golden: Callable[[Path, str], 
 
 
 def test_equations_that_hold_together_in_latex(golden: Callable[[Path, str], None]) -> None:
-    golden(HERE / "goldens" / "circuit.tex", show(HERE / "circuit.ode", latex=True) + "\n")
+    texts = [show(HERE / "circuit.ode", stage, latex=True) for stage in ("model", "equations", "jacobian")]
+    golden(HERE / "goldens" / "circuit.tex", "\n\n".join(texts) + "\n")
 
 
 def test_tape_and_jax() -> None:
