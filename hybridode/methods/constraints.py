@@ -8,7 +8,7 @@ state goes to the nearest point where it holds (E. Eich, SIAM J. Numer. Anal. 30
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -22,6 +22,7 @@ PER_STAGE = ("u", "du", "ddu")  # signals and their derivatives: the driver give
 JUMP_STEPS = 8  # of Newton's method after an event, from what the unknowns were before
 CONVERGED = 1e-7  # what the last of them changes, in units of the unknowns
 NEWTON_STEPS = 2  # from the error of a step (1e-4) to its square and its fourth power
+MOST_EXCHANGED = 8  # unknowns whose equations are solved with exchanges of rows outside a step
 MOST_WRITTEN_OUT = 16  # equations of a linear system that is eliminated in straight-line code on a tape of long vectors
 
 
@@ -117,22 +118,52 @@ def _correction(b: TapeBuilder, g: Invariants, y: int, time: int, stage: int | N
     products = b.mul(b.gather(entries, [e for e, _ in met]), b.gather(entries, [f for _, f in met]))
     to = [place[g.pattern[e][0], g.pattern[f][0]] for e, f in met]
     matrix = b.scatter_add(products, to, (len(keys),))
-    multipliers = solved(b, g.count, keys, matrix, evaluate(b, g.residuals, y, time, stage), g.system)
+    multipliers = solved(b, g.count, keys, matrix, evaluate(b, g.residuals, y, time, stage), g.system, False)
     change = b.mul(entries, b.gather(multipliers, [row for row, _ in g.pattern]))
     return b.scatter_add(change, [column for _, column in g.pattern], (n,))
 
 
-def solved(b: TapeBuilder, n: int, pattern: Sequence[Entry], entries: int, right: int, system: LinearSystem | None) -> int:
-    """The solution (n,) of a sparse linear system, written out or (`system`) as operations of the tape."""
+def solved(b: TapeBuilder, n: int, pattern: Sequence[Entry], entries: int, right: int, system: LinearSystem | None,
+           exchanged: bool = True) -> int:  # fmt: skip
+    """The solution (n,) of a sparse linear system, written out or (`system`) as operations of the tape. `exchanged`: rows are
+    exchanged where that is needed, if there are few."""
     if system is not None:
         at = {key: k for k, key in enumerate((system.rows * n + system.columns).tolist())}
         full = b.scatter_add(entries, [at[i * n + j] for i, j in pattern], (system.entries,))
         return b.make("solve", full, b.make("factor", full, attrs=system), right, attrs=(system, False))
     matrix = {key: b.element(entries, k) for k, key in enumerate(pattern)}
+    if exchanged and n <= MOST_EXCHANGED:
+        return b.concat(_with_exchanges(b, n, matrix, [b.element(right, k) for k in range(n)]))
     for i in range(n):
         matrix.setdefault((i, i), b.const(0.0))
     found = solve(b, factor(b, n, matrix, elimination_order(n, matrix)), [b.element(right, k) for k in range(n)])
     return b.concat(found)
+
+
+def _with_exchanges(b: TapeBuilder, n: int, matrix: Mapping[Entry, int], right: Sequence[int]) -> list[int]:
+    """Gaussian elimination in which the largest entry of a column comes up by exchanges of rows, made by selecting."""
+    zero, x = b.const(0.0), list(right)
+    a = [[matrix.get((i, j), zero) for j in range(n)] for i in range(n)]
+    for p in range(n):
+        for i in range(p + 1, n):
+            if a[i][p] == zero:
+                continue
+            larger = b.make("lt", b.make("abs", a[p][p]), b.make("abs", a[i][p]))
+            for j in range(p, n):
+                a[p][j], a[i][j] = b.select(larger, a[i][j], a[p][j]), b.select(larger, a[p][j], a[i][j])
+            x[p], x[i] = b.select(larger, x[i], x[p]), b.select(larger, x[p], x[i])
+        inverse = b.div(b.const(1.0), a[p][p])
+        for i in range(p + 1, n):
+            if a[i][p] != zero:
+                multiplier = b.mul(a[i][p], inverse)
+                for j in range(p + 1, n):
+                    a[i][j] = b.sub(a[i][j], b.mul(multiplier, a[p][j]))
+                x[i] = b.sub(x[i], b.mul(multiplier, x[p]))
+    for p in reversed(range(n)):
+        for j in range(p + 1, n):
+            x[p] = b.sub(x[p], b.mul(a[p][j], x[j]))
+        x[p] = b.div(x[p], a[p][p])
+    return x
 
 
 @dataclass(frozen=True)
@@ -179,11 +210,11 @@ def settle(rates: Tape, jacobian: Tape, block: Block, invariants: Invariants | N
     """See `Settle`. `steps`: of Newton's method for the unknowns."""
     b = TapeBuilder()
     time, y = b.input("t"), b.input("y", (n,))
-    if invariants is not None:
-        y = projected(b, invariants, y, time, None, n)
+    end = y if invariants is None else projected(b, invariants, y, time, None, n)
     if block.unknowns:
-        y = with_unknowns_solved(b, rates, jacobian, block, y, time, n, steps)
-    return Settle(b.finish({"end": y}))
+        end = with_unknowns_solved(b, rates, jacobian, block, end, time, n, steps)
+    moved = b.sum(b.make("abs", b.sub(end, y)))
+    return Settle(b.finish({"end": b.select(b.make("lt", moved, b.const(math.inf)), end, y)}))
 
 
 def with_unknowns_solved(

@@ -199,14 +199,18 @@ class _Search:
         multipliers = -rest.T @ (left * (scaled @ (left * (rest @ value))))
         return xp.concatenate([-inverse @ (value + p.by_multipliers @ multipliers), multipliers])
 
-    def norm(self, change: Any, v: Any) -> Any:
+    def sizes(self, v: Any, change: Any) -> Any:
+        """What changes of the states are measured against: their sizes before and after a step, whichever is larger."""
+        xp = self.xp
+        y = xp.maximum(xp.abs(self.state(v)), xp.abs(self.state(v + change)))
+        return y + 1e-8 * xp.max(y, initial=0.0) + 1e-30
+
+    def norm(self, change: Any, sizes: Any) -> Any:
         """The largest change of a state, in units of its size."""
-        xp, u, y = self.xp, len(self.c.unknowns), self.xp.abs(self.state(v))
-        floor = 1e-8 * xp.max(y, initial=0.0) + 1e-30
-        found = xp.max(xp.abs(change[:u]) / (y[self.c.unknowns] + floor), initial=0.0)
+        xp, u = self.xp, len(self.c.unknowns)
+        found = xp.max(xp.abs(change[:u]) / sizes[self.c.unknowns], initial=0.0)
         if self.directions is not None:
-            moved = xp.abs(self.directions @ change[u:]) / (y[self.c.soft] + floor)
-            found = xp.maximum(found, xp.max(moved, initial=0.0))
+            found = xp.maximum(found, xp.max(xp.abs(self.directions @ change[u:]) / sizes[self.c.soft], initial=0.0))
         return xp.where(xp.isfinite(found), found, xp.inf)
 
     def unsatisfied(self, v: Any) -> Any:
@@ -287,7 +291,8 @@ def _iterated(s: _Search) -> Found:
     for _ in range(MOST_ITERATIONS):
         p = s.point(v)
         change = _numbers_step(s, p, p.value)
-        length = s.norm(change, v + change)
+        sizes = s.sizes(v, change)
+        length = s.norm(change, sizes)
         if not np.isfinite(length):
             break
         if length <= near:
@@ -296,7 +301,7 @@ def _iterated(s: _Search) -> Found:
         damping = 1.0
         while True:
             value = s.value(v + damping * change)
-            after = s.norm(_numbers_step(s, p, value), v + damping * change)
+            after = s.norm(_numbers_step(s, p, value), sizes)
             if damping == 1.0 and length <= SMALL and after > length / 4:
                 ok = True
                 break
@@ -360,7 +365,8 @@ def _iterated_in_jax(s: _Search) -> tuple[Array, Array]:
         v, k, ok, _ = carry
         p = s.point(v)
         change = s.step(p, p.value)
-        length = s.norm(change, v + change)
+        sizes = s.sizes(v, change)
+        length = s.norm(change, sizes)
 
         def too_long(carry: Any) -> Array:
             damping, after = carry
@@ -368,10 +374,10 @@ def _iterated_in_jax(s: _Search) -> tuple[Array, Array]:
 
         def shorter(carry: Any) -> Any:
             damping = carry[0] / 2
-            return damping, s.norm(s.step(p, s.value(v + damping * change)), v + damping * change)
+            return damping, s.norm(s.step(p, s.value(v + damping * change)), sizes)
 
         one = jnp.ones((), s.y0.dtype)
-        first = s.norm(s.step(p, s.value(v + change)), v + change)
+        first = s.norm(s.step(p, s.value(v + change)), sizes)
         there = (length <= near) | ((length <= SMALL) & (first > length / 4))
         damping, _ = lax.while_loop(too_long, shorter, (one, jnp.where(there, 0.0, first)))
         lost = ~jnp.isfinite(length) | (~there & (damping < SHORTEST))

@@ -121,6 +121,11 @@ class Pivoted:
         table = self.table(places, "i64")
         w.each(0, len(places), lambda k: act(w.load(table, k, "i64")))
 
+    def scale_differential(self, target: str, factor: str, source: str) -> None:
+        """target += factor M source"""
+        w = self.w
+        self.over_differential(lambda k: w.increase(target, k, w.mul(factor, w.load(source, k))))
+
     def remember(self, target: str, i: str, vectors: str) -> None:
         """target += M sum_j C[i, j] vectors[j] / h"""
         w = self.w
@@ -129,8 +134,8 @@ class Pivoted:
             return
 
         def one(j: str) -> None:
-            factor, source = w.mul(w.load(self.c, w.at(i, self.s, j)), self.per_h), self.region(vectors, j, self.n)
-            self.over_differential(lambda k: w.increase(target, k, w.mul(factor, w.load(source, k))))
+            factor = w.mul(w.load(self.c, w.at(i, self.s, j)), self.per_h)
+            self.scale_differential(target, factor, self.region(vectors, j, self.n))
 
         w.each(0, i, one)
 
@@ -298,7 +303,7 @@ def pivoted_reverse(p: Pivoted) -> None:
 
         def earlier(j: str) -> None:
             bar = p.region("u.bar", j, n)
-            p.scale(bar, w.mul(w.load(p.c, w.at(i, s, j)), p.per_h), v)
+            p.scale_differential(bar, w.mul(w.load(p.c, w.at(i, s, j)), p.per_h), v)
             p.scale(bar, w.load(p.a, w.at(i, s, j)), p.region("part"))
 
         w.each(0, i, earlier)
