@@ -238,8 +238,10 @@ def motion(rates: Tape, jacobian: Tape, pattern: Sequence[Entry], slope: Tape | 
     entries = evaluate(b, jacobian, y, time, None)
     place = {i: k for k, i in enumerate(block.unknowns)}
     outer = [(e, place[i], j) for e, (i, j) in enumerate(pattern) if i in place and j not in place]
-    products = b.mul(b.gather(entries, [e for e, _, _ in outer]), b.gather(f, [j for _, _, j in outer]))
-    right = b.scatter_add(products, [i for _, i, _ in outer], (len(place),))
+    right = b.broadcast(b.const(0.0), (len(place),))
+    if outer:
+        products = b.mul(b.gather(entries, [e for e, _, _ in outer]), b.gather(f, [j for _, _, j in outer]))
+        right = b.scatter_add(products, [i for _, i, _ in outer], (len(place),))
     if slope is not None:
         right = b.add(right, b.gather(evaluate(b, slope, y, time, None), block.unknowns))
     moved = solved(b, len(place), block.pattern, b.gather(entries, block.entries), right, block.system)

@@ -340,7 +340,7 @@ def consistent_in_jax(compiled: Compiled, c: Conditions | None, args: Arguments,
     return jnp.where(ok & known, y, jnp.nan), code
 
 
-def solve_traced(compiled: Compiled, c: Conditions, args: Arguments, t: Array, y0: Array) -> tuple[Array, Array]:
+def solve_traced(compiled: Compiled, c: Conditions, args: Arguments, t: Any, y0: Any) -> tuple[Array, Array]:
     """(the nearest consistent state to y0, whether there is one) under jit, vmap and derivatives of either mode."""
     key = ("consistent traced", id(c))
     run = compiled.jitted.setdefault(key, emit(c.tape))

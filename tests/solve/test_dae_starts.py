@@ -171,6 +171,6 @@ def test_unknowns_follow_an_input_that_jumps() -> None:
     text = "model m\ntime t\ninput I from data.I, interp=previous\nstate x = 0\nalg z = 1\nx' = z\nz^3 + z = I + 0*x\n"
     data = pd.DataFrame({"t": [0.0, 1.0], "I": [2.0, 10.0]})
     model = ho.parse(text)
-    sol = model.simulate(at=np.array([0.0, 0.5, 1.0, 1.5, 2.0]), data=data)
+    sol = model.simulate(at=[0.0, 0.5, 1.0, 1.5, 2.0], data=data)
     np.testing.assert_allclose(sol["z"], [1, 1, 2, 2, 2], rtol=1e-9)
     np.testing.assert_allclose(sol["x"], [0, 0.5, 1, 2, 3], rtol=1e-7, atol=1e-9)
