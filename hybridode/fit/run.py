@@ -305,7 +305,7 @@ def _finish(
         "networks": results.network_entries(objective.networks, weights),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
         "settings": {"engine": objective.settings.engine, "method": objective.method,
-                     "gradient": _gradient(objective, prepared.fitted, len(theta)),
+                     **_gradient(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,
                      "checkpoints": objective.settings.checkpoints},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
@@ -322,8 +322,12 @@ def _finish(
     )  # fmt: skip
 
 
-def _gradient(objective: Objective, batch: Batch, numbers: int) -> str:
-    return "forward" if numbers <= FISHER_MOST and objective.mode(numbers, batch).forward else "reverse"
+def _gradient(objective: Objective, batch: Batch, numbers: int) -> dict[str, str]:
+    """How the derivatives of a fit by so many numbers are made, and why."""
+    if numbers > FISHER_MOST:
+        return {"gradient": "reverse", "gradient_reason": f"{numbers} numbers are learnt: an adjoint, no Fisher matrix"}
+    mode = objective.mode(numbers, batch)
+    return {"gradient": "forward" if mode.forward else "reverse", "gradient_reason": mode.reason}
 
 
 def _status(found: list[StartResult], best: StartResult | None, early: str) -> tuple[str, str]:

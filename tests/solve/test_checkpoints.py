@@ -29,6 +29,15 @@ event low when x < 0.4 { x := 0.5 + 0.1*n; n := n + 1 }
 """
 
 
+BALANCE = """model balance
+param k = 0.7
+state y = 1
+alg x = 1
+y' = -k*x*(1 + 0.1*sin(t))
+0 = x + 0.1*x^3 - 1.1*y
+"""
+
+
 @pytest.fixture(autouse=True)
 def float64() -> Iterator[None]:
     with jax.enable_x64(True):
@@ -55,7 +64,10 @@ def derivatives(text: str, kept: str | int, **chosen: Any) -> list[np.ndarray]:
     return [np.asarray(x) for x in jax.tree_util.tree_leaves((slopes, together, forwards))]
 
 
-@pytest.mark.parametrize("text", [FORCED, DOSES, BOTH], ids=["smooth", "at statements", "at statements and events"])
+MODELS = {"smooth": FORCED, "at statements": DOSES, "at statements and events": BOTH, "algebraic": BALANCE}
+
+
+@pytest.mark.parametrize("text", MODELS.values(), ids=MODELS)
 def test_the_same_gradients(text: str) -> None:
     expected = derivatives(text, "all")
     assert all(np.isfinite(x).all() and np.any(x) for x in expected)
@@ -106,6 +118,7 @@ def test_a_fit_takes_it(tmp_path: Path) -> None:
     observed = "observe x ~ normal(x, 0.1)\n"
     fits = [ho.fit(ho.parse(text + observed), str(data), settings=Settings(checkpoints=kept), starts=1) for kept in ("all", 5)]
     assert [run.result["settings"]["checkpoints"] for run in fits] == ["all", 5]
+    assert fits[0].result["settings"]["gradient"] == "forward" and "2 tangents" in fits[0].result["settings"]["gradient_reason"]
     values = [[p["value"] for p in run.result["parameters"].values()] for run in fits]
     assert values[0] == values[1]
     np.testing.assert_allclose(sorted(values[0]), [0.8, 1.3], rtol=1e-5)
