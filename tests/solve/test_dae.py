@@ -135,9 +135,15 @@ def test_pendulum_over_a_hundred_periods() -> None:
 
 @pytest.mark.parametrize(
     ("name", "method"),
-    [("nonlinear", "rodas4"), ("nonlinear", "rodas5p"), ("pendulum", "tsit5"), ("pendulum", "dop853"), ("pendulum", "rodas4"),
-     ("crossed", "rodas4")],
-)  # fmt: skip
+    [
+        ("nonlinear", "rodas4"),
+        ("pendulum", "tsit5"),
+        ("crossed", "rodas4"),
+        pytest.param("nonlinear", "rodas5p", marks=pytest.mark.slow),
+        pytest.param("pendulum", "dop853", marks=pytest.mark.slow),
+        pytest.param("pendulum", "rodas4", marks=pytest.mark.slow),
+    ],
+)
 def test_derivatives_are_exact(name: str, method: str, fixed_steps: Callable[[float], None]) -> None:
     """Both ways, for one trajectory and in lanes, between steps too; with exchanged pivots where the model needs them."""
     fixed_steps(0.11)
