@@ -17,6 +17,11 @@ from typing import Any
 from hybridode.expr import Expr, Symbol, postorder
 
 POINTS = 3
+SMALLER = (
+    1.0,
+    0.3,
+    0.05,
+)  # what moves is taken at several sizes: an exponential law is nearly singular far out, and regular near 0
 ROUNDING = 1e-10  # of the size of the terms that a sum is made of
 
 
@@ -58,7 +63,7 @@ MEANING: dict[str, Callable[..., Any]] = {
 
 
 class Points:
-    """A few random points. `near`: what symbols are about (a parameter its declared value), others are about 1."""
+    """A few random points. `near`: what symbols are about (declared values, starts), others are about 1."""
 
     def __init__(self, near: Mapping[Symbol, float]) -> None:
         self.near = near
@@ -102,7 +107,9 @@ class Points:
     def _of_symbol(self, k: int, s: Symbol) -> float:
         random = Random(zlib.crc32(f"{k} {s.kind} {s.name} {s.index}".encode()))
         about = self.near.get(s, 1.0)
-        return about * random.uniform(0.7, 1.3) if about else random.uniform(-0.5, 0.5)
+        if not about:
+            return random.uniform(-0.5, 0.5)
+        return about * random.uniform(0.7, 1.3) * (1.0 if s.kind == "parameter" else SMALLER[k])
 
 
 def _wave(name: str, x: Sequence[float], output: int, slope: bool) -> float:

@@ -6,6 +6,7 @@ and what is solved by hand in it (`solve`, `tearing`, `loops`); then everything 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from hybridode.equations.conditions import without_conditions_by_name
 from hybridode.equations.dae.analyse import Analysis, analyse
 from hybridode.equations.dae.differentiate import CannotDifferentiate
 from hybridode.equations.dae.initial import initial_of
+from hybridode.equations.dae.points import Points
 from hybridode.equations.dae.relations import Relation, Unreduced, derivative_symbol, explicit
 from hybridode.equations.dae.report import report
 from hybridode.equations.gradients import ShapeCache
@@ -113,7 +115,7 @@ def relations_of(system: EquationSystem, equations: Residuals) -> Unreduced:
             if x.symbol in moving and x.symbol not in boolean
         },
         velocity=velocity,
-        near=_declared_values(d),
+        near=_near(system),
         kinked=frozenset(x.name for x in d.tables if x.interpolation in ("linear", "previous", "next")),
         declared=_declared_places(d),
         spell=user_names(d),
@@ -137,12 +139,16 @@ def _one(span: Span | None) -> tuple[Span, ...]:
     return () if span is None else (span,)
 
 
-def _declared_values(d: Declarations) -> dict[Symbol, float]:
-    return {
+def _near(system: EquationSystem) -> dict[Symbol, float]:
+    """What symbols are about: declared values of parameters, starts and guesses that are not 0."""
+    d = system.declarations
+    declared = {
         Symbol("parameter", q.name, s.index): value
         for q in (*d.parameters, *d.constants)
         for s, value in zip(entries("parameter", q.name, q.shape), q.values, strict=True)
     }
+    starts = Points(declared).values(system.starts)[0]
+    return declared | {s: v for s, v in zip(system.states, starts, strict=True) if v and math.isfinite(v)}
 
 
 def _declared_places(d: Declarations) -> dict[Symbol, Span]:

@@ -43,7 +43,7 @@ class Unreduced:
 
     `states` with their `start` values; `algebraics` with their guesses. `rates`: the explicit ones by state. `definitions`:
     intermediates that move, with the relation of each. `equations`: all others. `velocity`: state -> the state that is its
-    derivative by name (`x` -> `x'`). `near`: declared values of parameters, for random points. `declared`: where names are
+    derivative by name (`x` -> `x'`). `near`: what symbols are about, for random points. `declared`: where names are
     declared; `name` spells a symbol as the user does.
     """
 
