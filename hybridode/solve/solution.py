@@ -226,7 +226,8 @@ class Solution:
                 panel.plot(columns[d.time], columns[name], label=name)
             panel.set_ylabel(f"[{unit}]" if unit else "")
             if 0 < len(panel.lines) <= 12:
-                panel.legend(frameon=False)
+                few = len(panel.lines) <= 4  # more names would hide the lines
+                panel.legend(frameon=False, **({} if few else {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}))
         panels[-1].set_xlabel(f"{d.time} [{d.time_unit}]" if d.time_unit else d.time)
         panels[0].set_title(d.name)
         return figure
