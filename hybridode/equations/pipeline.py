@@ -13,6 +13,7 @@ from hybridode.equations.incidence import incidence
 from hybridode.equations.jacobian import jacobian
 from hybridode.equations.rewrite import rewrite
 from hybridode.equations.rolling import roll
+from hybridode.equations.switches import located_switches
 from hybridode.equations.system import EquationSystem
 from hybridode.equations.verify import verify
 
@@ -49,6 +50,15 @@ def equations_of(
         else:
             _settle("canonical", system, dump)
         return after_passes(system, shapes, dump)
+
+
+def switched_of(declarations: Declarations, promoted: frozenset[str] = frozenset()) -> EquationSystem | None:
+    """The system with its `if`s as events, after all passes; None without such, and for models that have to be reduced."""
+    if is_implicit(declarations):
+        return None
+    with without_collector():
+        system = located_switches(canonical(declarations, promoted))
+        return None if system is None else after_passes(system, ShapeCache())
 
 
 def after_passes(system: EquationSystem, shapes: ShapeCache, dump: Dump | None = None) -> EquationSystem:

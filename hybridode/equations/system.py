@@ -70,7 +70,8 @@ class ScalarAtEvent:
 class ScalarWhenEvent:
     """An event that is located. `guard` is a number; a condition's guard is positive where `truth` (boolean) holds.
 
-    With `truth` the event fires when it turns true; without, when the guard changes sign in the `direction`.
+    With `truth` the event fires when it turns true; without, when the guard changes sign in the `direction`. The event of an `if`
+    fires either way and sets the state `mode` to the side that holds (see `equations/switches`).
     """
 
     name: str
@@ -81,6 +82,7 @@ class ScalarWhenEvent:
     at_start: bool = False
     stop: bool = False
     span: Span | None = None
+    mode: int = -1
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ class Located:
     of all assignments from what was before; those of event e are first[e] … first[e + 1] - 1, and go to the states `states`.
     rates: the vector field. at_start: 1 where an event also fires at the start if its condition holds there, 2 if its bare
     number is 0 there; stop: 1 where it ends the run. split(): the same assignments
-    in families, for loops over long vectors.
+    in families, for loops over long vectors. modes: the events of `if`s are the last; the states that hold which side it is, 2
+    where that is no longer located (see `equations/switches`).
     """
 
     guards: Tape
@@ -105,6 +106,7 @@ class Located:
     states: tuple[int, ...]
     split: Callable[[], Changes]
     known: Known | None = None
+    modes: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:

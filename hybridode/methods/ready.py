@@ -66,6 +66,11 @@ class Method:
         return self.make_tangent()
 
     @property
+    def measured(self) -> int:
+        """How many states the norm of the error is a mean of: all but the sides of `if`s."""
+        return self.n - (0 if self.events is None else len(self.events.modes))
+
+    @property
     def rows(self) -> int:
         return len(self.weights)
 

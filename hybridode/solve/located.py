@@ -39,6 +39,7 @@ def located_events(compiled: Compiled) -> Located | None:
         states=states,
         split=partial(change_families, compiled.system),
         known=_known(compiled),
+        modes=tuple(e.mode for e in events if e.mode >= 0),
     )
 
 
@@ -54,7 +55,7 @@ def fingerprint(compiled: Compiled) -> str:
         return ""
     known = found.known
     at = () if known is None else (known.owners, known.states, known.stop)
-    return repr((found.directions, found.at_start, found.stop, found.first, found.states, at))
+    return repr((found.directions, found.at_start, found.stop, found.first, found.states, at, found.modes))
 
 
 def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
@@ -76,4 +77,5 @@ def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
 def must_be_straight(compiled: Compiled) -> bool:
     """Whether the loops over long vectors cannot do what the events ask for."""
     read = {i.name for name in ("guards", "changes") if name in compiled.tapes for i in compiled.tapes[name].inputs}
-    return bool(compiled.system.when_events) and bool(compiled.system.at_events or read & {"u", "du", "u0"})
+    events = compiled.system.when_events
+    return bool(events) and bool(compiled.system.at_events or read & {"u", "du", "u0"} or events[-1].mode >= 0)

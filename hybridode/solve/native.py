@@ -40,6 +40,7 @@ from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
 from hybridode.solve.stretches import between_firings, firings
+from hybridode.solve.switches import extended, twin_of, warn_of_chattering, without_sides
 from hybridode.store import digest
 from hybridode.tape.identity import identity
 from hybridode.tape.shapes import Shape
@@ -143,6 +144,15 @@ def in_loops(compiled: Compiled, method: str) -> bool:
     return bool(compiled.system.when_events) or not rolls(method, rates, n, partial(linear_system_of, compiled))
 
 
+def switched(compiled: Compiled, method: str, dtype: str) -> Compiled | None:
+    """The model with its `if`s located, if they are (see `solve/switches`)."""
+    if compiled.system.when_events and compiled.system.when_events[-1].mode >= 0:
+        return None  # it is that model
+    rates, n = compiled.tapes.get("rates"), compiled.size
+    count = len(compiled.system.when_events)
+    return twin_of(compiled, dtype, lambda: rates is None or rolls(method, rates, n, partial(linear_system_of, compiled), count))
+
+
 def _check_length(method: str, count: int) -> None:
     if count > MOST_INSTRUCTIONS:
         raise UsageError(
@@ -211,7 +221,7 @@ def parameter_vector(args: Arguments, xp: Any) -> Any:
 def prepare(compiled: Compiled, method: str, dtype: str) -> None:
     """Compiles what one solve needs, or finds it in the cache."""
     if compiled.size:
-        program_of(compiled, method, None, dtype).module("solve", 1)
+        program_of(switched(compiled, method, dtype) or compiled, method, None, dtype).module("solve", 1)
 
 
 def _method(compiled: Compiled, name: str) -> Method:
@@ -254,6 +264,11 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         code = results.TIMES if np.any(ts < t0) or np.any(np.diff(ts) < 0) else results.SUCCESS
         nothing = np.zeros((len(ts), 0))
         return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(*np.zeros(len(INFO) - 1, np.int32)))
+    twin = switched(compiled, method, settings.dtype)
+    if twin is not None:
+        raw = solve_numbers(twin, args, t0, ts, method, settings, extended(twin, start, np))
+        warn_of_chattering(compiled, raw)
+        return without_sides(compiled, raw)
     program = program_of(compiled, method, None, settings.dtype)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
@@ -320,6 +335,10 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
         unfit = jnp.where(unsolved, unsolved, results.START)
     if compiled.size == 0:
         return without_states(start, t0, ts)
+    twin = switched(compiled, method, dtype.name)
+    if twin is not None:
+        y0 = extended(twin, start, jnp)
+        return without_sides(compiled, integrate(twin, args, t0, ts, method, settings, gradient, y0, plan))
     program = program_of(compiled, method, plan, dtype.name, settings.checkpoints != "all")
     jumps = number_of_jumps(compiled, args)
     program = program if not jumps else _with_records(compiled, program, jumps + program.share)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.event_search import ROUNDING, Found
 from hybridode.kernels.llvm.events import After, Ends, EventLoop, Instant
+from hybridode.kernels.llvm.job import ENDLESS
 from hybridode.kernels.llvm.lane_loop import LaneLoop
 from hybridode.kernels.llvm.straight import Elements
 
@@ -59,6 +60,7 @@ class EventSteps(LaneLoop):
         assert e is not None
         if e.E:
             e.start(t, y)
+            y = e.with_modes(y)
         if not e.any_at_start():
             return y, zero, nowhere, zero
         mask, known, saved = e.any_fired() if e.E else nowhere, "", zero
@@ -133,7 +135,32 @@ class EventSteps(LaneLoop):
                 after.update({"next": e.next_known(), "firing": self.get_integer(e.q)})
             return left
 
-        return e.following(now, new, ok, found, h, self.span, ends, instant) | after
+        result = e.following(now, new, ok, found, h, self.span, ends, instant) | after
+        return self.freed(now, new, result) if e.modes else result
+
+    def freed(self, now: Mapping[str, str], new: Mapping[str, str], result: dict[str, str]) -> dict[str, str]:
+        """In lanes where events follow each other without end, the `if`s among them are not located any more."""
+        w, e, n = self.w, self.events, self.m.n
+        assert e is not None
+        endless = w.logic("and", self.equal(result["status"], ENDLESS), self.not_(self.equal(now["status"], ENDLESS)))
+        found = dict(result)
+        some = self.lanes.const(False)
+        for event, m in e.modes:
+            mine = w.logic("and", endless, w.compare("one", result[f"y{m}_"], new[f"y{m}_"]))
+            found[f"y{m}_"] = w.select(mine, self.const(2.0), result[f"y{m}_"])
+            for name in ("sign", "guard"):
+                e.set(name, w.select(mine, self.const(1.0), e.get(name, str(event))), str(event))
+            some = w.logic("or", some, mine)
+        found["status"] = self.select_integer(some, new["status"], result["status"])
+        found["many"] = w.select(some, self.const(0.0), result["many"])
+        if self.m.takes_slope:
+            y, k = [found[f"y{i}_"] for i in range(n)], [result[f"k{i}_"] for i in range(n)]
+
+            def anew() -> Elements:
+                return [w.select(some, a, b) for a, b in zip(self.slope_at(new["t"], y), k, strict=True)]
+
+            found |= {f"k{i}_": x for i, x in enumerate(self.branch(w.any(some), anew, k, self.lanes.real))}
+        return found
 
     def save_until(self, saved: str, mask: str, t: str, y: Elements) -> str:
         """The save points up to t in the lanes of the mask, all with the state y."""

@@ -72,6 +72,8 @@ class EventLoop(EventSearch):
 
     def __init__(self, loop: LaneLoop, located: Located) -> None:
         super().__init__(loop, located)
+        first = self.E - len(located.modes)
+        self.modes = [(first + k, m) for k, m in enumerate(located.modes)]  # (event, state) of every `if`
         self.known, self.unit = located.known, EVENT[loop.lanes.dtype]
         self.q = loop.integer_memory("event_firing")  # of the lanes: the next firing of an `at` statement
         if self.known is not None:
@@ -93,6 +95,23 @@ class EventLoop(EventSearch):
             self.set("sign", c.select(fires, c.neg(sign), sign), e)
 
         self.each(one)
+
+    def with_modes(self, y: State) -> State:
+        """The state with the sides of the `if`s as the signs say."""
+        new = list(y)
+        for e, m in self.modes:
+            new[m] = self.number(self.c.compare("oeq", self.get("sign", str(e)), self.const(1.0)))
+        return new
+
+    def switch(self, mask: str) -> None:
+        """The same of the state that events act on, in the lanes of the mask; where one changes there is another round."""
+        w, loop = self.w, self.loop
+        for e, m in self.modes:
+            old = loop.at(self.y, m)
+            side = self.number(w.compare("oeq", self.get("sign", str(e)), loop.const(1.0)))
+            new = w.select(w.logic("and", mask, w.compare("olt", old, loop.const(1.5))), side, old)
+            self.raise_flag(w.compare("one", old, new))
+            loop.put(self.y, m, new)
 
     def any_at_start(self) -> bool:
         return any(self.located.at_start) or self.known is not None
@@ -247,6 +266,7 @@ class EventLoop(EventSearch):
             self.set("fired", c.select(here, self.number(set_off), self.get("fired", e)), e)
 
         self.each(one)
+        self.switch(mask)
         return self.w.any(self.w.logic("and", mask, self.flagged()))
 
     # ---- after a step ---------------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ class Solve(EventSteps):
         options = self.slot("options", "ptr")
         scalars = [w.splat(w.load(options, str(k), self.lanes.scalar)) for k in range(4)]
         self.first, self.largest = scalars[2:]
-        self.rtol, self.atol = (w.mul(x, self.const(math.sqrt(max(1, n)))) for x in scalars[:2])  # makes a sum of squares a mean
+        self.rtol, self.atol = (w.mul(x, self.const(math.sqrt(max(1, self.m.measured)))) for x in scalars[:2])  # of squares
         self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
         self.load_inputs(trajectories)
         y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
