@@ -11,6 +11,7 @@ Every stage is one call and shows itself to `dump(stage, value)`:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.declarations import Declarations
-from hybridode.equations.pipeline import equations_of
+from hybridode.equations.pipeline import equations_of, switched_of
 from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
 from hybridode.expr import Expr, Symbol, const, node
 from hybridode.kernels.jax import emit
@@ -37,7 +38,14 @@ def compile_model(declarations: Declarations, promoted: Iterable[str] = (), dump
     """A checked model made ready to be solved. `promoted` names constants that data or `set=` give values to."""
     show = dump or (lambda stage, value: None)
     show("declarations", declarations)
-    return compile_system(equations_of(declarations, frozenset(promoted), show), dump)
+    twin = partial(_switched, declarations, frozenset(promoted))
+    return replace(compile_system(equations_of(declarations, frozenset(promoted), show), dump), make_twin=twin)
+
+
+def _switched(declarations: Declarations, promoted: frozenset[str]) -> Compiled | None:
+    """The model with its `if`s as events, if there are any that move."""
+    system = switched_of(declarations, promoted)
+    return None if system is None else compile_system(system)
 
 
 def compile_system(system: EquationSystem, dump: Dump | None = None) -> Compiled:

@@ -119,7 +119,7 @@ def kinks(el: Elaboration, model: Declarations) -> None:
         depends = any(_moves(key, edges, moving, still) for key in keys)
         if depends:
             message = f"the choice here changes while the model runs: {usage.what} has a kink"
-            hint = "the solver takes small steps there; a smooth switch is `step(x, k)`"
+            hint = "the solver lands where it changes, or takes small steps there; a smooth switch is `step(x, k)`"
             el.findings.warn("W0305", message, node, hint)
 
 

@@ -104,6 +104,7 @@ class Compiled:
     definition_index: Mapping[Symbol, int] = field(default_factory=dict)
     parameter_slices: Mapping[str, slice] = field(default_factory=dict)
     reads_input_rate: tuple[bool, ...] = ()
+    make_twin: Callable[[], Compiled | None] | None = None  # the model with its `if`s as events, see `solve/switches`
     jitted: dict[Any, Any] = field(default_factory=dict, repr=False)  # compiled solves, dropped with the model
 
     def arguments(self, set: Mapping[str, Any] | None = None, data: Mapping[str, tuple[Any, Any]] | None = None,

@@ -29,13 +29,7 @@ def twin_of(compiled: Compiled, dtype: str, rolls: Callable[[], bool]) -> Compil
         return None
     key = ("native", "switches")
     if key not in compiled.jitted:
-        from hybridode.compile import compile_system
-        from hybridode.equations.pipeline import switched_of
-
-        named = frozenset(s.name for s in compiled.system.parameters)
-        promoted = frozenset(c.name for c in compiled.declarations.constants if c.name in named)
-        system = switched_of(compiled.declarations, promoted)
-        compiled.jitted[key] = None if system is None else compile_system(system)
+        compiled.jitted[key] = None if compiled.make_twin is None else compiled.make_twin()
     return compiled.jitted[key]
 
 
