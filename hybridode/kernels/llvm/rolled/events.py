@@ -94,7 +94,7 @@ class RolledEvents(EventLoop):
     def look_at(self, t: str, y: Any) -> None:
         e, c = self.e, self.c
         outputs = ("guard", "sign")
-        found = self.loop.evaluate(self.located.guards, {"t": [t], "y": y, "p": self.solve.p}, outputs)
+        found = self.solve.evaluate(self.located.guards, {"t": [t], "y": y, "p": self.solve.p}, outputs)
         rest = self.E % e.step
         inside = f"<{', '.join(f'i1 {str(k < rest).lower()}' for k in range(e.step))}>"
         targets = []
@@ -245,21 +245,23 @@ class RolledEvents(EventLoop):
 class RolledTables(EventTables):
     """The same from the tables beside the code."""
 
-    def _numbers_of(self, values: Sequence[int]) -> Buffer:
-        e = self.loop.emitter
-        assert e is not None
-        return Buffer(e.table(np.asarray(values, float)), max(2, len(values)), self.loop.lanes.width > 1)  # type: ignore[attr-defined]
+    def __init__(self, loop: RolledSolve, located: Located) -> None:
+        super().__init__(loop, located)
+        self.e = loop.emitter
+
+    def numbers(self, values: Sequence[int]) -> Buffer:
+        return Buffer(self.e.table(np.asarray(values, float)), max(2, len(values)), self.loop.lanes.width > 1)
 
     def direction(self, e: str) -> str:
-        return self.loop.emitter.read(self._numbers_of(self.located.directions), e)  # type: ignore[union-attr]
+        return self.e.read(self.numbers(self.located.directions), e)
 
     def at_start(self, e: str) -> str:
-        return self.loop.emitter.read(self._numbers_of(self.located.at_start), e)  # type: ignore[union-attr]
+        return self.e.read(self.numbers(self.located.at_start), e)
 
     def stop(self, e: str) -> str:
         if len(set(self.located.stop)) == 1:
             return self.loop.const(float(self.located.stop[0]))
-        return self.loop.emitter.element(self._numbers_of(self.located.stop), e)  # type: ignore[union-attr]
+        return self.e.element(self.numbers(self.located.stop), e)
 
 
 def read_part(tape: Tape, n: int) -> tuple[int, int]:
