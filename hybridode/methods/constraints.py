@@ -29,13 +29,22 @@ MOST_WRITTEN_OUT = 16  # equations of a linear system that is eliminated in stra
 @dataclass(frozen=True)
 class Invariants:
     """0 = the output of `residuals`, a vector of `count`; `jacobian` gives the entries (in the order of `pattern`) of its
-    derivative by the states. `system`: how the matrix G' G'^T of a large model is eliminated, None for one written out."""
+    derivative by the states. `system`: how the matrix G' G'^T of a large model is eliminated, None for one written out.
+    `moving`: of each entry, whether the projection moves its state for that residual; () is all of them. A residual of velocities
+    moves no positions, so that a velocity that an event makes inconsistent does not shift them.
+    """
 
     residuals: Tape
     jacobian: Tape
     pattern: tuple[Entry, ...]
     count: int
     system: LinearSystem | None = None
+    moving: tuple[bool, ...] = ()
+
+    @cached_property
+    def moved(self) -> tuple[int, ...]:
+        """The entries along which the projection goes."""
+        return tuple(e for e in range(len(self.pattern)) if not self.moving or self.moving[e])
 
 
 def in_operations(invariants: Invariants | None) -> Invariants | None:
@@ -81,11 +90,12 @@ def times_mass(b: TapeBuilder, x: int, n: int, algebraic: Sequence[int]) -> int:
 
 
 def pairs(invariants: Invariants) -> list[tuple[int, int]]:
-    """Entries of G' that meet in a state: what the matrix G' G'^T is made of."""
+    """Entries of G' that meet in a state, the second of which moves it: what the matrix G' G'^T is made of."""
     of_column: dict[int, list[int]] = {}
     for e, (_, column) in enumerate(invariants.pattern):
         of_column.setdefault(column, []).append(e)
-    return [(e, f) for entries in of_column.values() for e in entries for f in entries]
+    moved = set(invariants.moved)
+    return [(e, f) for entries in of_column.values() for e in entries for f in entries if f in moved]
 
 
 def meeting(invariants: Invariants) -> list[Entry]:
@@ -119,8 +129,9 @@ def _correction(b: TapeBuilder, g: Invariants, y: int, time: int, stage: int | N
     to = [place[g.pattern[e][0], g.pattern[f][0]] for e, f in met]
     matrix = b.scatter_add(products, to, (len(keys),))
     multipliers = solved(b, g.count, keys, matrix, evaluate(b, g.residuals, y, time, stage), g.system, False)
-    change = b.mul(entries, b.gather(multipliers, [row for row, _ in g.pattern]))
-    return b.scatter_add(change, [column for _, column in g.pattern], (n,))
+    along = [g.pattern[e] for e in g.moved]
+    change = b.mul(b.gather(entries, g.moved), b.gather(multipliers, [row for row, _ in along]))
+    return b.scatter_add(change, [column for _, column in along], (n,))
 
 
 def solved(b: TapeBuilder, n: int, pattern: Sequence[Entry], entries: int, right: int, system: LinearSystem | None,
@@ -249,14 +260,17 @@ def motion(rates: Tape, jacobian: Tape, pattern: Sequence[Entry], slope: Tape | 
 
 
 def changes_with_unknowns(
-    changes: Tape, first: Sequence[int], states: Sequence[int], rates: Tape, jacobian: Tape, block: Block, n: int
-) -> tuple[Tape, tuple[int, ...], tuple[int, ...]]:
-    """(changes, first, states) of `methods.located.Located` with the algebraic unknowns among what every event sets that sets
-    anything: Newton steps from what they were, with the states that the event makes. NaN where these have not converged."""
+    changes: Tape, first: Sequence[int], states: Sequence[int], rates: Tape, jacobian: Tape, block: Block,
+    invariants: Invariants | None, n: int,
+) -> tuple[Tape, tuple[int, ...], tuple[int, ...]]:  # fmt: skip
+    """(changes, first, states) of `methods.located.Located` with the algebraic unknowns, and the states that keep the invariants,
+    among what every event sets that sets anything: Newton steps from what they were, with the states that the event makes. NaN
+    where these have not converged."""
     b = TapeBuilder()
     time, y = b.input("t"), b.input("y", (n,))
     values = b.inline(changes, {i.name: {"t": time, "y": y}[i.name] for i in changes.inputs if i.name in ("t", "y")})
     made, places = values[changes.outputs[0][1]], list(block.unknowns)
+    kept = [] if invariants is None else sorted({invariants.pattern[e][1] for e in invariants.moved})
     parts: list[int] = []
     starts, targets = [0], []
     for begin, end in pairwise(first):
@@ -266,6 +280,15 @@ def changes_with_unknowns(
             for a, state in zip(range(begin, end), own, strict=True):
                 after[state] = b.element(made, a)
             before = b.concat(after)
+            for _ in range(0 if invariants is None else JUMP_STEPS // NEWTON_STEPS):
+                before = projected(b, invariants, before, time, None, n)
+            own = sorted({*own, *kept})
+            changed = b.gather(before, own)
+            if not places:
+                parts.append(changed)
+                targets += own
+                starts.append(len(targets))
+                continue
             near = with_unknowns_solved(b, rates, jacobian, block, before, time, n, JUMP_STEPS)
             there = with_unknowns_solved(b, rates, jacobian, block, near, time, n, 1)
             missed = b.gather(b.make("abs", b.sub(there, near)), places)
@@ -273,7 +296,7 @@ def changes_with_unknowns(
             limit = b.mul(b.const(CONVERGED), b.add(size, b.sum(size)))
             converged = b.make("le", missed, b.add(limit, b.const(1e-300)))
             found = b.select(converged, b.gather(there, places), b.const(math.nan))
-            parts += [b.gather(made, range(begin, end)), found]
+            parts += [changed, found]
             own += places
         targets += own
         starts.append(len(targets))

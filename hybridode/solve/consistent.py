@@ -8,7 +8,7 @@ remain that no unknown can satisfy, together as little as possible, each measure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -54,7 +54,9 @@ class Conditions:
     unknowns: np.ndarray
     soft: np.ndarray
     solvable: bool
-    spans: tuple[Span | None, ...] = ()
+    spans: tuple[Span | None, ...]
+    moves: FloatArray  # (m, soft): 1 where an equation moves a soft state
+    by_size: bool
 
     @cached_property
     def interpreter(self) -> Interpreter:
@@ -66,7 +68,7 @@ class Conditions:
 
 
 def _conditions(system: EquationSystem, equations: Any, entries: Any, places: list[tuple[int, int]], unknowns: Any, soft: Any,
-                spans: tuple[Span | None, ...]) -> Conditions:  # fmt: skip
+                spans: tuple[Span | None, ...], by_size: bool) -> Conditions:  # fmt: skip
     outputs = {"equations": equations} | ({"entries": entries} if len(places) else {})
     place = {k: i for i, k in enumerate(unknowns)}
     read: list[list[int]] = [[] for _ in equations]
@@ -84,7 +86,26 @@ def _conditions(system: EquationSystem, equations: Any, entries: Any, places: li
         np.array(() if determined else soft, int),
         determined and len(equations) == len(unknowns),
         spans,
+        _moves(system, places, len(equations), () if determined else soft),
+        by_size,
     )
+
+
+def moves_states(system: EquationSystem, places: Sequence[tuple[int, int]]) -> list[bool]:
+    """Of each entry (equation, state) that is read, whether the state moves for the equation: not a position whose velocity
+    stands in the equation too."""
+    place = {s: k for k, s in enumerate(system.states)}
+    rates = zip(system.states, system.rates, strict=True)
+    velocity = {place[s]: place[e.data] for s, e in rates if e.op == "sym" and e.data in place and e.data != s}
+    read = set(places)
+    return [(row, velocity.get(k, -1)) not in read for row, k in places]
+
+
+def _moves(system: EquationSystem, places: list[tuple[int, int]], count: int, soft: Sequence[int]) -> FloatArray:
+    found = np.zeros((count, len(system.states)))
+    for (row, k), moving in zip(places, moves_states(system, places), strict=True):
+        found[row, k] = moving
+    return found[:, np.array(soft, int)]
 
 
 def at_the_start(compiled: Compiled) -> Conditions | None:
@@ -96,14 +117,15 @@ def at_the_start(compiled: Compiled) -> Conditions | None:
         found = initial.jacobian or ()
         compiled.jitted[key] = _conditions(
             compiled.system, initial.equations, entry_expressions(found), [(e.row, e.column) for e in found], initial.unknowns,
-            initial.soft, initial.spans,
+            initial.soft, initial.spans, by_size=True,
         )  # fmt: skip
     return compiled.jitted[key]
 
 
 def after_a_jump(compiled: Compiled) -> Conditions | None:
     """What a state has to satisfy that has just been changed: its algebraic unknowns are computed again, and where invariants do
-    not hold any more all other states go to the nearest point where they do. None for an ODE."""
+    not hold any more other states go to the nearest point where they do, positions only for equations of positions. None for an
+    ODE."""
     system, key = compiled.system, "consistent again"
     if not (system.unknowns or system.invariants):
         return None
@@ -117,7 +139,7 @@ def after_a_jump(compiled: Compiled) -> Conditions | None:
         spans = tuple(system.rate_spans[i] for i in unknowns) if system.rate_spans else (None,) * len(unknowns)
         compiled.jitted[key] = _conditions(
             system, exprs, [e.expr for _, e in own], [(row, e.column) for row, e in own], unknowns, soft,
-            (*spans, *(x.span for x in system.invariants)),
+            (*spans, *(x.span for x in system.invariants)), by_size=False,
         )  # fmt: skip
     return compiled.jitted[key]
 
@@ -148,8 +170,10 @@ class _Search:
         if len(c.soft):
             jacobian = self.dense(evaluate(y0))[:, c.soft]
             size = y0[c.soft] ** 2
-            weights = size + RANK * xp.mean(size) + 1e-20
-            self.directions = weights[:, None] * jacobian.T
+            # Given starts move by parts of themselves. After a jump all weigh the same, and positions stay where only velocities
+            # break an equation, as in every step's projection.
+            weights = size + RANK * xp.mean(size) + 1e-20 if c.by_size else xp.ones_like(size)
+            self.directions = weights[:, None] * (jacobian if c.by_size else jacobian * c.moves).T
 
     def dense(self, found: Mapping[str, Any]) -> Any:
         c = self.c
@@ -187,7 +211,8 @@ class _Search:
         xp = self.xp
         if self.c.solvable:
             return -xp.linalg.solve(p.by_unknowns, value)
-        size = 1 / (xp.max(xp.abs(p.by_unknowns), axis=1, initial=0.0) + 1e-300)
+        largest = xp.max(xp.abs(p.by_unknowns), axis=1, initial=0.0)
+        size = 1 / xp.where(largest == 0, 1.0, largest)  # a row of zeros stays one: its rounding must not be scaled up
         inverse = xp.linalg.pinv(p.by_unknowns * size[:, None], rcond=RANK) * size[None, :]
         if p.by_multipliers is None:
             return -inverse @ value

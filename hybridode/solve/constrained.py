@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hybridode.methods.choice import ROLLED_FROM
+from hybridode.solve.consistent import moves_states
 from hybridode.solve.defaults import parameter_vector
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
@@ -64,7 +65,8 @@ def invariants_of(compiled: Compiled) -> Invariants | None:
     if not system.invariants:
         return None
     pattern = tuple((e.row, e.column) for e in system.invariant_jacobian or ())
-    return Invariants(tapes["invariants"], tapes["invariant_jacobian"], pattern, len(system.invariants))
+    moving = tuple(moves_states(system, pattern))
+    return Invariants(tapes["invariants"], tapes["invariant_jacobian"], pattern, len(system.invariants), moving=moving)
 
 
 def block(compiled: Compiled) -> Block:

@@ -8,7 +8,7 @@ from hybridode.declarations import Declarations
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, Span
 from hybridode.solve import results
-from hybridode.solve.consistent import Conditions, after_a_jump, at_the_start, unsatisfied
+from hybridode.solve.consistent import MOVED, Conditions, after_a_jump, at_the_start, unsatisfied
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.tapes import state_names
 from hybridode.types import FloatArray
@@ -49,19 +49,25 @@ def _fixed(compiled: Compiled, c: Conditions, row: int) -> list[tuple[str, Span 
 
 
 def _conflict(compiled: Compiled, args: Arguments, c: Conditions, code: str, t: float, moved: FloatArray) -> Diagnostic:
-    """Names the given value that would have to move most, and the equation that it contradicts."""
+    """Names the equation that is contradicted most, and the given values in it with their lines."""
     given = compiled.numbers("start", t, np.zeros(0), args)
-    k = int(c.soft[np.argmax(np.abs(moved - given)[c.soft] / (np.abs(given[c.soft]) + np.abs(moved[c.soft]) + 1e-300))])
-    reading = np.unique(c.rows[c.columns == k])
     computed = np.where(np.isin(np.arange(c.n), c.unknowns), moved, given)  # the given values with what they leave open
     left = unsatisfied(compiled, c, args, t, computed)
-    worst = int(reading[np.argmax(left[reading])])
-    name = state_names(compiled.system)[k]
-    span, equation = declared(compiled.declarations, compiled.system.states[k].name), _span(c, worst)
-    where = "" if equation is None else f" of line {equation.line}"
-    message = f"the start `{name} = {given[k]:.6g}` contradicts the equation{where}: {name} = {moved[k]:.6g} would satisfy it"
-    related = ((equation, "the equation"),) if equation is not None else ()
-    return Diagnostic(code, message, span, "change this value, or leave one out to have it computed", related=related)
+    changed = np.abs(moved - given) > MOVED * np.maximum(np.abs(given), np.abs(moved))
+    concerned = [row for row in range(len(left)) if any(changed[k] for k in c.columns[c.rows == row] if k in c.soft)]
+    worst = max(concerned, key=lambda row: left[row])
+    soft = [int(k) for k in dict.fromkeys(c.columns[c.rows == worst]) if k in c.soft]
+    names, system, equation = state_names(compiled.system), compiled.system, _span(c, worst)
+    where = "an equation" if equation is None else f"the equation of line {equation.line}"
+    values = " and ".join(f"`{names[k]} = {given[k]:.6g}`" for k in soft[:SHOWN])
+    message = f"the given start{'s' * (len(soft) > 1)} {values} contradict{'s' * (len(soft) == 1)} {where}"
+    hint = "change one of them, or leave one out to have it computed" + f": `state {names[soft[-1]]}`" * bool(soft)
+    if len(soft) == 1:
+        hint = f"{names[soft[0]]} = {moved[soft[0]]:.6g} would satisfy it; without a value the start is computed"
+    places = [declared(compiled.declarations, system.states[k].name) for k in soft[:SHOWN]]
+    spans = [span for span in dict.fromkeys(places) if span is not None]
+    related = [*((span, "given here") for span in spans[1:]), *([(equation, "the equation")] if equation is not None else [])]
+    return Diagnostic(code, message, spans[0] if spans else equation, hint, related=tuple(related))
 
 
 def undetermined(compiled: Compiled, args: Arguments, t: float, y: FloatArray) -> tuple[str, Span | None] | None:

@@ -9,7 +9,7 @@ from hybridode.methods.choice import ROLLED_FROM
 from hybridode.methods.constraints import changes_with_unknowns
 from hybridode.methods.located import Known, Located
 from hybridode.solve.changes import change_families
-from hybridode.solve.constrained import block, is_constrained, motion_of
+from hybridode.solve.constrained import block, invariants_of, is_constrained, motion_of
 from hybridode.solve.problem import Compiled
 from hybridode.tape.tape import TapeBuilder
 
@@ -24,9 +24,10 @@ def located_events(compiled: Compiled) -> Located | None:
         return None
     first = tuple(accumulate((len(e.assignments) for e in events), initial=0))
     changes, states = tapes.get("changes"), tuple(a.state for e in events for a in e.assignments)
-    if compiled.system.unknowns and changes is not None:
+    if is_constrained(compiled) and changes is not None:
+        rates = tapes["rates"]
         changes, first, states = changes_with_unknowns(
-            changes, first, states, tapes["rates"], tapes["jacobian"], block(compiled), compiled.size
+            changes, first, states, rates, tapes.get("jacobian", rates), block(compiled), invariants_of(compiled), compiled.size
         )
     return Located(
         guards=tapes.get("guards") or TapeBuilder().finish({}),
