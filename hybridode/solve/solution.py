@@ -23,6 +23,7 @@ from hybridode.declarations import (
     entry_names,
     size,
 )
+from hybridode.equations.names import user_names
 from hybridode.equations.system import EquationSystem
 from hybridode.errors import Diagnostic, Source, UsageError
 from hybridode.expr import Expr, Symbol, node
@@ -33,7 +34,7 @@ from hybridode.solve.events import EventPlan
 from hybridode.solve.problem import Arguments, Compiled, environment
 from hybridode.solve.pytree import pytree, static
 from hybridode.solve.settings import METHODS, Settings
-from hybridode.solve.tapes import in_system, tape_of
+from hybridode.solve.tapes import in_system, state_names, tape_of
 from hybridode.tape.interpret import Interpreter
 from hybridode.tape.shapes import Shape
 from hybridode.types import AnyArray
@@ -137,6 +138,15 @@ class Solution:
             "atol": self.about.settings.atol,
             **dict(self.about.timing),
         }
+
+    @property
+    def starts(self) -> dict[str, str]:
+        """Of every state and algebraic unknown by name, where its start comes from: "given", or "computed" from the equations."""
+        system = self.about.compiled.system
+        computed = set() if system.initial is None else set(system.initial.unknowns)
+        found = {name: "computed" if k in computed else "given" for k, name in enumerate(state_names(system))}
+        solved = (d.symbol for d in system.definitions if d.symbol.kind == "algebraic")
+        return found | dict.fromkeys(map(user_names(system.declarations), solved), "computed")
 
     @property
     def successful(self) -> AnyArray:

@@ -128,6 +128,11 @@ def test_other_parameters_move_given_values() -> None:
     np.testing.assert_allclose(sol["x^2 + y^2"], 1.21, rtol=1e-12)
 
 
+def test_what_is_told_of_starts() -> None:
+    sol = ho.parse(PENDULUM.replace("state x = 0.9", "state x = 0.8")).simulate(to=1, points=3)
+    assert sol.starts == {"x": "given", "x'": "computed", "y": "given", "y'": "computed", "force": "computed"}
+
+
 def test_a_fold_names_the_unknown() -> None:
     """z = sqrt(1 - t) ends at t = 1."""
     with pytest.raises(ho.NumericsError) as caught:
