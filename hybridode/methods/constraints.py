@@ -280,8 +280,9 @@ def changes_with_unknowns(
             for a, state in zip(range(begin, end), own, strict=True):
                 after[state] = b.element(made, a)
             before = b.concat(after)
-            for _ in range(0 if invariants is None else JUMP_STEPS // NEWTON_STEPS):
-                before = projected(b, invariants, before, time, None, n)
+            if invariants is not None:
+                for _ in range(JUMP_STEPS // NEWTON_STEPS):
+                    before = projected(b, invariants, before, time, None, n)
             own = sorted({*own, *kept})
             changed = b.gather(before, own)
             if not places:
