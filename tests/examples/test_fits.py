@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,34 @@ def test_integrate_and_fire(tmp_path: Path) -> None:
     for name, truth in (("level", -50.0), ("w", 0.1), ("tau_s", 5.0)):
         found = result["parameters"][name]
         assert abs(found["value"] - truth) < 3 * found["se"]
+
+
+def test_impact_oscillator(tmp_path: Path) -> None:
+    """The optimum is that of the exact solution, found by SciPy from the truth, and the truth is within three errors."""
+    _, result = fitted(tmp_path, "impact_oscillator", "impact_oscillator.ode", "data.csv")
+    agrees(result, "impact_oscillator", lambda made, q: made["truth"](*q)[0], {"wall": 10.0, "r": 0.8}, 0.5)
+
+
+def test_bang_bang(tmp_path: Path) -> None:
+    _, result = fitted(tmp_path, "bang_bang", "bang_bang.ode", "data.csv")
+    agrees(result, "bang_bang", lambda made, q: made["truth"](*q), {"line": 0.15, "a": 1.3}, 0.05)
+
+
+def agrees(result: dict, example: str, exact: Callable, truth: dict[str, float], noise: float) -> None:
+    """The result has the parameters that minimize the squares of `exact(generator, parameters)` against `place`."""
+    assert result["status"] == "converged"
+    made, place = runpy.run_path(str(EXAMPLES / example / "make_data.py")), pd.read_csv(EXAMPLES / example / "data.csv")["place"]
+
+    def loss(q: np.ndarray) -> float:
+        return float(np.sum(((exact(made, q) - place) / noise) ** 2) / 2)
+
+    options = {"xatol": 1e-7, "fatol": 1e-8, "initial_simplex": np.array(list(truth.values())) * [[1, 1], [1.01, 1], [1, 1.01]]}
+    best = minimize(loss, list(truth.values()), method="Nelder-Mead", options=options)
+    assert best.success
+    for (name, value), optimum in zip(truth.items(), best.x, strict=True):
+        found = result["parameters"][name]
+        assert abs(found["value"] - value) < 3 * found["se"]
+        assert abs(found["value"] - optimum) < 0.02 * found["se"]
 
 
 def test_filmed_pendulum(tmp_path: Path) -> None:
