@@ -45,7 +45,8 @@ def part(start: float, end: float, wall: float, r: float) -> tuple[np.ndarray, l
         if not len(beyond):
             return out, hits
         first = grid[beyond[0]]
-        t = float(brentq(lambda s, path=path: float(path(np.array(s))[0]) - wall, max(first - GRID, t + 1e-9), first, xtol=1e-14))
+        before = max(first - GRID, t + 1e-9)
+        t = float(brentq(lambda s, path=path: float(path(s)[0]) - wall, before, first, xtol=1e-14))  # type: ignore[arg-type]
         if t > end:
             return out, hits
         hits.append(t)
