@@ -15,6 +15,10 @@ from hybridode.expr import Expr
 
 Shape = tuple[int, ...]
 
+# What the language promises of `if` in dynamics (rule B12): located like an event, up to so many conditions and states.
+MOST_LOCATED_CHOICES = 16  # looking at one costs about as much as an event
+MOST_STATES_WITH_LOCATED_CHOICES = 100
+
 
 def size(shape: Shape) -> int:
     """Number of entries of a shape."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hybridode.declarations import MOST_LOCATED_CHOICES
 from hybridode.equations.conditions import guard_of, without_conditions_by_name
 from hybridode.equations.system import EquationSystem, ScalarDefinition, ScalarWhenEvent, definition_expressions
 from hybridode.expr import Expr, Symbol, const, node, postorder, rebuild, symbols
 
-MOST_SWITCHES = 16  # conditions that are located: looking at one costs about as much as an event
 FREE = 1.5  # above it: no longer located
 _MOVING = ("time", "input", "input_rate", "derivative")
 
@@ -35,7 +35,7 @@ def located_switches(system: EquationSystem) -> EquationSystem | None:
             truth = without_conditions_by_name(condition, bodies, boolean)
             if _moves(truth, bodies, discretes) and not any(e.op in ("eq", "ne") for e in postorder((truth,))):
                 found[condition] = truth, [without_conditions_by_name(c, bodies, boolean) for c in within]
-    if not found or len(found) > MOST_SWITCHES:
+    if not found or len(found) > MOST_LOCATED_CHOICES:
         return None
     n = len(system.states)
     modes = {c: Symbol("state", f"if {k + 1}") for k, c in enumerate(found)}

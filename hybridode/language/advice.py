@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hybridode.declarations import AtEvent, Declarations, WhenEvent
+from hybridode.declarations import (
+    MOST_LOCATED_CHOICES,
+    MOST_STATES_WITH_LOCATED_CHOICES,
+    AtEvent,
+    Declarations,
+    WhenEvent,
+    size,
+)
 from hybridode.expr import Expr
+from hybridode.language import syntax as s
 from hybridode.language.balance import Determined
 from hybridode.language.findings import Findings
-from hybridode.language.frames import Elaboration
+from hybridode.language.frames import Elaboration, Usage
 from hybridode.language.scope import KINDS, Scope
 from hybridode.rolled import parts
 
@@ -103,7 +111,7 @@ def unseen(model: Declarations, determined: Determined, scope: Scope, findings: 
 
 
 def kinks(el: Elaboration, model: Declarations) -> None:
-    """`if`s in dynamics whose condition depends on time or state: a kink that the step control has to find (rule B12)."""
+    """`if`s in dynamics whose condition depends on time or state and is not located: kinks for the step control (rule B12)."""
     if not el.conditions:
         return
     edges: dict[Key, set[Key]] = {("definition", d.name): reads(d.elements) for d in model.definitions}
@@ -112,15 +120,27 @@ def kinks(el: Elaboration, model: Declarations) -> None:
     moved = [*(state.rate for state in model.states), *(equation.residuals for equation in model.equations)]
     in_dynamics = _reached({key for elements in moved for key in reads(elements)}, edges)
     states = {state.name.rstrip("'") for state in model.states} | {a.name for a in model.algebraics}
+    found: list[tuple[s.Node, Usage]] = []
     for node, condition, usage in el.conditions:
         if usage.equation not in states and ("definition", usage.equation) not in in_dynamics:
             continue
         keys = frozenset(reads(condition))
-        depends = any(_moves(key, edges, moving, still) for key in keys)
-        if depends:
-            message = f"the choice here changes while the model runs: {usage.what} has a kink"
-            hint = "the solver lands where it changes, or takes small steps there; a smooth switch is `step(x, k)`"
-            el.findings.warn("W0305", message, node, hint)
+        if any(_moves(key, edges, moving, still) for key in keys):
+            found.append((node, usage))
+    if _located(model, found):
+        return
+    for node, usage in found:
+        message = f"the choice here changes while the model runs: {usage.what} has a kink"
+        hint = "the solver takes small steps there; a smooth switch is `step(x, k)`"
+        el.findings.warn("W0305", message, node, hint)
+
+
+def _located(model: Declarations, choices: list[tuple[s.Node, Usage]]) -> bool:
+    """Whether the native engine lands on all of them: no more than it looks at, in a small model of explicit rates."""
+    entries = {d.name: size(d.shape) for d in (*model.definitions, *model.states)}
+    conditions = sum(entries.get(usage.equation, 1) for _, usage in choices)
+    states = sum(size(state.shape) for state in model.states)
+    return not model.equations and conditions <= MOST_LOCATED_CHOICES and states <= MOST_STATES_WITH_LOCATED_CHOICES
 
 
 def _moves(key: Key, edges: Mapping[Key, set[Key]], known: dict[Key, bool], still: set[Key]) -> bool:

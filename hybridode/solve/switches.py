@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hybridode.declarations import MOST_STATES_WITH_LOCATED_CHOICES
 from hybridode.solve.problem import Compiled
 from hybridode.solve.raw import Raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_STATES = 100  # of a model whose `if`s are located
 FREE = 2.0  # the side of an `if` that is not located any more
 
 
@@ -24,8 +24,8 @@ class Chattering(UserWarning):
 
 def twin_of(compiled: Compiled, dtype: str, rolls: Callable[[], bool]) -> Compiled | None:
     """The model with its `if`s located, None where there are none, or where they stay kinks that error control sees: in single
-    precision, in large systems and those that loops over vectors solve (`rolls`), with more than `MOST_SWITCHES` conditions."""
-    if dtype != "float64" or not 0 < compiled.size <= MOST_STATES or not _has_choice(compiled) or rolls():
+    precision, in large systems and those that loops over vectors solve (`rolls`), with too many conditions."""
+    if dtype != "float64" or not 0 < compiled.size <= MOST_STATES_WITH_LOCATED_CHOICES or not _has_choice(compiled) or rolls():
         return None
     key = ("native", "switches")
     if key not in compiled.jitted:

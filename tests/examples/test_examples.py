@@ -18,9 +18,7 @@ MODELS = sorted(EXAMPLES.rglob("*.ode"))
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
 def test_loads_without_warnings(path: Path) -> None:
-    """But for what an example is about: an `if` on the state, which its page explains."""
-    about = {"bang_bang": ["W0305"]}
-    assert [warning.code for warning in ho.load(path).warnings] == about.get(path.stem, [])
+    assert ho.load(path).warnings == ()
 
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in MODELS}), ids=lambda p: p.name)

@@ -37,8 +37,9 @@ BASE = "param k = 1\nstate x = 1\nx' = -k*x\n"
         (BASE + "param q = 1\nstate z = 1\nz' = -q*z\nobserve x ~ normal(x, 1)", "W0304", "q"),
         (BASE + "state z = 1 in (0, 2)\nz' = -z\nobserve x ~ normal(x, 1)", "W0304", "z"),
         (BASE + "y = NN(x)", "W0304", "NN(x)"),
-        ("param k = 1\nstate x = 1\nx' = if x > k then 1 else 2", "W0305", "if x > k then 1 else 2"),
-        ("param k = 1\nstate x = 1\nx' = k*y\ny = if a then 1 else 2\na = t > 3", "W0305", "if a then 1 else 2"),
+        ("param k = 1\nstate x[101] = 1\nx' = k*y\ny = if a then 1 else 2\na = t > 3", "W0305", "if a then 1 else 2"),
+        ("param k = 1\nstate x[17] = 1\nx[i]' = if x[i] > k then 1 else 2 for i in 1..17", "W0305", "if x[i] > k then 1 else 2"),
+        ("state x = 1\nalg z = 0\nx' = if x > 2 then 1 else z\n0 = z - x", "W0305", "if x > 2 then 1 else z"),
         (BASE + "param q = 1 fixed\nprior q ~ normal(1, 1)\nobserve x ~ normal(x, q)", "W0306", "q"),
         ("state x = 1\nx' = 0*NN(x)", "W0501", "0*NN(x)"),
     ],
@@ -55,6 +56,7 @@ def test_warning(lines: str, code: str, under: str) -> None:
         BASE + "param q = 2 in (1, c)\nconst c = 3\nobserve x ~ normal(x, q)",  # used in bounds
         BASE + "y = if k > 2 then x else 2*x",  # an intermediate outside the dynamics
         "param k = 1\nstate x = 1\nx' = if k > 0.5 then -x else x",  # never changes its side
+        "param k = 1\nstate x = 1\nx' = if x > k then 1 else 2",  # located
         BASE + "state z = 1\nparam q = 1\nz' = -q*z\nat 3 { x := z }\nobserve x ~ normal(x, 1)",  # seen through an event
         BASE + "param T = 1\nat T { x := 2 }\nobserve x ~ normal(x, 1)",  # seen through an event's time
         BASE + "param q = 1\nstate z\nz(0) = q\nz' = -z\ny = z*x\nobserve w ~ normal(y, 1)",  # seen through a start

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hybridode as ho
-from hybridode.equations.switches import MOST_SWITCHES
+from hybridode.declarations import MOST_LOCATED_CHOICES
 from hybridode.solve.switches import Chattering
 
 BANG_BANG = """model bang_bang
@@ -143,7 +143,7 @@ def test_sliding_ends_with_a_warning() -> None:
 
 def test_other_choices_stay_kinks() -> None:
     """By parameters and discretes, of too many conditions, and in `abs`, `max`, …: nothing is located."""
-    many = " + ".join(f"(if x > {k / 10} then 1 else 0)" for k in range(MOST_SWITCHES + 1))
+    many = " + ".join(f"(if x > {k / 10} then 1 else 0)" for k in range(MOST_LOCATED_CHOICES + 1))
     for right in ("if p > 1 then 1 else -x", "abs(x) + max(x, 0.3) - relu(x)", many):
         model = ho.parse(f"model m\nparam p = 2\nstate x = 0.05\nx' = {right}\n")
         with warnings.catch_warnings():
