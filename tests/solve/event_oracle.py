@@ -2,66 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
+Action = Callable[[float, np.ndarray], ArrayLike | None]
+NUDGE = 1e-11  # a step off the threshold, so that the event which has just happened is not seen again
+
 
 @dataclass(frozen=True)
 class Event:
-    """`action(t, y)` when `guard(t, y)` crosses 0 (direction 1: upwards, -1: downwards, 0: either); None stops the run."""
+    """`action(t, y)` when `guard(t, y)` turns positive; an action that is None stops the run."""
 
     guard: Callable[[float, np.ndarray], float]
-    action: Callable[[float, np.ndarray], ArrayLike | None]
-    direction: int = 1
+    action: Action
 
 
-class ChainReaction(Exception):
-    """An action carries another event's guard over 0: more than this oracle can do."""
+@dataclass(frozen=True)
+class Stretch:
+    """What holds until `end`, where rates or guards may jump, and the actions of known times carried out there."""
+
+    end: float
+    rates: Callable[[float, np.ndarray], ArrayLike]
+    events: Sequence[Event]
+    known: Sequence[Action] = ()
 
 
-def integrate(rates: Callable, y0: ArrayLike, ts: ArrayLike, events: list[Event],
-              t0: float = 0.0, limit: int = 1000) -> tuple[np.ndarray, list[tuple[float, int]]]:  # fmt: skip
-    """States at ts (NaN after a stop), and (time, event) of every firing. One event at a time: no simultaneous ones,
-    and none that set off another (ChainReaction)."""
+class Undecided(Exception):
+    """A guard all but 0 where another thing happens, or events at one instant that turn each other's conditions: no oracle."""
+
+
+class Stopped(Exception):
+    """An action that is None."""
+
+
+def integrate(stretches: Sequence[Stretch], y0: ArrayLike, ts: ArrayLike, t0: float = 0.0,
+              limit: int = 1000) -> tuple[np.ndarray, list[tuple[float, int]]]:  # fmt: skip
+    """States at ts (NaN after a stop), and (time, event) of every firing. Every stretch has the same events, in the file's order.
+
+    At one instant: known actions, then what turned true by them (and by the jump to the next stretch's guards), in order, then
+    what those turned true.
+    """
     ts, y, t = np.asarray(ts, float), np.asarray(y0, float), t0
     out = np.full((len(ts), len(y)), np.nan)
     out[ts <= t] = y
     fired: list[tuple[float, int]] = []
+    try:
+        for stretch, after in zip(stretches, (*stretches[1:], None), strict=True):
+            while t < stretch.end and len(fired) < limit:
+                t, y, event = _next(stretch, t, y, ts, out)
+                if event is not None:
+                    y = _settle(stretch.events, [event], t, y, fired)
+                    out[(ts > t) & (ts <= t + NUDGE)] = y
+                    y, t = y + NUDGE * np.asarray(stretch.rates(t, y)), t + NUDGE
+            if after is not None:
+                before = _true(stretch.events, t, y)
+                for action in stretch.known:
+                    y = _do(action, t, y)
+                turned = np.flatnonzero(_true(after.events, t, y) & ~before)
+                y = _settle(after.events, [int(k) for k in turned], t, y, fired)
+    except Stopped:
+        pass
+    return out, fired
+
+
+def _next(stretch: Stretch, t: float, y: np.ndarray, ts: np.ndarray, out: np.ndarray) -> tuple[float, np.ndarray, int | None]:
+    """To the next crossing or the end of the stretch; samples on the way go into `out`."""
     guards = []
-    for event in events:
+    for event in stretch.events:
 
         def guard(t, y, event=event):
             return event.guard(t, y)
 
-        guard.terminal, guard.direction = True, event.direction  # type: ignore[attr-defined]
+        guard.terminal, guard.direction = True, 1  # type: ignore[attr-defined]
         guards.append(guard)
-    while t < ts[-1] and len(fired) < limit:
-        found = solve_ivp(
-            rates, (t, ts[-1]), y, "DOP853", rtol=1e-12, atol=1e-13, events=guards, dense_output=True, max_step=0.05
-        )
-        assert found.success, found.message
-        end = found.t[-1]
-        inside = (ts > t) & (ts <= end)
-        if inside.any():
-            out[inside] = found.sol(ts[inside]).T
-        t, y = end, found.y[:, -1]
-        if found.status != 1:
-            break
-        (k,) = (i for i, times in enumerate(found.t_events) if len(times))
-        fired.append((t, k))
-        after = events[k].action(t, y)
-        if after is None:
-            break
-        for other in events[:k] + events[k + 1 :]:
-            if other.guard(t, y) * other.guard(t, np.asarray(after)) < 0:
-                raise ChainReaction(t)
-        y = np.asarray(after, float)
-        # A step off the threshold, so that the event which has just happened is not seen again.
-        nudge = 1e-11
-        out[(ts > t) & (ts <= t + nudge)] = y
-        y, t = y + nudge * np.asarray(rates(t, y)), t + nudge
-    return out, fired
+    end = min(stretch.end, ts[-1]) if ts[-1] > t else stretch.end
+    found = solve_ivp(
+        stretch.rates, (t, end), y, "DOP853", rtol=1e-12, atol=1e-13, events=guards, dense_output=True, max_step=0.05
+    )
+    assert found.success, found.message
+    inside = (ts > t) & (ts <= found.t[-1])
+    if inside.any():
+        out[inside] = found.sol(ts[inside]).T
+    (event,) = [i for i, times in enumerate(found.t_events) if len(times)] if found.status == 1 else [None]
+    return (stretch.end if event is None else found.t[-1]), found.y[:, -1], event
+
+
+def _settle(
+    events: Sequence[Event], turned: Sequence[int], t: float, y: np.ndarray, fired: list[tuple[float, int]]
+) -> np.ndarray:
+    """The state behind the events that turned true at t, and those that they turned true. All of a round happen, even those
+    whose condition an earlier one takes back."""
+    for _ in range(100):
+        if not turned:
+            return y
+        start = _true(events, t, y, sure=turned)
+        now, risen = start, np.zeros(len(events), bool)
+        for k in turned:
+            fired.append((t, k))
+            y = _do(events[k].action, t, y)
+            last, now = now, _true(events, t, y)
+            risen |= now & ~last
+        if np.any(risen & now & start):
+            raise Undecided(t)  # true, false and true again within one round
+        turned = [int(k) for k in np.flatnonzero(now & ~start)]
+    raise Undecided(t)
+
+
+def _true(events: Sequence[Event], t: float, y: np.ndarray, sure: Sequence[int] = ()) -> np.ndarray:
+    """Which guards are positive; those of `sure` are, whatever rounding says."""
+    values = np.array([1.0 if k in sure else event.guard(t, y) for k, event in enumerate(events)])
+    if np.any(np.abs(values) < 1e-4):
+        raise Undecided(t)
+    return values > 0
+
+
+def _do(action: Action, t: float, y: np.ndarray) -> np.ndarray:
+    after = action(t, y)
+    if after is None:
+        raise Stopped
+    return np.asarray(after, float)
