@@ -150,7 +150,7 @@ class System:
 
 
 def system(seed: int, kind: str = "plain") -> System:
-    """kind: `plain` (thresholds alone), `at` (with known times), `inputs` (with signals), `both`, `meeting` (both, a on a knot)."""
+    """kind: `plain` (thresholds alone), `at` (with known times), `inputs` (with signals), `both`, `meeting` (a on a knot)."""
     rng = np.random.default_rng(seed)
     n, count = int(rng.integers(2, 5)), int(rng.integers(1, 4))
     skew = rng.normal(size=(n, n))
