@@ -94,6 +94,7 @@ def test_an_interrupt_in_the_middle_of_compiling() -> None:
     prepare = """
 from hybridode import store
 from hybridode.kernels import cache
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 os.environ[store.VARIABLE] = "off"
 compile_ = cache.object_code
 def interrupted(text):

@@ -188,7 +188,8 @@ def test_memory_is_not_on_the_stack() -> None:
     program = native.program_of(ho.parse(heat(3000)).compiled(), "rodas4")
     for kind in ("solve", "tangent", "adjoint"):
         text = program.module(kind, 8)[0].text
-        counts = [int(n or 1) for n in re.findall(r"= alloca i64(?:, i64 (\d+))?, align 8", text)]
+        found = re.findall(r"= alloca (?:i64|<(\d+) x i64>)(?:, i64 (\d+))?, align", text)
+        counts = [int(lanes or 1) * int(n or 1) for lanes, n in found]
         assert len(counts) == text.count("alloca") and sum(counts) < 200 + BUCKETS
 
 

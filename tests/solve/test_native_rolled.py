@@ -44,7 +44,9 @@ def cells(head: str, rate: str) -> str:
 MODELS = {
     "alike": cells("", "k*(< - 2*@ + >) - g*@^2"),
     "numbers of their own": cells("", "k*(< - 2*@ + >) - #*g*@/(1 + @) + sin(t*#)"),
-    "conditions": cells("", "k*(< - 2*@ + >) + (if @ LT 1.5 then g*sqrt(2 - @) else g*sqrt(0.5))"),
+    "conditions": cells(
+        "", "k*(< - 2*@ + >) + (if @ LT 1.5 then g*sqrt(2 - @) else g*sqrt(0.5)) + (if @ LT 0.3 then 0.1*g else 0)"
+    ),
     "inputs": cells("input u from data.u, interp=linear", "k*(< - 2*@ + >) + u*g*@"),
     "jumps": cells("input u from data.u, interp=previous", "k*(< - 2*@ + >) + u*g*@ + 0.1*sin(t)"),
     "at": cells("at 0.5 every 0.6 { x3 := x3 + g }", "k*(< - 2*@ + >) - g*@"),
