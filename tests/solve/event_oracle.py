@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,8 +103,9 @@ def _settle(
         now, risen = start, np.zeros(len(events), bool)
         for k in turned:
             fired.append((t, k))
-            y = _do(events[k].action, t, y)
-            last, now = now, _true(events, t, y)
+            old, y = _values(events, t, y), _do(events[k].action, t, y)
+            same = np.flatnonzero(_values(events, t, y) == old)  # a guard at 0 which the action leaves alone
+            last, now = now, _true(events, t, y, sure=same[now[same]], never=same[~now[same]])
             risen |= now & ~last
         if np.any(risen & now & start):
             raise Undecided(t)  # true, false and true again within one round
@@ -112,9 +113,14 @@ def _settle(
     raise Undecided(t)
 
 
-def _true(events: Sequence[Event], t: float, y: np.ndarray, sure: Sequence[int] = ()) -> np.ndarray:
-    """Which guards are positive; those of `sure` are, whatever rounding says."""
-    values = np.array([1.0 if k in sure else event.guard(t, y) for k, event in enumerate(events)])
+def _values(events: Sequence[Event], t: float, y: np.ndarray) -> np.ndarray:
+    return np.array([event.guard(t, y) for event in events])
+
+
+def _true(events: Sequence[Event], t: float, y: np.ndarray, sure: Iterable[int] = (), never: Iterable[int] = ()) -> np.ndarray:
+    """Which guards are positive; those of `sure` are and those of `never` are not, whatever rounding says."""
+    values = _values(events, t, y)
+    values[list(sure)], values[list(never)] = 1.0, -1.0
     if np.any(np.abs(values) < 1e-4):
         raise Undecided(t)
     return values > 0

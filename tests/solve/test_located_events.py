@@ -11,7 +11,7 @@ import pytest
 
 import hybridode as ho
 from hybridode.errors import NumericsError
-from tests.solve.event_oracle import Event, integrate
+from tests.solve.event_oracle import Event, Stretch, integrate
 
 BALL = """model ball
 const g = 9.8
@@ -74,10 +74,10 @@ event warm when T - high rising { heat := 0 }
 
 def thermostat(p, ts):
     k, q, low, high = p
-    return integrate(
-        lambda t, y: [q * y[1] - k * (y[0] - 5), 0.0], [15.0, 1.0], ts,
-        [Event(lambda t, y: low - y[0], lambda t, y: [y[0], 1.0]), Event(lambda t, y: y[0] - high, lambda t, y: [y[0], 0.0])],
-    )[0]  # fmt: skip
+    cold = Event(lambda t, y: low - y[0], lambda t, y: [y[0], 1.0])
+    warm = Event(lambda t, y: y[0] - high, lambda t, y: [y[0], 0.0])
+    run = Stretch(ts[-1], lambda t, y: [q * y[1] - k * (y[0] - 5), 0.0], [cold, warm])
+    return integrate([run], [15.0, 1.0], ts)[0]
 
 
 def test_thermostat() -> None:

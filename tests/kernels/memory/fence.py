@@ -24,12 +24,14 @@ from hybridode import store
 from hybridode.kernels import cache as code_cache
 from hybridode.kernels.ffi import primitives
 from hybridode.kernels.ffi.program import Program
+from hybridode.kernels.llvm.job import INFO
 from hybridode.kernels.llvm.machine import Machine
 from hybridode.kernels.llvm.module import Module
 from tests.kernels.memory import guarded
 from tests.kernels.memory.faults import FAULTS
 from tests.kernels.memory.record import record
 
+INFO_AT, RECORD = 1, 3  # results of a solve
 CALLS: dict[str, int] = {}  # kind and lanes -> how often
 
 
@@ -45,6 +47,12 @@ def _modules(program: Program, kind: str, width: int, own: bool) -> list[Module]
     return [written.module(k, width, own)[0] for k in dict.fromkeys((kind, solve))]
 
 
+def _blank(found: list[np.ndarray]) -> None:
+    """Rows of a record behind the accepted steps: whether a lane wrote there depends on its neighbours' steps."""
+    accepted, record = found[INFO_AT][..., INFO.index("accepted"), None], found[RECORD]
+    record[np.arange(record.shape[-2]) >= accepted] = np.nan
+
+
 def fenced(folder: Path | None, program: Program, kind: str, width: int, own: bool,
            results: Sequence[jax.ShapeDtypeStruct]) -> Callable[..., Any]:  # fmt: skip
     """What `kernels/ffi/target.call` returns, but called from Python in guarded memory, and recorded in a folder."""
@@ -55,7 +63,8 @@ def fenced(folder: Path | None, program: Program, kind: str, width: int, own: bo
         row = f"{kind} in {width} lanes"
         CALLS[row] = CALLS.get(row, 0) + 1
         arrays = [np.asarray(a) for a in operands]
-        found = guarded.run(_handler(machine, module.handler), arrays, shapes)
+        blank = _blank if kind == "solve" else (lambda found: None)
+        found = guarded.run(_handler(machine, module.handler), arrays, shapes, blank)
         modules = [] if folder is None else _modules(program, kind, width, own)
         # Large systems read tables that Python hands to their code: here they run, but not in a program of their own.
         if folder is not None and not any("@tables" in m.text for m in modules):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,8 +104,12 @@ def unwritten(shape: Sequence[int], dtype: Any) -> np.ndarray:
     return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else -12345, dtype)
 
 
-def run(handler: Any, operands: Sequence[Any], shapes: Sequence[tuple[Sequence[int], Any]]) -> list[np.ndarray]:
-    """The results of a handler (a ctypes function of a frame's address), called twice between forbidden pages."""
+def run(handler: Any, operands: Sequence[Any], shapes: Sequence[tuple[Sequence[int], Any]],
+        blank: Callable[[list[np.ndarray]], None] = lambda found: None) -> list[np.ndarray]:  # fmt: skip
+    """The results of a handler (a ctypes function of a frame's address), called twice between forbidden pages.
+
+    Both calls give the same, but for what `blank` overwrites: numbers without a meaning.
+    """
     arrays = [np.asarray(a) for a in operands]
     found = []
     for at_the_end in (True, False):
@@ -113,6 +117,7 @@ def run(handler: Any, operands: Sequence[Any], shapes: Sequence[tuple[Sequence[i
         answer = handler(frame.address)
         assert not answer, "the handler reports an error"
         found.append(frame.take())
+        blank(found[-1])
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)
     return found[0]
