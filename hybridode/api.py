@@ -201,7 +201,7 @@ class Model:
         needs_files = data is not None or sources or any(source != "data" for i in d.inputs for source, _ in i.columns)
         found = None
         if needs_files:
-            from hybridode.fit.given import given_by
+            from hybridode.data.given import given_by
 
             found = given_by(d, data, sources, series)
         values = {**(found.numbers if found else {}), **values}
@@ -219,7 +219,7 @@ class Model:
         if found is not None and len(found.times):
             t0, last = float(found.times[0]), float(found.times[-1])
         if d.time_origin is not None:
-            from hybridode.fit.evaluate import constant_value
+            from hybridode.data.evaluate import constant_value
 
             t0 = float(constant_value(d.time_origin, _constants(d)) or 0.0)
         return compiled, args, t0, starts, last

@@ -40,7 +40,7 @@ def fit(model: str, data: str, options: FitOptions, command: str, output: Output
     columns, sources = pairs("--column", options.columns), pairs("--source", options.sources)
     declarations = declare(load(model))
     output.diagnostics(declarations.warnings)
-    from hybridode.fit.data import experiments
+    from hybridode.data.experiments import experiments
     from hybridode.fit.run import fit as run_fit
     from hybridode.report.run_directory import new_directory, remove_if_empty, write_run
     from hybridode.solve.settings import Settings

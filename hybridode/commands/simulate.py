@@ -102,7 +102,7 @@ def add_observed(rows: pd.DataFrame, solution: Any) -> None:
     """Adds `COLUMN.observed` (median, mean or probability) with the bounds that hold 95 % of new observations."""
     import numpy as np
 
-    from hybridode.fit.noise import noise_of
+    from hybridode.fit.objective.noise import noise_of
 
     compiled = solution.about.compiled
     arguments = np.asarray(solution.observables())

@@ -12,22 +12,16 @@ import jax
 import numpy as np
 
 from hybridode.compile import compile_model
+from hybridode.data.experiments import Dataset, experiments
+from hybridode.data.holdout import held_out
 from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.expr import Symbol
-from hybridode.fit import result as results
-from hybridode.fit.batch import Batch, RecordPlaces, build_batch, parameter_places, signals_of, with_use
-from hybridode.fit.data import Dataset, experiments
-from hybridode.fit.holdout import held_out
-from hybridode.fit.initial import scale_networks
-from hybridode.fit.multistart import starting_points
-from hybridode.fit.objective import Objective
-from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
-from hybridode.fit.priors import bind_priors
-from hybridode.fit.progress import Progress, Recorder
-from hybridode.fit.search import FISHER_MOST, StartResult, best_of, evaluate_point, run_starts, starts_note
-from hybridode.fit.smooth import Curve, smooth_states
-from hybridode.fit.tables import (
+from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, parameter_places, signals_of, with_use
+from hybridode.fit.objective.objective import Objective
+from hybridode.fit.objective.priors import bind_priors
+from hybridode.fit.outcome import result as results
+from hybridode.fit.outcome.tables import (
     hold_out_scores,
     impossible_row,
     parameters_table,
@@ -36,7 +30,13 @@ from hybridode.fit.tables import (
     solve_curves,
     trace_table,
 )
-from hybridode.fit.uncertainty import Uncertainty, none_known, uncertainty
+from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertainty
+from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
+from hybridode.fit.progress import Progress, Recorder
+from hybridode.fit.search.initial import scale_networks
+from hybridode.fit.search.multistart import starting_points
+from hybridode.fit.search.smooth import Curve, smooth_states
+from hybridode.fit.search.starts import FISHER_MOST, StartResult, best_of, evaluate_point, run_starts, starts_note
 from hybridode.networks.initialise import initialise
 from hybridode.solve.engines import Choice, choose, chosen
 from hybridode.solve.events import EventPlan, plan_events

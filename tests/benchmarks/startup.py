@@ -28,7 +28,7 @@ def _peak() -> float:
 OURS = (
     "jax", "llvmlite.binding", "sympy", "scipy.integrate", "scipy.sparse.csgraph",
     "hybridode.api", "hybridode.compile", "hybridode.language.check",
-    "hybridode.fit.evaluate", "hybridode.fit.given", "hybridode.solve.solver", "hybridode.kernels.ffi.primitives",
+    "hybridode.data.evaluate", "hybridode.data.given", "hybridode.solve.solver", "hybridode.kernels.ffi.primitives",
     "hybridode.kernels.ffi.pack", "hybridode.kernels.llvm.module", "hybridode.methods.ready", "hybridode.methods.rolled",
     "hybridode.methods.explicit_tableaux", "hybridode.methods.rosenbrock_tableaux", "hybridode.equations.shapes",
     "hybridode.solve.trial",

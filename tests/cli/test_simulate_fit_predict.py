@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from hybridode.cli import main
-from hybridode.fit.result import result_schema
+from hybridode.fit.outcome.result import result_schema
 from tests.cli.conftest import ROOT
 
 DECAY = ROOT / "examples" / "decay"

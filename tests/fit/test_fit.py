@@ -14,7 +14,7 @@ import scipy.optimize
 import scipy.stats
 
 from hybridode.errors import DataError, Source, UsageError
-from hybridode.fit.result import result_schema
+from hybridode.fit.outcome.result import result_schema
 from hybridode.fit.run import fit
 from hybridode.language.check import declare
 from tests.fit import lynx_hare as lh

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import scipy.integrate
 
+from hybridode.data.experiments import experiments
 from hybridode.errors import Source
-from hybridode.fit.data import experiments
-from hybridode.fit.initial import scale_networks
 from hybridode.fit.run import fit
-from hybridode.fit.smooth import smooth_states
+from hybridode.fit.search.initial import scale_networks
+from hybridode.fit.search.smooth import smooth_states
 from hybridode.language.check import declare
 from hybridode.networks.weights import first_weights
 from tests.fit.test_fit import check

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from hybridode.fit import noise
+from hybridode.fit.objective import noise
 
 # name, arguments, scipy distribution of them, values
 CASES = [

@@ -8,14 +8,14 @@ import jax
 import numpy as np
 import pytest
 
-from hybridode.fit.batch import build_batch, up_to
-from hybridode.fit.data import experiments
-from hybridode.fit.objective import Objective
+from hybridode.data.experiments import experiments
+from hybridode.fit.objective.batch import build_batch, up_to
+from hybridode.fit.objective.objective import Objective
+from hybridode.fit.outcome.uncertainty import marginal_information, uncertainty
 from hybridode.fit.parameters import parameter_space
 from hybridode.fit.progress import Recorder
-from hybridode.fit.scoring import fisher_scoring, trust_region_step
-from hybridode.fit.search import evaluate_point
-from hybridode.fit.uncertainty import marginal_information, uncertainty
+from hybridode.fit.search.scoring import fisher_scoring, trust_region_step
+from hybridode.fit.search.starts import evaluate_point
 from hybridode.solve import results
 from hybridode.solve.settings import Settings
 from tests.fit import lynx_hare as lh

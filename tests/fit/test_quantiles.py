@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.stats import qmc
 
-from hybridode.fit.quantiles import Lognormal, Normal, latin_hypercube, normal_quantile
+from hybridode.fit.objective.quantiles import Lognormal, Normal, latin_hypercube, normal_quantile
 
 
 def test_normal_quantiles() -> None:

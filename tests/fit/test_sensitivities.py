@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 import hybridode as ho
-from hybridode.fit import objective
-from hybridode.fit.data import experiments
+from hybridode.data.experiments import experiments
+from hybridode.fit.objective import objective
+from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
 from hybridode.fit.progress import Recorder
 from hybridode.fit.run import _Options, _prepare
-from hybridode.fit.sensitivities import Mode, cheaper_mode
 from hybridode.solve.settings import Settings
 
 TEXT = """model m

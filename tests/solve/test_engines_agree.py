@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 import hybridode as ho
+from hybridode.data.evaluate import constant_value
 from hybridode.declarations import entry_names
 from hybridode.errors import ModelError
-from hybridode.fit.evaluate import constant_value
 from hybridode.solve import diffrax, engines, native, results
 from hybridode.solve.events import plan_events
 from hybridode.solve.problem import Arguments, Compiled

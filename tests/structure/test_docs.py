@@ -35,7 +35,7 @@ def properties(schema: Any) -> Iterator[str]:
 
 
 def test_every_field_of_a_result_is_documented() -> None:
-    schema = json.loads((ROOT / "hybridode" / "fit" / "result_schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "hybridode" / "fit" / "outcome" / "result_schema.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "run-directory.md").read_text(encoding="utf-8")
     assert [name for name in sorted(set(properties(schema))) if f"`{name}`" not in page] == []
 

@@ -29,6 +29,7 @@ ROOMS = (  # in import order: docs/architecture.md says what lives where
     "networks",
     "solve",
     "compile",
+    "data",
     "fit",
     "discover",
     "report",

@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from hybridode.data.experiments import Dataset
 from hybridode.declarations import Declarations, entry_names
-from hybridode.fit import noise as noises
-from hybridode.fit.batch import Batch, parameter_places
-from hybridode.fit.data import Dataset
-from hybridode.fit.objective import Objective
+from hybridode.fit.objective.batch import Batch, parameter_places
+from hybridode.fit.objective.objective import Objective
+from hybridode.fit.objective import noise as noises
+from hybridode.fit.outcome.uncertainty import Uncertainty
 from hybridode.fit.progress import Recorder
-from hybridode.fit.uncertainty import Uncertainty
 from hybridode.solve.engines import integrate
 
 _GRID = 200  # times of the dense curves

@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 
+from hybridode.data.experiments import Dataset
+from hybridode.data.table import data_error
 from hybridode.errors import Diagnostic, UsageError
-from hybridode.fit.data import Dataset
-from hybridode.fit.table import data_error
 
 _SPEC = re.compile(r"(last|fraction):(.+)\Z")
 

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.expr import Symbol
-from hybridode.fit.batch import Batch, up_to
-from hybridode.fit.objective import Evaluation, Objective
+from hybridode.fit.objective.batch import Batch, up_to
+from hybridode.fit.objective.objective import Evaluation, Objective
 from hybridode.fit.progress import Recorder
-from hybridode.fit.scoring import Optimum
-from hybridode.fit.smooth import Curve
+from hybridode.fit.search.scoring import Optimum
+from hybridode.fit.search.smooth import Curve
 
 HORIZONS = (0.2, 0.4, 0.7, 1.0)  # parts of the time that Adam sees, one after the other
 ADAM_STEPS = 150  # on each horizon

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from hybridode.data.experiments import Dataset, Series
 from hybridode.declarations import entry_names
-from hybridode.fit.data import Dataset, Series
 from hybridode.solve.problem import Compiled
 from hybridode.solve.pytree import pytree
 from hybridode.solve.signals import Signals, build_signals, no_signals, stack_signals

@@ -9,11 +9,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from hybridode.data.columns import symbols_of_constants
+from hybridode.data.evaluate import constant_value
 from hybridode.declarations import Declarations
 from hybridode.errors import Diagnostic, ModelError
-from hybridode.fit.columns import symbols_of_constants
-from hybridode.fit.evaluate import constant_value
-from hybridode.fit.noise import PRIORS, PriorDensity
+from hybridode.fit.objective.noise import PRIORS, PriorDensity
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.types import Array
 

@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.declarations import Network
-from hybridode.fit import noise as noises
-from hybridode.fit.batch import Batch, parameter_places
+from hybridode.fit.objective.batch import Batch, parameter_places
+from hybridode.fit.objective import noise as noises
+from hybridode.fit.objective.priors import BoundPrior, prior_loss
+from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
-from hybridode.fit.priors import BoundPrior, prior_loss
-from hybridode.fit.sensitivities import Mode, cheaper_mode
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
 from hybridode.solve.events import EventPlan

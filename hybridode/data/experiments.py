@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hybridode.data import columns
+from hybridode.data.columns import Roles
+from hybridode.data.evaluate import constant_value
+from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
+from hybridode.data.sources import Knots, own_inputs, source_inputs
+from hybridode.data.table import Table, data_error, read_table
 from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic
-from hybridode.fit import columns
-from hybridode.fit.columns import Roles
-from hybridode.fit.evaluate import constant_value
-from hybridode.fit.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
-from hybridode.fit.sources import Knots, own_inputs, source_inputs
-from hybridode.fit.table import Table, data_error, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hybridode.data import columns
+from hybridode.data.experiments import _groups, _numbers
+from hybridode.data.records import time_of_rows
+from hybridode.data.sources import Knots, own_inputs, source_inputs
+from hybridode.data.table import Table, read_table
 from hybridode.declarations import Declarations
 from hybridode.errors import Diagnostic, UsageError
-from hybridode.fit import columns
-from hybridode.fit.data import _groups, _numbers
-from hybridode.fit.records import time_of_rows
-from hybridode.fit.sources import Knots, own_inputs, source_inputs
-from hybridode.fit.table import Table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybridode.expr import Symbol
-from hybridode.fit.batch import Batch, up_to
-from hybridode.fit.objective import Objective
+from hybridode.fit.objective.batch import Batch, up_to
+from hybridode.fit.objective.objective import Objective
 from hybridode.fit.progress import OutOfTime, Recorder
-from hybridode.fit.scoring import Optimum, Point, fisher_scoring
-from hybridode.fit.smooth import Curve
-from hybridode.fit.training import adam, lbfgs, match_gradients
+from hybridode.fit.search.scoring import Optimum, Point, fisher_scoring
+from hybridode.fit.search.smooth import Curve
+from hybridode.fit.search.training import adam, lbfgs, match_gradients
 
 HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
 HORIZON_ITERATIONS = 8

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hybridode.data import columns
+from hybridode.data.columns import Roles
+from hybridode.data.records import numeric_column, time_of_rows
+from hybridode.data.table import Table, data_error, read_table
 from hybridode.declarations import Declarations, entry_names
-from hybridode.fit import columns
-from hybridode.fit.columns import Roles
-from hybridode.fit.records import numeric_column, time_of_rows
-from hybridode.fit.table import Table, data_error, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hybridode.data import cells, columns
+from hybridode.data.columns import LongForm, Roles
+from hybridode.data.evaluate import constant_value
+from hybridode.data.table import Table
 from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic
-from hybridode.fit import cells, columns
-from hybridode.fit.columns import LongForm, Roles
-from hybridode.fit.evaluate import constant_value
-from hybridode.fit.table import Table
 
 _MOST = 20  # problems reported from one file
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hybridode.data.experiments import Dataset, Series
 from hybridode.expr import Symbol
-from hybridode.fit.data import Dataset, Series
 
 _FEWEST = 5  # points that the smoothing spline needs
 _LOCATIONS = {"mean": "normal", "median": "lognormal", "loc": ""}

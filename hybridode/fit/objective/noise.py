@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betaln, gammaln, log_ndtr, polygamma, xlog1py, xlogy
 
-from hybridode.fit import distributions as ds
-from hybridode.fit.quantiles import Lognormal, Normal
+from hybridode.fit.objective import distributions as ds
+from hybridode.fit.objective.quantiles import Lognormal, Normal
 from hybridode.types import Array
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)

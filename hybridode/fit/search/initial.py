@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from hybridode.data.columns import symbols_of_constants
+from hybridode.data.evaluate import evaluate
+from hybridode.data.experiments import Dataset
 from hybridode.declarations import Declarations, Network, entry_names
 from hybridode.expr import Expr, Symbol, postorder, substitute, symbols
-from hybridode.fit.columns import symbols_of_constants
-from hybridode.fit.data import Dataset
-from hybridode.fit.evaluate import evaluate
-from hybridode.fit.smooth import Curve
+from hybridode.fit.search.smooth import Curve
 
 _GRID = 101  # times per series at which smoothed states are looked at
 _SMALL = 1e-3

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hybridode.fit.objective.priors import BoundPrior
+from hybridode.fit.objective.quantiles import latin_hypercube, normal_quantile
 from hybridode.fit.parameters import ParameterSpace
-from hybridode.fit.priors import BoundPrior
-from hybridode.fit.quantiles import latin_hypercube, normal_quantile
 
 _NEAR = 1.0  # standard deviation of the starts near the declared values, on the unconstrained scale
 _INNER = 0.05  # the outermost part of each range in which nothing starts

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hybridode.declarations import Declarations, Network, Parameter, entry_names
-from hybridode.fit.search import StartResult
+from hybridode.fit.search.starts import StartResult
 from hybridode.version import __version__
 
 SCHEMA = 1
@@ -22,7 +22,7 @@ _PACKAGES = ("jax", "diffrax", "equinox", "optax", "numpy", "scipy", "pandas")
 
 def result_schema() -> dict[str, Any]:
     """The JSON schema of `result.json`."""
-    return json.loads(files("hybridode.fit").joinpath("result_schema.json").read_text(encoding="utf-8"))
+    return json.loads(files("hybridode.fit.outcome").joinpath("result_schema.json").read_text(encoding="utf-8"))
 
 
 def versions() -> dict[str, str]:

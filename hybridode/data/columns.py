@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from hybridode.data import cells
+from hybridode.data.table import Table, data_error
 from hybridode.declarations import Algebraic, Declarations, Observation, Parameter, State, entry_names
 from hybridode.errors import DataError, Diagnostic
 from hybridode.expr import Symbol, sym
-from hybridode.fit import cells
-from hybridode.fit.table import Table, data_error
 
 SERIES_COLUMNS = ("experiment", "id")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hybridode.data import cells
 from hybridode.errors import DataError, Diagnostic, Source, Span
-from hybridode.fit import cells
 
 if TYPE_CHECKING:
     import pandas as pd

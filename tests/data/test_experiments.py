@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridode.data.experiments import experiments, read_table
+from hybridode.data.table import parse_table
 from hybridode.errors import DataError, Source
 from hybridode.expr import Symbol
-from hybridode.fit.data import experiments, read_table
-from hybridode.fit.table import parse_table
 from hybridode.language.check import declare
 
 MODEL = """model lv
