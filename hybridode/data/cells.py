@@ -17,7 +17,7 @@ _FORTRAN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[dD][+-]?\d+\Z", re.ASCII)
 _LIMIT = re.compile(r"(<=?|>=?|≤|≥)\s*(.*)\Z", re.DOTALL)
 MISSING = frozenset({"", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"})
 
-BELOW, NONE, ABOVE = -1, 0, 1  # how a value is censored
+BELOW, NONE, ABOVE, BETWEEN = -1, 0, 1, 2  # how a value is censored
 
 
 class Cell(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -22,7 +22,8 @@ class Records:
     """Arrays of one length, one entry per observed value.
 
     row: place in the table's rows; line: line of the file; column: number of the observation; value; censored:
-    -1 the true value lies below `value`, +1 above, 0 it is `value`.
+    -1 the true value lies below `value`, +1 above, 0 it is `value`, 2 it lies between `value` and `upper`; `upper` is
+    `value` elsewhere. All limits are open: for counts, whose ends matter, a closed end is the next number outwards.
     """
 
     row: np.ndarray
@@ -31,9 +32,10 @@ class Records:
     column: np.ndarray
     value: np.ndarray
     censored: np.ndarray
+    upper: np.ndarray
 
     def kept(self, keep: np.ndarray) -> Records:
-        return Records(*(a[keep] for a in (self.row, self.line, self.time, self.column, self.value, self.censored)))
+        return Records(*(getattr(self, f.name)[keep] for f in fields(self)))
 
     def of_rows(self, order: np.ndarray) -> Records:
         """The records of these rows, in this order (rows of one series, sorted by time)."""
@@ -165,8 +167,9 @@ def _records(table: Table, declarations: Declarations, places: list[tuple[int, i
         censored.append(cell.censored)
     problems.raise_if_any()
     at = np.array(rows, int)
+    values = np.array(value, float)
     return Records(
-        at, np.array(table.lines, int)[at], times[at], np.array(column, int), np.array(value, float), np.array(censored, int)
+        at, np.array(table.lines, int)[at], times[at], np.array(column, int), values, np.array(censored, int), values.copy()
     )
 
 

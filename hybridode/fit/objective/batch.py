@@ -18,12 +18,16 @@ from hybridode.solve.signals import Signals, build_signals, no_signals, stack_si
 
 @pytree
 class Column:
-    """The records of one observation, padded: which time (S, R), value, censored (-1, 0, 1), used (1.0 or 0.0)."""
+    """The records of one observation, padded: which time (S, R), value, censored (-1, 0, 1, 2), used (1.0 or 0.0), upper.
+
+    Where censored is 2 the true value lies between `value` and `upper`; elsewhere `upper` is `value`.
+    """
 
     time: Any
     value: Any
     censored: Any
     used: Any
+    upper: Any
 
 
 @pytree
@@ -94,15 +98,17 @@ def _column(series: tuple[Series, ...], k: int) -> tuple[Column, RecordPlaces]:
     width = max((len(i) for i in mine), default=0)
     time, value = np.zeros((len(series), width), int), np.ones((len(series), width))
     censored, used = np.zeros((len(series), width), int), np.zeros((len(series), width))
+    upper = np.ones((len(series), width))
     for row, (s, index) in enumerate(zip(series, mine, strict=True)):
         n = len(index)
         time[row, :n] = np.searchsorted(s.times, s.records.time[index])
         value[row, :n], censored[row, :n], used[row, :n] = s.records.value[index], s.records.censored[index], 1.0
+        upper[row, :n] = s.records.upper[index]
     where = RecordPlaces(
         np.repeat(np.arange(len(series)), [len(i) for i in mine]),
         np.concatenate([*(np.arange(len(i)) for i in mine), np.zeros(0, int)]).astype(int),
     )
-    return Column(time, value, censored, used), where
+    return Column(time, value, censored, used, upper), where
 
 
 def with_use(batch: Batch, use: Mapping[int, np.ndarray]) -> Batch:
