@@ -17,7 +17,8 @@ from hybridode.data.holdout import held_out
 from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.expr import Symbol
-from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, parameter_places, signals_of, with_use
+from hybridode.fit.objective.assignment import parameter_places
+from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, signals_of, with_use
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
 from hybridode.fit.outcome import result as results
@@ -162,7 +163,8 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     held = held_out(dataset, options.hold_out)
     promoted = dataset.promoted | {c.name for c in d.constants if any(k == c.name or k.startswith(f"{c.name}[") for k in values)}
     compiled = compile_model(d, promoted)
-    batch, places = build_batch(compiled, dataset)
+    space = parameter_space(d.parameters, options.fixed, dataset.given)
+    batch, places = build_batch(compiled, dataset, space)
     used = {
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
     }
@@ -170,7 +172,6 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     fitted = with_use(batch, masks) if any(h.any() for h in held) else batch
     arguments = compiled.arguments(values, dict(dataset.series[0].inputs) or None)
     base = np.array(arguments.parameters, float)
-    space = parameter_space(d.parameters, options.fixed, dataset.given)
     weights = {
         n: {k: np.array(a, float) for k, a in arrays.items()} for n, arrays in (options.weights or arguments.weights).items()
     }

@@ -32,8 +32,8 @@ def float64():
 def make(frame=lh.FRAME, settings=PRECISE):
     compiled = lh.compiled()
     dataset = experiments(compiled.declarations, frame)
-    batch, _ = build_batch(compiled, dataset)
     space = parameter_space(compiled.declarations.parameters, (), dataset.given)
+    batch, _ = build_batch(compiled, dataset, space)
     objective = Objective(compiled, space, (), compiled.arguments().parameters, {}, (), "tsit5", settings, None, (False, False))
     return objective, batch
 

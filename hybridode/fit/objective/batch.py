@@ -11,6 +11,8 @@ import numpy as np
 
 from hybridode.data.experiments import Dataset, Series
 from hybridode.declarations import entry_names
+from hybridode.fit.objective.assignment import assignment
+from hybridode.fit.parameters import ParameterSpace
 from hybridode.solve.problem import Compiled
 from hybridode.solve.pytree import pytree
 from hybridode.solve.signals import Signals, build_signals, no_signals, stack_signals
@@ -34,13 +36,13 @@ class Column:
 class Batch:
     """All S series. ts (S, T) is padded with the last time; after `horizon` (S,) nothing is solved (times are clipped to it).
 
-    `given` (S, m) says which entries of the parameter vector a series sets itself, `numbers` (S, m) to what.
+    `index` (S, m) and `numbers` (S, c) say where the parameter vector of each series comes from (see `assignment`).
     """
 
     t0: Any
     ts: Any
     horizon: Any
-    given: Any
+    index: Any
     numbers: Any
     signals: Signals
     columns: tuple[Column, ...]
@@ -67,28 +69,18 @@ def signals_of(compiled: Compiled, series: Series) -> Signals:
     return build_signals(names, kinds, series.inputs) if names else no_signals()
 
 
-def parameter_places(compiled: Compiled) -> dict[str, int]:
-    """Entry name -> its place in the parameter vector."""
-    return {str(symbol): i for i, symbol in enumerate(compiled.system.parameters)}
-
-
-def build_batch(compiled: Compiled, dataset: Dataset) -> tuple[Batch, tuple[RecordPlaces, ...]]:
+def build_batch(compiled: Compiled, dataset: Dataset, space: ParameterSpace) -> tuple[Batch, tuple[RecordPlaces, ...]]:
     """The padded arrays of a dataset, all records in use, and where each record went."""
     series = dataset.series
-    places = parameter_places(compiled)
-    m, n_series = len(places), len(series)
     longest = max(len(s.times) for s in series)
     ts = np.stack([np.pad(s.times, (0, longest - len(s.times)), mode="edge") for s in series])
-    given, numbers = np.zeros((n_series, m), bool), np.zeros((n_series, m))
-    for row, s in enumerate(series):
-        for name, value in s.numbers.items():
-            given[row, places[name]], numbers[row, places[name]] = True, value
+    index, numbers = assignment(compiled, space, dataset)
     columns, back = [], []
     for k in range(len(dataset.declarations.observations)):
         column, where = _column(series, k)
         columns.append(column)
         back.append(where)
-    batch = Batch(np.array([s.start for s in series]), ts, ts[:, -1].copy(), given, numbers,
+    batch = Batch(np.array([s.start for s in series]), ts, ts[:, -1].copy(), index, numbers,
                   stack_signals([signals_of(compiled, s) for s in series]), tuple(columns))  # fmt: skip
     return batch, tuple(back)
 

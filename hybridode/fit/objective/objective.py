@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.declarations import Network
-from hybridode.fit.objective.batch import Batch, parameter_places
 from hybridode.fit.objective import noise as noises
+from hybridode.fit.objective.assignment import assigned, parameter_places
+from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.priors import BoundPrior, prior_loss
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
@@ -92,10 +93,7 @@ class Objective:
     def numbers(self, theta: Array, batch: Batch) -> Callable[[int | None], Arguments]:
         """Arguments of one series of a batch (without its leading axis: pass a series) at theta."""
         z, weights = unpack(theta, self.space.size, self.networks, self.weights)
-        p = jnp.asarray(self.base)
-        if self.space.size:
-            p = p.at[self.places].set(self.space.vector(z, jnp))
-        p = jnp.where(batch.given, batch.numbers, p)
+        p = assigned(self.space.vector(z, jnp), jnp.asarray(self.base), jnp.asarray(batch.numbers), batch.index, jnp)
         k = batch.signals.count
         return Arguments(p, jax.tree_util.tree_map(jnp.asarray, weights), batch.signals, jnp.zeros(k))  # type: ignore[return-value]
 

@@ -14,9 +14,10 @@ import pandas as pd
 
 from hybridode.data.experiments import Dataset
 from hybridode.declarations import Declarations, entry_names
-from hybridode.fit.objective.batch import Batch, parameter_places
-from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective import noise as noises
+from hybridode.fit.objective.assignment import parameter_places
+from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.uncertainty import Uncertainty
 from hybridode.fit.progress import Recorder
 from hybridode.solve.engines import integrate
