@@ -14,6 +14,12 @@ _DATE = re.compile(
     r"\d{4}-\d{1,2}(-\d{1,2})?([T ].*)?\Z|\d{1,4}[./]\d{1,2}[./]\d{1,4}( .*)?\Z|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?\Z", re.ASCII
 )
 _FORTRAN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[dD][+-]?\d+\Z", re.ASCII)
+# `[0.1, 0.5]`, `(0.1; 0.5]`, `]0.1, 0.5[`, `0.1..0.5`; what stands between the marks is read as numbers afterwards
+_BRACKETS = re.compile(r"([\[(\]])(.+)([\])\[])\Z", re.DOTALL)
+_ENDS = re.compile(r"\s*(?:\.\.|…|;)\s*|\s*,\s*|\s+")
+_ENDS_BESIDE_COMMAS = re.compile(r"\s*(?:\.\.|…|;)\s*|\s*,\s+|\s+,\s*|\s+")  # where a comma may be a decimal mark
+_RANGE = re.compile(r"[-+−.,\deE]+\s*(?:\.\.|…)\s*[-+−.,\deE]+\Z", re.ASCII)
+_HYPHENED = re.compile(r"\d+([.,]\d+)?\s*[-–—]\s*\d+([.,]\d+)?\Z", re.ASCII)
 _LIMIT = re.compile(r"(<=?|>=?|≤|≥)\s*(.*)\Z", re.DOTALL)
 MISSING = frozenset({"", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"})
 
@@ -21,12 +27,15 @@ BELOW, NONE, ABOVE, BETWEEN = -1, 0, 1, 2  # how a value is censored
 
 
 class Cell(NamedTuple):
-    """`value` is NaN when the cell is empty; `censored` is BELOW for `<v`, ABOVE for `>v`; `problem` says why it is no value."""
+    """`value` is NaN when the cell is empty; `censored` is BELOW for `<v`, ABOVE for `>v`, BETWEEN for `[value, upper]`;
+    `closed` says whether the (lower, upper) limit itself is possible; `problem` says why it is no value."""
 
     value: float
     censored: int = NONE
     problem: str = ""
     remedy: str = ""
+    upper: float = math.nan
+    closed: tuple[bool, bool] = (False, False)
 
 
 EMPTY = Cell(math.nan)
@@ -38,7 +47,8 @@ def is_number(text: str) -> bool:
 
 
 def has_decimal_comma(text: str) -> bool:
-    return bool(_DECIMAL_COMMA.match(text.lstrip("<>=≤≥ ")))
+    """Whether a number, a limit or an end of an interval is written with a decimal comma."""
+    return any(_DECIMAL_COMMA.match(part) for part in re.split(r"[<>=≤≥;\[\]() ]|,\s|\.\.|…", text))
 
 
 def has_decimal_point(text: str) -> bool:
@@ -61,9 +71,44 @@ def read_cell(text: str, decimal: str = ".") -> Cell:
     if limit:
         inner = read_cell(limit[2].strip(), decimal)
         if not inner.problem and inner.censored == NONE and not math.isnan(inner.value):
-            return Cell(inner.value, BELOW if limit[1] in ("<", "<=", "≤") else ABOVE)
+            closed = limit[1] not in ("<", ">")
+            if limit[1] in ("<", "<=", "≤"):
+                return Cell(inner.value, BELOW, closed=(False, closed))
+            return Cell(inner.value, ABOVE, closed=(closed, False))
         return Cell(math.nan, NONE, "is no limit", "a censored value is a sign and a number: `<0.5` or `>100`")
-    return Cell(math.nan, NONE, *_complaint(text))
+    return _interval(text, decimal) or Cell(math.nan, NONE, *_complaint(text))
+
+
+_INTERVAL_REMEDY = "an interval is two numbers, the smaller first: `[0.1, 0.5]` or `0.1..0.5`"
+
+
+def _interval(text: str, decimal: str) -> Cell | None:
+    """`[0.1, 0.5]` and `0.1..0.5`; None for what looks like no interval."""
+    brackets = _BRACKETS.match(text)
+    if not brackets and not _RANGE.match(text):
+        return None
+    closed = (not brackets or brackets[1] == "[", not brackets or brackets[3] == "]")
+    inside = brackets[2].strip() if brackets else text
+    ends = (_ENDS_BESIDE_COMMAS if decimal == "," else _ENDS).split(inside)
+    if len(ends) != 2:
+        return Cell(math.nan, NONE, "is no interval", _INTERVAL_REMEDY)
+    low, high = (_end(e, decimal) for e in ends)
+    if not low < high:
+        return Cell(math.nan, NONE, "is no interval", _INTERVAL_REMEDY)
+    if math.isinf(low) or math.isinf(high):
+        if math.isinf(low) and math.isinf(high):
+            return EMPTY
+        return Cell(high, BELOW, closed=(False, closed[1])) if math.isinf(low) else Cell(low, ABOVE, closed=(closed[0], False))
+    return Cell(low, BETWEEN, upper=high, closed=closed)
+
+
+def _end(text: str, decimal: str) -> float:
+    """An end of an interval: a number or an infinity; NaN for anything else."""
+    bare = text.lower().lstrip("+-")
+    if bare in ("inf", "infinity", "∞"):
+        return -math.inf if text.startswith("-") else math.inf
+    cell = read_cell(text, decimal) if text else EMPTY
+    return math.nan if cell.problem or cell.censored != NONE else cell.value
 
 
 def _finite(text: str) -> Cell:
@@ -75,7 +120,9 @@ def _finite(text: str) -> Cell:
 
 def _complaint(text: str) -> tuple[str, str]:
     if _DATE.match(text):
-        return "is a date", "dates are not read yet: write numbers, for example days since the first record"
+        return "is a date", "dates may stand in the time column only; write a number here"
+    if _HYPHENED.match(text):
+        return "is no number", "an interval is written `0.1..0.5` or `[0.1, 0.5]`"
     if _GROUPED.match(text):
         return "has grouped digits or another decimal mark", "write the number plainly with a decimal point: `1234.5`"
     if _DECIMAL_COMMA.match(text):

@@ -15,9 +15,10 @@ import numpy as np
 from hybridode.data import columns
 from hybridode.data.columns import Roles
 from hybridode.data.evaluate import constant_value
+from hybridode.data.files import read_table
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
 from hybridode.data.sources import Knots, own_inputs, source_inputs
-from hybridode.data.table import Table, data_error, read_table
+from hybridode.data.table import Table, data_error
 from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from hybridode.data import columns
 from hybridode.data.experiments import _groups, _numbers
+from hybridode.data.files import read_table
 from hybridode.data.records import time_of_rows
 from hybridode.data.sources import Knots, own_inputs, source_inputs
-from hybridode.data.table import Table, read_table
+from hybridode.data.table import Table
 from hybridode.declarations import Declarations
 from hybridode.errors import Diagnostic, UsageError
 

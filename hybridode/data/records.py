@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from hybridode.data import cells, columns
+from hybridode.data import cells
+from hybridode.data.censoring import as_open_limits, declared_limits, impossible, limited
 from hybridode.data.columns import LongForm, Roles
-from hybridode.data.evaluate import constant_value
+from hybridode.data.problems import Problems, short
 from hybridode.data.table import Table
 from hybridode.declarations import Declarations
-from hybridode.errors import DataError, Diagnostic
-
-_MOST = 20  # problems reported from one file
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,43 +43,17 @@ class Records:
         return self.kept(mine[np.argsort(place[self.row[mine]], kind="stable")])
 
 
-class _Problems:
-    """Collects what is wrong with cells, so that one run reports many; raises when asked."""
-
-    def __init__(self, table: Table) -> None:
-        self.table, self.found, self.count = table, [], 0
-
-    def add(self, code: str, row: int, j: int, message: str, remedy: str) -> None:
-        self.count += 1
-        if len(self.found) < _MOST:
-            line = self.table.lines[row]
-            place = self.table.place(line, self.table.headers[j].position)
-            self.found.append(Diagnostic(code, f"{self.table.where(line, self.table.names[j])}: {message}", place, remedy))
-
-    def raise_if_any(self) -> None:
-        if self.count > len(self.found):
-            self.found.append(
-                Diagnostic("E0626", f"{self.table.name}: {self.count - len(self.found)} more cells have such problems")
-            )
-        if self.found:
-            raise DataError(self.found)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "…"
-
-
-def _read(table: Table, problems: _Problems, row: int, j: int, limits: bool = False) -> cells.Cell:
+def _read(table: Table, problems: Problems, row: int, j: int, limits: bool = False) -> cells.Cell:
     """One cell; problems are noted and give an empty cell."""
     text = table.rows[row][j]
     cell = cells.read_cell(text, table.decimal)
     if cell.problem:
         code = "E0627" if cell.problem == "is a date" else "E0626"
-        problems.add(code, row, j, f"`{_short(text)}` {cell.problem}", cell.remedy)
+        problems.cell(code, row, j, f"`{short(text)}` {cell.problem}", cell.remedy)
         return cells.EMPTY
     if cell.censored and not limits:
-        problems.add(
-            "E0626", row, j, f"`{_short(text)}` is a limit, but a number is needed here", "only observed columns may hold `<0.5`"
+        problems.cell(
+            "E0626", row, j, f"`{short(text)}` is a limit, but a number is needed here", "only observed columns may hold `<0.5`"
         )
         return cells.EMPTY
     return cell
@@ -89,7 +61,7 @@ def _read(table: Table, problems: _Problems, row: int, j: int, limits: bool = Fa
 
 def numeric_column(table: Table, j: int, rows: np.ndarray | None = None) -> np.ndarray:
     """Numbers of a column at some rows, NaN where empty; limits and texts are refused."""
-    problems = _Problems(table)
+    problems = Problems(table)
     which = range(len(table.rows)) if rows is None else rows.tolist()
     out = np.array([_read(table, problems, i, j).value for i in which])
     problems.raise_if_any()
@@ -98,13 +70,13 @@ def numeric_column(table: Table, j: int, rows: np.ndarray | None = None) -> np.n
 
 def time_of_rows(table: Table, roles: Roles) -> np.ndarray:
     """The time of every row; an empty one is an error."""
-    problems = _Problems(table)
+    problems = Problems(table)
     out = np.empty(len(table.rows))
     for i in range(len(table.rows)):
         before = problems.count
         out[i] = _read(table, problems, i, roles.time).value
         if np.isnan(out[i]) and problems.count == before:
-            problems.add("E0628", i, roles.time, "the time is missing", "give each row its time, or remove the row")
+            problems.cell("E0628", i, roles.time, "the time is missing", "give each row its time, or remove the row")
     problems.raise_if_any()
     return out
 
@@ -149,66 +121,23 @@ def long_records(
 
 
 def _records(table: Table, declarations: Declarations, places: list[tuple[int, int, int]], times: np.ndarray) -> Records:
-    problems = _Problems(table)
-    limits = [_limits(declarations, k) for k in range(len(declarations.observations))]
-    rows, column, value, censored = [], [], [], []
+    problems = Problems(table)
+    limits = [declared_limits(declarations, k) for k in range(len(declarations.observations))]
+    rows, column, found = [], [], []
     for i, j, k in places:
-        cell = _limited(_read(table, problems, i, j, limits=True), *limits[k])
+        cell = limited(_read(table, problems, i, j, limits=True), *limits[k])
         if np.isnan(cell.value):
             continue
         distribution = declarations.observations[k].distribution
-        possible, remedy = SUPPORTS.get(distribution, _ANY)
-        if cell.censored == cells.NONE and not possible(cell.value):
-            problems.add("E0633", i, j, f"`{_short(table.rows[i][j])}` cannot be observed under `{distribution}`", remedy)
+        remedy = impossible(cell, distribution)
+        if remedy:
+            problems.cell("E0633", i, j, f"`{short(table.rows[i][j])}` cannot be observed under `{distribution}`", remedy)
             continue
         rows.append(i)
         column.append(k)
-        value.append(cell.value)
-        censored.append(cell.censored)
+        found.append(as_open_limits(cell, distribution))
     problems.raise_if_any()
     at = np.array(rows, int)
-    values = np.array(value, float)
-    return Records(
-        at, np.array(table.lines, int)[at], times[at], np.array(column, int), values, np.array(censored, int), values.copy()
-    )
-
-
-SUPPORTS: dict[str, tuple[Callable[[float], bool], str]] = {  # what may be observed, and what to do about the rest
-    "lognormal": (lambda v: v > 0, "lognormal values are positive: censor small ones (`<0.5`), or use `normal`"),
-    "poisson": (lambda v: v >= 0 and v == int(v), "counts are 0, 1, 2, …: use `normal` for rates"),
-    "negbinomial": (lambda v: v >= 0 and v == int(v), "counts are 0, 1, 2, …: use `normal` for rates"),
-    "bernoulli": (lambda v: v in (0.0, 1.0), "write 0 for no and 1 for yes"),
-}
-_ANY: tuple[Callable[[float], bool], str] = (lambda _: True, "")
-
-
-def _limits(declarations: Declarations, k: int) -> tuple[float | None, float | None]:
-    """`censored below`/`above` of an observation as numbers (they read constants only)."""
-    known = columns.symbols_of_constants(declarations)
-    observation = declarations.observations[k]
-    out = []
-    for e in (observation.censored_below, observation.censored_above):
-        value = None if e is None else constant_value(e, known)
-        if e is not None and value is None:
-            raise DataError(
-                Diagnostic(
-                    "E0637",
-                    f"the censoring limit of `{observation.column}` is no number",
-                    observation.span,
-                    "write a number or a const; other limits stand in the cells: `<0.5`",
-                )
-            )
-        out.append(value)
-    return out[0], out[1]
-
-
-def _limited(cell: cells.Cell, below: float | None, above: float | None) -> cells.Cell:
-    """A number at or beyond a declared limit is censored at the limit; a cell `<v` keeps its own (rules F5).
-
-    The limit itself belongs to the censored side, hence the next number: it matters for counts only.
-    """
-    if cell.censored == cells.NONE and below is not None and cell.value <= below:
-        return cells.Cell(float(np.nextafter(below, np.inf)), cells.BELOW)
-    if cell.censored == cells.NONE and above is not None and cell.value >= above:
-        return cells.Cell(float(np.nextafter(above, -np.inf)), cells.ABOVE)
-    return cell
+    value, censored = np.array([c.value for c in found], float), np.array([c.censored for c in found], int)
+    upper = np.where(censored == cells.BETWEEN, np.array([c.upper for c in found], float), value)
+    return Records(at, np.array(table.lines, int)[at], times[at], np.array(column, int), value, censored, upper)

@@ -11,8 +11,9 @@ import numpy as np
 
 from hybridode.data import columns
 from hybridode.data.columns import Roles
+from hybridode.data.files import read_table
 from hybridode.data.records import numeric_column, time_of_rows
-from hybridode.data.table import Table, data_error, read_table
+from hybridode.data.table import Table, data_error
 from hybridode.declarations import Declarations, entry_names
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridode.data.delimited import parse_table
 from hybridode.data.experiments import experiments, read_table
-from hybridode.data.table import parse_table
 from hybridode.errors import DataError, Source
 from hybridode.expr import Symbol
 from hybridode.language.check import declare
@@ -147,7 +147,7 @@ def test_many_wrong_cells_are_reported_at_once_and_bounded():
     with pytest.raises(DataError) as caught:
         read("t,prey,predator\n" + rows)
     assert 10 < len(caught.value.diagnostics) < 40
-    assert "more cells" in caught.value.diagnostics[-1].message
+    assert "more such problems" in caught.value.diagnostics[-1].message
 
 
 @pytest.mark.parametrize(
