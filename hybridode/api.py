@@ -265,10 +265,23 @@ class Run:
         return f"<Run of {self._model.name}: {self.status}>"
 
 
-def fit(model: Model, data: Data, **options: Any) -> Run:
-    """Fits a model to data; options are those of `hybridode.fit.run.fit` (set, fix, starts, seed, hold_out, columns, …)."""
+def fit(model: Model, data: Data, settings_file: str | Path | None = None, **options: Any) -> Run:
+    """Fits a model to data; options are those of `hybridode.fit.run.fit` (set, fix, starts, seed, hold_out, columns, …).
+
+    settings_file: a `fit.toml` (docs/fit-settings.md); options given here win over it. None is looked for by itself.
+    """
     from hybridode.fit.run import fit as run_fit
 
+    if settings_file is not None:
+        from hybridode.data.fit_file import check_names_of, merged, read_fit_file
+
+        file = read_fit_file(settings_file)
+        check_names_of(file, model.declarations)
+        if not isinstance(options.get("fix") or {}, Mapping):
+            options["fix"] = dict.fromkeys(options["fix"])
+        own = options.pop("settings", None)
+        options = merged(file, options)
+        options["settings"] = own or _settings(**options.get("settings", {}))
     return Run(model, run_fit(model, data, **options))
 
 

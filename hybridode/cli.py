@@ -37,10 +37,13 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", he
 Sources = Annotated[list[str] | None, typer.Option("--source", metavar="NAME=FILE", help="The file behind `from NAME.column`.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help=_one_of(ENGINES))]
 Method = Annotated[str, typer.Option("--method", metavar="NAME", help=_one_of(("auto", *METHODS)))]
+OwnEngine = Annotated[str | None, typer.Option("--engine", metavar="NAME", help=_one_of(ENGINES))]
+OwnMethod = Annotated[str | None, typer.Option("--method", metavar="NAME", help=_one_of(("auto", *METHODS)))]
 Rtol = Annotated[float | None, typer.Option("--rtol", metavar="X", help="Relative tolerance of the solver (1e-6).")]
 Atol = Annotated[float | None, typer.Option("--atol", metavar="X", help="Absolute tolerance of the solver (1e-8).")]
 Checkpoints = Annotated[
-    str, typer.Option("--checkpoints", metavar="K", help="What gradients keep of a solve: all steps, sqrt of them, or K states.")
+    str | None,
+    typer.Option("--checkpoints", metavar="K", help="What gradients keep of a solve: all steps, sqrt of them, or K states."),
 ]
 To = Annotated[float | None, typer.Option("--to", metavar="T", help="The last time.")]
 Points = Annotated[int | None, typer.Option("--points", metavar="N", help="How many evenly spaced times are reported.")]
@@ -58,9 +61,8 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _settings(engine: str, method: str, rtol: float | None, atol: float | None) -> dict[str, Any]:
-    given = {"engine": engine, "method": method, "rtol": rtol, "atol": atol}
-    return {name: value for name, value in given.items() if value is not None}
+def _given(**settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 @app.callback(invoke_without_command=True)
@@ -165,7 +167,7 @@ def simulate(
     from hybridode.commands.simulate import SimulateOptions
     from hybridode.commands.simulate import simulate as run
 
-    settings = _settings(engine, method, rtol, atol)
+    settings = _given(engine=engine, method=method, rtol=rtol, atol=atol)
     options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings=settings)
     return run(model, options, Output(json, verbose, quiet))
 
@@ -178,7 +180,9 @@ def fit(
     starts: Annotated[
         int | None, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best (8; with networks 1).")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the starts and of the networks' weights.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Seed of the starts and of the networks' weights (0).")
+    ] = None,
     hold_out: Annotated[
         str | None, typer.Option("--hold-out", metavar="last:N", help="Keep the last N times from the fit.")
     ] = None,
@@ -190,11 +194,15 @@ def fit(
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the best.")
     ] = None,
-    engine: Engine = "auto",
-    method: Method = "auto",
+    settings: Annotated[
+        str | None,
+        typer.Option("--settings", metavar="FILE", help="Settings (fit.toml beside MODEL, if there is one); none for no file."),
+    ] = None,
+    engine: OwnEngine = None,
+    method: OwnMethod = None,
     rtol: Rtol = None,
     atol: Atol = None,
-    checkpoints: Checkpoints = "all",
+    checkpoints: Checkpoints = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -220,7 +228,8 @@ def fit(
         sources=tuple(source or ()),
         out=out,
         max_seconds=max_seconds,
-        settings={**_settings(engine, method, rtol, atol), "checkpoints": checkpoints},
+        settings_file=settings,
+        settings=_given(engine=engine, method=method, rtol=rtol, atol=atol, checkpoints=checkpoints),
     )
     command = shlex.join(["hybridode", *context.obj])
     return run(model, data, options, command, Output(json, verbose, quiet))
@@ -253,7 +262,7 @@ def predict(
     from hybridode.commands.predict import predict as go
     from hybridode.commands.simulate import SimulateOptions
 
-    settings = _settings("auto", method, rtol, atol)
+    settings = _given(engine="auto", method=method, rtol=rtol, atol=atol)
     options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings=settings)
     return go(run, options, Output(json, verbose, quiet))
 

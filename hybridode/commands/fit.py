@@ -15,15 +15,20 @@ from hybridode.language.check import declare
 from hybridode.language.reader import load
 
 if TYPE_CHECKING:
+    from hybridode.data.fit_file import FitFile
+    from hybridode.declarations import Declarations
     from hybridode.fit.run import FitRun
+
+# What concerns the data file, not the search: keyword of `hybridode.fit` -> of `experiments`.
+READING = {"columns": "columns_map", "sources": "sources"}
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """The options of `hybridode fit` as given."""
+    """The options of `hybridode fit` as given; None where nothing was said, so that `fit.toml` may say it."""
 
     starts: int | None = None
-    seed: int = 0
+    seed: int | None = None
     hold_out: str | None = None
     set: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
@@ -31,44 +36,65 @@ class FitOptions:
     sources: tuple[str, ...] = ()
     out: str | None = None
     max_seconds: float | None = None
+    settings_file: str | None = None  # "none": not even the one beside the model
     settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
+
+    def keywords(self) -> dict[str, Any]:
+        """As keywords of `hybridode.fit`. Raises UsageError E0804 for what is no pair or no number."""
+        return {
+            "starts": self.starts,
+            "seed": self.seed,
+            "hold_out": self.hold_out,
+            "max_seconds": self.max_seconds,
+            "set": numbers_by_name("--set", self.set),
+            "fix": dict.fromkeys(self.fix),
+            "columns": pairs("--column", self.columns),
+            "sources": pairs("--source", self.sources),
+            "settings": self.settings,
+        }
 
 
 def fit(model: str, data: str, options: FitOptions, command: str, output: Output) -> int:
     """Fits, writes the run directory and returns the exit code: 0, 3 when no fit was found, 130 when interrupted."""
-    set_ = numbers_by_name("--set", options.set)
-    columns, sources = pairs("--column", options.columns), pairs("--source", options.sources)
+    given = options.keywords()
     declarations = declare(load(model))
     output.diagnostics(declarations.warnings)
     from hybridode.data.experiments import experiments
+    from hybridode.data.fit_file import merged
     from hybridode.fit.run import fit as run_fit
     from hybridode.report.run_directory import new_directory, remove_if_empty, write_run
     from hybridode.solve.settings import Settings
 
-    settings = Settings(**options.settings)
-    dataset = experiments(declarations, data, columns, sources, Path(model).parent)
+    file = settings_file(model, options.settings_file, declarations)
+    if file is not None:
+        output.result(f"settings from {file.path}")
+    chosen = merged(file, given)
+    chosen["settings"] = Settings(**chosen.get("settings", {}))
+    reading = {ours: chosen.pop(theirs) for theirs, ours in READING.items() if theirs in chosen}
+    dataset = experiments(declarations, data, folder=Path(model).parent, **reading)
     output.result("\n".join(dataset.notes) + "\n")
     directory = new_directory(Path(model), Path(options.out) if options.out is not None else None)
     try:
         with ProgressDisplay(output.quiet or output.json) as progress:
-            run = run_fit(
-                declarations,
-                dataset,
-                set=set_,
-                fix=options.fix,
-                starts=options.starts,
-                seed=options.seed,
-                hold_out=options.hold_out,
-                settings=settings,
-                progress=progress,
-                max_seconds=options.max_seconds,
-            )
+            run = run_fit(declarations, dataset, progress=progress, **chosen)
         write_run(run, directory, command)
     finally:
         remove_if_empty(directory)
     output.data({"ok": run.result["status"] != "failed", "directory": str(directory), "result": run.result})
     output.result(summary(run, directory))
     return {"failed": 3, "interrupted": INTERRUPTED}.get(run.result["status"], 0)
+
+
+def settings_file(model: str, given: str | None, declarations: Declarations) -> FitFile | None:
+    """The file of `--settings`, else the `fit.toml` beside the model, checked against the model."""
+    from hybridode.data.fit_file import beside, check_names_of, read_fit_file
+
+    path = None if given == "none" else given if given is not None else beside(model)
+    if path is None:
+        return None
+    file = read_fit_file(path)
+    check_names_of(file, declarations)
+    return file
 
 
 def summary(run: FitRun, directory: Path) -> str:

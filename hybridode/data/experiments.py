@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,6 +63,7 @@ class Dataset:
     unmatched: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)  # how the file was read, as keywords of `experiments`
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -124,6 +125,10 @@ def experiments(
         unmatched=tuple([table.names[j] or f"(unnamed column {j + 1})" for j in roles.unmatched] + list(unknown)),
         notes=(*notes, *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
         warnings=tuple(warnings),
+        reading={
+            "columns": dict(columns_map or {}),
+            "sources": {name: str(file) for name, file in (sources or {}).items() if isinstance(file, str | Path)},
+        },
     )
 
 

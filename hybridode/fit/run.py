@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,11 @@ def fit(
         raise UsageError(Diagnostic("E0853", f"{starts} starts make no fit", hint="give at least one start"))
     check_names(declarations, values, "set")
     check_names(declarations, fixed, "fix")
-    options = _Options(values, frozenset(fixed), starts, seed, hold_out, settings or Settings(), getattr(model, "_weights", None))
+    chosen = settings or Settings()
+    used: dict[str, Any] = {"starts": starts, "seed": seed, "hold_out": hold_out, "max_seconds": max_seconds, "fix": list(fixed),
+                            "set": {name: np.asarray(value).tolist() for name, value in values.items()}}  # fmt: skip
+    used["settings"] = {f.name: getattr(chosen, f.name) for f in fields(chosen) if getattr(chosen, f.name) != f.default}
+    options = _Options(values, frozenset(fixed), starts, seed, hold_out, chosen, getattr(model, "_weights", None), used)
     with jax.enable_x64(True):
         if not isinstance(data, Dataset):
             data = experiments(declarations, data, columns, sources, Path(declarations.source.name).parent)
@@ -125,6 +129,7 @@ class _Options:
     hold_out: str | None
     settings: Settings
     weights: Mapping[str, Mapping[str, Any]] | None
+    used: Mapping[str, Any]  # all of it as keywords of `fit`, for result.json and settings.toml
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,7 +313,7 @@ def _finish(
         "settings": {"engine": objective.settings.engine, "method": objective.method,
                      **_gradient(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,
-                     "checkpoints": objective.settings.checkpoints},
+                     "checkpoints": objective.settings.checkpoints, "used": {**options.used, **dataset.reading}},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
                  "unmatched": list(dataset.unmatched)},
         "timing": {"compile": prepared.seconds, "fit": searched - prepared.seconds, "total": recorder.elapsed},

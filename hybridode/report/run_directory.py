@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.data.fit_file import fit_file_text
 from hybridode.declarations import entry_names
 from hybridode.errors import DataError, Diagnostic, UsageError
 from hybridode.report.figures import Drawing, columns_of, convergence_figure, fit_figures, residual_figures, state_figures
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
 SCHEMA = 1  # of result.json
-RESULT, FITTED, REPORT, LOG = "result.json", "fitted.ode", "report.html", "log.txt"
+RESULT, FITTED, REPORT, LOG, SETTINGS = "result.json", "fitted.ode", "report.html", "log.txt", "settings.toml"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
         "residuals.csv": lambda: table_text(run.residuals),
         "trace.csv": lambda: table_text(run.trace),
         **{f"figures/{drawing.name}.svg": lambda drawing=drawing: drawing.svg for drawing in drawings},
+        SETTINGS: lambda: fit_file_text(run.result["settings"]["used"], "what this fit was told; use it with --settings"),
         LOG: lambda: "".join(f"{line}\n" for line in ([f"$ {command}"] if command else []) + list(run.log)),
         REPORT: lambda: report_html(run, drawings, command),
         RESULT: lambda: json.dumps(run.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n",

@@ -101,7 +101,14 @@ def test_run_directory_is_complete_and_follows_its_schema(fitted: Path) -> None:
     k = result["parameters"]["k"]
     assert abs(k["value"] - 0.4) < 4 * k["se"]
     tables = {"parameters.csv", "predictions.csv", "residuals.csv", "trace.csv"}
-    assert {path.name for path in fitted.iterdir()} == tables | {"result.json", "fitted.ode", "report.html", "log.txt", "figures"}
+    assert {path.name for path in fitted.iterdir()} == tables | {
+        "result.json",
+        "fitted.ode",
+        "report.html",
+        "log.txt",
+        "settings.toml",
+        "figures",
+    }
     residuals = pd.read_csv(fitted / "residuals.csv")
     assert list(residuals["used"]).count("hold_out") == 3
     lines = (DECAY / "data.csv").read_text(encoding="utf-8").splitlines()

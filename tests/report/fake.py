@@ -160,6 +160,7 @@ def _result(declarations: Any, hybrid: bool) -> dict[str, Any]:
         "hold_out": {"spec": "last:5", **score, "by_column": {"hare": score, "lynx": score}} if hybrid else None,
         "seed": 0,
         "starts": [{"start": i, "objective": 131.5 + i, "status": "converged", "reason": None} for i in (1, 2, 3)],
+        "settings": {"used": {"starts": 3}},
         "timing": {"compile": 3.2, "fit": 5.1, "total": 9.4},
         "versions": {"hybridode": "0.1.0", "jax": "0.10.2", "python": "3.11.7"},
     }

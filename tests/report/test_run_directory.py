@@ -28,7 +28,14 @@ def test_all_files_are_there(directory: Path) -> None:
     names = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
     figures = {f"figures/{name}.svg" for name in ("fit_hare", "fit_lynx", "residuals_hare", "residuals_lynx", "convergence")}
     tables = {f"{name}.csv" for name in ("parameters", "predictions", "residuals", "trace")}
-    assert names == figures | tables | {"result.json", "fitted.ode", "weights.safetensors", "report.html", "log.txt"}
+    assert names == figures | tables | {
+        "result.json",
+        "fitted.ode",
+        "weights.safetensors",
+        "report.html",
+        "log.txt",
+        "settings.toml",
+    }
 
 
 def test_tables_read_back(directory: Path) -> None:
