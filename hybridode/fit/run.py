@@ -35,9 +35,10 @@ from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertain
 from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
 from hybridode.fit.progress import Progress, Recorder
 from hybridode.fit.search.initial import scale_networks
-from hybridode.fit.search.multistart import starting_points
+from hybridode.fit.search.lanes import FISHER_MOST, Lanes
+from hybridode.fit.search.multistart import drawing, starting_points
 from hybridode.fit.search.smooth import Curve, smooth_states
-from hybridode.fit.search.starts import FISHER_MOST, StartResult, best_of, evaluate_point, run_starts, starts_note
+from hybridode.fit.search.starts import StartResult, best_of, run_starts, starts_note
 from hybridode.networks.initialise import initialise
 from hybridode.solve.engines import Choice, choose, chosen
 from hybridode.solve.events import EventPlan, plan_events
@@ -142,6 +143,7 @@ class _Prepared:
     held: list[np.ndarray]
     curves: list[dict[Symbol, Curve]]  # smoothed states, for networks
     seconds: float
+    lanes: Lanes  # the objective of the fitted records at many points
 
 
 def _fit(declarations: Declarations, dataset: Dataset, options: _Options, recorder: Recorder) -> FitRun:
@@ -153,7 +155,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: _Options, record
     recorder.starts = count
     points = _points(objective, options, count)
     prepared = _first_evaluation(prepared, points[0], dataset, recorder)
-    found, early = run_starts(objective, prepared.fitted, points, prepared.curves if networks else [], recorder)
+    draw = None if networks else drawing(objective.space, objective.priors, points[0], options.seed)
+    found, early = run_starts(prepared.lanes, points, prepared.curves if networks else [], recorder, draw)
     if early != "interrupted" and options.settings.method == "auto":
         prepared, found = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
     recorder.log.append(starts_note(found, count))
@@ -189,7 +192,7 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
         _plan(compiled, arguments, batch),
         tuple(bool(np.any(np.asarray(c.censored) != 0)) for c in batch.columns),
     )  # fmt: skip
-    return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began)
+    return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, Lanes(objective, fitted))
 
 
 def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: int) -> np.ndarray:
@@ -234,7 +237,7 @@ def _first_evaluation(prepared: _Prepared, theta: np.ndarray, dataset: Dataset, 
     objective = prepared.objective
     if len(theta) <= FISHER_MOST:
         recorder.log.append(f"sensitivities {objective.mode(len(theta), prepared.fitted).reason}")
-    e = (objective.with_fisher if len(theta) <= FISHER_MOST else objective.with_gradient)(theta, prepared.fitted)
+    e = prepared.lanes.evaluation(theta)
     if not np.isfinite(float(e.value)):
         where = impossible_row(objective, dataset, prepared.fitted, theta) if np.any(np.asarray(e.impossible)) else ""
         recorder.log.append(f"warning W0751: the declared values give no likelihood: {objective.why(e)}{where}")
@@ -270,8 +273,9 @@ def _with_better_method(
             return prepared, found
         recorder.log.append(f"at the optimum the method is {METHODS[method].title}: {reason}; the search continues with it")
         points = [best.theta]
-    prepared = replace(prepared, objective=replace(objective, method=method))
-    again, _ = run_starts(prepared.objective, prepared.fitted, points, [], recorder)
+    objective = replace(objective, method=method)
+    prepared = replace(prepared, objective=objective, lanes=Lanes(objective, prepared.fitted))
+    again, _ = run_starts(prepared.lanes, points, [], recorder)
     return prepared, [*found, *(replace(r, start=len(found) + r.start) for r in again)] if best is None else [
         *(r for r in found if r.start != best.start), replace(again[0], start=best.start)]  # fmt: skip
 
@@ -295,7 +299,7 @@ def _finish(
     theta = found[0].theta if best is None else best.theta
     status, reason = _status(found, best, early)
     searched = recorder.elapsed
-    evaluation, unknown = _uncertainty(objective, prepared.fitted, theta, best is not None)
+    evaluation, unknown = _uncertainty(prepared.lanes, theta, best is not None)
     curves = solve_curves(objective, dataset, prepared.batch, theta)
     residuals = residuals_table(objective, dataset, curves, prepared.held)
     table = parameters_table(dataset.declarations, objective, theta, unknown, dataset.given)
@@ -346,16 +350,15 @@ def _status(found: list[StartResult], best: StartResult | None, early: str) -> t
     return best.status, best.reason
 
 
-def _uncertainty(objective: Objective, batch: Batch, theta: np.ndarray, solved: bool) -> tuple[Any, Uncertainty]:
-    k = objective.n_parameters
+def _uncertainty(lanes: Lanes, theta: np.ndarray, solved: bool) -> tuple[Any, Uncertainty]:
+    objective, k = lanes.objective, lanes.objective.n_parameters
     if len(theta) > _SE_MOST:
-        e = objective.with_gradient(theta, batch)
+        e = objective.with_gradient(theta, lanes.batch)
         return e, none_known(objective.space, theta[:k], f"not computed: {len(theta)} numbers were learnt, more than {_SE_MOST}")
-    e = objective.with_fisher(theta, batch)
+    e = lanes.evaluation(theta) if len(theta) <= FISHER_MOST else objective.with_fisher(theta, lanes.batch)
     if not solved or not np.isfinite(e.value):
         return e, none_known(objective.space, theta[:k], "the model could not be evaluated here")
-    point = evaluate_point(objective, batch, theta)
-    return e, uncertainty(objective.space, theta[:k], point.fisher)
+    return e, uncertainty(objective.space, theta[:k], np.asarray(e.fisher, float))
 
 
 def _constants(objective: Objective, dataset: Dataset, numbers: Arguments) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from hybridode.fit.objective.batch import build_batch, up_to
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.uncertainty import marginal_information, uncertainty
 from hybridode.fit.parameters import parameter_space
-from hybridode.fit.progress import Recorder
+from hybridode.fit.progress import Recorder, Track
+from hybridode.fit.search.ask import run_alone
+from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.scoring import fisher_scoring, trust_region_step
-from hybridode.fit.search.starts import evaluate_point
 from hybridode.solve import results
 from hybridode.solve.settings import Settings
 from tests.fit import lynx_hare as lh
@@ -152,17 +153,17 @@ def test_trust_region_step_solves_the_subproblem():
 @pytest.mark.parametrize("scale", [np.full(8, 0.0), np.array([0.2, -0.3, 0.2, 0.3, 0.5, -0.5, 0.3, -0.3])])
 def test_lynx_and_hare_from_declared_values_and_from_elsewhere(precise, scale):
     objective, batch = precise
-    recorder = Recorder()
-    found = fisher_scoring(lambda x: evaluate_point(objective, batch, x), objective.space.unconstrain() + scale, recorder)
+    track = Track(Recorder())
+    found = run_alone(fisher_scoring(objective.space.unconstrain() + scale, track), Lanes(objective, batch).point)
     assert found.status == "converged"
     assert np.max(np.abs(found.gradient)) < 1e-7
     assert found.value == pytest.approx(122.9259856, abs=1e-4)
-    assert recorder.rows[-1].objective == found.value
+    assert track.rows[-1].objective == found.value
 
 
 def test_standard_errors_are_those_of_the_inverse_information(precise):
     objective, batch = precise
-    found = fisher_scoring(lambda x: evaluate_point(objective, batch, x), objective.space.unconstrain(), Recorder())
+    found = run_alone(fisher_scoring(objective.space.unconstrain(), Track(Recorder())), Lanes(objective, batch).point)
     errors = uncertainty(objective.space, found.theta, found.fisher)
     x = objective.space.vector(found.theta)
     h = 1e-6

@@ -161,7 +161,9 @@ class Objective:
         predictions = sum(c.time.shape[-1] * len(row.arguments) for c, row in zip(batch.columns, self.rows, strict=True))
         return cheaper_mode(self.compiled, self.settings.engine, self.method, numbers, predictions, batch.t0.shape[0])
 
-    def _with_fisher(self, theta: Array, batch: Batch) -> Evaluation:
+    def value_and_fisher(self, theta: Array, batch: Batch) -> Evaluation:
+        """What `with_fisher` compiles."""
+
         def arguments(theta: Array) -> Any:
             found, result = self.arguments_of_noise(theta, batch, "forward")
             return found, (found, result)
@@ -188,7 +190,9 @@ class Objective:
             fisher = fisher + jax.hessian(smooth)(theta)
         return self._finish(loss, extra, gradient, fisher, result, impossible)
 
-    def _with_gradient(self, theta: Array, batch: Batch) -> Evaluation:
+    def value_and_gradient(self, theta: Array, batch: Batch) -> Evaluation:
+        """What `with_gradient` compiles."""
+
         def total(theta: Array) -> Any:
             found, result = self.arguments_of_noise(theta, batch, "reverse")
             safe, impossible = self._possible(found, batch)
@@ -202,12 +206,12 @@ class Objective:
     @cached_property
     def with_fisher(self) -> Callable[[Any, Batch], Evaluation]:
         """Compiled: value, gradient and Fisher matrix (with the curvature of priors and regularisers), see `mode`."""
-        return jax.jit(self._with_fisher)
+        return jax.jit(self.value_and_fisher)
 
     @cached_property
     def with_gradient(self) -> Callable[[Any, Batch], Evaluation]:
         """Compiled: value and gradient in reverse mode; `fisher` is None."""
-        return jax.jit(self._with_gradient)
+        return jax.jit(self.value_and_gradient)
 
     def why(self, evaluation: Evaluation) -> str:
         """Why an evaluation is infinite, in words."""

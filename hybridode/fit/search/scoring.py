@@ -9,12 +9,13 @@ the solver's error, a step also counts when it lowers the gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from hybridode.fit.progress import Recorder
+from hybridode.fit.progress import Track
+from hybridode.fit.search.ask import WHOLE, Ask, Optimum, Point, Search
 
 GRADIENT_GOAL = 1e-8
 DECREMENT_GOAL = 1e-9  # expected gain in log-likelihood at which an optimum counts as found
@@ -23,30 +24,6 @@ _FARTHEST = 40.0  # unconstrained numbers beyond this are at a bound to all digi
 _FLATTEST = 1e-8  # a direction in which the objective is flatter than this share of the steepest is scaled like that
 _DAMPING = 1e-12
 _STALL, _STALLED = 20, 0.5  # networks: iterations in which at least this much log-likelihood must be gained
-
-
-@dataclass(frozen=True)
-class Point:
-    """An evaluation in NumPy. `reason` says why value is inf."""
-
-    theta: np.ndarray
-    value: float
-    gradient: np.ndarray
-    fisher: np.ndarray
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """Where an optimisation ended. status: "converged" or "stopped" (with the reason in `message`)."""
-
-    theta: np.ndarray
-    value: float
-    gradient: np.ndarray
-    fisher: np.ndarray | None
-    status: str
-    message: str
-    iterations: int
 
 
 def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
@@ -73,37 +50,44 @@ def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) 
 
 
 def fisher_scoring(
-    evaluate: Callable[[np.ndarray], Point],
     theta: np.ndarray,
-    recorder: Recorder,
+    track: Track,
     max_iterations: int = 200,
     sphere: bool = False,
-) -> Optimum:
-    """Minimises from theta. The value at theta must be finite; failed trial points shrink the region and are logged.
+    view: Any = WHOLE,
+    state: Mapping[str, Any] | None = None,
+) -> Search:
+    """Minimises from theta, or goes on from `state`. The value at theta must be finite; failed trial points shrink the region.
 
     `sphere` takes one scale for all numbers: right for weights, which are of one kind, and many of which hardly matter.
     """
-    radius = 1.0
-    point = evaluate(theta)
-    if not np.isfinite(point.value):
-        recorder.reject(point.reason)
-        return Optimum(theta, point.value, point.gradient, None, "stopped", f"the start cannot be evaluated: {point.reason}", 0)
-    recorder.accept(point.theta, point.value, point.gradient)
-    scale = np.zeros(len(theta))
-    polishing, values = 0, [point.value]
-    for iteration in range(1, max_iterations + 1):
+    if state is None:
+        point = yield Ask(theta, view)
+        if point.failed:
+            track.reject(point.reason)
+            return Optimum(
+                theta, point.value, point.gradient, None, "stopped", f"the start cannot be evaluated: {point.reason}", 0
+            )
+        track.accept(point.theta, point.value, point.gradient)
+        radius, scale, polishing, values, first = 1.0, np.zeros(len(theta)), 0, [point.value], 1
+    else:
+        point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
+        polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
+    for iteration in range(first, max_iterations + 1):
         norm = float(np.max(np.abs(point.gradient), initial=0.0))
         if norm <= GRADIENT_GOAL:
             return _end(point, "converged", f"gradient {norm:.1e}", iteration - 1)
+        now = {"point": point.plain(), "radius": radius, "scale": scale, "polishing": polishing, "values": values[-_STALL - 1 :],
+               "iteration": iteration}  # fmt: skip
         diagonal = np.sqrt(np.maximum(np.diag(point.fisher), 0.0))
         scale = np.maximum(scale * 0.9, diagonal)  # forget slowly: a start far off must not shorten all later steps
         safe = np.maximum(scale, (1.0 if sphere else _FLATTEST) * max(scale.max(initial=0.0), 1e-300))
         step, gain = trust_region_step(point.gradient / safe, point.fisher / np.outer(safe, safe), radius)
-        trial = evaluate(np.clip(point.theta + step / safe, -_FARTHEST, _FARTHEST))
+        trial = yield Ask(np.clip(point.theta + step / safe, -_FARTHEST, _FARTHEST), view, now)
         length = float(np.linalg.norm(step))
         small = gain <= DECREMENT_GOAL
-        if not np.isfinite(trial.value):
-            recorder.reject(trial.reason)
+        if trial.failed:
+            track.reject(trial.reason)
             radius = 0.25 * min(radius, length)
         else:
             actual = point.value - trial.value
@@ -112,7 +96,7 @@ def fisher_scoring(
             ratio = actual / gain if gain > 0 else 0.0
             if (ratio > 1e-3 and actual > 0.01 * noise) or (flatter and actual > -noise and gain < 10 * noise):
                 point = trial
-                recorder.accept(point.theta, point.value, point.gradient)
+                track.accept(point.theta, point.value, point.gradient)
                 polishing = polishing + 1 if small else 0
             elif small or gain < noise:
                 return _end(point, "converged", f"expected gain {gain:.1e}", iteration)

@@ -17,8 +17,8 @@ import numpy as np
 from hybridode.expr import Symbol
 from hybridode.fit.objective.batch import Batch, up_to
 from hybridode.fit.objective.objective import Evaluation, Objective
-from hybridode.fit.progress import Recorder
-from hybridode.fit.search.scoring import Optimum
+from hybridode.fit.progress import Track
+from hybridode.fit.search.ask import Optimum
 from hybridode.fit.search.smooth import Curve
 
 HORIZONS = (0.2, 0.4, 0.7, 1.0)  # parts of the time that Adam sees, one after the other
@@ -34,7 +34,7 @@ Evaluate = Callable[[np.ndarray, Batch], Evaluation]
 
 
 def match_gradients(
-    objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray, recorder: Recorder
+    objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray, track: Track
 ) -> np.ndarray | None:
     """theta at which the rates along the smoothed states come closest to their slopes; None when a state has no curve, or
     some states are algebraic unknowns."""
@@ -72,7 +72,7 @@ def match_gradients(
 
     def numpy(x: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = gradient(x)
-        recorder.check_time()
+        track.check_time()
         finite = bool(np.isfinite(value)) and bool(np.all(np.isfinite(slope)))
         return (float(value), np.asarray(slope, float)) if finite else (1e10, np.zeros_like(x))
 
@@ -80,24 +80,24 @@ def match_gradients(
     import scipy.optimize
 
     found = scipy.optimize.minimize(numpy, theta, jac=True, method="L-BFGS-B", options={"maxiter": _MATCHING_ITERATIONS})
-    recorder.log.append(
-        f"start {recorder.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {found.fun:.3g} of their squares"
+    track.log.append(
+        f"start {track.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {found.fun:.3g} of their squares"
     )
     return found.x if found.fun < before else None
 
 
-def adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, steps: int = ADAM_STEPS) -> np.ndarray:
+def adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, steps: int = ADAM_STEPS) -> np.ndarray:
     """Adam on each horizon in turn; the best point of the last one. Failed steps go back and halve the rate."""
     for fraction in HORIZONS:
         part = up_to(batch, fraction)
         if not any(np.any(c.used) for c in part.columns):
             continue
-        recorder.begin_stage(f"adam {round(100 * fraction)} %")
-        theta = _adam(objective, part, theta, recorder, steps)
+        track.begin_stage(f"adam {round(100 * fraction)} %")
+        theta = _adam(objective, part, theta, track, steps)
     return theta
 
 
-def _adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, steps: int) -> np.ndarray:
+def _adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, steps: int) -> np.ndarray:
     rate = ADAM_RATE
     import optax  # half a second with SciPy's optimisers: only where there are networks
 
@@ -106,17 +106,18 @@ def _adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recor
     state: Any = optimiser.init(theta)
     good, best, best_value = theta, theta, np.inf
     for step in range(steps):
+        track.check_time()
         e = objective.with_gradient(theta, batch)
         value = float(e.value)
         if not np.isfinite(value):
-            recorder.reject(objective.why(e))
+            track.reject(objective.why(e))
             rate *= 0.5
             theta, state = good, optimiser.init(good)
             if rate < 1e-6:
                 break
             continue
         gradient = np.asarray(e.gradient)
-        recorder.accept(theta, value, gradient)
+        track.accept(theta, value, gradient)
         if value < best_value:
             best, best_value = theta, value
         direction, state = update(gradient, state)
@@ -128,16 +129,17 @@ def _adam(objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recor
 class _Search:
     """The objective as SciPy's line search wants it: always finite, failures far above the best value and logged."""
 
-    def __init__(self, objective: Objective, batch: Batch, recorder: Recorder) -> None:
-        self.objective, self.batch, self.recorder = objective, batch, recorder
+    def __init__(self, objective: Objective, batch: Batch, track: Track) -> None:
+        self.objective, self.batch, self.track = objective, batch, track
         self.best = np.inf
         self.last: tuple[np.ndarray, float, np.ndarray] | None = None
 
     def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        self.track.check_time()
         e = self.objective.with_gradient(theta, self.batch)
         value, gradient = float(e.value), np.asarray(e.gradient, float)
         if not np.isfinite(value):
-            self.recorder.reject(self.objective.why(e))
+            self.track.reject(self.objective.why(e))
             return (self.best if np.isfinite(self.best) else 0.0) + _FAR, np.zeros_like(theta)
         self.best = min(self.best, value)
         self.last = (np.array(theta), value, gradient)
@@ -145,22 +147,20 @@ class _Search:
 
     def iteration(self, theta: np.ndarray) -> None:
         if self.last is not None and np.array_equal(self.last[0], theta):
-            self.recorder.accept(*self.last)
+            self.track.accept(*self.last)
         else:
             value, gradient = self(theta)
-            self.recorder.accept(theta, value, gradient)
+            self.track.accept(theta, value, gradient)
 
 
-def lbfgs(
-    objective: Objective, batch: Batch, theta: np.ndarray, recorder: Recorder, iterations: int = _LBFGS_ITERATIONS
-) -> Optimum:
+def lbfgs(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, iterations: int = _LBFGS_ITERATIONS) -> Optimum:
     """L-BFGS (SciPy) on all records."""
-    recorder.begin_stage("l-bfgs")
-    search = _Search(objective, batch, recorder)
+    track.begin_stage("l-bfgs")
+    search = _Search(objective, batch, track)
     value, gradient = search(theta)
     if not np.isfinite(search.best):
         return Optimum(theta, np.inf, np.zeros_like(theta), None, "stopped", "the start of L-BFGS cannot be evaluated", 0)
-    recorder.accept(theta, value, gradient)
+    track.accept(theta, value, gradient)
     options = {"maxiter": iterations, "maxcor": 30, "ftol": 1e-12, "gtol": 1e-6, "maxls": 40}
     import scipy.optimize
 

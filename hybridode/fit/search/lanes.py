@@ -1,0 +1,91 @@
+"""The objective at many vectors in one call: starts times series fill the lanes and threads of the native engine.
+
+Blocks have one size, which depends on the model and the data only: nothing is compiled again when starts end, and a start's
+numbers do not depend on how many others there are. Idle places of a block are solved over no time at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hybridode.fit.objective.batch import Batch, up_to
+from hybridode.fit.objective.objective import Evaluation, Objective
+from hybridode.fit.search.ask import WHOLE, Ask, Point, View
+from hybridode.solve.native import program_of
+
+MOST_LANES = 16  # starts in a block
+FISHER_MOST = 160  # trainable numbers up to which the Fisher matrix is worth its forward sensitivities in every iteration
+MOST_BYTES = 1 << 28  # of a block's steps and sensitivities
+
+
+class Lanes:
+    """Evaluates asks whose view is a `View`: `lanes(asks) -> points`. Value, gradient and Fisher matrix."""
+
+    def __init__(self, objective: Objective, batch: Batch) -> None:
+        self.objective = objective
+        self.batch = batch
+        self.views: dict[View, Batch] = {WHOLE: batch}
+
+    @cached_property
+    def width(self) -> int:
+        """Starts in a block: what memory allows of 16; 1 with networks, whose arrays lanes then share, and with Diffrax."""
+        objective, batch = self.objective, self.batch
+        if objective.networks or objective.settings.engine != "native" or objective.compiled.size == 0:
+            return 1
+        n, (series, times) = objective.compiled.size, np.shape(batch.ts)
+        kept = program_of(objective.compiled, objective.method).capacity * (n + 2)
+        each = 8 * series * (kept + times * n * max(objective.n_parameters, 1))
+        return int(np.clip(2 ** int(np.log2(max(MOST_BYTES / each, 1))), 1, MOST_LANES))
+
+    @cached_property
+    def _program(self) -> Callable[[Any, Any, Batch], Evaluation]:
+        def one(theta: Any, active: Any, batch: Batch) -> Evaluation:
+            horizon = jnp.where(active, batch.horizon, batch.t0)
+            return self.objective.value_and_fisher(theta, replace(batch, horizon=horizon))
+
+        return jax.jit(jax.vmap(one, (0, 0, None)))
+
+    def evaluations(self, thetas: np.ndarray, view: View = WHOLE) -> Evaluation:
+        """Of thetas (B, d) with B up to the width, NumPy arrays with an axis of B in front."""
+        if view not in self.views:
+            self.views[view] = up_to(self.batch, view.horizon)
+        count = len(thetas)
+        if self.width == 1:  # the program that everything else uses too
+            single = self.objective.with_fisher if thetas.shape[1] <= FISHER_MOST else self.objective.with_gradient
+            return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[None], single(thetas[0], self.views[view]))
+        full = np.concatenate([thetas, np.repeat(thetas[:1], self.width - count, axis=0)])
+        found = self._program(full, np.arange(self.width) < count, self.views[view])
+        return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[:count], found)
+
+    def evaluation(self, theta: np.ndarray, view: View = WHOLE) -> Evaluation:
+        """Of one vector."""
+        return jax.tree_util.tree_map(lambda leaf: leaf[0], self.evaluations(np.asarray(theta)[None], view))
+
+    def __call__(self, asks: Sequence[Ask]) -> list[Point]:
+        """The points asked for, in order."""
+        points: list[Point | None] = [None] * len(asks)
+        for view in dict.fromkeys(ask.view for ask in asks):
+            mine = [i for i, ask in enumerate(asks) if ask.view == view]
+            for at in range(0, len(mine), self.width):
+                block = mine[at : at + self.width]
+                found = self.evaluations(np.stack([asks[i].theta for i in block]), view)
+                for row, i in enumerate(block):
+                    points[i] = self._point(asks[i].theta, jax.tree_util.tree_map(lambda leaf, row=row: leaf[row], found))
+        return [p for p in points if p is not None]
+
+    def point(self, theta: np.ndarray, view: View = WHOLE) -> Point:
+        """One vector."""
+        return self._point(theta, self.evaluation(theta, view))
+
+    def _point(self, theta: np.ndarray, e: Evaluation) -> Point:
+        value = float(e.value)
+        reason = "" if np.isfinite(value) else self.objective.why(e)
+        fisher = np.zeros((0, 0)) if e.fisher is None else np.asarray(e.fisher, float)
+        return Point(np.array(theta), value, np.asarray(e.gradient, float), fisher, reason)
