@@ -130,7 +130,7 @@ class _Options:
     hold_out: str | None
     settings: Settings
     weights: Mapping[str, Mapping[str, Any]] | None
-    used: Mapping[str, Any]  # all of it as keywords of `fit`, for result.json and settings.toml
+    used: Mapping[str, Any] = field(default_factory=dict)  # all of it as keywords of `fit`, for result.json and settings.toml
 
 
 @dataclass(frozen=True, eq=False)
