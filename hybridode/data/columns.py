@@ -144,7 +144,6 @@ def assign(table: Table, declarations: Declarations) -> Roles:
         else:
             roles = replace(roles, unmatched=(*roles.unmatched, j))
     _refuse_doubled(table, used)
-    _check_units(table, declarations, roles)
     missing = [c for c in inputs if c not in used]
     if missing:
         raise data_error(
@@ -199,37 +198,6 @@ def _refuse_doubled(table: Table, used: Mapping[str, Sequence[int]]) -> None:
     ]
     if found:
         raise DataError(found)
-
-
-def _check_units(table: Table, declarations: Declarations, roles: Roles) -> None:
-    expected = [(roles.time, declarations.time, declarations.time_unit)]
-    expected += [(j, declarations.observations[k].column, _unit_of_observation(declarations, k)) for j, k in roles.observed]
-    expected += [(j, name, declarations.unit_of(name)) for j, name, _ in (*roles.covariates, *roles.inputs)]
-    found = []
-    for j, name, declared in expected:
-        given = table.headers[j].unit
-        if given and declared and _plain(given) != _plain(declared):
-            found.append(
-                Diagnostic(
-                    "E0630",
-                    f"{table.name}: column `{table.names[j]}` is in `{given}`, the model's `{name}` in `{declared}`",
-                    None,
-                    f"convert the column to `{declared}` and write the header `{table.names[j]} [{declared}]`",
-                )
-            )
-    if found:
-        raise DataError(found)
-
-
-def _unit_of_observation(declarations: Declarations, k: int) -> str:
-    observation = declarations.observations[k]
-    if observation.unit or not observation.inferred:
-        return observation.unit
-    return declarations.unit_of(observation.column.split("[")[0])
-
-
-def _plain(unit: str) -> str:
-    return unit.replace(" ", "").replace("·", "*").replace("**", "^").replace("\u00b5", "\u03bc")
 
 
 def infer_observations(

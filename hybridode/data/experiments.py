@@ -16,9 +16,11 @@ from hybridode.data import columns
 from hybridode.data.columns import Roles
 from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
+from hybridode.data.header_units import used_units, with_conversions
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
 from hybridode.data.sources import Knots, own_inputs, source_inputs
 from hybridode.data.table import Table, data_error
+from hybridode.data.units import same_text
 from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic
 
@@ -93,7 +95,8 @@ def experiments(
     warnings: list[Diagnostic] = []
     declarations = _with_observations(table, declarations, labels, warnings)
     roles = columns.assign(table, declarations)
-    times = time_of_rows(table, roles)
+    table = with_conversions(table, declarations, roles)
+    times = time_of_rows(table, declarations, roles)
     groups = _groups(table, roles)
     if roles.long:
         records, unknown = long_records(table, declarations, roles, times, labels)
@@ -143,7 +146,7 @@ def _with_observations(
         return declarations
     long = columns.find_long(table, declarations)
     names = [labels.get(x, x) for x in table.column(long.observable)] if long else []
-    inferred = columns.infer_observations(table, declarations, spread_of_columns(table, long, labels), names)
+    inferred = columns.infer_observations(table, declarations, spread_of_columns(table, declarations, long, labels), names)
     observed = ", ".join(f"`{o.column}`" for o in inferred.observations)
     warnings.append(
         _warning(
@@ -208,7 +211,7 @@ def _numbers(table: Table, declarations: Declarations, roles: Roles, name: str, 
     """What the columns named like params and consts say for one series; they must not change within it."""
     out = {}
     for j, owner, entry in roles.covariates:
-        values = numeric_column(table, j, order)
+        values = numeric_column(table, j, owner, order)
         known = np.flatnonzero(~np.isnan(values))
         which = f"series `{name}`" if name else "the series"
         if not len(known):
@@ -294,13 +297,13 @@ def _notes(table: Table, declarations: Declarations, roles: Roles, series: list[
     for _, owner, _ in roles.covariates:
         kind = "constant" if owner in constants else "parameter"
         notes.append(f"{kind} `{owner}` is set by a column, per series" + ("" if kind == "constant" else "; it is not learnt"))
-    for j, name in [(roles.time, declarations.time), *((j, declarations.observations[k].column) for j, k in roles.observed)]:
-        if table.headers[j].unit and not _declared_unit(declarations, name, j == roles.time):
+    for j, name, declared in used_units(declarations, roles):
+        if table.headers[j].unit and not declared:
             notes.append(f"column `{table.names[j]}` is in `{table.headers[j].unit}`; the model gives no unit to compare with")
-    return notes
-
-
-def _declared_unit(declarations: Declarations, name: str, is_time: bool) -> str:
-    if is_time:
-        return declarations.time_unit
-    return next((o.unit for o in declarations.observations if o.column == name), "")
+        elif declarations.units == "off" and table.headers[j].unit and not same_text(table.headers[j].unit, declared):
+            notes.append(
+                f"column `{table.names[j]}` is in `{table.headers[j].unit}`, the model's `{name}` in `{declared}`; "
+                "not converted, as the model says `units off`"
+            )
+    notes += [f"column `{table.names[j]}` converted from {change}" for (j, _), change in table.conversions.items()]
+    return list(dict.fromkeys(notes))

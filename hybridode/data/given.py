@@ -12,6 +12,7 @@ import numpy as np
 from hybridode.data import columns
 from hybridode.data.experiments import _groups, _numbers
 from hybridode.data.files import read_table
+from hybridode.data.header_units import with_conversions
 from hybridode.data.records import time_of_rows
 from hybridode.data.sources import Knots, own_inputs, source_inputs
 from hybridode.data.table import Table
@@ -46,7 +47,8 @@ def given_by(
         return Given(np.zeros(0), files.of_series(series or ""), {})
     table = data if isinstance(data, Table) else read_table(data)
     roles = columns.assign(table, replace(declarations, observations=()))
-    times = time_of_rows(table, roles)
+    table = with_conversions(table, declarations, roles)
+    times = time_of_rows(table, declarations, roles)
     groups = _groups(table, roles)
     if series is None and len(groups) > 1:
         listed = ", ".join(f"`{name}`" for name in list(groups)[:8])

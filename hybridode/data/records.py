@@ -12,6 +12,7 @@ from hybridode.data.censoring import as_open_limits, declared_limits, impossible
 from hybridode.data.columns import LongForm, Roles
 from hybridode.data.problems import Problems, short
 from hybridode.data.table import Table
+from hybridode.data.units import scale_to
 from hybridode.declarations import Declarations
 
 
@@ -43,8 +44,8 @@ class Records:
         return self.kept(mine[np.argsort(place[self.row[mine]], kind="stable")])
 
 
-def _read(table: Table, problems: Problems, row: int, j: int, limits: bool = False) -> cells.Cell:
-    """One cell; problems are noted and give an empty cell."""
+def _read(table: Table, problems: Problems, row: int, j: int, name: str, limits: bool = False) -> cells.Cell:
+    """One cell in the unit of `name`, which reads it; problems are noted and give an empty cell."""
     text = table.rows[row][j]
     cell = cells.read_cell(text, table.decimal)
     if cell.problem:
@@ -56,45 +57,54 @@ def _read(table: Table, problems: Problems, row: int, j: int, limits: bool = Fal
             "E0626", row, j, f"`{short(text)}` is a limit, but a number is needed here", "only observed columns may hold `<0.5`"
         )
         return cells.EMPTY
-    return cell
+    change = table.conversions.get((j, name))
+    if change is None or np.isnan(cell.value):
+        return cell
+    return cell._replace(value=change(cell.value), upper=cell.upper if np.isnan(cell.upper) else change(cell.upper))
 
 
-def numeric_column(table: Table, j: int, rows: np.ndarray | None = None) -> np.ndarray:
-    """Numbers of a column at some rows, NaN where empty; limits and texts are refused."""
+def numeric_column(table: Table, j: int, name: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """Numbers of a column at some rows as `name` reads them, NaN where empty; limits and texts are refused."""
     problems = Problems(table)
     which = range(len(table.rows)) if rows is None else rows.tolist()
-    out = np.array([_read(table, problems, i, j).value for i in which])
+    out = np.array([_read(table, problems, i, j, name).value for i in which])
     problems.raise_if_any()
     return out
 
 
-def time_of_rows(table: Table, roles: Roles) -> np.ndarray:
-    """The time of every row; an empty one is an error."""
+def time_of_rows(table: Table, declarations: Declarations, roles: Roles) -> np.ndarray:
+    """The time of every row in the model's unit; an empty one is an error."""
     problems = Problems(table)
     out = np.empty(len(table.rows))
     for i in range(len(table.rows)):
         before = problems.count
-        out[i] = _read(table, problems, i, roles.time).value
+        out[i] = _read(table, problems, i, roles.time, declarations.time).value
         if np.isnan(out[i]) and problems.count == before:
             problems.cell("E0628", i, roles.time, "the time is missing", "give each row its time, or remove the row")
     problems.raise_if_any()
     return out
 
 
-def spread_of_columns(table: Table, long: LongForm | None, labels: Mapping[str, str]) -> dict[str, float]:
-    """Standard deviation of what can be read as numbers in each column (or under each label of a long table)."""
-    groups: dict[str, list[float]] = {}
+def spread_of_columns(
+    table: Table, declarations: Declarations, long: LongForm | None, labels: Mapping[str, str]
+) -> dict[str, float]:
+    """Standard deviation of what can be read as numbers in each column (or under each label of a long table), in the unit of the
+    state of that name."""
+    groups: dict[tuple[str, int], list[float]] = {}
     for row in table.rows:
         pairs = (
-            [(labels.get(row[long.observable], row[long.observable]), row[long.value])]
+            [((labels.get(row[long.observable], row[long.observable]), long.value), row[long.value])]
             if long
-            else zip(table.names, row, strict=True)
+            else zip(((name, j) for j, name in enumerate(table.names)), row, strict=True)
         )
-        for name, text in pairs:
+        for key, text in pairs:
             cell = cells.read_cell(text, table.decimal)
             if not cell.problem and not np.isnan(cell.value):
-                groups.setdefault(name, []).append(cell.value)
-    return {name: float(np.std(values)) for name, values in groups.items()}
+                groups.setdefault(key, []).append(cell.value)
+    return {
+        name: float(np.std(values)) * scale_to(table.headers[j].unit, declarations.unit_of(name.split("[")[0]))
+        for (name, j), values in groups.items()
+    }
 
 
 def wide_records(table: Table, declarations: Declarations, roles: Roles, times: np.ndarray) -> Records:
@@ -125,7 +135,7 @@ def _records(table: Table, declarations: Declarations, places: list[tuple[int, i
     limits = [declared_limits(declarations, k) for k in range(len(declarations.observations))]
     rows, column, found = [], [], []
     for i, j, k in places:
-        cell = limited(_read(table, problems, i, j, limits=True), *limits[k])
+        cell = limited(_read(table, problems, i, j, declarations.observations[k].column, limits=True), *limits[k])
         if np.isnan(cell.value):
             continue
         distribution = declarations.observations[k].distribution

@@ -12,6 +12,7 @@ import numpy as np
 from hybridode.data import columns
 from hybridode.data.columns import Roles
 from hybridode.data.files import read_table
+from hybridode.data.header_units import with_conversions
 from hybridode.data.records import numeric_column, time_of_rows
 from hybridode.data.table import Table, data_error
 from hybridode.declarations import Declarations, entry_names
@@ -48,7 +49,7 @@ def own_inputs(
     """Signals that stand as columns in the data, for the rows of one series in order of time."""
     out = {}
     for j, name, entry in roles.inputs:
-        out[_entry_name(declarations, name, entry)] = _knots(table, j, order, times, series)
+        out[_entry_name(declarations, name, entry)] = _knots(table, j, name, order, times, series)
     return out
 
 
@@ -57,8 +58,8 @@ def _entry_name(declarations: Declarations, name: str, entry: int) -> str:
     return entry_names(signal.name, signal.shape)[entry]
 
 
-def _knots(table: Table, j: int, order: np.ndarray, times: np.ndarray, series: str) -> Knots:
-    values = numeric_column(table, j, order)
+def _knots(table: Table, j: int, name: str, order: np.ndarray, times: np.ndarray, series: str) -> Knots:
+    values = numeric_column(table, j, name, order)
     known = ~np.isnan(values)
     t, v, rows = times[order][known], values[known], order[known]
     if not len(t):
@@ -86,11 +87,11 @@ def source_inputs(
     declarations: Declarations, sources: Mapping[str, str | Path | pd.DataFrame], folder: Path | None
 ) -> SourceInputs:
     """Signals from `--source NAME=FILE` and from files named in the model. Raises DataError E0632 for what is missing."""
-    wanted: dict[str, list[tuple[str, str]]] = {}
+    wanted: dict[str, list[tuple[str, str, str]]] = {}
     for signal in declarations.inputs:
         for entry, (source, column) in zip(entry_names(signal.name, signal.shape), signal.columns, strict=True):
             if source != "data":
-                wanted.setdefault(source, []).append((entry, column))
+                wanted.setdefault(source, []).append((entry, column, signal.name))
     unknown = [name for name in sources if name not in wanted]
     if unknown:
         raise data_error(
@@ -105,22 +106,25 @@ def source_inputs(
         roles = replace(
             columns.assign(table, replace(declarations, inputs=(), observations=(), parameters=(), constants=())), long=None
         )
-        times = time_of_rows(table, roles)
-        groups: dict[str, list[int]] = {}
-        for i, row in enumerate(table.rows):
-            groups.setdefault("/".join(row[j] for j in roles.series), []).append(i)
-        for entry, column in entries:
+        for entry, column, _ in entries:
             if column not in table.names:
                 raise data_error(
                     "E0632",
                     f"{table.name} has no column `{column}`, which the input `{entry}` reads",
                     columns.near_names(column, table.names) or f"its columns are {columns.listed(table.names)}",
                 )
+        roles = replace(roles, inputs=tuple((table.names.index(column), signal, 0) for _, column, signal in entries))
+        table = with_conversions(table, declarations, roles)
+        times = time_of_rows(table, declarations, roles)
+        groups: dict[str, list[int]] = {}
+        for i, row in enumerate(table.rows):
+            groups.setdefault("/".join(row[j] for j in roles.series), []).append(i)
+        for entry, column, signal in entries:
             j = table.names.index(column)
             found = {}
             for name, rows in groups.items():
                 order = np.array(rows)[np.argsort(times[rows], kind="stable")]
-                found[name] = _knots(table, j, order, times, name)
+                found[name] = _knots(table, j, signal, order, times, name)
             if roles.series:
                 by_series[entry] = found
             else:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from hybridode.data.units import Conversion
 from hybridode.errors import DataError, Diagnostic, Source, Span
 
 _UNIT = re.compile(r"(?P<name>.*?)(?P<gap>\s*)\[(?P<inside>[^\[\]]*)\]\Z", re.DOTALL)
@@ -26,6 +27,7 @@ class Table:
     """Texts of a data file. `rows[i][j]` is the stripped cell under `headers[j]`, `lines[i]` its line in the file.
 
     For a DataFrame `source` is None and a line is the row's number, counted from 1. `decimal` is "." or ",".
+    `conversions` say how the numbers under a header become those of a name of the model; the texts stay as they are.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Table:
     decimal: str = "."
     source: Source | None = field(default=None, repr=False)
     header_line: int = 0
+    conversions: Mapping[tuple[int, str], Conversion] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -298,9 +298,6 @@ def test_without_observe_and_without_states():
 def test_units_in_headers():
     text = MODEL.replace("state prey = 30", "state prey: mM = 30").replace("model lv\n", "model lv\ntime t: h\n")
     assert values(read("t [h],prey [mM]\n0,30\n1,47.5\n", text)) == PLAIN
-    with pytest.raises(DataError, match="E0630") as caught:
-        read("t [d],prey [uM]\n0,30\n", text)
-    assert len(caught.value.diagnostics) == 2
 
 
 def test_the_start_is_the_models_or_the_first_record():
