@@ -239,7 +239,7 @@ def _bounded(exponent: Fraction) -> Fraction:
 def _registry() -> UnitRegistry:
     from pint import UnitRegistry
 
-    return UnitRegistry(non_int_type=Fraction)
+    return UnitRegistry(non_int_type=Fraction)  # pyright: ignore[reportArgumentType]  # pint documents fractions too
 
 
 def named(name: str) -> Unit:
@@ -257,5 +257,5 @@ def named(name: str) -> Unit:
         zero, one = (registry.Quantity(Fraction(v), unit).to_root_units() for v in (0, 1))
     except TypeError as e:  # fractions have no logarithm
         raise UnitProblem(f"`{name}` is logarithmic: its values cannot be scaled") from e
-    exponents = {str(k): Fraction(v) for k, v in one.dimensionality.items()}
+    exponents = {str(k): Fraction(str(v)) for k, v in one.dimensionality.items()}
     return Unit(one.magnitude - zero.magnitude, exponents, zero.magnitude)
