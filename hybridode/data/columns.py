@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from hybridode.data import cells
+from hybridode.data import cells, dates
 from hybridode.data.table import Table, data_error
 from hybridode.declarations import Algebraic, Declarations, Observation, Parameter, State, entry_names
 from hybridode.errors import DataError, Diagnostic
 from hybridode.expr import Symbol, sym
 
 SERIES_COLUMNS = ("experiment", "id")
+NAMES_OF_DATES = ("date", "datetime", "timestamp")  # of a time column, when it holds dates
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ def _quantities(declarations: Declarations) -> tuple[State | Algebraic, ...]:
     return (*declarations.states, *declarations.algebraics)
 
 
+def holds_dates(table: Table, j: int) -> bool:
+    """Whether a cell of a column looks like a date or a clock time."""
+    return any(dates.written(text) is not None for text in table.column(j))
+
+
 def find_long(table: Table, declarations: Declarations) -> LongForm | None:
     lower = [n.lower() for n in table.names]
     own = {o.column for o in declarations.observations} | {q.name for q in _quantities(declarations)}
@@ -165,6 +171,9 @@ def _time_column(table: Table, declarations: Declarations) -> int:
                 return found[0]
             if found:
                 raise data_error("E0624", f"{table.name} has {len(found)} columns `{table.names[found[0]]}`", "keep one of them")
+    dated = [j for j, n in enumerate(table.names) if n.lower() in NAMES_OF_DATES and n not in taken and holds_dates(table, j)]
+    if len(dated) == 1:
+        return dated[0]
     guess = _increasing(table)
     remedy = (
         f"if it is `{guess}`, say `--column {declarations.time}={guess}`"
@@ -175,10 +184,12 @@ def _time_column(table: Table, declarations: Declarations) -> int:
 
 
 def _increasing(table: Table) -> str:
-    """The first column of numbers that never fall, with something that rises: probably the time."""
+    """The first column of dates, or of numbers that never fall, with something that rises: probably the time."""
     for j, name in enumerate(table.names):
         values = [cells.read_cell(t, table.decimal) for t in table.column(j)]
         numbers = [c.value for c in values]
+        if name and all(dates.written(t) for t in table.column(j)):
+            return name
         if name and not any(c.problem or c.censored for c in values) and all(a <= b for a, b in pairwise(numbers)):
             if numbers[0] < numbers[-1]:
                 return name

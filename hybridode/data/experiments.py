@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridode.data import columns
+from hybridode.data.clock import Clock
 from hybridode.data.columns import Roles
 from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
@@ -55,7 +56,7 @@ class Series:
 class Dataset:
     """What a fit sees. `declarations` are the model's with inferred observations added; `promoted` are the constants
     that a column sets; `given` the entries of parameters that columns set (they are not learnt); `notes` say in words
-    what was inferred, `warnings` what deserves a look (also in `notes`)."""
+    what was inferred, `warnings` what deserves a look (also in `notes`). `clock` made the times of dates, None of numbers."""
 
     name: str
     declarations: Declarations
@@ -65,6 +66,7 @@ class Dataset:
     unmatched: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    clock: Clock | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)  # how the file was read, as keywords of `experiments`
 
     @property
@@ -96,14 +98,15 @@ def experiments(
     declarations = _with_observations(table, declarations, labels, warnings)
     roles = columns.assign(table, declarations)
     table = with_conversions(table, declarations, roles)
-    times = time_of_rows(table, declarations, roles)
+    times, clock = time_of_rows(table, declarations, roles)
+    warnings += _about_dates(table, declarations, clock)
     groups = _groups(table, roles)
     if roles.long:
         records, unknown = long_records(table, declarations, roles, times, labels)
     else:
         records, unknown = wide_records(table, declarations, roles, times), ()
     warnings += _about_columns(table, declarations, roles, records, unknown)
-    files = source_inputs(declarations, sources or {}, folder)
+    files = source_inputs(declarations, sources or {}, folder, clock, numeric=clock is None)
     series: list[Series] = []
     unsorted = 0
     for name, rows in groups.items():
@@ -118,7 +121,7 @@ def experiments(
     series = _with_observed(table, series, warnings)
     given = {columns.entry_of(declarations, n, i) for _, n, i in roles.covariates}
     constants = {c.name for c in declarations.constants}
-    notes = _notes(table, declarations, roles, series, constants)
+    notes = _notes(table, declarations, roles, series, constants, clock)
     return Dataset(
         table.name,
         declarations,
@@ -128,6 +131,7 @@ def experiments(
         unmatched=tuple([table.names[j] or f"(unnamed column {j + 1})" for j in roles.unmatched] + list(unknown)),
         notes=(*notes, *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
         warnings=tuple(warnings),
+        clock=clock,
         reading={
             "columns": dict(columns_map or {}),
             "sources": {name: str(file) for name, file in (sources or {}).items() if isinstance(file, str | Path)},
@@ -157,6 +161,17 @@ def _with_observations(
         )
     )
     return inferred
+
+
+def _about_dates(table: Table, declarations: Declarations, clock: Clock | None) -> list[Diagnostic]:
+    if clock is None or not clock.assumed:
+        return []
+    what = (
+        f"the {'clock times' if clock.clock_only else 'dates'} of {table.name} count {'hours' if clock.unit == 'h' else 'days'}"
+    )
+    return [
+        _warning("W0640", f"the model declares no unit of time: {what}", f"declare it: `time {declarations.time}: {clock.unit}`")
+    ]
 
 
 def _groups(table: Table, roles: Roles) -> dict[str, np.ndarray]:
@@ -282,8 +297,12 @@ def _about_columns(
     return out
 
 
-def _notes(table: Table, declarations: Declarations, roles: Roles, series: list[Series], constants: set[str]) -> list[str]:
+def _notes(
+    table: Table, declarations: Declarations, roles: Roles, series: list[Series], constants: set[str], clock: Clock | None
+) -> list[str]:
     notes = [f"{table.name}: {len(table.rows)} rows, time in `{table.names[roles.time]}`, {len(series)} series"]
+    if clock is not None:
+        notes.append(f"`{table.names[roles.time]}` holds {clock}")
     if roles.long:
         notes.append("long form: one observable per row")
     if table.decimal == ",":

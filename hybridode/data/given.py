@@ -42,13 +42,14 @@ def given_by(
     Raises DataError (E06) for what the files lack, UsageError E0833 when a series must be named or does not exist.
     """
     folder = Path(declarations.source.name).parent
-    files = source_inputs(declarations, sources or {}, folder)  # type: ignore[arg-type]
     if data is None:
+        files = source_inputs(declarations, sources or {}, folder)  # type: ignore[arg-type]
         return Given(np.zeros(0), files.of_series(series or ""), {})
     table = data if isinstance(data, Table) else read_table(data)
     roles = columns.assign(table, replace(declarations, observations=()))
     table = with_conversions(table, declarations, roles)
-    times = time_of_rows(table, declarations, roles)
+    times, clock = time_of_rows(table, declarations, roles)
+    files = source_inputs(declarations, sources or {}, folder, clock, numeric=clock is None)  # type: ignore[arg-type]
     groups = _groups(table, roles)
     if series is None and len(groups) > 1:
         listed = ", ".join(f"`{name}`" for name in list(groups)[:8])

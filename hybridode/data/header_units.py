@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hybridode.data.columns import Roles
+from hybridode.data.columns import Roles, holds_dates
 from hybridode.data.table import Table
 from hybridode.data.units import LONGEST, Conversion, UnitProblem, conversion, same_text
 from hybridode.declarations import Declarations
@@ -15,16 +15,16 @@ from hybridode.expr import Expr
 _DEEPEST = 10_000  # nodes on the way down; a unit of 120 characters needs far fewer
 
 
-def with_conversions(table: Table, declarations: Declarations, roles: Roles, dates: bool = False) -> Table:
+def with_conversions(table: Table, declarations: Declarations, roles: Roles) -> Table:
     """The table with what turns its numbers into the model's. Nothing is converted under `units off`, nor where only one side
-    gives a unit. Raises DataError E0630 for all units that cannot be converted. `dates`: the time column holds dates."""
+    gives a unit, nor a time column of dates. Raises DataError E0630 for all units that cannot be converted."""
     if declarations.units == "off":
         return table
     found: dict[tuple[int, str], Conversion] = {}
     problems = []
     for j, name, declared in used_units(declarations, roles):
         given = table.headers[j].unit
-        if not (given and declared) or (dates and j == roles.time):
+        if not (given and declared) or (j == roles.time and holds_dates(table, j)):
             continue
         try:
             change = conversion(given, declared)

@@ -9,7 +9,8 @@ import numpy as np
 
 from hybridode.data import cells
 from hybridode.data.censoring import as_open_limits, declared_limits, impossible, limited
-from hybridode.data.columns import LongForm, Roles
+from hybridode.data.clock import Clock, times_of_dates
+from hybridode.data.columns import LongForm, Roles, holds_dates
 from hybridode.data.problems import Problems, short
 from hybridode.data.table import Table
 from hybridode.data.units import scale_to
@@ -72,8 +73,15 @@ def numeric_column(table: Table, j: int, name: str, rows: np.ndarray | None = No
     return out
 
 
-def time_of_rows(table: Table, declarations: Declarations, roles: Roles) -> np.ndarray:
-    """The time of every row in the model's unit; an empty one is an error."""
+def time_of_rows(
+    table: Table, declarations: Declarations, roles: Roles, clock: Clock | None = None
+) -> tuple[np.ndarray, Clock | None]:
+    """The time of every row in the model's unit, and the clock that made it of dates (None for numbers).
+
+    An empty time is an error. `clock` is that of another file whose times these are to be compared with.
+    """
+    if holds_dates(table, roles.time):
+        return times_of_dates(table, declarations, roles, clock)
     problems = Problems(table)
     out = np.empty(len(table.rows))
     for i in range(len(table.rows)):
@@ -82,7 +90,7 @@ def time_of_rows(table: Table, declarations: Declarations, roles: Roles) -> np.n
         if np.isnan(out[i]) and problems.count == before:
             problems.cell("E0628", i, roles.time, "the time is missing", "give each row its time, or remove the row")
     problems.raise_if_any()
-    return out
+    return out, None
 
 
 def spread_of_columns(

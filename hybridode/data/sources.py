@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hybridode.data import columns
+from hybridode.data.clock import Clock
 from hybridode.data.columns import Roles
 from hybridode.data.files import read_table
 from hybridode.data.header_units import with_conversions
@@ -84,9 +85,17 @@ def _knots(table: Table, j: int, name: str, order: np.ndarray, times: np.ndarray
 
 
 def source_inputs(
-    declarations: Declarations, sources: Mapping[str, str | Path | pd.DataFrame], folder: Path | None
+    declarations: Declarations,
+    sources: Mapping[str, str | Path | pd.DataFrame],
+    folder: Path | None,
+    clock: Clock | None = None,
+    numeric: bool = False,
 ) -> SourceInputs:
-    """Signals from `--source NAME=FILE` and from files named in the model. Raises DataError E0632 for what is missing."""
+    """Signals from `--source NAME=FILE` and from files named in the model. Raises DataError E0632 for what is missing.
+
+    `clock` is that of the data when their times are dates, `numeric` says that they are numbers: all files must tell the time
+    in the same way (E0641).
+    """
     wanted: dict[str, list[tuple[str, str, str]]] = {}
     for signal in declarations.inputs:
         for entry, (source, column) in zip(entry_names(signal.name, signal.shape), signal.columns, strict=True):
@@ -115,7 +124,15 @@ def source_inputs(
                 )
         roles = replace(roles, inputs=tuple((table.names.index(column), signal, 0) for _, column, signal in entries))
         table = with_conversions(table, declarations, roles)
-        times = time_of_rows(table, declarations, roles)
+        times, found_clock = time_of_rows(table, declarations, roles, clock)
+        if (numeric and found_clock) or (clock and not found_clock):
+            raise data_error(
+                "E0641",
+                f"the times of {table.name} are {'dates' if found_clock else 'numbers'}, those of other files are not",
+                "write the times of all files in one way",
+            )
+        clock = found_clock
+        numeric = clock is None
         groups: dict[str, list[int]] = {}
         for i, row in enumerate(table.rows):
             groups.setdefault("/".join(row[j] for j in roles.series), []).append(i)

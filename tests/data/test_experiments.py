@@ -106,9 +106,7 @@ WRONG = {  # name: (text, code, words that the message must have)
     "overflow": ("t,prey,predator\n0,1e999,4\n", "E0626", ["too large"]),
     "underscores": ("t,prey,predator\n0,1_000,4\n", "E0626", ["`1_000`"]),
     "other digits": ("t,prey,predator\n0,\u0663\u0660,4\n", "E0626", ["no number"]),
-    "dates": ("t,prey,predator\n2020-01-02,30,4\n", "E0627", ["date", "2020-01-02"]),
-    "dates with points": ("t,prey,predator\n2.1.2020,30,4\n", "E0627", ["date"]),
-    "clock": ("t,prey,predator\n12:30,30,4\n", "E0627", ["date"]),
+    "dates in an observed column": ("t,prey,predator\n0,2020-01-02,4\n", "E0627", ["date", "2020-01-02"]),
     "missing time": ("t,prey,predator\n0,30,4\n,31,5\n", "E0628", ["line 3", "missing"]),
     "censored time": ("t,prey,predator\n<0,30,4\n", "E0626", ["limit"]),
     "limit without a number": ("t,prey,predator\n0,<LOQ,4\n", "E0626", ["limit"]),
@@ -350,8 +348,6 @@ def test_frames():
     assert values(experiments(model(OBSERVED), frame.set_index("t"))) == [(0.0, 30.0, 0)]
     with pytest.raises(DataError, match="no rows"):
         experiments(model(OBSERVED), frame.iloc[:0])
-    with pytest.raises(DataError, match="E0627"):
-        experiments(model(OBSERVED), frame.assign(t=pd.to_datetime(["2020-01-01", "2020-01-02"])))
     with pytest.raises(DataError, match="row 2"):
         experiments(model(OBSERVED), frame.assign(prey=[1, "x"]))
 
