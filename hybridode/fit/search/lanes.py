@@ -23,6 +23,7 @@ from hybridode.solve.native import program_of
 MOST_LANES = 16  # starts in a block
 FISHER_MOST = 160  # trainable numbers up to which the Fisher matrix is worth its forward sensitivities in every iteration
 MOST_BYTES = 1 << 28  # of a block's steps and sensitivities
+_STEEPEST = 1e150  # entry of a Fisher matrix beyond which a point counts as one that cannot be evaluated: products overflow
 
 
 class Lanes:
@@ -88,4 +89,8 @@ class Lanes:
         value = float(e.value)
         reason = "" if np.isfinite(value) else self.objective.why(e)
         fisher = np.zeros((0, 0)) if e.fisher is None else np.asarray(e.fisher, float)
-        return Point(np.array(theta), value, np.asarray(e.gradient, float), fisher, reason)
+        gradient = np.asarray(e.gradient, float)
+        if not reason and not np.max(np.abs(np.append(fisher, gradient)), initial=0.0) <= _STEEPEST:
+            value, reason = np.inf, "the predictions change without bound with the parameters"
+            gradient, fisher = np.zeros_like(gradient), np.zeros_like(fisher)
+        return Point(np.array(theta), value, gradient, fisher, reason)
