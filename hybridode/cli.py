@@ -175,8 +175,8 @@ def simulate(
 @app.command()
 def fit(
     context: typer.Context,
-    model: Model,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A data file (.csv).")],
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file (.ode).", show_default=False)] = None,
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help="A data file (.csv).", show_default=False)] = None,
     starts: Annotated[
         int | None, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best (8; with networks 1).")
     ] = None,
@@ -193,6 +193,9 @@ def fit(
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory (MODEL.runs/001, 002, ...).")] = None,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the best.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was cut off; MODEL and DATA are known.")
     ] = None,
     settings: Annotated[
         str | None,
@@ -214,6 +217,7 @@ def fit(
       hybridode fit examples/lynx_hare/lynx_hare.ode examples/lynx_hare/pelts.csv
       hybridode fit model.ode data.csv --starts 10 --seed 1 --hold-out last:5
       hybridode fit model.ode data.csv --set K=8 --fix K --column prey=Hare --out best
+      hybridode fit --resume model.runs/003
     """
     from hybridode.commands.fit import FitOptions
     from hybridode.commands.fit import fit as run
@@ -228,6 +232,7 @@ def fit(
         sources=tuple(source or ()),
         out=out,
         max_seconds=max_seconds,
+        resume=resume,
         settings_file=settings,
         settings=_given(engine=engine, method=method, rtol=rtol, atol=atol, checkpoints=checkpoints),
     )

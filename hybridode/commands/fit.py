@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.commands.interrupt import Interruption
 from hybridode.commands.numbers import short, table
 from hybridode.commands.options import numbers_by_name, pairs
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
+from hybridode.commands.resume import check_unchanged, continued, origin
 from hybridode.commands.run import INTERRUPTED
+from hybridode.errors import Diagnostic, UsageError
 from hybridode.language.check import declare
 from hybridode.language.reader import load
 
 if TYPE_CHECKING:
     from hybridode.data.fit_file import FitFile
     from hybridode.declarations import Declarations
+    from hybridode.fit.keeper import Keeper
     from hybridode.fit.run import FitRun
 
 # What concerns the data file, not the search: keyword of `hybridode.fit` -> of `experiments`.
@@ -36,6 +42,7 @@ class FitOptions:
     sources: tuple[str, ...] = ()
     out: str | None = None
     max_seconds: float | None = None
+    resume: str | None = None
     settings_file: str | None = None  # "none": not even the one beside the model
     settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
 
@@ -54,35 +61,84 @@ class FitOptions:
         }
 
 
-def fit(model: str, data: str, options: FitOptions, command: str, output: Output) -> int:
+def fit(model: str | None, data: str | None, options: FitOptions, command: str, output: Output) -> int:
     """Fits, writes the run directory and returns the exit code: 0, 3 when no fit was found, 130 when interrupted."""
+    stored: dict[str, Any] | None = None
+    if options.resume is not None:
+        from hybridode.fit.checkpoint import read_state
+
+        stored = read_state(Path(options.resume))
+        options = continued(stored["run"], options)
+        model, data = model or stored["run"]["model"], data or stored["run"]["data"]
+    if model is None or data is None:
+        raise UsageError(Diagnostic("E0801", "a fit needs a model and data", hint="write `hybridode fit MODEL DATA`"))
     given = options.keywords()
     declarations = declare(load(model))
     output.diagnostics(declarations.warnings)
     from hybridode.data.experiments import experiments
     from hybridode.data.fit_file import merged
     from hybridode.fit.run import fit as run_fit
-    from hybridode.report.run_directory import new_directory, remove_if_empty, write_run
+    from hybridode.report.run_directory import new_directory, write_run
     from hybridode.solve.settings import Settings
 
     file = settings_file(model, options.settings_file, declarations)
     if file is not None:
         output.result(f"settings from {file.path}")
+    run = origin(model, data, options, declarations, None if file is None else file.path)
+    if stored is not None:
+        check_unchanged(stored["run"], run, Path(str(options.resume)))
     chosen = merged(file, given)
     chosen["settings"] = Settings(**chosen.get("settings", {}))
     reading = {ours: chosen.pop(theirs) for theirs, ours in READING.items() if theirs in chosen}
     dataset = experiments(declarations, data, folder=Path(model).parent, **reading)
     output.result("\n".join(dataset.notes) + "\n")
-    directory = new_directory(Path(model), Path(options.out) if options.out is not None else None)
+    if options.resume is not None:
+        directory = Path(options.resume)
+    else:
+        directory = new_directory(Path(model), Path(options.out) if options.out is not None else None)
+    with (
+        Interruption(output.note) as interruption,
+        kept(directory, run, stored, chosen.get("max_seconds"), interruption, output) as keeper,
+        ProgressDisplay(output.quiet or output.json) as progress,
+    ):
+        found = run_fit(declarations, dataset, progress=progress, keeper=keeper, **chosen)
+        write_run(found, directory, command)
+        keeper.close(complete=not found.cut_short)
+    output.data({"ok": found.result["status"] != "failed", "directory": str(directory), "result": found.result})
+    output.result(summary(found, directory))
+    return {"failed": 3, "interrupted": INTERRUPTED}.get(found.result["status"], 0)
+
+
+@contextmanager
+def kept(
+    directory: Path,
+    run: Mapping[str, Any],
+    stored: Mapping[str, Any] | None,
+    max_seconds: float | None,
+    interruption: Interruption,
+    output: Output,
+) -> Iterator[Keeper]:
+    """Who writes the run down while it runs, going on from its checkpoint where there is one (`stored`)."""
+    from hybridode.fit.checkpoint import Checkpoint, read_memory
+    from hybridode.fit.keeper import Keeper
+    from hybridode.fit.memory import Memory
+    from hybridode.fit.time_left import TimeLeft
+    from hybridode.report.run_directory import remove_if_empty
+
+    log: list[str] = []
+    checkpoint = Checkpoint(directory, run)
+    checkpoint.open()
+    before = 0.0 if stored is None else float(stored["elapsed"])
+    memory = Memory() if stored is None else read_memory(directory, log)
+    left = TimeLeft(None if max_seconds is None else before + max_seconds)
+    keeper = Keeper(directory, checkpoint, memory, before, output.note, log, left, lambda: interruption.asked)
+    interruption.phase = lambda: keeper.phase
     try:
-        with ProgressDisplay(output.quiet or output.json) as progress:
-            run = run_fit(declarations, dataset, progress=progress, **chosen)
-        write_run(run, directory, command)
+        yield keeper
     finally:
+        if not keeper.closed:
+            keeper.close(complete=False)
         remove_if_empty(directory)
-    output.data({"ok": run.result["status"] != "failed", "directory": str(directory), "result": run.result})
-    output.result(summary(run, directory))
-    return {"failed": 3, "interrupted": INTERRUPTED}.get(run.result["status"], 0)
 
 
 def settings_file(model: str, given: str | None, declarations: Declarations) -> FitFile | None:

@@ -43,6 +43,11 @@ class Checkpoint:
     def folder(self) -> Path:
         return self.directory / FOLDER
 
+    @property
+    def written(self) -> bool:
+        """There is something to go on from."""
+        return (self.folder / STATE).is_file()
+
     def open(self) -> None:
         """Takes the folder for this process. Raises UsageError E0773 when another process works on this run."""
         self.folder.mkdir(exist_ok=True)
@@ -97,7 +102,7 @@ class Checkpoint:
 
 
 def _tensors(answers: Mapping[bytes, Answer]) -> dict[str, np.ndarray]:
-    """Answers of one kind (same names, shapes and types) as one stack: `0.keys` (n, 16), `0.value` (n,), `0.gradient` (n, d), …"""
+    """Answers of one kind (same names, shapes, types) as one stack: `0.keys` (n, 16), `0.value` (n,), `0.gradient` (n, d), …"""
     kinds: dict[tuple[Any, ...], list[bytes]] = {}
     for key, answer in answers.items():
         kinds.setdefault(tuple((name, a.shape, a.dtype.str) for name, a in sorted(answer.items())), []).append(key)
@@ -148,8 +153,9 @@ def read_state(directory: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         schema = int(state["schema"])
-        if schema <= SCHEMA:
-            float(state["elapsed"]), dict(state["run"])
+        whole = schema > SCHEMA or (isinstance(state["elapsed"], float | int) and isinstance(state["run"], dict))
+        if not whole:
+            raise TypeError
     except (ValueError, KeyError, TypeError) as error:
         raise _nothing(f"`{path}` cannot be read as a checkpoint", "was it edited? Begin anew without `--resume`") from error
     if schema > SCHEMA:
@@ -164,7 +170,7 @@ def read_memory(directory: Path, log: list[str]) -> Memory:
     for path in _answer_files(directory / FOLDER):
         try:
             with safe_open(path, "np") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
         except (SafetensorError, OSError) as error:
             log.append(f"the checkpoint `{path.name}` cannot be read and its part is computed again: {error}")
             continue

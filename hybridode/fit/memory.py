@@ -10,8 +10,9 @@ time, never the result.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,24 @@ _BATCHES = 8  # hashes of data that are kept: a search works on few at a time
 @dataclass(eq=False)
 class Memory:
     """Answers by key (16 bytes). Known ones are handed out once and forgotten, so that a resumed fit needs no more memory
-    than another; new ones wait in `fresh` until somebody takes them to a file. Nobody takes them when `keeping` is False."""
+    than another; new ones wait in `fresh` until somebody takes them to a file; nobody does where `keeping` is False. `seconds` is
+    the clock of the fit."""
 
     keeping: bool = False
+    seconds: Callable[[], float] = time.perf_counter
     fresh: dict[bytes, Answer] = field(default_factory=dict)
     fresh_bytes: int = 0
     recalled: int = 0
     clock: float = 0.0  # the seconds at which the last recalled answer was found
     replaying: bool = False  # the last answer was one of an earlier process
+    best: dict[bytes, tuple[float, np.ndarray]] = field(default_factory=dict)  # hash of data -> value, theta
     _known: dict[bytes, tuple[Mapping[str, np.ndarray], int]] = field(default_factory=dict)
     _hashes: dict[int, tuple[Any, bytes]] = field(default_factory=dict)
+
+    @property
+    def in_use(self) -> bool:
+        """Somebody keeps new answers, or old ones are known."""
+        return self.keeping or bool(self._known)
 
     def learn(self, keys: np.ndarray, answers: Mapping[str, np.ndarray]) -> None:
         """Known answers: keys (n, 16) uint8, and each array with n rows."""
@@ -52,39 +61,73 @@ class Memory:
         self.replaying = True
         return answer
 
-    def keep(self, key: bytes, answer: Mapping[str, Any], seconds: float) -> None:
-        """Remembers a new answer, found after so many seconds."""
+    def keep(self, key: bytes, answer: Mapping[str, Any]) -> None:
+        """Remembers a new answer."""
         self.replaying = False
         if not self.keeping:
             return
         kept = {name: np.asarray(value) for name, value in answer.items() if value is not None}
-        self.fresh[key] = {**kept, CLOCK: np.float64(seconds)}
+        self.fresh[key] = {**kept, CLOCK: np.asarray(self.seconds())}
         self.fresh_bytes += sum(array.nbytes for array in kept.values()) + 64
+
+    def compare(self, theta: np.ndarray, value: float, data: bytes) -> None:
+        """Remembers the best point of each kind of data."""
+        if value < self.best.get(data, (np.inf, theta))[0]:
+            self.best[data] = (value, np.array(theta))
 
     def take(self) -> dict[bytes, Answer]:
         """The answers since the last time."""
         taken, self.fresh, self.fresh_bytes = self.fresh, {}, 0
         return taken
 
-    def hash_of(self, data: Any, leaves: Callable[[Any], Iterable[Any]]) -> bytes:
-        """A hash of the arrays in `data`, remembered by its identity."""
+    def give_back(self, answers: Mapping[bytes, Answer]) -> None:
+        """Answers that could not be written wait again."""
+        self.fresh = {**answers, **self.fresh}
+        self.fresh_bytes = sum(array.nbytes + 64 for answer in self.fresh.values() for array in answer.values())
+
+    def hash_of(self, data: Any) -> bytes:
+        """`hash_of` of the arrays in `data`, remembered by its identity."""
         known = self._hashes.get(id(data))
         if known is None:
-            digest = hashlib.blake2b(digest_size=16)
-            for leaf in leaves(data):
-                array = np.ascontiguousarray(leaf)
-                digest.update(f"{array.dtype}{array.shape}".encode())
-                digest.update(array.tobytes())
-            known = (data, digest.digest())  # the data too, lest another object gets its id
+            known = (data, hash_of(data))  # the data too, lest another object gets its id
             self._hashes[id(data)] = known
             while len(self._hashes) > _BATCHES:
                 self._hashes.pop(next(iter(self._hashes)))
         return known[1]
 
 
-def question(what: str, data: bytes, theta: np.ndarray) -> bytes:
-    """The key of a question: which function, the hash of its data, where."""
-    digest = hashlib.blake2b(what.encode(), digest_size=16)
-    digest.update(b"\0" + data)
+def question(what: bytes, data: bytes, theta: np.ndarray) -> bytes:
+    """The key of a question: the hash of what is evaluated, that of its data, where."""
+    digest = hashlib.blake2b(what + data, digest_size=16)
     digest.update(np.ascontiguousarray(theta, float).tobytes())
+    return digest.digest()
+
+
+def hash_of(value: Any, without: frozenset[str] = frozenset()) -> bytes:
+    """A hash that is the same in every process: of numbers, texts and arrays inside dataclasses, mappings and sequences.
+    Fields named in `without` do not count; of functions only the name counts."""
+    digest = hashlib.blake2b(digest_size=16)
+    waiting: list[Any] = [value]
+    while waiting:
+        item = waiting.pop()
+        if item is None or isinstance(item, str | bytes | bool | int | float | complex):
+            digest.update(f"{type(item).__name__} {item!r}\n".encode())
+        elif hasattr(item, "__array__"):
+            array = np.asarray(item)
+            digest.update(f"array {array.dtype} {array.shape}\n".encode() + array.tobytes())
+        elif is_dataclass(item) and not isinstance(item, type):
+            names = [f.name for f in fields(item) if f.name not in without]
+            digest.update(f"{type(item).__qualname__} {names}\n".encode())
+            waiting += [getattr(item, name) for name in names]
+        elif isinstance(item, Mapping):
+            pairs = sorted(item.items(), key=lambda pair: str(pair[0]))
+            digest.update(f"mapping {[str(key) for key, _ in pairs]}\n".encode())
+            waiting += [inner for _, inner in pairs]
+        elif isinstance(item, frozenset | set):
+            digest.update(f"set {sorted(map(str, item))}\n".encode())
+        elif isinstance(item, Sequence):
+            digest.update(f"sequence {len(item)}\n".encode())
+            waiting += item
+        else:
+            digest.update(f"{getattr(item, '__qualname__', type(item).__qualname__)}\n".encode())
     return digest.digest()

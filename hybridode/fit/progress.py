@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
+
+from hybridode.fit.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,35 @@ class OutOfTime(Exception):
     """`max_seconds` have passed; the best point so far is kept by the recorder."""
 
 
+class Describe(Protocol):
+    """What those who watch see of the model at theta, as JSON: `parameters` in natural units by name, `panels` with `curves`."""
+
+    def __call__(self, theta: np.ndarray, curves: bool) -> Mapping[str, Any]: ...
+
+
+class Keeps(Protocol):
+    """Who writes down a fit while it runs (`fit/keeper.py`)."""
+
+    memory: Memory
+
+    def ready(self, fitted: bytes, describe: Describe) -> None:
+        """The search begins, on data with this hash (`Memory.hash_of`)."""
+
+    def searched(self) -> None:
+        """The search has ended."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the fit began, in whatever process."""
+        ...
+
+    def hear(self, progress: Progress) -> None:
+        """An iteration."""
+
+    def tick(self) -> None:
+        """A moment at which a fit may be written down, or ended: raises KeyboardInterrupt when that was asked for."""
+
+
 @dataclass
 class Recorder:
     """What all starts of a fit share: the log, the listener, the time; and, once `gather` was called, the trace of all starts."""
@@ -36,17 +68,22 @@ class Recorder:
     rows: list[Progress] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.perf_counter)
+    keeper: Keeps | None = None
 
     @property
     def elapsed(self) -> float:
-        return time.perf_counter() - self.began
+        return time.perf_counter() - self.began if self.keeper is None else self.keeper.elapsed
 
     def check_time(self) -> None:
-        """Raises OutOfTime when the time is up."""
-        if self.max_seconds is not None and self.elapsed > self.max_seconds:
+        """Raises OutOfTime when the time of this process is up, KeyboardInterrupt when the end was asked for."""
+        if self.keeper is not None:
+            self.keeper.tick()
+        if self.max_seconds is not None and time.perf_counter() - self.began > self.max_seconds:
             raise OutOfTime
 
     def tell(self, progress: Progress) -> None:
+        if self.keeper is not None:
+            self.keeper.hear(progress)
         if self.listener is not None:
             self.listener(progress)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from hybridode.data.holdout import held_out
 from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.expr import Symbol
+from hybridode.fit.live import panels, rows_of
+from hybridode.fit.memory import Memory
 from hybridode.fit.objective.assignment import parameter_places
 from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, signals_of, with_use
 from hybridode.fit.objective.objective import Objective
@@ -33,7 +36,7 @@ from hybridode.fit.outcome.tables import (
 )
 from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertainty
 from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
-from hybridode.fit.progress import Progress, Recorder
+from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.initial import scale_networks
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import drawing, starting_points
@@ -70,6 +73,7 @@ class FitRun:
     parameters_table: pd.DataFrame
     log: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)  # those that `set` gave another value
+    cut_short: str = ""  # why the search ended before its end: "interrupted", "out of time"
 
     @property
     def status(self) -> str:
@@ -91,14 +95,16 @@ def fit(
     settings: Settings | None = None,
     progress: Callable[[Progress], None] | None = None,
     max_seconds: float | None = None,
+    keeper: Keeps | None = None,
 ) -> FitRun:
     """Fits a model (`Model` or `Declarations`) to data: a CSV file, a DataFrame, or a Dataset already read. Runs in float64.
 
     set: other values to begin with (params, consts, learnt starts; consts stay constant). fix: names that are not learnt; a
     mapping sets them too. starts: None means 8, or 1 with networks. hold_out: `last:5` or `fraction:0.2` of each series' times.
     columns: names of the model -> columns of the file. sources: names -> files of inputs. Ctrl-C and `max_seconds` end the
-    search; the best point so far is reported (status "interrupted", "stopped"). A model that cannot be solved at any start
-    gives status "failed" and what could be computed. Raises DataError (E06), UsageError (E08), ModelError.
+    search; the best point so far is reported (status "interrupted", "stopped"). keeper: writes the run down while it runs.
+    A model that cannot be solved at any start gives status "failed" and what could be computed. Raises DataError (E06),
+    UsageError (E08), ModelError.
     """
     began = time.perf_counter()
     declarations: Declarations = getattr(model, "declarations", model)
@@ -116,7 +122,7 @@ def fit(
     with jax.enable_x64(True):
         if not isinstance(data, Dataset):
             data = experiments(declarations, data, columns, sources, Path(declarations.source.name).parent)
-        return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began))
+        return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper))
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +156,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: _Options, record
     recorder.log += dataset.notes
     prepared = _prepare(dataset, options, recorder)
     objective = prepared.objective
+    if recorder.keeper is not None:
+        recorder.keeper.ready(objective.memory.hash_of(prepared.fitted), partial(_described, prepared, dataset))
     networks = bool(trainable_weights(objective.networks, objective.weights))
     count = options.starts or (1 if networks or not objective.n_parameters else STARTS)
     recorder.starts = count
@@ -160,6 +168,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: _Options, record
     if early != "interrupted" and options.settings.method == "auto":
         prepared, found = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
     recorder.log.append(starts_note(found, count))
+    if recorder.keeper is not None:
+        recorder.keeper.searched()
     return _finish(declarations, dataset, prepared, found, early, options, recorder)
 
 
@@ -191,6 +201,7 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
         compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,
         _plan(compiled, arguments, batch),
         tuple(bool(np.any(np.asarray(c.censored) != 0)) for c in batch.columns),
+        Memory() if recorder.keeper is None else recorder.keeper.memory,
     )  # fmt: skip
     return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, Lanes(objective, fitted))
 
@@ -289,6 +300,25 @@ def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
     return Arguments(p, weights, None, np.zeros(k))  # type: ignore[arg-type]
 
 
+# ---- while it searches, for those who watch --------------------------------------------------------------------------------
+def _described(prepared: _Prepared, dataset: Dataset, theta: np.ndarray, curves: bool) -> dict[str, Any]:
+    """The parameters at theta by name, and with `curves` the panels of what is observed (see `Describe`)."""
+    objective = prepared.objective
+    natural = _natural(objective, _numbers(objective, theta))
+    found: dict[str, Any] = {"parameters": {name: np.asarray(value).tolist() for name, value in natural.items()}}
+    if curves:
+        solved = solve_curves(objective, dataset, prepared.batch, theta)
+        table = predictions_table(objective, dataset, solved, prepared.held)
+        rows = rows_of(table[table["kind"] == "curve"], ("series", "column", "time", "location", "lower95", "upper95"))
+        records = [
+            (s.name, dataset.columns[k], t, v, held)
+            for s, out in zip(dataset.series, prepared.held, strict=True)
+            for k, t, v, held in zip(s.records.column, s.records.time, s.records.value, out, strict=True)
+        ]
+        found["panels"] = panels(rows, records)
+    return found
+
+
 # ---- after the search -------------------------------------------------------------------------------------------------------
 def _finish(
     declarations: Declarations, dataset: Dataset, prepared: _Prepared, found: list[StartResult], early: str, options: _Options,
@@ -328,7 +358,7 @@ def _finish(
     return FitRun(
         declarations, objective.compiled, dataset, _natural(objective, numbers), weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
-        _constants(objective, dataset, numbers),
+        _constants(objective, dataset, numbers), early,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ fails, or a prediction that the noise model cannot have, makes the value infinit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.declarations import Network
+from hybridode.fit.memory import Memory, hash_of, question
 from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import assigned, parameter_places
 from hybridode.fit.objective.batch import Batch
@@ -60,6 +61,12 @@ class Objective:
     settings: Settings
     plan: EventPlan | None
     any_censored: tuple[bool, ...]
+    memory: Memory = field(default_factory=Memory, repr=False)
+
+    @cached_property
+    def identity(self) -> bytes:
+        """A hash of everything that makes this objective differ from another one of the same fit."""
+        return hash_of(self, without=frozenset({"compiled", "memory"}))
 
     @cached_property
     def rows(self) -> tuple[noises.Noise, ...]:
@@ -206,12 +213,30 @@ class Objective:
     @cached_property
     def with_fisher(self) -> Callable[[Any, Batch], Evaluation]:
         """Compiled: value, gradient and Fisher matrix (with the curvature of priors and regularisers), see `mode`."""
-        return jax.jit(self.value_and_fisher)
+        return self._remembered(b"fisher", jax.jit(self.value_and_fisher))
 
     @cached_property
     def with_gradient(self) -> Callable[[Any, Batch], Evaluation]:
         """Compiled: value and gradient in reverse mode; `fisher` is None."""
-        return jax.jit(self.value_and_gradient)
+        return self._remembered(b"gradient", jax.jit(self.value_and_gradient))
+
+    def _remembered(self, kind: bytes, compute: Callable[[Any, Batch], Evaluation]) -> Callable[[Any, Batch], Evaluation]:
+        """`compute`, unless an earlier process of this fit has already (see `memory`)."""
+        memory = self.memory
+
+        def answer(theta: Any, batch: Batch) -> Evaluation:
+            if not memory.in_use:
+                return compute(theta, batch)
+            data = memory.hash_of(batch)
+            key = question(kind + self.identity, data, theta)
+            known = memory.recall(key)
+            e = compute(theta, batch) if known is None else Evaluation(**{"fisher": None, **known})
+            if known is None:
+                memory.keep(key, e._asdict())
+            memory.compare(theta, float(e.value), data)
+            return e
+
+        return answer
 
     def why(self, evaluation: Evaluation) -> str:
         """Why an evaluation is infinite, in words."""
