@@ -133,6 +133,8 @@ def kept(
     left = TimeLeft(None if max_seconds is None else before + max_seconds)
     keeper = Keeper(directory, checkpoint, memory, before, output.note, log, left, lambda: interruption.asked)
     interruption.phase = lambda: keeper.phase
+    if stored is None:
+        keeper.write()  # from now on a killed run can go on
     try:
         yield keeper
     finally:

@@ -69,8 +69,8 @@ def _words(value: Any) -> str:
 
 def _plain_options(options: FitOptions) -> dict[str, Any]:
     """The options that shape the search and the settings of the solver, as JSON gives them back."""
-    found = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in FREE}
-    return json.loads(json.dumps({**found, **SETTINGS, **found.pop("settings")}))
+    found = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in FREE and f.name != "settings"}
+    return json.loads(json.dumps({**found, **SETTINGS, **options.settings}))
 
 
 def _files(model: str, data: str, options: FitOptions, declarations: Declarations) -> Iterable[tuple[str, Path]]:

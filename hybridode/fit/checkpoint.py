@@ -49,7 +49,7 @@ class Checkpoint:
         return (self.folder / STATE).is_file()
 
     def open(self) -> None:
-        """Takes the folder for this process. Raises UsageError E0773 when another process works on this run."""
+        """Takes the folder for this process. Raises UsageError E0773 when another process works on this run, OSError."""
         self.folder.mkdir(exist_ok=True)
         self._lock = _locked(self.folder / LOCK, self.directory)
         self._sizes = {int(path.stem): path.stat().st_size for path in _answer_files(self.folder)}

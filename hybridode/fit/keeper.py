@@ -112,7 +112,7 @@ class Keeper:
         self.closed = True
         if complete:
             self.checkpoint.remove()
-        elif self.memory.fresh or self.checkpoint.written:
+        elif self.phase != "preparing":
             self._try("checkpoint", self._write_checkpoint)
             self._try(TRACE, self._append_trace)
             self.checkpoint.close()
@@ -143,7 +143,7 @@ class Keeper:
 
     def _append_trace(self) -> None:
         """Whole lines only: what a full disk cut off is taken back and tried again."""
-        if not self._lines and self._written:
+        if not self._lines:
             return
         content = ("" if self._written else TRACE_HEADER) + "".join(self._lines)
         path = self.directory / TRACE
