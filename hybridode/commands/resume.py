@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from hybridode.commands.fit import FitOptions
 
 FREE = frozenset({"out", "max_seconds", "resume", "dry_run"})  # options that do not shape the path of the search
-SETTINGS = {"engine": "auto", "method": "auto", "rtol": None, "atol": None, "checkpoints": "all"}  # as they are when not given
+SOLVER = ("engine", "method", "rtol", "atol", "checkpoints")  # options that stand together in `settings`
 
 
-def origin(model: str, data: str, options: FitOptions, declarations: Declarations) -> dict[str, Any]:
-    """Files with hashes of their contents, and options, as JSON."""
-    contents = {label: _hash(path) for label, path in _files(model, data, options, declarations)}
+def origin(model: str, data: str, options: FitOptions, declarations: Declarations, settings: Path | None) -> dict[str, Any]:
+    """Files with hashes of their contents, and options, as JSON. `settings` is the `fit.toml` that is in use."""
     return {
         "model": str(Path(model).resolve()),
         "data": str(Path(data).resolve()),
-        "contents": contents,
+        "contents": {label: _hash(path) for label, path in _files(model, data, options, declarations, settings)},
         "options": _plain_options(options),
     }
 
@@ -42,7 +41,7 @@ def continued(stored: Mapping[str, Any], options: FitOptions) -> FitOptions:
         if value not in (nothing[name], was):
             raise _changed(f"the option --{name.replace('_', '-')} was {_words(was)}, not {_words(value)}")
     kept = {f.name for f in fields(options)} & before.keys()
-    settings = {name: before[name] for name in SETTINGS if before.get(name) is not None}
+    settings = {name: before[name] for name in SOLVER if before.get(name) is not None}
     return replace(options, settings=settings, **{k: tuple(v) if isinstance(v := before[k], list) else v for k in kept})
 
 
@@ -68,27 +67,36 @@ def _words(value: Any) -> str:
 
 
 def _plain_options(options: FitOptions) -> dict[str, Any]:
-    """The options that shape the search and the settings of the solver, as JSON gives them back."""
+    """The options that shape the search and the settings of the solver, as JSON gives them back; paths are absolute, so that a
+    run goes on from any folder."""
     found = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in FREE and f.name != "settings"}
-    return json.loads(json.dumps({**found, **SETTINGS, **options.settings}))
+    found["sources"] = [f"{name.strip()}={Path(path.strip()).resolve()}" for name, _, path in map(_pair, options.sources)]
+    if options.settings_file not in (None, "none"):
+        found["settings_file"] = str(Path(str(options.settings_file)).resolve())
+    return json.loads(json.dumps({**found, **dict.fromkeys(SOLVER), **options.settings}))
 
 
-def _files(model: str, data: str, options: FitOptions, declarations: Declarations) -> Iterable[tuple[str, Path]]:
+def _pair(text: str) -> tuple[str, str, str]:
+    return text.partition("=")
+
+
+def _files(
+    model: str, data: str, options: FitOptions, declarations: Declarations, settings: Path | None
+) -> Iterable[tuple[str, Path]]:
     """Every file that a fit reads, with the words that name it to the user."""
     folder = Path(model).parent
     yield "the model", Path(model)
     yield "the data", Path(data)
     for network in declarations.networks:
         if network.weights:
-            yield f"the weights `{network.weights}`", folder / network.weights
-    given = dict(text.split("=", 1) for text in options.sources)
-    sources = {source for signal in declarations.inputs for source, _ in signal.columns if source != "data"}
-    for source in sorted(sources):
-        path = Path(given[source].strip()) if source in given else folder / source
+            yield f"the file of weights `{network.weights}`", folder / network.weights
+    given = {name.strip(): path.strip() for name, _, path in map(_pair, options.sources)}
+    for source in sorted({source for signal in declarations.inputs for source, _ in signal.columns if source != "data"}):
+        path = Path(given[source]) if source in given else folder / source
         if path.is_file():
             yield f"the source `{source}`", path
-    if (folder / "fit.toml").is_file():
-        yield "`fit.toml`", folder / "fit.toml"
+    if settings is not None:
+        yield f"the settings `{settings.name}`", settings
 
 
 def _hash(path: Path) -> str:

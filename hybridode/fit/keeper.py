@@ -27,6 +27,7 @@ LIVE_SCHEMA = 1
 EVERY = 3.0  # seconds between checkpoints; more where writing one takes long, but
 AT_MOST = 8.0  # never more: kill -9 loses less than ten seconds
 MOST_FRESH = 32 << 20  # bytes of answers that wait in memory at most
+FIRST_CURVES = 6.0  # seconds of search before curves are drawn: who watches a fit that is about to end?
 _SHARE = 0.02  # of the time that curves for those who watch may cost
 TRACE_HEADER = "start,stage,iteration,objective,gradient_norm,seconds\n"
 _MOST_ROWS = 60  # starts that `live.json` lists
@@ -54,7 +55,7 @@ class Keeper:
     _lines: list[str] = field(default_factory=list)
     _written: int = 0  # bytes of the trace that are on the disk
     _shown: tuple[float, Mapping[str, Any]] = (math.inf, {})  # objective and description of the best point shown
-    _curves_due: float = EVERY
+    _curves_due: float = math.inf
     _told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -69,6 +70,7 @@ class Keeper:
     def ready(self, fitted: bytes, describe: Describe) -> None:
         """The search begins. `fitted` is the memory's hash of the data, see `Memory.best`."""
         self.fitted, self.describe, self.phase = fitted, describe, "searching"
+        self._curves_due = self.seconds + FIRST_CURVES
 
     def searched(self) -> None:
         """The search has ended; what comes now is quick."""

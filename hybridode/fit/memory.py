@@ -70,7 +70,27 @@ class Memory:
         self.fresh[key] = {**kept, CLOCK: np.asarray(self.seconds())}
         self.fresh_bytes += sum(array.nbytes for array in kept.values()) + 64
 
-    def compare(self, theta: np.ndarray, value: float, data: bytes) -> None:
+    def answers(
+        self, what: bytes, data: Any, thetas: np.ndarray, compute: Callable[[np.ndarray], Mapping[str, Any]]
+    ) -> dict[str, np.ndarray]:
+        """Answers at thetas (B, d), as arrays with B rows: known ones, and computed ones of the rest in one call.
+
+        what: hash of the function, `value` among its answers; data: what it works on."""
+        where = self.hash_of(data)
+        keys = [question(what, where, theta) for theta in thetas]
+        found = [self.recall(key) for key in keys]
+        missing = [i for i, answer in enumerate(found) if answer is None]
+        if missing:
+            computed = {k: np.asarray(v) for k, v in compute(thetas[missing]).items() if v is not None}
+            for row, i in enumerate(missing):
+                found[i] = {name: array[row] for name, array in computed.items()}
+                self.keep(keys[i], found[i] or {})
+        rows = [answer for answer in found if answer is not None]
+        for theta, answer in zip(thetas, rows, strict=True):
+            self._compare(theta, float(answer["value"]), where)
+        return {name: np.stack([answer[name] for answer in rows]) for name in rows[0]}
+
+    def _compare(self, theta: np.ndarray, value: float, data: bytes) -> None:
         """Remembers the best point of each kind of data."""
         if value < self.best.get(data, (np.inf, theta))[0]:
             self.best[data] = (value, np.array(theta))

@@ -54,6 +54,9 @@ class Keeps(Protocol):
     def hear(self, progress: Progress) -> None:
         """An iteration."""
 
+    def end_start(self, start: int) -> None:
+        """A start has ended."""
+
     def tick(self) -> None:
         """A moment at which a fit may be written down, or ended: raises KeyboardInterrupt when that was asked for."""
 
@@ -86,6 +89,11 @@ class Recorder:
             self.keeper.hear(progress)
         if self.listener is not None:
             self.listener(progress)
+
+    def end_start(self, start: int) -> None:
+        """A start has ended, by itself or because it was stopped."""
+        if self.keeper is not None:
+            self.keeper.end_start(start)
 
     def gather(self, tracks: Iterable[Track]) -> None:
         """Rows and lines of the starts, in the order given: the same whatever ran beside what."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +26,13 @@ from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
 from hybridode.fit.outcome import result as results
 from hybridode.fit.outcome.tables import (
+    Curves,
+    curve_solver,
     hold_out_scores,
     impossible_row,
     parameters_table,
     predictions_table,
     residuals_table,
-    solve_curves,
     trace_table,
 )
 from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertainty
@@ -150,6 +151,12 @@ class _Prepared:
     curves: list[dict[Symbol, Curve]]  # smoothed states, for networks
     seconds: float
     lanes: Lanes  # the objective of the fitted records at many points
+    dataset: Dataset
+
+    @cached_property
+    def solve_curves(self) -> Callable[[np.ndarray], Curves]:
+        """Of theta, see `curve_solver`."""
+        return curve_solver(self.objective, self.dataset, self.batch)
 
 
 def _fit(declarations: Declarations, dataset: Dataset, options: _Options, recorder: Recorder) -> FitRun:
@@ -203,7 +210,7 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
         tuple(bool(np.any(np.asarray(c.censored) != 0)) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory,
     )  # fmt: skip
-    return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, Lanes(objective, fitted))
+    return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, Lanes(objective, fitted), dataset)
 
 
 def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: int) -> np.ndarray:
@@ -307,7 +314,7 @@ def _described(prepared: _Prepared, dataset: Dataset, theta: np.ndarray, curves:
     natural = _natural(objective, _numbers(objective, theta))
     found: dict[str, Any] = {"parameters": {name: np.asarray(value).tolist() for name, value in natural.items()}}
     if curves:
-        solved = solve_curves(objective, dataset, prepared.batch, theta)
+        solved = prepared.solve_curves(theta)
         table = predictions_table(objective, dataset, solved, prepared.held)
         rows = rows_of(table[table["kind"] == "curve"], ("series", "column", "time", "location", "lower95", "upper95"))
         records = [
@@ -330,7 +337,7 @@ def _finish(
     status, reason = _status(found, best, early)
     searched = recorder.elapsed
     evaluation, unknown = _uncertainty(prepared.lanes, theta, best is not None)
-    curves = solve_curves(objective, dataset, prepared.batch, theta)
+    curves = prepared.solve_curves(theta)
     residuals = residuals_table(objective, dataset, curves, prepared.held)
     table = parameters_table(dataset.declarations, objective, theta, unknown, dataset.given)
     numbers = _numbers(objective, theta)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.declarations import Network
-from hybridode.fit.memory import Memory, hash_of, question
+from hybridode.fit.memory import Memory, hash_of
 from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import assigned, parameter_places
 from hybridode.fit.objective.batch import Batch
@@ -223,18 +223,15 @@ class Objective:
     def _remembered(self, kind: bytes, compute: Callable[[Any, Batch], Evaluation]) -> Callable[[Any, Batch], Evaluation]:
         """`compute`, unless an earlier process of this fit has already (see `memory`)."""
         memory = self.memory
+        if not memory.in_use:
+            return compute
 
         def answer(theta: Any, batch: Batch) -> Evaluation:
-            if not memory.in_use:
-                return compute(theta, batch)
-            data = memory.hash_of(batch)
-            key = question(kind + self.identity, data, theta)
-            known = memory.recall(key)
-            e = compute(theta, batch) if known is None else Evaluation(**{"fisher": None, **known})
-            if known is None:
-                memory.keep(key, e._asdict())
-            memory.compare(theta, float(e.value), data)
-            return e
+            def one(thetas: np.ndarray) -> dict[str, Any]:
+                return {k: None if v is None else np.asarray(v)[None] for k, v in compute(thetas[0], batch)._asdict().items()}
+
+            found = memory.answers(kind + self.identity, batch, np.asarray(theta)[None], one)
+            return Evaluation(**{"fisher": None, **{name: array[0] for name, array in found.items()}})
 
         return answer
 

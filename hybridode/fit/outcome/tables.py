@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -35,22 +35,28 @@ class Curves:
     results: np.ndarray
 
 
-def solve_curves(objective: Objective, dataset: Dataset, batch: Batch, theta: np.ndarray) -> Curves:
-    """One solve per series at the records' times and on a dense grid to the last record, held-out ones included."""
+def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callable[[np.ndarray], Curves]:
+    """Of theta: one solve per series at the records' times and on a dense grid to the last record, held-out ones included.
+    Compiled at the first call."""
     grids = [np.unique(np.concatenate([np.linspace(s.start, s.end, _GRID), s.times])) for s in dataset.series]
     longest = max(len(g) for g in grids)
     ts = np.stack([np.pad(g, (0, longest - len(g)), mode="edge") for g in grids])
 
-    def of_series(series: Batch, ts: Any) -> Any:
-        args: Any = objective.numbers(jnp.asarray(theta), series)
+    def of_series(theta: Any, series: Batch, ts: Any) -> Any:
+        args: Any = objective.numbers(theta, series)
         raw = integrate(
             objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", events=objective.plan
         )
         args = args.at_start(series.t0)
         return raw.ys_left, jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left), raw.result
 
-    states, observed, results = jax.jit(jax.vmap(of_series))(batch, ts)
-    return Curves(ts, np.asarray(states), np.asarray(observed), np.asarray(results))
+    program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
+
+    def solve(theta: np.ndarray) -> Curves:
+        states, observed, results = program(jnp.asarray(theta), batch, ts)
+        return Curves(ts, np.asarray(states), np.asarray(observed), np.asarray(results))
+
+    return solve
 
 
 def _arguments(objective: Objective, curves: Curves, k: int, row: int, times: np.ndarray) -> list[np.ndarray]:

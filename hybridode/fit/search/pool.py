@@ -103,6 +103,7 @@ class Pool:
         except StopIteration as end:
             self.active.pop(number, None)
             self.ended[number] = Ending(number, end.value, active.snapshot.track, True)
+            self.recorder.end_start(number)
             return
         self.active[number] = active
 
@@ -111,6 +112,7 @@ class Pool:
             active = self.active.pop(number)
             active.search.close()
             self.ended[number] = self._cut_short(active.snapshot, why)
+            self.recorder.end_start(number)
 
     # ---- what there is -----------------------------------------------------------------------------------------------
     def snapshots(self) -> list[Snapshot]:
