@@ -64,12 +64,8 @@ def outcome(run: Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def test_a_killed_run_ends_where_an_uninterrupted_one_ends(hybridode: Callable, decay_files: Path) -> None:
-    assert (
-        hybridode(
-            "fit", decay_files / "decay.ode", decay_files / "data.csv", "--starts", STARTS, "--out", decay_files / "whole"
-        ).code
-        == 0
-    )
+    model, data, whole_run = decay_files / "decay.ode", decay_files / "data.csv", decay_files / "whole"
+    assert hybridode("fit", model, data, "--starts", STARTS, "--out", whole_run).code == 0
     cut = decay_files / "cut"
     process = began(decay_files, "decay.ode", "data.csv", "--starts", STARTS, "--out", "cut")
     for bytes_ in sorted(random.Random(1).sample(range(500, 12_000), 2)):
