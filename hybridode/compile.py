@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +22,14 @@ import numpy as np
 
 from hybridode.declarations import Declarations
 from hybridode.equations.pipeline import equations_of, switched_of
-from hybridode.equations.system import EquationSystem, definition_expressions, entry_expressions
+from hybridode.equations.system import AMOUNT, EquationSystem, definition_expressions, entry_expressions
 from hybridode.expr import Expr, Symbol, const, node
 from hybridode.kernels.jax import emit
 from hybridode.rolled import symbols_read
 from hybridode.solve.defaults import default_arguments, parameter_slices
+from hybridode.solve.doses import DoseTable
 from hybridode.solve.field import rates_with_jacobian, vector_function
-from hybridode.solve.problem import Arguments, Compiled, EventTable
+from hybridode.solve.problem import Arguments, Compiled, EventTable, environment
 from hybridode.solve.tapes import tape_of
 from hybridode.tape.tape import Tape
 
@@ -82,7 +84,7 @@ def compile_system(system: EquationSystem, dump: Dump | None = None) -> Compiled
     return compiled
 
 
-# The tapes of a model: name -> its one output of the same name. Invariants have two more; `at` statements: see `_event_outputs`.
+# The tapes of a model: name -> its one output of the same name. Invariants have two more; known times: see `tapes_of`.
 OUTPUTS: Mapping[str, Callable[[EquationSystem], Sequence[Expr]]] = {
     "rates": lambda system: system.rates,
     "jacobian": lambda system: entry_expressions(system.jacobian or ()),
@@ -93,15 +95,19 @@ OUTPUTS: Mapping[str, Callable[[EquationSystem], Sequence[Expr]]] = {
 
 
 def tapes_of(system: EquationSystem) -> dict[str, Tape]:
-    """One tape per row of OUTPUTS that is not empty, and those of the `at` statements."""
+    """One tape per row of OUTPUTS that is not empty, and those of `at` statements and doses."""
     make = partial(tape_of, system)
     tapes = {name: make({name: exprs(system)}) for name, exprs in OUTPUTS.items() if len(exprs(system))}
     if system.invariants:
         tapes["invariants"] = make({"invariants": [x.expr for x in system.invariants]})
         tapes["invariant_jacobian"] = make({"invariant_jacobian": entry_expressions(system.invariant_jacobian or ())})
     if system.at_events:
-        times, values = _event_outputs(system)
-        tapes |= {"at_times": make(times)} | ({"at_values": make(values)} if values["at_values"] else {})
+        tapes["at_times"] = make(_at_times(system))
+    if system.doses:
+        tapes["dose_options"] = make({"dose_options": [e for dose in system.doses for e in dose.options]})
+    changes = [e for statement in _statements(system) for _, e in statement.assignments]
+    if changes:
+        tapes["at_values"] = make({"at_values": changes})
     if system.when_events:
         tapes["guards"] = make(_guard_outputs(system))
         changes = [a.expr for e in system.when_events for a in e.assignments]
@@ -130,30 +136,63 @@ def _reads_input_rate(system: EquationSystem) -> tuple[bool, ...]:
     return tuple(Symbol("input_rate", s.name, s.index) in read for s in system.inputs)
 
 
-def _event_outputs(system: EquationSystem) -> tuple[dict[str, list[Expr]], dict[str, list[Expr]]]:
-    never = const(np.inf)
-    events = system.at_events
-    times = {
+def _at_times(system: EquationSystem) -> dict[str, list[Expr]]:
+    never, events = const(np.inf), system.at_events
+    return {
         "time": [e.time for e in events],
         "every": [never if e.every is None else e.every for e in events],
         "until": [never if e.until is None else e.until for e in events],
     }
-    return times, {"at_values": [a.expr for e in events for a in e.assignments]}
+
+
+class _Statement(NamedTuple):
+    """What happens at known times: (state, its value after), and whether the run ends."""
+
+    assignments: tuple[tuple[int, Expr], ...]
+    stop: bool = False
+
+
+def _statements(system: EquationSystem) -> list[_Statement]:
+    """`at` statements, then what doses add to their states, then what infusions add to their rates."""
+    found = [_Statement(tuple((a.state, a.expr) for a in e.assignments), e.stop) for e in system.at_events]
+    targets = [dose.state for dose in system.doses] + [dose.infusion for dose in system.doses if dose.infusion >= 0]
+    return found + [_Statement(((k, node("add", (node("sym", (), system.states[k]), node("sym", (), AMOUNT)))),)) for k in targets]
 
 
 def _event_table(system: EquationSystem, emitted: Mapping[str, Callable[..., Any]]) -> EventTable | None:
-    if not system.at_events:
+    statements = _statements(system)
+    if not statements:
         return None
-    belongs = [(i, a.state) for i, e in enumerate(system.at_events) for a in e.assignments]
+    belongs = [(i, state) for i, statement in enumerate(statements) for state, _ in statement.assignments]
 
     def times(args: Arguments) -> tuple[Any, Any, Any]:
+        if "at_times" not in emitted:
+            nothing = jnp.zeros(0, args.parameters.dtype)
+            return nothing, nothing, nothing
         given = emitted["at_times"]({"p": args.parameters})
         first, period, last = (given[name].astype(args.parameters.dtype) for name in ("time", "every", "until"))
         return first, period, last
 
-    values = vector_function(emitted.get("at_values"), "at_values")
-    stop = tuple(int(e.stop) for e in system.at_events)
-    return EventTable(times, values, tuple(i for i, _ in belongs), tuple(s for _, s in belongs), stop)
+    def values(t: Any, y: Any, args: Arguments, amount: Any) -> Any:
+        if "at_values" not in emitted:
+            return jnp.zeros(0, args.parameters.dtype)
+        return emitted["at_values"](environment(t, y, args) | {"amount": amount})["at_values"].astype(args.parameters.dtype)
+
+    stop, doses = tuple(int(statement.stop) for statement in statements), _dose_table(system, emitted)
+    return EventTable(times, values, tuple(i for i, _ in belongs), tuple(s for _, s in belongs), stop, doses)
+
+
+def _dose_table(system: EquationSystem, emitted: Mapping[str, Callable[..., Any]]) -> DoseTable | None:
+    if not system.doses:
+        return None
+    first, count = len(system.at_events), len(system.doses)
+    rates = accumulate((int(dose.infusion >= 0) for dose in system.doses), initial=first + count)
+    infusion = tuple(k if dose.infusion >= 0 else -1 for dose, k in zip(system.doses, rates, strict=False))
+
+    def options(args: Arguments) -> Any:
+        return emitted["dose_options"]({"p": args.parameters})["dose_options"].astype(args.parameters.dtype).reshape(count, 4)
+
+    return DoseTable(options, tuple(range(first, first + count)), infusion)
 
 
 def jax_text(compiled: Compiled, name: str = "rates") -> str:

@@ -229,6 +229,41 @@ class AtEvent:
 
 
 @dataclass(frozen=True)
+class Dose:
+    """`dose state[entry], lag=…, bioavailability=…`: what the doses of the data do. The options are expressions of parameters and
+    constants; None: no lag, all of the amount arrives, no modelled rate or duration.
+
+    `infused`: the data have infusions into it (see `data/doses`); there is then a discrete state `infusion`, the rate that flows
+    in, which the rate of the state holds as a term.
+    """
+
+    state: str
+    entry: int  # flat, 0-based; -1 for a scalar
+    lag: Expr | None = None
+    bioavailability: Expr | None = None
+    rate: Expr | None = None
+    duration: Expr | None = None
+    infused: bool = False
+    span: Span | None = field(default=None, compare=False)
+
+    @property
+    def target(self) -> str:
+        """What the user calls it."""
+        return self.state if self.entry < 0 else f"{self.state}[{self.entry + 1}]"
+
+    @property
+    def infusion(self) -> str:
+        """The name of the rate of infusion."""
+        return f"{self.target}.infusion"
+
+    @property
+    def options(self) -> dict[str, Expr]:
+        """What was said, by the word that says it."""
+        named = {"lag": self.lag, "bioavailability": self.bioavailability, "rate": self.rate, "duration": self.duration}
+        return {name: e for name, e in named.items() if e is not None}
+
+
+@dataclass(frozen=True)
 class WhenEvent:
     """`event name when condition { … }`, one per index of an indexed event (`spike[3]`).
 
@@ -299,6 +334,7 @@ class Declarations:
     tables: tuple[Table, ...] = ()
     at_events: tuple[AtEvent, ...] = ()
     when_events: tuple[WhenEvent, ...] = ()
+    doses: tuple[Dose, ...] = ()
     observations: tuple[Observation, ...] = ()
     priors: tuple[Prior, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()

@@ -6,6 +6,7 @@ right side stands for the state's rate. A model with equations that hold togethe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from hybridode.declarations import AtEvent, Declarations, Shape, State, WhenEvent, size
@@ -18,6 +19,7 @@ from hybridode.equations.system import (
     ScalarAssignment,
     ScalarAtEvent,
     ScalarDefinition,
+    ScalarDose,
     ScalarObservation,
     ScalarWhenEvent,
 )
@@ -74,6 +76,7 @@ def canonical(declarations: Declarations, promoted: frozenset[str] = frozenset()
         observations=_observations(d, known),
         at_events=_at_events(d, known, index, definitions),
         when_events=_when_events(d, known, index, definitions),
+        doses=_doses(d, known, index),
         rate_spans=(*(span for state in d.states for span in _spans(state)), *(None for _ in unknowns)),
         algebraic=tuple(s.kind == "algebraic" for s in states) if unknowns else (),
     )
@@ -232,6 +235,24 @@ def _at_events(
             span=event.span,
         )
         for event in d.at_events
+    )
+
+
+def _doses(d: Declarations, known: Mapping[Symbol, Expr], index: Mapping[Symbol, int]) -> tuple[ScalarDose, ...]:
+    def option(e: Expr | None, otherwise: float) -> Expr:
+        return const(otherwise) if e is None else substitute((e,), known)[0]
+
+    return tuple(
+        ScalarDose(
+            state=index[Symbol("state", dose.state, dose.entry)],
+            infusion=index[Symbol("state", dose.infusion)] if dose.infused else -1,
+            lag=option(dose.lag, 0.0),
+            bioavailability=option(dose.bioavailability, 1.0),
+            rate=option(dose.rate, math.nan),
+            duration=option(dose.duration, math.nan),
+            span=dose.span,
+        )
+        for dose in d.doses
     )
 
 

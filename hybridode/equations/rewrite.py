@@ -112,6 +112,8 @@ def _places(system: EquationSystem) -> list[Told]:
     for located in system.when_events:
         count = 1 + (located.truth is not None) + len(located.assignments)
         places += [Told(f"event {located.name}", located.span)] * count
+    for declared, dose in zip(d.doses, system.doses, strict=True):
+        places += [Told(f"dose {declared.target}", dose.span)] * len(dose.options)
     # What follows from equations is told of where these stand.
     following = len(system.invariants) + (0 if system.initial is None else len(templates(system.initial.equations)))
     return places + [_UNTOLD] * following

@@ -66,6 +66,29 @@ class ScalarAtEvent:
     span: Span | None = None
 
 
+AMOUNT = Symbol("amount", "amount")  # what a dose adds: a number of each record
+
+
+@dataclass(frozen=True)
+class ScalarDose:
+    """What doses do to `states[state]`, and infusions to the rate `states[infusion]` (-1: the data have none into it).
+
+    The options read parameters only; their defaults stand where nothing was said: lag 0, bioavailability 1, rate and duration NaN.
+    """
+
+    state: int
+    infusion: int
+    lag: Expr
+    bioavailability: Expr
+    rate: Expr
+    duration: Expr
+    span: Span | None = None
+
+    @property
+    def options(self) -> tuple[Expr, Expr, Expr, Expr]:
+        return self.lag, self.bioavailability, self.rate, self.duration
+
+
 @dataclass(frozen=True)
 class ScalarWhenEvent:
     """An event that is located. `guard` is a number; a condition's guard is positive where `truth` (boolean) holds.
@@ -237,6 +260,7 @@ class EquationSystem:
     observations: tuple[ScalarObservation, ...] = ()
     at_events: tuple[ScalarAtEvent, ...] = ()
     when_events: tuple[ScalarWhenEvent, ...] = ()
+    doses: tuple[ScalarDose, ...] = ()
     rate_spans: tuple[Span | None, ...] = ()
     jacobian: Sequence[JacobianEntry] | None = None  # None before the pass ran
     incidence: tuple[tuple[int, ...], ...] = ()  # per rate: the states it reads, directly or through definitions

@@ -26,6 +26,8 @@ def verify(system: EquationSystem, after: str) -> None:
     _verify_nodes(system, after)
     for event in (*system.at_events, *system.when_events):
         assert all(0 <= a.state < n for a in event.assignments), f"after {after}: an event assigns to a state that does not exist"
+    for dose in system.doses:
+        assert 0 <= dose.state < n and -1 <= dose.infusion < n, f"after {after}: a dose into a state that does not exist"
     _verify_jacobian(system, after)
     _verify_implicit(system, after)
 
@@ -95,6 +97,9 @@ def _verify_symbols(system: EquationSystem, after: str) -> None:
         for e in (event.time, event.every, event.until):
             if e is not None:
                 check("the time of an event", e, None, frozenset({"parameter"}))
+    for dose in system.doses:
+        for e in dose.options:
+            check("an option of a dose", e, None, frozenset({"parameter"}))
     for located in system.when_events:
         for e in (located.guard, located.truth):
             if e is not None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hybridode.equations.system import (
     EquationSystem,
     ScalarAtEvent,
+    ScalarDose,
     ScalarWhenEvent,
     definition_expressions,
     with_expressions,
@@ -41,6 +42,7 @@ def expressions(system: EquationSystem) -> list[Expr]:
     for located in system.when_events:
         exprs += [e for e in (located.guard, located.truth) if e is not None]
         exprs += [a.expr for a in located.assignments]
+    exprs += [e for dose in system.doses for e in dose.options]
     exprs += [x.expr for x in system.invariants]
     return exprs if system.initial is None else exprs + templates(system.initial.equations)
 
@@ -59,6 +61,7 @@ def over_expressions(system: EquationSystem, change: Callable[[Sequence[Expr]], 
         observations=tuple(replace(o, exprs=tuple(next(new) for _ in o.exprs)) for o in system.observations),
         at_events=tuple(_event(event, new) for event in system.at_events),
         when_events=tuple(_located(event, new) for event in system.when_events),
+        doses=tuple(_dose(dose, new) for dose in system.doses),
         invariants=tuple(replace(x, expr=next(new)) for x in system.invariants),
         initial=system.initial and replace(system.initial, equations=renewed(system.initial.equations, new)),
     )
@@ -71,6 +74,11 @@ def _event(event: ScalarAtEvent, new: Iterator[Expr]) -> ScalarAtEvent:
     return replace(
         event, time=time, every=every, until=until, assignments=tuple(replace(a, expr=next(new)) for a in event.assignments)
     )
+
+
+def _dose(dose: ScalarDose, new: Iterator[Expr]) -> ScalarDose:
+    lag, bioavailability, rate, duration = (next(new) for _ in range(4))
+    return replace(dose, lag=lag, bioavailability=bioavailability, rate=rate, duration=duration)
 
 
 def _located(event: ScalarWhenEvent, new: Iterator[Expr]) -> ScalarWhenEvent:

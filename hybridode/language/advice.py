@@ -68,6 +68,8 @@ def _graph(model: Declarations, determined: Determined) -> dict[Key, set[Key]]:
         times = _times(event)
         for assignment in event.assignments:
             edges[("state", assignment.state)] |= times | reads((assignment.value,))
+    for dose in model.doses:
+        edges[("state", dose.state)] |= reads(dose.options.values())
     return edges
 
 

@@ -15,6 +15,7 @@ from hybridode.language import syntax as s
 from hybridode.language.algebra import algebraic, equation
 from hybridode.language.collect import Collected, collect, declared_units
 from hybridode.language.definitions import definitions
+from hybridode.language.doses import doses
 from hybridode.language.dynamics import orders, state
 from hybridode.language.elaborate import elaboration
 from hybridode.language.events import at_event
@@ -81,8 +82,9 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
     unknowns = [a for st in found.values("alg") if (a := algebraic(el, st)) is not None]
     equations.written += [e for part in equations.together if (e := equation(el, part)) is not None]
     time_unit = found.time.unit if found.time is not None else None
-    meanings = restarts.entries(intermediates) if found.of(s.AtStatement) else {}
+    meanings = restarts.entries(intermediates) if found.of(s.AtStatement) or found.of(s.DoseStatement) else {}
     events = [at_event(el, st, time_unit, meanings) for st in found.of(s.AtStatement)]
+    dosing = doses(el, found.of(s.DoseStatement), time_unit, meanings)
     located = [event for st in found.of(s.EventStatement) for event in when_events(el, st)]
     units = {item.name: item.unit for group in (states, params, inputs, unknowns) for item in group}
     observed = observations(el, found.of(s.ObserveStatement), units)
@@ -109,7 +111,7 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), tuple(parts.algebraics),
         tuple(parts.equations), tuple(parts.definitions),
         tuple(sorted(el.networks.values(), key=lambda n: n.span.start if n.span else 0)), tuple(inputs), tuple(tables),
-        tuple(parts.at_events), tuple(parts.when_events), tuple(parts.observations), tuple(prior),
+        tuple(parts.at_events), tuple(parts.when_events), tuple(dosing), tuple(parts.observations), tuple(prior),
     )  # fmt: skip
     advice.unused(found.scope, findings)
     advice.unseen(model, determined, found.scope, findings)

@@ -40,7 +40,14 @@ def at_event(el: Elaboration, st: s.AtStatement, time_unit: s.Unit | None, meani
 
 
 def _time(el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None, meanings: Meanings) -> Expr | None:
-    remedy = "a known time is made of numbers, constants and parameters"
+    made = value_of_parameters(el, node, what, unit, meanings, "a known time is made of numbers, constants and parameters")
+    return None if made is None else made[0]
+
+
+def value_of_parameters(
+    el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None, meanings: Meanings, remedy: str
+) -> tuple[Expr, float | None] | None:
+    """An expression of parameters and constants, and its value where that is certain; None after an error."""
     frame = Frame(Usage(what, KNOWN_TIMES, remedy), unit=unit, unit_of="the time")
     value = el.evaluate(node, frame)
     if value is None or not el.is_number(value, node, frame) or not el.is_scalar(value, "a time", node, frame):
@@ -50,14 +57,14 @@ def _time(el: Elaboration, node: s.Expression, what: str, unit: s.Unit | None, m
         (e,) = substitute((e,), meanings)
     known = _known(el, e)
     if known is not None and not math.isfinite(known):
-        el.findings.error("E0325", f"{what} is not a finite number", node, "leave the event out if it never happens")
+        el.findings.error("E0325", f"{what} is not a finite number", node, "leave it out if it never happens")
         return None
     for part in postorder((e,)):
         if part.op == "net" or (part.op == "sym" and part.data.kind not in ("parameter", "constant")):
             reads = f"the network `{part.data}`" if part.op == "net" else f"`{part.data}`"
             el.findings.error("E0318", f"{what} depends on {reads}", node, remedy)
             return None
-    return e
+    return e, known
 
 
 def _known(el: Elaboration, e: Expr) -> float | None:
@@ -145,12 +152,26 @@ def _assign(el: Elaboration, action: s.Assign, stem: str, within: Indexed | None
     ]
 
 
+def target_entries(el: Elaboration, target: s.Target, code: str, rule: str) -> list[tuple[str, int]] | None:
+    """(state, flat entry or -1 for a scalar) of all entries that a target names; `rule` says what it must be, for the error of
+    this code. None after an error."""
+    label = _target(el, target, code, rule)
+    shape = None if label is None else el.scope.shapes.get(target.name)
+    if label is None or shape is None:
+        return None
+    nothing = s.Equation(target.start, target.end, _as_expression(target), s.Number(target.start, target.end, "0", 0.0), ())
+    made = pieces(el, Part(Left("entry", label, indices=target.indices), nothing), shape, Usage("a dose", EVERYWHERE), None)
+    return None if made is None else [(label, flat if shape else -1) for piece in made for flat in piece.places]
+
+
 def _as_expression(target: s.Target) -> s.Expression:
     """A target at its place, as the left side of an equation."""
     return s.Ref(target.start, target.end, target.name)
 
 
-def _target(el: Elaboration, target: s.Target) -> str | None:
+def _target(
+    el: Elaboration, target: s.Target, code: str = "E0320", rule: str = "only states and discretes change in an event"
+) -> str | None:
     """The state (or velocity) that is assigned, or a report."""
     name, primes = target.name, "'" * target.primes
     entity = el.scope.find(name)
@@ -167,13 +188,12 @@ def _target(el: Elaboration, target: s.Target) -> str | None:
         hint = f"declare `discrete {name}` if only events change it" if entity.kind in ("definition", "param", "const") else ""
         if entity.kind == "alg":
             hint = "change the states: what the equations determine is computed again after the event"
-        message = f"only states and discretes change in an event, `{name}` is {KINDS[entity.kind]}"
-        el.findings.error("E0320", message, target, hint, related)
+        el.findings.error(code, f"{rule}, `{name}` is {KINDS[entity.kind]}", target, hint, related)
         return None
     order = el.scope.orders.get(name, 1)
     if len(primes) >= order:
         hint = f"assign `{name}`" if order == 1 else f"assign `{name}` or `{name + chr(39) * (order - 1)}`"
         message = f"`{name}{primes}` is given by its equation and cannot be assigned"
-        el.findings.error("E0320", message, target, hint, related)
+        el.findings.error(code, message, target, hint, related)
         return None
     return name + primes

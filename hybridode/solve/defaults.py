@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -110,7 +111,7 @@ def with_parameters(slices: Mapping[str, slice], base: Arguments, params: Mappin
             pieces.append((place, value.reshape(-1) if join is None else value))
         else:
             raise unknown_name("parameters", name, [*slices, *weights])
-    return Arguments(_put_in(base.parameters, pieces, join), weights, base.signals, base.inputs_at_start)
+    return replace(base, parameters=_put_in(base.parameters, pieces, join), weights=weights)
 
 
 def _put_in(p: Any, pieces: Sequence[tuple[slice, Any]], join: Callable[[Sequence[Any]], Any] | None) -> Any:

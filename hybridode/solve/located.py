@@ -20,7 +20,7 @@ DIRECTIONS = {"rising": 1, "falling": -1, "either": 0}
 def located_events(compiled: Compiled) -> Located | None:
     """The events of the loops: those that they have to locate, and `at` statements; None where there are none."""
     events, tapes = compiled.system.when_events, compiled.tapes
-    if not events and not compiled.system.at_events:
+    if not events and compiled.events is None:
         return None
     first = tuple(accumulate((len(e.assignments) for e in events), initial=0))
     changes, states = tapes.get("changes"), tuple(a.state for e in events for a in e.assignments)
@@ -66,9 +66,9 @@ def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
     if dtype != "float64":
         return f"native solves locate events in float64, {dtype} was asked for"
     if compiled.size > MOST_STATES and must_be_straight(compiled):
-        return f"{compiled.size} states: with `at` statements or inputs, native solves locate events of up to {MOST_STATES}"
-    if is_constrained(compiled) and (compiled.system.at_events or compiled.landing_signals):
-        other = "`at` statements" if compiled.system.at_events else "inputs that jump"
+        return f"{compiled.size} states: with `at` statements, doses or inputs, native solves locate events of up to {MOST_STATES}"
+    if is_constrained(compiled) and (compiled.events is not None or compiled.landing_signals):
+        other = "inputs that jump" if compiled.events is None else "`at` statements" if compiled.system.at_events else "doses"
         return f"native solves do not take algebraic equations with located events and {other} together yet"
     if compiled.system.unknowns and compiled.size >= ROLLED_FROM:
         return f"{compiled.size} states: native solves take events and algebraic unknowns together below {ROLLED_FROM} states"
@@ -79,4 +79,4 @@ def must_be_straight(compiled: Compiled) -> bool:
     """Whether the loops over long vectors cannot do what the events ask for."""
     read = {i.name for name in ("guards", "changes") if name in compiled.tapes for i in compiled.tapes[name].inputs}
     events = compiled.system.when_events
-    return bool(events) and bool(compiled.system.at_events or read & {"u", "du", "u0"} or events[-1].mode >= 0)
+    return bool(events) and bool(compiled.events is not None or read & {"u", "du", "u0"} or events[-1].mode >= 0)

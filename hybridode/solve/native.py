@@ -107,7 +107,7 @@ def program_of(compiled: Compiled, method: str, plan: EventPlan | None = None, d
     """The method on the model as native code, kept with the model. `plan`: how often `at` statements are provided for; where the
     loops do not carry them out, so many records of steps are kept at once of one trajectory. `in_parts`: a derivative keeps
     none. Raises UsageError E0840 where a step is too long."""
-    key, firings = ("native", method, plan, dtype, in_parts), 0 if plan is None else sum(plan.counts) + 1
+    key, firings = ("native", method, plan, dtype, in_parts), 0 if plan is None else plan.total + 1
     if key not in compiled.jitted and (plan is not None or in_parts):  # the same code
         program = program_of(compiled, method, None, dtype)
         program = replace(program, in_parts=in_parts)
@@ -127,6 +127,7 @@ def program_of(compiled: Compiled, method: str, plan: EventPlan | None = None, d
             _identity(compiled, method),
             solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
             0 if in_loops(compiled, method) else -1,
+            bool(compiled.system.doses),
         )
         if not made.has("solve", 1):
             _check_length(method, made.method.step.count())
@@ -284,7 +285,8 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
 
     if program.firings >= 0:
         fired, problem = firings(compiled, args, t0, ts) if sound else ([], results.SUCCESS)
-        s = np.concatenate([s, schedule([f.time for f in fired], [f.statement for f in fired], np)])
+        amounts = [f.amount for f in fired] if program.amounts else None
+        s = np.concatenate([s, schedule([f.time for f in fired], [f.statement for f in fired], amounts, np)])
         raw = split(stretch(t0, start, np.repeat(ts, 2)))
         raw = raw if problem == results.SUCCESS else replace(raw, result=problem, t_end=t0, y_end=start)
     else:
@@ -299,11 +301,13 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     return Raw(ys, left, np.asarray(result), np.asarray(t_end), y_end, raw.stats)
 
 
-def schedule(times: Any, statements: Any, xp: Any) -> Any:
-    """The end of the operand `s`: when `at` statements happen, see `kernels/llvm/known_times`."""
+def schedule(times: Any, statements: Any, amounts: Any, xp: Any) -> Any:
+    """The end of the operand `s`: when `at` statements happen and doses fall, see `kernels/llvm/known_times`. `amounts`: None
+    for a model without doses."""
     times, statements = xp.asarray(times, float), xp.asarray(statements, float)
-    count = xp.full(1, len(times) + 1.0, times.dtype)
-    return xp.concatenate([times, xp.full(1, np.inf, times.dtype), statements, xp.zeros(1, times.dtype), count])
+    count, nothing = xp.full(1, len(times) + 1.0, times.dtype), xp.zeros(1, times.dtype)
+    added = [] if amounts is None else [xp.asarray(amounts, times.dtype), nothing]
+    return xp.concatenate([times, xp.full(1, np.inf, times.dtype), statements, nothing, *added, count])
 
 
 def split(raw: Raw) -> Raw:
@@ -371,9 +375,10 @@ def _with_known(compiled: Compiled, program: Program, read: tuple[Any, Any, Any]
     fired = occurrences(compiled.events, plan, args, t0, ts)
     times = jnp.where(fired.active, fired.times, jnp.inf)[:-1]
     p, w, s = read
-    s = jnp.concatenate([s, schedule(times, fired.statements[:-1].astype(times.dtype), jnp)])
+    amounts = fired.amounts[:-1] if program.amounts else None
+    s = jnp.concatenate([s, schedule(times, fired.statements[:-1].astype(times.dtype), amounts, jnp)])
     raw = split(_segment(program, (p, w, s), options, t0, ts[-1], y0, jnp.repeat(ts, 2)))
-    if all(e.every is None for e in compiled.system.at_events):
+    if all(e.every is None for e in compiled.system.at_events) and not compiled.system.doses:
         return raw
     bad = fired.problem != results.SUCCESS
     raw = replace(raw, t_end=jnp.where(bad, t0, raw.t_end), y_end=jnp.where(bad, y0, raw.y_end))

@@ -13,6 +13,7 @@ import numpy as np
 from hybridode.declarations import Declarations
 from hybridode.equations.system import EquationSystem
 from hybridode.expr import Symbol
+from hybridode.solve.doses import Doses, DoseTable
 from hybridode.solve.pytree import pytree
 from hybridode.solve.signals import Signals, jump_columns
 from hybridode.tape.interpret import Interpreter
@@ -38,13 +39,14 @@ class Arguments:
 
     parameters (m,) natural units, in the order of `system.parameters`; weights: per network `W0` (out, in), `b0` (out,), …
     with its constants `shift`, `scale`, `out_scale`; signals: the inputs as functions of time; `inputs_at_start` (k,)
-    what `X(0)` of an input reads (`at_start` fills it).
+    what `X(0)` of an input reads (`at_start` fills it); doses: None where there are none.
     """
 
     parameters: AnyArray
     weights: dict[str, dict[str, AnyArray]]
     signals: Signals
     inputs_at_start: AnyArray
+    doses: Doses | None = None
 
     def at_start(self, t0: Any) -> Arguments:
         """The same numbers with the inputs' values at the start time filled in."""
@@ -59,19 +61,20 @@ class Arguments:
 
 @dataclass(frozen=True)
 class EventTable:
-    """The `at` statements of a model as functions and static tables.
+    """What a model does at known times, `at` statements and doses, as functions and static tables.
 
-    `times(args) -> (E,), (E,), (E,)`: first time, period (+inf: once) and last time (+inf: the end) of each statement;
-    `values(t, y, args) -> (A,)`: the values of all assignments of all statements, from what was before;
-    `statement[a]` and `state[a]`: to which statement assignment a belongs and which entry of y it sets; stop: 1 for the
-    statements that end the run.
+    `times(args) -> (E,), (E,), (E,)`: first time, period (+inf: once) and last time (+inf: the end) of each `at` statement;
+    `values(t, y, args, amount) -> (A,)`: the values of all assignments of all statements, from what was before, `amount` being
+    what a dose adds; `statement[a]` and `state[a]`: to which statement assignment a belongs and which entry of y it sets; stop:
+    1 for the statements that end the run. The statements of `doses` stand behind the E `at` statements.
     """
 
     times: Callable[[Arguments], tuple[Array, Array, Array]]
-    values: Callable[[Any, Array, Arguments], Array]
+    values: Callable[[Any, Array, Arguments, Any], Array]
     statement: tuple[int, ...]
     state: tuple[int, ...]
     stop: tuple[int, ...]
+    doses: DoseTable | None = None
 
     @property
     def count(self) -> int:
@@ -127,11 +130,12 @@ class Compiled:
         """The tapes made ready for NumPy: for what needs no compiled code, and for finding out what went wrong."""
         return {name: Interpreter(tape) for name, tape in self.tapes.items()}
 
-    def numbers(self, name: str, t: float, y: Any, args: Arguments, output: str = "") -> np.ndarray:
-        """An output of the tape `name` ("rates", "jacobian", "start", …; its one output unless given) by NumPy, float64."""
+    def numbers(self, name: str, t: float, y: Any, args: Arguments, output: str = "", amount: float = 0.0) -> np.ndarray:
+        """An output of the tape `name` ("rates", "jacobian", "start", …; its one output unless given) by NumPy, float64.
+        `amount`: what a dose adds."""
         if name not in self.tapes:
             return np.zeros(0)
-        return self.interpreters[name](environment(t, y, args))[output or name]
+        return self.interpreters[name](environment(t, y, args) | {"amount": amount})[output or name]
 
     def along(self, name: str, args: Arguments) -> Callable[[Any, Any], np.ndarray]:
         """`numbers` as a function (t, y), for many calls at the same arguments. Warnings are the caller's to silence."""

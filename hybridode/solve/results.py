@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SUCCESS, MAX_STEPS, STEP_UNDERFLOW, NON_FINITE, NEWTON, START, EVENT_PERIOD, EVENT_COUNT, TIMES, OTHER, EVENT_ENDLESS = range(11)
-INCONSISTENT, CONFLICT = 11, 12
+INCONSISTENT, CONFLICT, DOSE, STEADY = 11, 12, 13, 14
 
 RESULTS: dict[int, str] = {
     SUCCESS: "the solve succeeded",
@@ -18,6 +18,8 @@ RESULTS: dict[int, str] = {
     EVENT_ENDLESS: "events follow each other without end",
     INCONSISTENT: "no state was found that satisfies the equations at a start or after a jump",
     CONFLICT: "given start values contradict the equations",
+    DOSE: "a dose has a negative lag or bioavailability, or an infusion no positive rate or duration",
+    STEADY: "no steady state was found under the repeated dose that the series begins with",
     OTHER: "the solver gave up for a reason that it does not name",
 }
 
@@ -25,5 +27,5 @@ RESULTS: dict[int, str] = {
 DIAGNOSTIC_CODES: dict[int, str] = {
     MAX_STEPS: "E0703", STEP_UNDERFLOW: "E0702", NON_FINITE: "E0701", NEWTON: "E0704", START: "E0705",
     EVENT_PERIOD: "E0706", EVENT_COUNT: "E0707", TIMES: "E0822", OTHER: "E0702", EVENT_ENDLESS: "E0708",
-    INCONSISTENT: "E0709", CONFLICT: "E0710",
+    INCONSISTENT: "E0709", CONFLICT: "E0710", DOSE: "E0711", STEADY: "E0712",
 }  # fmt: skip

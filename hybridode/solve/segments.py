@@ -1,4 +1,4 @@
-"""A solve in stretches between the `at` statements, for any engine."""
+"""A solve in stretches between `at` statements and doses, for any engine."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def between_events(compiled: Compiled, segment: Segment, args: Arguments, t0: Ar
 
     stops = jnp.asarray((0,) if compiled.events is None else compiled.events.stop) > 0
 
-    def advance(carry: tuple[Array, Raw, Array], occurrence: tuple[Array, Array, Array]) -> tuple[tuple[Array, Raw, Array], None]:
-        (a, raw, stopped), (time, active, statement) = carry, occurrence
+    def advance(carry: tuple[Array, Raw, Array], occurrence: tuple[Array, ...]) -> tuple[tuple[Array, Raw, Array], None]:
+        (a, raw, stopped), (time, active, statement, amount) = carry, occurrence
         going = (raw.result == results.SUCCESS) & ~stopped
         b = jnp.where(going, jnp.minimum(time, ts[-1]), a)
         piece = segment(a, b, raw.y_end, jnp.where(ts < a, a, jnp.where(ts > b, b, ts)))
         ends = active & (statement >= 0) & stops[jnp.maximum(statement, 0)]
         inside = (ts >= a) & ((ts < b) | ~active) & going
         inside_left = (ts > a) & (ts <= b) & going
-        jumped = state_after(compiled.events, statement, b, piece.y_end, args)
+        jumped = state_after(compiled.events, statement, amount, b, piece.y_end, args)
         fires = active & (piece.result == results.SUCCESS) & going
         code = piece.result
         if conditions is not None:
@@ -64,5 +64,5 @@ def between_events(compiled: Compiled, segment: Segment, args: Arguments, t0: Ar
     zero = jnp.array(0)
     first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, dict.fromkeys(COUNTS, zero))
     carry = t0, first, jnp.array(False)
-    (_, raw, _), _ = lax.scan(advance, carry, (fired.times, fired.active, fired.statements))
+    (_, raw, _), _ = lax.scan(advance, carry, (fired.times, fired.active, fired.statements, fired.amounts))
     return raw

@@ -1,4 +1,4 @@
-"""A solve in stretches between the `at` statements, in NumPy: what `segments` is for JAX, with as many firings as there are."""
+"""A solve in stretches between `at` statements and doses, in NumPy: what `segments` is for JAX, with as many firings as there are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from hybridode.solve import results
 from hybridode.solve.consistent import consistent_again
 from hybridode.solve.constrained import jumps_of_unknowns
+from hybridode.solve.doses import fallen
 from hybridode.solve.events import ROUNDING
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import COUNTS, Raw
@@ -23,10 +24,11 @@ END, INPUT = -1, -2  # what is no statement: the end, a jump of an input that al
 
 
 class Firing(NamedTuple):
-    """When a statement fires, and which."""
+    """When a statement fires, and which; what a dose adds."""
 
     time: float
     statement: int
+    amount: float = 0.0
 
 
 def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: float, ts: FloatArray, start: FloatArray) -> Raw:
@@ -38,7 +40,7 @@ def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: f
     if problem != results.SUCCESS:
         return Raw(ys, left, problem, t0, start, counts)
     a, y, t_end, end = t0, start, t0, float(ts[-1])
-    for b, statement in [*fired, Firing(end, END)]:
+    for b, statement, amount in [*fired, Firing(end, END)]:
         inside = (ts >= a) & ((ts < b) if statement != END else (ts <= b))
         before = (ts > a) & (ts <= b)
         within = (ts >= a) & (ts <= b)
@@ -53,7 +55,7 @@ def between_firings(compiled: Compiled, stretch: Stretch, args: Arguments, t0: f
             return Raw(ys, left, piece.result, t_end, piece.y_end, counts)
         a, y = b, piece.y_end
         if statement != END:
-            y, code = consistent_again(compiled, args, b, assigned(compiled, args, b, y, statement))
+            y, code = consistent_again(compiled, args, b, assigned(compiled, args, b, y, statement, amount))
             if code != results.SUCCESS:
                 return Raw(ys, left, code, b, y, counts)
         if statement >= 0 and compiled.events is not None and compiled.events.stop[statement]:
@@ -72,10 +74,16 @@ def jumps_between(compiled: Compiled, args: Arguments, t0: float, t1: float) -> 
 
 
 def firings(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray) -> tuple[list[Firing], int]:
-    """All firings from t0 to the last save point in the order in which they happen (at one instant: in that of the file), and a
-    code of `results`. Times within a few roundings of a save point are that point: 3*0.1 is meant to be 0.3."""
+    """All firings from t0 to the last save point in the order in which they happen (at one instant doses in the order of their
+    records, then `at` statements in that of the file), and a code of `results`. Times within a few roundings of a save point
+    are that point: 3*0.1 is meant to be 0.3."""
+    found, sound = _of_doses(compiled, args, t0, ts)
+    if not sound:
+        return [], results.DOSE
+    if "at_times" not in compiled.interpreters:
+        return sorted(found, key=lambda firing: firing.time), results.SUCCESS
     times = compiled.interpreters["at_times"]({"p": args.parameters})
-    rounding, found = ROUNDING * np.finfo(float).eps, []
+    rounding = ROUNDING * np.finfo(float).eps
     for i, (first, every, until) in enumerate(zip(times["time"], times["every"], times["until"], strict=True)):
         repeats = math.isfinite(every)
         if repeats and every <= 0:
@@ -97,6 +105,21 @@ def firings(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray) -> t
     return sorted(found, key=lambda firing: firing.time), results.SUCCESS
 
 
+def _of_doses(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray) -> tuple[list[Firing], bool]:
+    """The firings of doses in the order of their records, and whether the options of all are possible."""
+    table = None if compiled.events is None else compiled.events.doses
+    if table is None or args.doses is None:
+        return [], True
+    options = compiled.interpreters["dose_options"]({"p": args.parameters})["dose_options"].reshape(-1, 4)
+    doses, rounding = fallen(table, args.doses, options, np), ROUNDING * np.finfo(float).eps
+    found = [
+        Firing(_at_save_point(float(time), ts, rounding), int(statement), float(amount))
+        for time, used, statement, amount in zip(doses.times, doses.used, doses.statements, doses.amounts, strict=True)
+        if used
+    ]
+    return [firing for firing in found if t0 <= firing.time <= ts[-1]], bool(doses.sound)
+
+
 def _at_save_point(time: float, ts: FloatArray, rounding: float) -> float:
     if not math.isfinite(time):
         return time
@@ -106,11 +129,11 @@ def _at_save_point(time: float, ts: FloatArray, rounding: float) -> float:
     return point if abs(time - point) <= rounding * abs(point) else time
 
 
-def assigned(compiled: Compiled, args: Arguments, t: float, y: FloatArray, statement: int) -> FloatArray:
+def assigned(compiled: Compiled, args: Arguments, t: float, y: FloatArray, statement: int, amount: float = 0.0) -> FloatArray:
     """The state after one statement's assignments, all made from what was before."""
     if compiled.events is None or statement < 0:
         return y
-    values: Any = compiled.numbers("at_values", t, y, args)
+    values: Any = compiled.numbers("at_values", t, y, args, amount=amount)
     out = np.array(y)
     for value, owner, state in zip(values, compiled.events.statement, compiled.events.state, strict=True):
         if owner == statement:

@@ -1,11 +1,11 @@
-"""Expressions of a model as tapes over its standard inputs `t`, `y`, `p`, `u`, `du`, `u0` and the networks' arrays."""
+"""Expressions of a model as tapes over its standard inputs `t`, `y`, `p`, `u`, `du`, `u0`, a dose's `amount` and the networks' arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from hybridode.equations.names import user_names
-from hybridode.equations.system import EquationSystem, definition_expressions
+from hybridode.equations.system import AMOUNT, EquationSystem, definition_expressions
 from hybridode.expr import Expr, Symbol, const, node, substitute
 from hybridode.networks.lower import lower
 from hybridode.rolled import pieces_of
@@ -34,7 +34,7 @@ def leaves_of(system: EquationSystem) -> dict[Symbol, tuple[str, int]]:
     leaves |= {s: ("p", i) for i, s in enumerate(system.parameters)}
     for kind, vector in (("input", "u"), ("input_rate", "du"), ("start_input", "u0")):
         leaves |= {Symbol(kind, s.name, s.index): (vector, i) for i, s in enumerate(system.inputs)}
-    return leaves
+    return leaves | ({AMOUNT: ("amount", -1)} if system.doses else {})
 
 
 def in_system(system: EquationSystem, exprs: Sequence[Expr]) -> tuple[Expr, ...]:

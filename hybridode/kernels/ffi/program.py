@@ -85,6 +85,7 @@ class Program:
     firings: int = (
         -1
     )  # of `at` statements, behind the signals in the operand s (see `llvm/known_times`); -1: there are none there
+    amounts: bool = False  # every firing has an amount, that of a dose
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     in_parts: bool = False  # derivatives keep a few states of a solve and make what lies between again
     modules: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)
@@ -98,7 +99,8 @@ class Program:
     def inputs(self, own: bool = False) -> Inputs:
         """What the kernels read; `own`: every lane has arrays of the networks of its own."""
         known = self.firings >= 0
-        return Inputs(self.parameters, self.weights, host_lanes(self.dtype), self.signals, self.landing, self.signals, own, known)
+        return Inputs(self.parameters, self.weights, host_lanes(self.dtype), self.signals, self.landing, self.signals, own, known,
+                      known and self.amounts)  # fmt: skip
 
     @property
     def weight_count(self) -> int:
@@ -181,7 +183,7 @@ class Program:
     def _signals(self, t: Any, s: Any) -> tuple[Any, Any]:
         import jax.numpy as jnp
 
-        k, s = self.signals, s[: len(s) - 2 * self.firings - 1] if self.firings >= 0 else s
+        k, s = self.signals, s[: len(s) - (2 + self.amounts) * self.firings - 1] if self.firings >= 0 else s
         count = (len(s) - 4 * k - bool(self.landing)) // (5 * k + len(self.landing))
         knots = s[: k * count].reshape(k, count)
         pieces = s[k * count : k * count + 4 * k * (count + 1)].reshape(k, count + 1, 4)

@@ -176,9 +176,12 @@ class EventReplay:
         """Through the assignments of an `at` statement."""
         w, loop, known = self.w, self.loop, self.known
         tape = None if known is None else known.values_forward
-        if known is None or tape is None:
+        times, q = self.loop.known_times, self.whole(row.firing)
+        if known is None or tape is None or times is None:
             return y_dot
-        given = {**states, "y.dot": y_dot, **self.at_moved(states["t"][0], dots(tape))}
+        given = {**states, "y.dot": y_dot, **self.at_moved(states["t"][0], dots(tape)), **times.amount(q)}
+        if times.amounts:
+            given["amount.dot"] = [loop.read(times.amount_places(loop.s_dot, q), 0)]
         ((name, _),) = tape.outputs
         made, new, which = loop.evaluate(tape, given)[name], list(y_dot), self.which(row)
         for value, owner, state in zip(made, known.owners, known.states, strict=True):
@@ -217,7 +220,13 @@ class EventReplay:
 
     def undo(self, tape: Tape, action: str, mine: Elements, targets: Sequence[int], states: Given, y_bar: str,
              through: Through) -> Elements:  # fmt: skip
-        """Through the assignments of events, or of `at` statements, each in its lanes `mine`."""
+        """Through the assignments of events, each in its lanes `mine`."""
+        self.undone(tape, action, mine, targets, states, y_bar, through)
+        return []
+
+    def undone(self, tape: Tape, action: str, mine: Elements, targets: Sequence[int], states: Given, y_bar: str,
+               through: Through) -> Given:  # fmt: skip
+        """Through the assignments of events, or of `at` statements, each in its lanes `mine`: all cotangents."""
         w, loop, zero = self.w, self.loop, self.loop.const(0.0)
         bars = []
         for here, state in zip(mine, targets, strict=True):
@@ -232,7 +241,7 @@ class EventReplay:
                 by_time += [w.mul(bar, rate) for bar, rate in zip(out[f"{name}.bar"], rates, strict=True)]
         if by_time:
             loop.put(self.moved, 0, w.add(loop.at(self.moved, 0), w.select(action, w.tree_sum(by_time), zero)))
-        return []
+        return out
 
     def unmove(self, located: str, states: Given, y_bar: str, through: Through) -> Elements:
         """Through the movement of the instant."""
@@ -253,16 +262,22 @@ class EventReplay:
         """Through an `at` statement and the movement of its instant."""
         w, loop, known, times = self.w, self.loop, self.known, self.loop.known_times
         assert known is not None and times is not None
-        tape = known.values_reverse
+        tape, q = known.values_reverse, self.whole(row.firing)
         if tape is not None:
             which = self.which(row)
             mine = [w.logic("and", row.known, w.compare("oeq", which, loop.const(float(k)))) for k in known.owners]
-            self.undo(tape, row.known, mine, known.states, states, y_bar, through)
+            given = {**states, **times.amount(q)}
+            out = self.undone(tape, row.known, mine, known.states, given, y_bar, through)
+            for amount_bar in out.get("amount.bar", ()):
+                self.add_to(times.amount_places(loop.s_bar, q), amount_bar, row.known)
         moved, share = loop.at(self.moved, 0), self.along(states, y_bar)
-        places, own = times.places(loop.s_bar, self.whole(row.firing)), loop.own_of(row.known)
-        for k, (place, mask) in enumerate(zip(places, own, strict=True)):
-            scalar = loop.lanes.scalar
-            more = w.value(f"select i1 {mask}, {scalar} {loop.lane(w.add(moved, share), k)}, {scalar} {loop.lanes.number(0.0)}")
-            w.store(w.value(f"fadd {scalar} {w.load(place, '0', scalar, loop.align)}, {more}"), place, "0", scalar, loop.align)
+        self.add_to(times.places(loop.s_bar, q), w.add(moved, share), row.known)
         loop.put(self.moved, 0, w.select(row.known, w.neg(share), moved))
         return []
+
+    def add_to(self, places: Sequence[str], value: str, mask: str) -> None:
+        """Adds every lane's number to its place in a row, in the lanes of the mask."""
+        w, loop, scalar = self.w, self.loop, self.loop.lanes.scalar
+        for k, (place, mine) in enumerate(zip(places, loop.own_of(mask), strict=True)):
+            more = w.value(f"select i1 {mine}, {scalar} {loop.lane(value, k)}, {scalar} {loop.lanes.number(0.0)}")
+            w.store(w.value(f"fadd {scalar} {w.load(place, '0', scalar, loop.align)}, {more}"), place, "0", scalar, loop.align)

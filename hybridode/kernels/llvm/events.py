@@ -188,8 +188,9 @@ class EventLoop(EventSearch):
     def assign_known(self, mine: str, statement: str, t: str, y: State) -> None:
         """The assignments of each lane's `at` statement, all of which read the state y."""
         w, loop, known = self.w, self.loop, self.known
-        assert known is not None and known.values is not None
-        values = loop.evaluate(known.values, {"t": [t], "y": y, "p": loop.p})[known.values.outputs[0][0]]
+        assert known is not None and known.values is not None and loop.known_times is not None
+        given = {"t": [t], "y": y, "p": loop.p, **loop.known_times.amount(loop.get_integer(self.q))}
+        values = loop.evaluate(known.values, given)[known.values.outputs[0][0]]
         for value, owner, state in zip(values, known.owners, known.states, strict=True):
             here = w.logic("and", mine, w.compare("oeq", statement, loop.const(float(owner))))
             loop.put(self.y, state, w.select(here, value, loop.at(self.y, state)))

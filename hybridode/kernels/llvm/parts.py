@@ -22,6 +22,7 @@ class Inputs:
     starts: int = 0
     own: bool = False  # every lane has networks' arrays of its own
     known: bool = False
+    amounts: bool = False  # of doses, behind the known times
 
     @property
     def reads_times(self) -> bool:
