@@ -45,7 +45,7 @@ class Model:
     def __init__(self, declarations: Declarations, weights: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.declarations = declarations
         self._weights = weights  # of the networks, where they are not those that the text says
-        self._compiled: dict[frozenset[str], Compiled] = {}
+        self._compiled: dict[tuple[frozenset[str], tuple[bool, ...]], Compiled] = {}
 
     @property
     def name(self) -> str:
@@ -183,18 +183,21 @@ class Model:
         return show(self.declarations, stage)
 
     # ---- shared -----------------------------------------------------------------------------------------------------
-    def compiled(self, promoted: frozenset[str] = frozenset()) -> Compiled:
-        """The compiled model, in which the constants named are parameters; made once."""
+    def compiled(self, promoted: frozenset[str] = frozenset(), declarations: Declarations | None = None) -> Compiled:
+        """The compiled model, in which the constants named are parameters; made once. `declarations`: with infusions of data."""
         from hybridode.compile import compile_model
 
-        if promoted not in self._compiled:
-            self._compiled[promoted] = compile_model(self.declarations, promoted)
-        return self._compiled[promoted]
+        declarations = declarations or self.declarations
+        key = promoted, tuple([dose.infused for dose in declarations.doses])
+        if key not in self._compiled:
+            self._compiled[key] = compile_model(declarations, promoted)
+        return self._compiled[key]
 
     def _numbers(self, values: Mapping[str, Any], data: Data | None, sources: Mapping[str, Data] | None, series: str | None,
                  stand_in: bool = False) -> tuple[Compiled, Arguments, float, dict[int, Any], float | None]:  # fmt: skip
         """(compiled, arguments, start time, start values by place, last time of the data)."""
         from hybridode.solve.defaults import default_arguments
+        from hybridode.solve.doses import Doses
         from hybridode.solve.solver import spread, state_places
 
         d = self.declarations
@@ -206,7 +209,8 @@ class Model:
             found = given_by(d, data, sources, series)
         values = {**(found.numbers if found else {}), **values}
         constants = {name: c.name for c in d.constants for name in (c.name, *entry_names(c.name, c.shape))}
-        compiled = self.compiled(frozenset(constants[name] for name in values if name in constants))
+        promoted = frozenset(constants[name] for name in values if name in constants)
+        compiled = self.compiled(promoted, found.declarations if found else None)
         places = state_places(compiled)
         starts: dict[int, Any] = {}
         for name in [
@@ -215,6 +219,8 @@ class Model:
             starts |= spread(name, places[name.removesuffix("(0)")], values.pop(name))
         inputs = dict(found.inputs) if found else {}
         args = default_arguments(compiled.system, values, inputs, stand_in=stand_in and not inputs, weights=self._weights)
+        if found is not None and found.doses is not None:
+            args = replace(args, doses=Doses(**vars(found.doses)))
         t0, last = 0.0, None
         if found is not None and len(found.times):
             t0, last = float(found.times[0]), float(found.times[-1])

@@ -156,7 +156,8 @@ def _statements(system: EquationSystem) -> list[_Statement]:
     """`at` statements, then what doses add to their states, then what infusions add to their rates."""
     found = [_Statement(tuple((a.state, a.expr) for a in e.assignments), e.stop) for e in system.at_events]
     targets = [dose.state for dose in system.doses] + [dose.infusion for dose in system.doses if dose.infusion >= 0]
-    return found + [_Statement(((k, node("add", (node("sym", (), system.states[k]), node("sym", (), AMOUNT)))),)) for k in targets]
+    amount = node("sym", (), AMOUNT)
+    return found + [_Statement(((k, node("add", (node("sym", (), system.states[k]), amount))),)) for k in targets]
 
 
 def _event_table(system: EquationSystem, emitted: Mapping[str, Callable[..., Any]]) -> EventTable | None:

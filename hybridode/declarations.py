@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from hybridode.errors import Diagnostic, Source, Span
 from hybridode.expr import Expr
@@ -226,6 +227,12 @@ class AtEvent:
     until: Expr | None = None
     stop: bool = False
     span: Span | None = field(default=None, compare=False)
+
+
+class DoseForm(IntEnum):
+    """How a dosing record gives its amount: at once, with a rate or duration of its own, or with that of the `dose` statement."""
+
+    UNUSED, BOLUS, RATE, DURATION, MODELLED_RATE, MODELLED_DURATION = range(6)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from hybridode.data import cells, dates
@@ -15,6 +15,7 @@ from hybridode.expr import Symbol, sym
 
 SERIES_COLUMNS = ("experiment", "id")
 NAMES_OF_DATES = ("date", "datetime", "timestamp")  # of a time column, when it holds dates
+DOSE_COLUMNS = ("AMT", "RATE", "DUR", "II", "ADDL", "CMT", "EVID", "SS", "MDV")  # in any case, of models with a `dose` statement
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class LongForm:
 class Roles:
     """Places (in `table.headers`) of the columns that the model uses; `observed` pairs them with observation numbers.
 
-    `covariates`: (place, name of the param or const, flat entry). `inputs`: (place, input, flat entry).
+    `covariates`: (place, name of the param or const, flat entry). `inputs`: (place, input, flat entry). `doses`: places of the
+    dosing columns by their names in capitals.
     """
 
     time: int
@@ -39,6 +41,7 @@ class Roles:
     covariates: tuple[tuple[int, str, int], ...]
     inputs: tuple[tuple[int, str, int], ...]
     unmatched: tuple[int, ...]
+    doses: Mapping[str, int] = field(default_factory=dict)
 
 
 def names_of_time(declarations: Declarations) -> tuple[str, ...]:
@@ -57,6 +60,7 @@ def rename(table: Table, declarations: Declarations, columns: Mapping[str, str])
         "observable",
         "value",
         *(c for i in declarations.inputs for s, c in i.columns if s == "data"),
+        *(DOSE_COLUMNS if declarations.doses else ()),
     ]
     new: dict[int, str] = {}
     labels: dict[str, str] = {}
@@ -147,6 +151,9 @@ def assign(table: Table, declarations: Declarations) -> Roles:
             roles = replace(roles, inputs=(*roles.inputs, (j, signal, entry)))
         if is_series or name in observed or name in numbered or name in inputs:
             used.setdefault(name, []).append(j)
+        elif declarations.doses and name.upper() in DOSE_COLUMNS:
+            roles = replace(roles, doses={**roles.doses, name.upper(): j})
+            used.setdefault(name.upper(), []).append(j)
         else:
             roles = replace(roles, unmatched=(*roles.unmatched, j))
     _refuse_doubled(table, used)

@@ -15,6 +15,8 @@ import numpy as np
 from hybridode.data import columns
 from hybridode.data.clock import Clock
 from hybridode.data.columns import Roles
+from hybridode.data.dose_rows import DoseRow, dose_rows, without_observations
+from hybridode.data.doses import Schedule, about_doses, behind_doses, dose_warnings, later, segments, with_infusions
 from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
 from hybridode.data.header_units import used_units, with_conversions
@@ -41,6 +43,7 @@ class Series:
     records: Records
     inputs: Mapping[str, Knots] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    doses: Schedule | None = None
 
     @property
     def times(self) -> np.ndarray:
@@ -101,6 +104,8 @@ def experiments(
     times, clock = time_of_rows(table, declarations, roles)
     warnings += _about_dates(table, declarations, clock)
     groups = _groups(table, roles)
+    dosing = dose_rows(table, declarations, roles, times)
+    table = without_observations(table, roles, dosing)
     if roles.long:
         records, unknown = long_records(table, declarations, roles, times, labels)
     else:
@@ -113,15 +118,17 @@ def experiments(
         order = rows[np.argsort(times[rows], kind="stable")]
         unsorted += bool(np.any(order != rows))
         one = _series(table, declarations, roles, name, order, times, records)
-        series.append(
-            replace(one, inputs={**own_inputs(table, declarations, roles, order, times, name), **files.of_series(name)})
-        )
+        one = replace(one, inputs={**own_inputs(table, declarations, roles, order, times, name), **files.of_series(name)})
+        series += _parts(table, dosing, one, order, times) if dosing else [one]
     if unsorted:
         warnings.append(_warning("W0622", f"the times of {table.name} do not rise; its rows were sorted by time"))
     series = _with_observed(table, series, warnings)
+    warnings += dose_warnings(table, declarations, roles)
+    declarations = with_infusions(declarations, [s.doses for s in series])
     given = {columns.entry_of(declarations, n, i) for _, n, i in roles.covariates}
     constants = {c.name for c in declarations.constants}
     notes = _notes(table, declarations, roles, series, constants, clock)
+    notes += about_doses(table, declarations, roles, [s.doses for s in series])
     return Dataset(
         table.name,
         declarations,
@@ -211,6 +218,20 @@ def _series(
     mine = records.of_rows(order)
     mine = mine.kept(_at_marked_times(declarations, mine, float(times[order[-1]]), float(times[order[0]])))
     return Series(name, start, mine, numbers=_numbers(table, declarations, roles, name, order))
+
+
+def _parts(table: Table, dosing: Mapping[int, DoseRow], one: Series, order: np.ndarray, times: np.ndarray) -> list[Series]:
+    """A series with its doses: one for each part in which nothing is reset, without those in which nothing is observed."""
+    found = []
+    for number, segment in enumerate(segments(table, dosing, order)):
+        records = one.records.of_rows(segment.rows)
+        behind = set(segment.rows[behind_doses(table, dosing, segment.rows, times)].tolist())
+        time = later(records.time, np.array([i in behind for i in records.row.tolist()], bool))
+        start = one.start if segment.begins is None else segment.begins
+        name = one.name if not number else f"{one.name} from {start:g}".strip()
+        doses = None if segment.schedule is None or not len(time) else segment.schedule.until(float(time[-1]))
+        found.append(replace(one, name=name, start=start, records=replace(records, time=time), doses=doses))
+    return [s for s in found if len(s.records.time)] or [one]
 
 
 def _at_marked_times(declarations: Declarations, records: Records, last: float, first: float) -> np.ndarray:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hybridode.data import columns
+from hybridode.data.dose_rows import DoseRow, dose_rows
+from hybridode.data.doses import Schedule, segments, with_infusions
 from hybridode.data.experiments import _groups, _numbers
 from hybridode.data.files import read_table
 from hybridode.data.header_units import with_conversions
@@ -27,11 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """`times` of the rows of one series, ascending; `inputs` knots per input entry; `numbers` what columns set."""
+    """`times` of the rows of one series, ascending; `inputs` knots per input entry; `numbers` what columns set; `declarations`
+    the model's, with what its doses need."""
 
     times: np.ndarray
     inputs: Mapping[str, Knots]
     numbers: Mapping[str, float]
+    declarations: Declarations
+    doses: Schedule | None = None
 
 
 def given_by(
@@ -44,13 +49,14 @@ def given_by(
     folder = Path(declarations.source.name).parent
     if data is None:
         files = source_inputs(declarations, sources or {}, folder)  # type: ignore[arg-type]
-        return Given(np.zeros(0), files.of_series(series or ""), {})
+        return Given(np.zeros(0), files.of_series(series or ""), {}, declarations)
     table = data if isinstance(data, Table) else read_table(data)
     roles = columns.assign(table, replace(declarations, observations=()))
     table = with_conversions(table, declarations, roles)
     times, clock = time_of_rows(table, declarations, roles)
     files = source_inputs(declarations, sources or {}, folder, clock, numeric=clock is None)  # type: ignore[arg-type]
-    groups = _groups(table, roles)
+    dosing = dose_rows(table, declarations, roles, times)
+    groups = _groups_from_resets(table, dosing, _groups(table, roles), times)
     if series is None and len(groups) > 1:
         listed = ", ".join(f"`{name}`" for name in list(groups)[:8])
         raise UsageError(Diagnostic("E0833", f"{table.name} has {len(groups)} series", hint=f"choose one with series=: {listed}"))
@@ -61,4 +67,21 @@ def given_by(
     name = next(iter(groups)) if series is None else series
     order = groups[name][np.argsort(times[groups[name]], kind="stable")]
     inputs = {**own_inputs(table, declarations, roles, order, times, name), **files.of_series(name)}
-    return Given(times[order], inputs, _numbers(table, declarations, roles, name, order))
+    schedule = segments(table, dosing, order)[0].schedule if dosing else None
+    numbers = _numbers(table, declarations, roles, name, order)
+    return Given(times[order], inputs, numbers, with_infusions(declarations, [schedule]), schedule)
+
+
+def _groups_from_resets(
+    table: Table, dosing: Mapping[int, DoseRow], groups: Mapping[str, np.ndarray], times: np.ndarray
+) -> Mapping[str, np.ndarray]:
+    """The rows of every series, and of every part of one that begins anew (named as in `experiments`)."""
+    if not dosing:
+        return groups
+    found: dict[str, np.ndarray] = {}
+    for name, rows in groups.items():
+        order = rows[np.argsort(times[rows], kind="stable")]
+        for number, segment in enumerate(segments(table, dosing, order)):
+            start = times[order[0]] if segment.begins is None else segment.begins
+            found[f"{name} from {start:g}".strip() if number else name] = segment.rows
+    return found

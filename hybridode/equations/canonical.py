@@ -6,7 +6,6 @@ right side stands for the state's rate. A model with equations that hold togethe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from hybridode.declarations import AtEvent, Declarations, Shape, State, WhenEvent, size
@@ -248,8 +247,8 @@ def _doses(d: Declarations, known: Mapping[Symbol, Expr], index: Mapping[Symbol,
             infusion=index[Symbol("state", dose.infusion)] if dose.infused else -1,
             lag=option(dose.lag, 0.0),
             bioavailability=option(dose.bioavailability, 1.0),
-            rate=option(dose.rate, math.nan),
-            duration=option(dose.duration, math.nan),
+            rate=option(dose.rate, 0.0),
+            duration=option(dose.duration, 0.0),
             span=dose.span,
         )
         for dose in d.doses

@@ -73,7 +73,7 @@ AMOUNT = Symbol("amount", "amount")  # what a dose adds: a number of each record
 class ScalarDose:
     """What doses do to `states[state]`, and infusions to the rate `states[infusion]` (-1: the data have none into it).
 
-    The options read parameters only; their defaults stand where nothing was said: lag 0, bioavailability 1, rate and duration NaN.
+    The options read parameters only; where nothing was said lag is 0, bioavailability 1, rate and duration 0.
     """
 
     state: int

@@ -21,7 +21,7 @@ from hybridode.expr import Symbol
 from hybridode.fit.live import panels, rows_of
 from hybridode.fit.memory import Memory
 from hybridode.fit.objective.assignment import parameter_places
-from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, signals_of, with_use
+from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, doses_of, signals_of, with_use
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
 from hybridode.fit.outcome import result as results
@@ -222,18 +222,22 @@ def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: 
 def _choice(compiled: Compiled, arguments: Arguments, batch: Batch, settings: Settings, recorder: Recorder) -> Choice:
     """Engine and integration method at these numbers: the user's, or chosen by measured stiffness."""
     row = int(np.argmax(batch.horizon - batch.t0))
+    arguments = replace(arguments, doses=doses_of(batch, row))
     choice = choose(compiled, arguments, float(batch.t0[row]), float(batch.ts[row, -1]), settings)
     recorder.log.append(f"engine {choice.settings.engine}, method {METHODS[choice.method].title}: {choice.reason}")
     return choice
 
 
 def _plan(compiled: Compiled, arguments: Arguments, batch: Batch) -> EventPlan | None:
-    """Room for every firing of `at` statements in the longest series, and some more as parameters may move the times."""
+    """Room for every firing of `at` statements in the longest series, and some more as parameters may move the times; for the
+    doses of any series."""
     plans = [
         plan_events(compiled, arguments, float(a), float(b), spare=True) for a, b in zip(batch.t0, batch.ts[:, -1], strict=True)
     ]
     counts = [p.counts for p in plans if p is not None]
-    return EventPlan(tuple(max(c) for c in zip(*counts, strict=True))) if counts else None
+    table = None if compiled.events is None else compiled.events.doses
+    doses = 0 if table is None else table.firings(batch.doses)
+    return EventPlan(tuple(max(c) for c in zip(*counts, strict=True)), doses) if counts else None
 
 
 def _points(objective: Objective, options: _Options, count: int) -> list[np.ndarray]:
@@ -283,7 +287,8 @@ def _with_better_method(
     else:
         args: Any = _numbers(objective, best.theta)
         row = int(np.argmax(prepared.batch.horizon - prepared.batch.t0))
-        args = Arguments(args.parameters, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start)
+        args = Arguments(args.parameters, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start,
+                         doses_of(prepared.batch, row))  # fmt: skip
         end = float(prepared.batch.ts[row, -1])
         choice = choose(objective.compiled, args, float(prepared.batch.t0[row]), end, settings)
         method, reason = choice.method, choice.reason

@@ -28,9 +28,7 @@ def doses(
     return [made for st in statements if (made := _dose(el, st, time_unit, meanings)) is not None]
 
 
-def _dose(
-    el: Elaboration, st: s.DoseStatement, time_unit: s.Unit | None, meanings: Mapping[Symbol, Expr]
-) -> Dose | None:
+def _dose(el: Elaboration, st: s.DoseStatement, time_unit: s.Unit | None, meanings: Mapping[Symbol, Expr]) -> Dose | None:
     entries = target_entries(el, st.target, "E0335", "a dose goes into a state")
     said: dict[str, tuple[s.Option, Expr | None]] = {}
     for option in st.options:
@@ -39,7 +37,8 @@ def _dose(
             hint = f"did you mean `{near}=…`?" if near else f"it has {listing(tuple(f'`{name}=…`' for name in OPTIONS))}"
             el.findings.error("E0208", f"`dose` has no option `{option.name}`", option, hint)
         elif option.name in said:
-            el.findings.error("E0328", f"`{option.name}` stands twice", option, "keep one", [(said[option.name][0], "first here")])
+            first = [(said[option.name][0], "first here")]
+            el.findings.error("E0328", f"`{option.name}` stands twice", option, "keep one", first)
         else:
             said[option.name] = option, _value(el, option, time_unit, meanings)
     if "rate" in said and "duration" in said:

@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hybridode.declarations import DoseForm
 from hybridode.solve.pytree import pytree
 from hybridode.types import AnyArray, Array
 
 if TYPE_CHECKING:
     from hybridode.solve.problem import Arguments
 
-UNUSED, BOLUS, RATE, DURATION, MODELLED_RATE, MODELLED_DURATION = range(6)  # how a record gives its amount
-
 
 @pytree
 class Doses:
-    """R doses, in the order of the rows, repetitions (ADDL) written out. A pytree of floats only, padded with `form` UNUSED.
+    """R doses, in the order of the rows, repetitions (ADDL) written out. A pytree of floats only, padded with `DoseForm.UNUSED`.
 
-    time (R,) as recorded, before the lag; amount (R,); statement (R,): number of the `dose` statement; form (R,): one of the
-    codes above; value (R,): the rate or the duration that the record says, else 0. interval (K,): K is 1 where series begin in
+    time (R,) as recorded, before the lag; amount (R,); statement (R,): number of the `dose` statement; form (R,): a
+    `DoseForm`; value (R,): the rate or the duration that the record says, else 0. interval (K,): K is 1 where series begin in
     a steady state; then the first dose has been given forever in this interval, or 0: not in this series.
     """
 
@@ -76,17 +75,17 @@ def no_doses(count: int = 0, steady: bool = False) -> Doses:
 
 def fallen(table: DoseTable, doses: Doses, options: Any, xp: Any) -> Fallen:
     """When doses fall at these options (D, 4) and what they add, in NumPy or JAX (`xp`)."""
-    which = xp.asarray(doses.statement).astype(int)
+    f, which = DoseForm, xp.asarray(doses.statement).astype(int)
     lag, bioavailability, rate, duration = (xp.asarray(options)[which, k] for k in range(4))
-    form, value, used = xp.asarray(doses.form), xp.asarray(doses.value), xp.asarray(doses.form) != UNUSED
+    form, value, used = xp.asarray(doses.form), xp.asarray(doses.value), xp.asarray(doses.form) != f.UNUSED
     amount = bioavailability * doses.amount
-    by_rate, by_duration = (form == RATE) | (form == MODELLED_RATE), (form == DURATION) | (form == MODELLED_DURATION)
-    speed = xp.where(form == RATE, value, rate)
-    length = xp.where(form == DURATION, value, duration)
+    by_rate, by_duration = (form == f.RATE) | (form == f.MODELLED_RATE), (form == f.DURATION) | (form == f.MODELLED_DURATION)
+    speed = xp.where(form == f.RATE, value, rate)
+    length = xp.where(form == f.DURATION, value, duration)
     sound = ~used | ((lag >= 0) & (bioavailability >= 0) & (~by_rate | (speed > 0)) & (~by_duration | (length > 0)))
     speed = xp.where(by_rate, speed, amount / xp.where(by_duration & (length > 0), length, 1.0))
     length = xp.where(by_duration, length, amount / xp.where(by_rate & (speed > 0), speed, 1.0))
-    begins, bolus = doses.time + lag, form == BOLUS
+    begins, bolus = doses.time + lag, form == f.BOLUS
     statements = xp.asarray(np.asarray(table.bolus, int))[which]
     if not table.infused:
         return Fallen(begins, used, statements, amount, xp.all(sound))

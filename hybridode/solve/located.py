@@ -66,7 +66,7 @@ def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
     if dtype != "float64":
         return f"native solves locate events in float64, {dtype} was asked for"
     if compiled.size > MOST_STATES and must_be_straight(compiled):
-        return f"{compiled.size} states: with `at` statements, doses or inputs, native solves locate events of up to {MOST_STATES}"
+        return f"{compiled.size} states: with known times or inputs, native solves locate events of up to {MOST_STATES}"
     if is_constrained(compiled) and (compiled.events is not None or compiled.landing_signals):
         other = "inputs that jump" if compiled.events is None else "`at` statements" if compiled.system.at_events else "doses"
         return f"native solves do not take algebraic equations with located events and {other} together yet"

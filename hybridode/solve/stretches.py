@@ -1,4 +1,4 @@
-"""A solve in stretches between `at` statements and doses, in NumPy: what `segments` is for JAX, with as many firings as there are."""
+"""A solve in stretches between `at` statements and doses, in NumPy: what `segments` is for JAX, all firings listed."""
 
 from __future__ import annotations
 

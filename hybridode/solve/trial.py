@@ -65,7 +65,7 @@ def trial_solve(compiled: Compiled, args: Arguments, t0: float, t1: float, start
     solve = _large if compiled.size > DENSE_UP_TO or "jacobian" not in compiled.tapes else _rosenbrock
     fired = firings(compiled, args, t0, np.array([t1]))[0] if compiled.events is not None else []
     a = t0
-    for b, statement in [*fired, Firing(t1, -1)]:
+    for b, statement, amount in [*fired, Firing(t1, -1)]:
         if b > a:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
@@ -73,7 +73,7 @@ def trial_solve(compiled: Compiled, args: Arguments, t0: float, t1: float, start
         if trial.note:
             break
         if statement >= 0:
-            trial.step(b, assigned(compiled, args, b, trial.states[-1], statement), math.inf)
+            trial.step(b, assigned(compiled, args, b, trial.states[-1], statement, amount), math.inf)
         a = b
     return trial
 

@@ -67,8 +67,8 @@ def test_a_mistake_in_a_function_is_said_once() -> None:
 
 
 def test_what_waits_is_said_where_it_stands() -> None:
-    text = "model m\nnoise W\nalg z = 0\ndose g\nstate x = 1\nx' = -x + W' + z\ny = z\nat 5 { x := z }\n"
-    assert codes(text) == ["E0902", "E0908"]
+    text = "model m\nnoise W\nalg z = 0\nhistory x = 2\nstate x = 1\nx' = -x + W' + z\ny = z\nat 5 { x := z }\n"
+    assert codes(text) == ["E0902", "E0904"]
 
 
 def test_a_family_hides_nothing_else() -> None:

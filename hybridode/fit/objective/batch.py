@@ -13,6 +13,7 @@ from hybridode.data.experiments import Dataset, Series
 from hybridode.declarations import entry_names
 from hybridode.fit.objective.assignment import assignment
 from hybridode.fit.parameters import ParameterSpace
+from hybridode.solve.doses import Doses, stack_doses
 from hybridode.solve.problem import Compiled
 from hybridode.solve.pytree import pytree
 from hybridode.solve.signals import Signals, build_signals, no_signals, stack_signals
@@ -46,6 +47,7 @@ class Batch:
     numbers: Any
     signals: Signals
     columns: tuple[Column, ...]
+    doses: Doses | None = None
 
     @property
     def count(self) -> int:
@@ -69,6 +71,11 @@ def signals_of(compiled: Compiled, series: Series) -> Signals:
     return build_signals(names, kinds, series.inputs) if names else no_signals()
 
 
+def doses_of(batch: Batch, row: int) -> Doses | None:
+    """The doses of one series."""
+    return jax.tree_util.tree_map(lambda leaf: leaf[row], batch.doses)
+
+
 def build_batch(compiled: Compiled, dataset: Dataset, space: ParameterSpace) -> tuple[Batch, tuple[RecordPlaces, ...]]:
     """The padded arrays of a dataset, all records in use, and where each record went."""
     series = dataset.series
@@ -81,7 +88,8 @@ def build_batch(compiled: Compiled, dataset: Dataset, space: ParameterSpace) -> 
         columns.append(column)
         back.append(where)
     batch = Batch(np.array([s.start for s in series]), ts, ts[:, -1].copy(), index, numbers,
-                  stack_signals([signals_of(compiled, s) for s in series]), tuple(columns))  # fmt: skip
+                  stack_signals([signals_of(compiled, s) for s in series]), tuple(columns),
+                  stack_doses([None if s.doses is None else Doses(**vars(s.doses)) for s in series]))  # fmt: skip
     return batch, tuple(back)
 
 

@@ -102,7 +102,7 @@ class Objective:
         z, weights = unpack(theta, self.space.size, self.networks, self.weights)
         p = assigned(self.space.vector(z, jnp), jnp.asarray(self.base), jnp.asarray(batch.numbers), batch.index, jnp)
         k = batch.signals.count
-        return Arguments(p, jax.tree_util.tree_map(jnp.asarray, weights), batch.signals, jnp.zeros(k))  # type: ignore[return-value]
+        return Arguments(p, jax.tree_util.tree_map(jnp.asarray, weights), batch.signals, jnp.zeros(k), batch.doses)  # type: ignore[return-value]
 
     def _arguments_of_noise(self, theta: Array, series: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
         """Of one series: per observation the arguments at its records (R, a); the result of the solve."""

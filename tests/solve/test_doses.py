@@ -1,0 +1,172 @@
+"""Doses against closed forms: a compartment with oral doses and infusions, superposed; both engines, both modes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hybridode as ho
+from hybridode.data.doses import Schedule, with_infusions
+from hybridode.declarations import DoseForm
+from hybridode.solve import results
+from hybridode.solve.doses import Doses, stack_doses
+from hybridode.solve.engines import integrate
+from hybridode.solve.events import plan_events
+from hybridode.solve.native import solve_numbers
+from hybridode.solve.settings import Settings
+
+MODEL = """model pk
+param ka = 1.1
+param k = 0.2
+param tlag = 0.3
+param F = 0.8
+param R = 7
+param D = 2.5
+state gut = 0
+state central = 0
+dose gut, lag=tlag, bioavailability=F
+dose central, bioavailability=F/2, rate=R
+dose central, lag=2*tlag, duration=D
+gut' = -ka*gut
+central' = ka*gut - k*central
+"""
+F = DoseForm
+# (time, amount, statement, form, value)
+RECORDS = [
+    (0, 100, 0, F.BOLUS, 0), (12, 80, 0, F.BOLUS, 0), (12, 10, 1, F.BOLUS, 0), (3, 40, 1, F.RATE, 5),
+    (4, 30, 0, F.DURATION, 3), (20, 50, 1, F.MODELLED_RATE, 0), (5, 20, 2, F.MODELLED_DURATION, 0), (12, 15, 2, F.BOLUS, 0),
+]  # fmt: skip
+TS = np.array([0.0, 0.2, 1.0, 3.0, 5.0, 6.5, 12.0, 12.4, 15.0, 20.0, 24.0, 30.0])
+NAMES = ("ka", "k", "tlag", "F", "R", "D")
+
+
+def schedule(records=RECORDS) -> Schedule:
+    return Schedule(*(np.array(column, float) for column in zip(*records, strict=True)), np.zeros(0))
+
+
+def model_with(records=RECORDS):
+    given = schedule(records)
+    compiled = ho.Model(with_infusions(ho.parse(MODEL).declarations, [given])).compiled()
+    return compiled, replace(compiled.arguments(), doses=Doses(**vars(given)))
+
+
+def _oral(ka, k, d):
+    """The amount in the compartment so long after a unit in the gut."""
+    d = jnp.maximum(d, 0.0)
+    return ka / (ka - k) * (jnp.exp(-k * d) - jnp.exp(-ka * d))
+
+
+def _oral_held(ka, k, d):
+    """The same of a unit of rate that flows into the gut since d."""
+    d = jnp.maximum(d, 0.0)
+    return ka / (ka - k) * (-jnp.expm1(-k * d) / k + jnp.expm1(-ka * d) / ka)
+
+
+def exact(p, amounts, records=RECORDS, ts=TS):
+    """The compartment before what happens at the times ts (T,)."""
+    ka, k, tlag, bio, rate_given, duration_given = p
+    options = ((tlag, bio, None, None), (0.0, bio / 2, rate_given, None), (2 * tlag, 1.0, None, duration_given))
+    total = jnp.zeros(len(ts))
+    for (time, _, statement, form, value), amount in zip(records, amounts, strict=True):
+        lag, factor, rate, duration = options[statement]
+        amount, since = factor * amount, ts - time - lag
+        oral = statement == 0
+        if form == F.BOLUS:
+            one = _oral(ka, k, since) if oral else jnp.where(since > 0, jnp.exp(-k * jnp.maximum(since, 0.0)), 0.0)
+            total = total + amount * one
+            continue
+        rate = {F.RATE: value, F.MODELLED_RATE: rate}.get(form)
+        duration = amount / rate if rate is not None else (value if form == F.DURATION else duration)
+        held = (lambda d: _oral_held(ka, k, d)) if oral else (lambda d: -jnp.expm1(-k * jnp.maximum(d, 0.0)) / k)
+        total = total + amount / duration * (held(since) - held(since - duration))
+    return total
+
+
+@pytest.mark.parametrize("engine", ["native", "diffrax"])
+def test_values_and_derivatives_of_both_modes(engine):
+    """With respect to all parameters, which occur only in doses but for two, and to the amounts."""
+    compiled, args = model_with()
+    settings = Settings(engine=engine, method="tsit5", rtol=1e-9, atol=1e-11)
+    plan = plan_events(compiled, args, 0.0, TS[-1])
+    assert args.doses is not None and [str(s) for s in compiled.system.states[2:]] == ["gut.infusion", "central.infusion"]
+
+    def solve(p, amounts, gradient):
+        given = replace(args, parameters=p, doses=replace(args.doses, amount=amounts))
+        raw = integrate(compiled, given, 0.0, TS, "tsit5", settings, gradient, events=plan)
+        return raw.ys_left[:, 1], raw.result
+
+    point = jnp.asarray(args.parameters), jnp.asarray(args.doses.amount)
+    y, code = solve(*point, "forward")
+    assert int(code) == results.SUCCESS
+    np.testing.assert_allclose(y, exact(*point), rtol=1e-6, atol=1e-6)
+    wanted = jax.jacfwd(exact, (0, 1))(*point)
+    for derive, gradient in ((jax.jacfwd, "forward"), (jax.jacrev, "reverse")):
+        found = derive(lambda p, a, g=gradient: solve(p, a, g)[0], (0, 1))(*point)
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
+    assert np.all(np.max(np.abs(wanted[0]), axis=0) > 1e-3)  # every option moves something
+
+
+def test_without_jax_and_in_long_steps():
+    """The NumPy path; Rodas, whose steps are long."""
+    compiled, args = model_with()
+    for method in ("tsit5", "rodas5p"):
+        settings = Settings(engine="native", method=method, rtol=1e-9, atol=1e-11)
+        raw = solve_numbers(compiled, args, 0.0, TS, method, settings)
+        assert int(raw.result) == results.SUCCESS
+        np.testing.assert_allclose(raw.ys_left[:, 1], exact(args.parameters, args.doses.amount), rtol=1e-6, atol=1e-6)
+        jump = 80 * 0.0 + 0.4 * 10  # at 12: the doses into `central` without lag; the others come later
+        assert raw.ys[6, 1] - raw.ys_left[6, 1] == pytest.approx(jump)
+
+
+def test_series_with_different_doses_in_one_batch():
+    """Padded, mapped, compiled once: every series as it is alone, bit for bit."""
+    each = [schedule(RECORDS), schedule(RECORDS[:2]), None, schedule(RECORDS[3:4])]
+    compiled = ho.Model(with_infusions(ho.parse(MODEL).declarations, each)).compiled()
+    base = compiled.arguments()
+    stacked = stack_doses([None if s is None else Doses(**vars(s)) for s in each])
+    settings = Settings(engine="native", method="tsit5", rtol=1e-8, atol=1e-10)
+    plan = plan_events(compiled, replace(base, doses=jax.tree_util.tree_map(lambda a: a[0], stacked)), 0.0, TS[-1])
+
+    def solve(doses):
+        raw = integrate(compiled, replace(base, doses=doses), 0.0, TS, "tsit5", settings, events=plan)
+        return raw.ys_left[:, 1], raw.result
+
+    ys, codes = jax.jit(jax.vmap(solve))(stacked)
+    assert np.all(np.asarray(codes) == results.SUCCESS)
+    records = [RECORDS, RECORDS[:2], [], RECORDS[3:4]]
+    for row, mine in enumerate(records):
+        wanted = exact(base.parameters, [r[1] for r in mine], mine)
+        np.testing.assert_allclose(ys[row], wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_impossible_options_are_a_result():
+    """A negative lag is a failed solve with its words, in both engines and in NumPy; the derivative is not a number."""
+    compiled, args = model_with()
+    args = replace(args, parameters=np.array([1.1, 0.2, -0.3, 0.8, 7, 2.5]))
+    plan = plan_events(compiled, args, 0.0, TS[-1])
+    for engine in ("native", "diffrax"):
+        settings = Settings(engine=engine, method="tsit5", rtol=1e-6, atol=1e-8)
+        raw = integrate(compiled, args, 0.0, TS, "tsit5", settings, "forward", events=plan)
+        assert int(raw.result) == results.DOSE, engine
+    raw = solve_numbers(compiled, args, 0.0, TS, "tsit5", Settings(engine="native", method="tsit5"))
+    assert int(raw.result) == results.DOSE
+
+
+def test_doses_come_before_at_statements_of_their_time():
+    """Rule E5; and a dose at the very start acts behind the start value."""
+    model = ho.parse("model m\nstate x = 1\ndose x\nx' = 0*x\nat 2 { x := 10*x }\nat 0 { x := 3*x }\n")
+    records = [(0, 5, 0, F.BOLUS, 0), (2, 4, 0, F.BOLUS, 0)]
+    compiled = model.compiled()
+    args = replace(compiled.arguments(), doses=Doses(**vars(schedule(records))))
+    for engine in ("native", "diffrax"):
+        settings = Settings(engine=engine, method="tsit5", rtol=1e-6, atol=1e-8)
+        plan = plan_events(compiled, args, 0.0, 3.0)
+        raw = integrate(compiled, args, 0.0, np.array([0.0, 1.0, 2.0, 3.0]), "tsit5", settings, "forward", events=plan)
+        assert int(raw.result) == results.SUCCESS
+        np.testing.assert_allclose(raw.ys[:, 0], [18, 18, 220, 220])
+        np.testing.assert_allclose(raw.ys_left[:, 0], [1, 18, 18, 220])
