@@ -172,7 +172,10 @@ class _Reader:
             text = self.table.rows[i][j]
             self.problems.cell("E0660", i, j, f"`{text}` {cell.problem or 'is a limit'}", cell.remedy or "write a number")
             return otherwise
-        return otherwise if math.isnan(cell.value) else cell.value
+        if math.isnan(cell.value):
+            return otherwise
+        change = self.table.conversions.get((j, column))
+        return cell.value if change is None or cell.value in (0, -1, -2) else change(cell.value)
 
     def wrong(self, code: str, i: int, column: str, message: str, remedy: str) -> None:
         self.problems.cell(code, i, self.columns.get(column, self.columns.get("AMT", 0)), message, remedy)

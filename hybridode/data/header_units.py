@@ -54,6 +54,16 @@ def used_units(declarations: Declarations, roles: Roles) -> Iterator[tuple[int, 
         yield j, declarations.observations[k].column, unit_of_observation(declarations, k)
     for j, name, _ in (*roles.covariates, *roles.inputs):
         yield j, name, declarations.unit_of(name)
+    for name, j in roles.doses.items():
+        yield j, name, unit_of_dosing(declarations, name)
+
+
+def unit_of_dosing(declarations: Declarations, column: str) -> str:
+    """The unit in which a dosing column is read: of amounts that of the dosed states, "" where they have several."""
+    amounts, time = {declarations.unit_of(dose.state) for dose in declarations.doses}, declarations.time_unit
+    amount = amounts.pop() if len(amounts) == 1 else ""
+    rate = f"({amount})/({time})" if amount and time else ""
+    return {"AMT": amount, "RATE": rate, "DUR": time, "II": time}.get(column, "")
 
 
 def unit_of_observation(declarations: Declarations, k: int) -> str:

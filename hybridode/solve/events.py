@@ -63,7 +63,7 @@ def plan_events(compiled: Compiled, args: Arguments, t0: Any, t1: Any, spare: bo
     if compiled.events is None:
         return None
     doses = 0 if compiled.events.doses is None else compiled.events.doses.firings(args.doses)
-    if not compiled.system.at_events:
+    if not compiled.events.count:
         return EventPlan((), doses)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves((args, t0, t1))):
         raise AssertionError("the firings of `at` statements must be planned outside jit: pass events=plan_events(...)")

@@ -78,8 +78,8 @@ class EventTable:
 
     @property
     def count(self) -> int:
-        """Number of statements."""
-        return len(self.stop)
+        """Number of `at` statements."""
+        return len(self.stop) if self.doses is None else self.doses.bolus[0]
 
 
 @dataclass(frozen=True, eq=False)

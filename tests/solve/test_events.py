@@ -23,7 +23,7 @@ INF = np.inf
 def table(times, values, statement=(0,), state=(0,)) -> EventTable:
     return EventTable(
         lambda args: tuple(jnp.stack([jnp.asarray(v, args.parameters.dtype) for v in row]) for row in times(args.parameters)),
-        lambda t, y, args: jnp.stack(values(t, y, args.parameters)),
+        lambda t, y, args, amount: jnp.stack(values(t, y, args.parameters)),
         statement,
         state,
         (0,) * (max(statement) + 1),
