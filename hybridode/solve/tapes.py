@@ -1,4 +1,4 @@
-"""Expressions of a model as tapes over standard inputs `t`, `y`, `p`, `u`, `du`, `u0`, a dose's `amount`, and networks. arrays."""
+"""Expressions of a model as tapes over the inputs `t`, `y`, `p`, `u`, `du`, `u0`, a dose's `amount`, and networks' arrays."""
 
 from __future__ import annotations
 
