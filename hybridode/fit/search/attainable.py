@@ -1,0 +1,129 @@
+"""What a smooth curve attains on the data: the yardstick of a fit that knows nothing of the model.
+
+The scatter of records about a smooth curve is read off their neighbours: each record is predicted by the polynomial through the
+2m nearest others (m = 1, 2, 3), and what remains is divided by what the noise of the neighbours adds (T. Gasser, L. Sroka,
+C. Jennen-Steinmetz, Biometrika 73 (1986) 625, for m = 1). Curvature makes the smallest of the three too large, never too small in
+expectation, so that a fit is not blamed for what no curve could do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.objective import Objective
+
+_NEIGHBOURS = (1, 2, 3)
+_FEWEST = 9  # times from which on a scatter is estimated
+# The scale on which the noise of a distribution is about the same everywhere; where there is none nothing is compared.
+SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "normal": np.asarray,
+    "student": np.asarray,
+    "laplace": np.asarray,
+    "lognormal": lambda y: np.log(np.maximum(y, 1e-300)),
+    "poisson": lambda y: 2 * np.sqrt(np.maximum(y, 0) + 0.375),  # F. J. Anscombe, Biometrika 35 (1948) 246
+    "negbinomial": lambda y: np.log1p(np.maximum(y, 0)),
+}
+
+
+@dataclass(frozen=True)
+class Attained:
+    """Of one observation: root mean square of residuals of the `model` and about a smooth `curve`, on the scale of its noise,
+    over `count` records (of all series with enough of them)."""
+
+    column: str
+    model: float
+    curve: float
+    count: int
+
+    @property
+    def ratio(self) -> float:
+        return self.model / self.curve if self.curve > 0 else np.inf if self.model > 0 else 1.0
+
+    @property
+    def loss(self) -> float:
+        """What the model loses in log-likelihood against the curve, were the noise normal with an estimated scale."""
+        return self.count * float(np.log(max(self.ratio, 1e-300)))
+
+
+def merged(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct times, means there, and how many values each is of."""
+    times, group = np.unique(t, return_inverse=True)
+    count = np.bincount(group)
+    return times, np.bincount(group, y) / count, count
+
+
+def scatter(t: np.ndarray, y: np.ndarray) -> float | None:
+    """Standard deviation of values about a smooth curve through them; None where there are too few times."""
+    times, means, count = merged(t, y)
+    if len(times) < _FEWEST:
+        return None
+    spare = count.sum() - len(times)
+    if spare >= len(times):  # replicates say it without a curve
+        return float(np.sqrt(max(np.sum((y - means[np.searchsorted(times, t)]) ** 2), 0.0) / spare))
+    found = [_about_neighbours(times, means, count, m) for m in _NEIGHBOURS]
+    return min(found)
+
+
+def _about_neighbours(t: np.ndarray, y: np.ndarray, count: np.ndarray, m: int) -> float:
+    places = np.arange(m, len(t) - m)[:, None] + np.delete(np.arange(-m, m + 1), m)
+    nodes, at = t[places], t[m : len(t) - m, None]
+    away = (at - nodes)[:, None, :] / np.where(np.eye(2 * m, dtype=bool), 1.0, nodes[:, :, None] - nodes[:, None, :])
+    weights = np.prod(np.where(np.eye(2 * m, dtype=bool), 1.0, away), axis=2)
+    error = y[m : len(t) - m] - np.sum(weights * y[places], axis=1)
+    variance = 1 / count[m : len(t) - m] + np.sum(weights**2 / count[places], axis=1)
+    return float(np.sqrt(np.mean(error**2 / variance)))
+
+
+def turns(t: np.ndarray, y: np.ndarray, noise: float | None) -> int:
+    """How often values turn from rising to falling or back by more than their noise and a tenth of their range."""
+    times, means, _ = merged(t, y)
+    if len(times) < 3:
+        return 0
+    least = max(4 * (noise or 0.0), 0.1 * float(np.ptp(means)))
+    found, direction, extreme = 0, 0, means[0]
+    low = high = means[0]
+    for value in means:
+        if direction == 0:
+            low, high = min(low, value), max(high, value)
+            if high - low > least:
+                direction, extreme = (1 if value == high else -1), value
+        elif direction * (value - extreme) > 0:
+            extreme = value
+        elif direction * (extreme - value) > least:
+            found, direction, extreme = found + 1, -direction, value
+    return found
+
+
+def records_of(batch: Batch, k: int, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times, values and places (in the padded row) of the records of observation k that are used and no limits."""
+    c = batch.columns[k]
+    mine = np.flatnonzero((np.asarray(c.used)[row] > 0) & (np.asarray(c.censored)[row] == 0))
+    return np.asarray(batch.ts)[row, np.asarray(c.time)[row, mine]], np.asarray(c.value)[row, mine], mine
+
+
+def compared(objective: Objective, batch: Batch, solved: Batch, predictions: Sequence[np.ndarray]) -> list[Attained]:
+    """Model and smooth curve on the data. `predictions`: per observation its location at the records (S, R) of `solved`, which is
+    `batch` or the same records in pieces; NaN where there is none."""
+    out = []
+    for k, o in enumerate(objective.compiled.declarations.observations):
+        scale = SCALES.get(o.distribution)
+        if scale is None or o.at:
+            continue
+        curve, seen, squares, count = 0.0, 0, 0.0, 0
+        for row in range(batch.count):
+            t, y, _ = records_of(batch, k, row)
+            noise = scatter(t, scale(y)) if len(y) else None
+            if noise is not None:
+                curve, seen = curve + noise**2 * len(y), seen + len(y)
+        for row in range(solved.count):
+            _, y, mine = records_of(solved, k, row)
+            with np.errstate(all="ignore"):
+                error = scale(predictions[k][row, mine]) - scale(y)
+            squares, count = squares + float(np.sum(np.where(np.isfinite(error), error, np.inf) ** 2)), count + len(y)
+        if seen:
+            out.append(Attained(o.column, float(np.sqrt(squares / count)), float(np.sqrt(curve / seen)), count))
+    return out

@@ -1,0 +1,217 @@
+"""The ladder: the cheap way first, and a more robust one only where the result is worse than a smooth curve through the data.
+
+    direct starts ─► compared with a smooth curve ─► multiple shooting ─► joint polish from there, or the pieces themselves
+
+Every decision is a line of the log with its numbers. What multiple shooting finds is polished by single shooting; where that is worse
+(trajectories that lose their past within the record, as chaotic ones do), the solution in pieces is the result: the same model,
+the same parameters, continuous to within a tolerance, but not computable from its start alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybridode.expr import Symbol
+from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.objective import Objective
+from hybridode.fit.objective.predicted import locations, numpy_arguments
+from hybridode.fit.progress import OutOfTime, Recorder
+from hybridode.fit.search.attainable import Attained, compared
+from hybridode.fit.search.matching import noise_scales, starts_from_curves, with_noise_scales
+from hybridode.fit.search.pieces import Pieces, cut, numbers_of_pieces
+from hybridode.fit.search.scoring import fisher_scoring
+from hybridode.fit.search.shooting import Shot, linearised, shoot
+from hybridode.fit.search.smooth import Curve
+from hybridode.fit.search.starts import StartResult, best_of, evaluate_point
+from hybridode.solve import native
+from hybridode.solve.constrained import is_constrained
+
+WORSE, LOSS = 1.5, 10.0  # how much worse than a smooth curve, in scatter and in log-likelihood, is evidence to climb
+_ENOUGH = 1.2  # an attempt that comes as near as this to the curve ends the search
+_ATTEMPTS = 5  # starts of multiple shooting, at most
+_TANGENTS = 80  # numbers that a piece depends on, at most
+_UNKNOWNS = 20_000
+_SAME = 0.5  # log-likelihood by which a polished point may be worse than the pieces
+
+
+@dataclass(frozen=True, eq=False)
+class InPieces:
+    """A solution of multiple shooting that is the result: parameters at theta, every piece from its node."""
+
+    pieces: Pieces
+    shot: Shot
+
+
+@dataclass(frozen=True, eq=False)
+class Climbed:
+    """All starts, those of the ladder at the end; why it ended early ("" if it did not); the solution in pieces if it won."""
+
+    found: list[StartResult]
+    early: str = ""
+    in_pieces: InPieces | None = None
+
+
+def cannot_shoot(objective: Objective, numbers: int) -> str | None:
+    """Why multiple shooting cannot be used on a model, in words, or None."""
+    compiled = objective.compiled
+    if objective.settings.engine != "native":
+        return "multiple shooting needs the native engine"
+    if is_constrained(compiled):
+        return "multiple shooting does not cut models with algebraic equations"
+    if compiled.events is not None or compiled.system.when_events:
+        return "multiple shooting does not cut models with events"
+    if any(i.name == "u0" for tape in compiled.tapes.values() for i in tape.inputs):
+        return "multiple shooting does not cut models that read an input at the start"
+    if numbers + compiled.size > _TANGENTS:
+        return f"multiple shooting takes up to {_TANGENTS} numbers and states, here are {numbers} and {compiled.size}"
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """What the rungs of the ladder share."""
+
+    objective: Objective
+    batch: Batch
+    curves: Callable[[], Sequence[Mapping[Symbol, Curve]]]
+    recorder: Recorder
+
+
+def climb(
+    objective: Objective, batch: Batch, curves: Callable[[], Sequence[Mapping[Symbol, Curve]]], found: list[StartResult],
+    points: Sequence[np.ndarray], recorder: Recorder,
+) -> Climbed:  # fmt: skip
+    """What the direct starts `found` is compared with a smooth curve; where it is far from it, multiple shooting begins at the
+    best and at the starts' own `points`."""
+    stage = _Stage(objective, batch, curves, recorder)
+    evidence = _evidence(stage, found)
+    if not evidence:
+        return Climbed(found)
+    reason = cannot_shoot(objective, len(points[0]))
+    if reason is not None:
+        recorder.log.append(f"ladder: {evidence}; {reason}")
+        return Climbed(found)
+    try:
+        return _shooting(stage, found, points, evidence)
+    except (KeyboardInterrupt, OutOfTime) as stop:
+        return Climbed(found, "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time")
+
+
+def _evidence(stage: _Stage, found: Sequence[StartResult]) -> str:
+    """Why to climb, in words with numbers; "" where there is no reason."""
+    best = best_of(found)
+    if best is None:
+        return f"none of {len(found)} starts could be evaluated"
+    attained = _compared(stage, best.theta)
+    worst = max(attained, key=lambda a: a.loss, default=None)
+    if worst is None:
+        stage.recorder.log.append("ladder: too few records to compare the fit with a smooth curve")
+        return ""
+    words = f"`{worst.column}` is left with {worst.model:.3g} (root mean square), a smooth curve with {worst.curve:.3g}"
+    if worst.ratio > WORSE and worst.loss > LOSS:
+        return words
+    stage.recorder.log.append(f"ladder: {words}: the direct starts are enough")
+    return ""
+
+
+def _compared(stage: _Stage, theta: np.ndarray) -> list[Attained]:
+    return compared(stage.objective, stage.batch, stage.batch, locations(stage.objective, stage.batch, theta))
+
+
+def _shooting(stage: _Stage, found: list[StartResult], points: Sequence[np.ndarray], evidence: str) -> Climbed:
+    objective, batch, recorder = stage.objective, stage.batch, stage.recorder
+    counts = numbers_of_pieces(objective, batch)
+    if max(counts) < 2 or sum(counts) * objective.compiled.size > _UNKNOWNS:
+        recorder.log.append(f"ladder: {evidence}; the records cannot be cut into pieces ({max(counts)} of a series)")
+        return Climbed(found)
+    pieces = cut(batch, counts)
+    recorder.log.append(f"ladder: {evidence}; multiple shooting with {pieces.count} pieces in {batch.count} series")
+    evaluate, scales = linearised(objective, pieces), noise_scales(objective, batch)
+    curves, held = stage.curves(), np.array(sorted(scales), int)
+    best, shots = best_of(found), []
+    for number, theta in enumerate(_attempts(points, best)):
+        theta = with_noise_scales(objective, starts_from_curves(objective, curves, theta), scales)
+        nodes, spread = first_nodes(objective, pieces, curves, theta)
+        recorder.begin_start(len(found) + 1)
+        recorder.begin_stage("multiple shooting")
+        shot = shoot(evaluate, pieces, theta, nodes, spread, held, recorder)
+        recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
+        if shot.closed:
+            shots.append(shot)
+            if _near_enough(stage, pieces, shot):
+                break
+    if not shots:
+        recorder.log.append("ladder: multiple shooting did not close its gaps; the direct result stays")
+        return Climbed(found)
+    return _polished(stage, found, pieces, min(shots, key=lambda s: s.value))
+
+
+def _attempts(points: Sequence[np.ndarray], best: StartResult | None) -> list[np.ndarray]:
+    """Where multiple shooting begins: the last start (from matching), the best found, the declared values, others."""
+    chosen = [points[-1], *([best.theta] if best else []), *points]
+    kept: list[np.ndarray] = []
+    for theta in chosen:
+        if not any(np.array_equal(theta, other) for other in kept):
+            kept.append(theta)
+    return kept[:_ATTEMPTS]
+
+
+def first_nodes(
+    objective: Objective, pieces: Pieces, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the pieces begin (L, n) and the spread of each state (n,): observed states on their curves, others as the model takes them
+    from piece to piece at theta."""
+    compiled = objective.compiled
+    states, lanes = compiled.system.states, pieces.batch
+    nodes, y = np.zeros((pieces.count, compiled.size)), np.zeros(compiled.size)
+    for lane in range(pieces.count):
+        seen = curves[pieces.owner[lane]]
+        args = numpy_arguments(objective, lanes, lane, theta)
+        t0 = float(lanes.t0[lane])
+        if pieces.first[lane]:
+            y = compiled.numbers("start", t0, np.zeros(0), args)
+        for i, s in enumerate(states):
+            if s in seen:
+                y[i] = seen[s].value(np.clip(t0, seen[s].start, seen[s].end))
+        nodes[lane] = y
+        if len(seen) < len(states):
+            end = np.array([float(lanes.horizon[lane])])
+            raw = native.solve_numbers(compiled, args, t0, end, objective.method, objective.settings, np.array(y))
+            y = np.array(raw.ys[-1]) if np.all(np.isfinite(raw.ys[-1])) else np.array(y)
+    spread = np.std(nodes, axis=0)
+    size = np.mean(np.abs(nodes), axis=0)
+    return nodes, np.maximum(spread, np.where(size > 0, 1e-3 * size, 1.0))
+
+
+def _near_enough(stage: _Stage, pieces: Pieces, shot: Shot) -> bool:
+    """Whether the pieces follow the data about as well as a smooth curve does."""
+    found = locations(stage.objective, pieces.batch, shot.theta, shot.nodes)
+    return all(a.ratio <= _ENOUGH for a in compared(stage.objective, stage.batch, pieces.batch, found))
+
+
+def _polished(stage: _Stage, found: list[StartResult], pieces: Pieces, shot: Shot) -> Climbed:
+    """Single shooting from where multiple shooting ended; the pieces themselves where it is worse."""
+    objective, batch, recorder = stage.objective, stage.batch, stage.recorder
+    recorder.begin_stage("joint polish")
+    number = len(found) + 1
+    end = fisher_scoring(lambda x: evaluate_point(objective, batch, x), shot.theta, recorder)
+    best = best_of(found)
+    if np.isfinite(end.value) and end.value <= shot.value + _SAME:
+        found = [*found, StartResult(number, end.theta, end.value, end.status, end.message, recorder.iteration, recorder.rejected)]
+        better = "" if best is None else f", the best direct start has {best.objective:.6g}"
+        recorder.log.append(f"ladder: joint polish from the pieces: objective {end.value:.6g}{better}")
+        return Climbed(found)
+    if best is not None and best.objective <= shot.value:
+        recorder.log.append(f"ladder: the best direct start, {best.objective:.6g}, is better than the pieces, {shot.value:.6g}")
+        return Climbed(found)
+    words = f"{end.value:.6g}" if np.isfinite(end.value) else f"no value ({end.message})"
+    recorder.log.append(
+        f"ladder: solved from its start alone the model reaches {words}, in pieces {shot.value:.6g}: it forgets its start within "
+        f"the record, so the solution in {pieces.count} pieces is the result; its gaps are at most {shot.gap:.1e} of a state's spread"
+    )
+    reason = f"multiple shooting: {shot.reason}"
+    found = [*found, StartResult(number, shot.theta, shot.value, "converged", reason, recorder.iteration, recorder.rejected)]
+    return Climbed(found, "", InPieces(pieces, shot))
