@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, dose
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
 from hybridode.fit.outcome import result as results
+from hybridode.fit.outcome.in_pieces import curves_in_pieces, value_in_pieces
 from hybridode.fit.outcome.tables import (
     Curves,
     curve_solver,
@@ -39,6 +40,7 @@ from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertain
 from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
 from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.initial import scale_networks
+from hybridode.fit.search.ladder import Climbed, climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import drawing, starting_points
 from hybridode.fit.search.smooth import Curve, smooth_states
@@ -148,7 +150,7 @@ class _Prepared:
     batch: Batch
     fitted: Batch  # without what is held out
     held: list[np.ndarray]
-    curves: list[dict[Symbol, Curve]]  # smoothed states, for networks
+    curves: Callable[[], list[dict[Symbol, Curve]]]  # smoothed states per series, made once when first asked for
     seconds: float
     lanes: Lanes  # the objective of the fitted records at many points
     dataset: Dataset
@@ -170,14 +172,17 @@ def _fit(declarations: Declarations, dataset: Dataset, options: _Options, record
     recorder.starts = count
     points = _points(objective, options, count)
     prepared = _first_evaluation(prepared, points[0], dataset, recorder)
+    matched = matched_start(objective, prepared.fitted, prepared.curves, points[0], recorder) if count > 1 else None
+    begun = points if matched is None else [*points, matched]
     draw = None if networks else drawing(objective.space, objective.priors, points[0], options.seed)
-    found, early = run_starts(prepared.lanes, points, prepared.curves if networks else [], recorder, draw)
+    found, early = run_starts(prepared.lanes, begun, prepared.curves() if networks else [], recorder, draw)
     if early != "interrupted" and options.settings.method == "auto":
         prepared, found = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
-    recorder.log.append(starts_note(found, count))
+    recorder.log.append(starts_note(found, len(begun)))
+    climbed = climb(prepared.lanes, prepared.curves, found, begun, recorder) if not early else Climbed(found, early)
     if recorder.keeper is not None:
         recorder.keeper.searched()
-    return _finish(declarations, dataset, prepared, found, early, options, recorder)
+    return _finish(declarations, dataset, prepared, climbed, options, recorder)
 
 
 # ---- before the search --------------------------------------------------------------------------------------------------
@@ -200,9 +205,9 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     weights = {
         n: {k: np.array(a, float) for k, a in arrays.items()} for n, arrays in (options.weights or arguments.weights).items()
     }
-    curves = smooth_states(dataset, used) if weights else []
+    curves = cache(lambda: smooth_states(dataset, used))
     if weights and options.weights is None:
-        weights = scale_networks(d, dataset, curves, {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights)
+        weights = scale_networks(d, dataset, curves(), {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights)
     choice = _choice(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(
         compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,
@@ -333,16 +338,19 @@ def _described(prepared: _Prepared, dataset: Dataset, theta: np.ndarray, curves:
 
 # ---- after the search -------------------------------------------------------------------------------------------------------
 def _finish(
-    declarations: Declarations, dataset: Dataset, prepared: _Prepared, found: list[StartResult], early: str, options: _Options,
-    recorder: Recorder,
+    declarations: Declarations, dataset: Dataset, prepared: _Prepared, climbed: Climbed, options: _Options, recorder: Recorder
 ) -> FitRun:  # fmt: skip
-    objective = prepared.objective
+    objective, found, early, in_pieces = prepared.objective, climbed.found, climbed.early, climbed.in_pieces
     best = best_of(found)
     theta = found[0].theta if best is None else best.theta
     status, reason = _status(found, best, early)
     searched = recorder.elapsed
-    evaluation, unknown = _uncertainty(prepared.lanes, theta, best is not None)
-    curves = prepared.solve_curves(theta)
+    if in_pieces is None:
+        evaluation, unknown = _uncertainty(prepared.lanes, theta, best is not None)
+        curves = prepared.solve_curves(theta)
+    else:
+        evaluation, unknown = value_in_pieces(objective, in_pieces)
+        curves = curves_in_pieces(objective, dataset, prepared.batch, in_pieces)
     residuals = residuals_table(objective, dataset, curves, prepared.held)
     table = parameters_table(dataset.declarations, objective, theta, unknown, dataset.given)
     numbers = _numbers(objective, theta)
@@ -356,6 +364,7 @@ def _finish(
         "parameters": results.parameter_entries(dataset.declarations, table),
         "networks": results.network_entries(objective.networks, weights),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
+        "search": climbed.entry(),
         "settings": {"engine": objective.settings.engine, "method": objective.method,
                      **_gradient(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,

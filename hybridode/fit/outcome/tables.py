@@ -35,12 +35,17 @@ class Curves:
     results: np.ndarray
 
 
+def grid_of(dataset: Dataset) -> np.ndarray:
+    """Times of the records and a dense grid, of each series (S, T), padded with the last one."""
+    grids = [np.unique(np.concatenate([np.linspace(s.start, s.end, _GRID), s.times])) for s in dataset.series]
+    longest = max(len(g) for g in grids)
+    return np.stack([np.pad(g, (0, longest - len(g)), mode="edge") for g in grids])
+
+
 def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callable[[np.ndarray], Curves]:
     """Of theta: one solve per series at the records' times and on a dense grid to the last record, held-out ones included.
     Compiled at the first call."""
-    grids = [np.unique(np.concatenate([np.linspace(s.start, s.end, _GRID), s.times])) for s in dataset.series]
-    longest = max(len(g) for g in grids)
-    ts = np.stack([np.pad(g, (0, longest - len(g)), mode="edge") for g in grids])
+    ts = grid_of(dataset)
 
     def of_series(theta: Any, series: Batch, ts: Any) -> Any:
         args: Any = objective.numbers(theta, series)

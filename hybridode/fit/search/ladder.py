@@ -10,7 +10,8 @@ the same parameters, continuous to within a tolerance, but not computable from i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.predicted import locations, numpy_arguments
 from hybridode.fit.progress import OutOfTime, Recorder
 from hybridode.fit.search.attainable import Attained, compared
-from hybridode.fit.search.matching import noise_scales, starts_from_curves, with_noise_scales
+from hybridode.fit.search.matching import match, noise_scales, starts_from_curves, with_noise_scales
 from hybridode.fit.search.pieces import Pieces, cut, numbers_of_pieces
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.shooting import Shot, linearised, shoot
@@ -47,11 +48,24 @@ class InPieces:
 
 @dataclass(frozen=True, eq=False)
 class Climbed:
-    """All starts, those of the ladder at the end; why it ended early ("" if it did not); the solution in pieces if it won."""
+    """All starts, those of the ladder at the end; why it ended early ("" if it did not); the stage of those that are not direct;
+    why it climbed, or did not; the solution in pieces if it won."""
 
     found: list[StartResult]
     early: str = ""
+    stages: Mapping[int, str] = field(default_factory=dict)
+    evidence: str = ""
     in_pieces: InPieces | None = None
+
+    def entry(self) -> dict[str, Any]:
+        """What result.json says about the search: which stage the best result comes from, why there were more than one."""
+        best = best_of(self.found)
+        entry: dict[str, Any] = {"stage": None if best is None else self.stages.get(best.start, "direct"), "evidence": self.evidence}
+        if best is None:
+            entry["stage_reason"] = "no start could be evaluated"
+        if self.in_pieces is not None:
+            entry |= {"pieces": self.in_pieces.pieces.count, "largest_gap": self.in_pieces.shot.gap}
+        return entry
 
 
 def cannot_shoot(objective: Objective, numbers: int) -> str | None:
@@ -70,72 +84,80 @@ def cannot_shoot(objective: Objective, numbers: int) -> str | None:
     return None
 
 
+Curves = Callable[[], Sequence[Mapping[Symbol, Curve]]]
+
+
+def matched_start(objective: Objective, batch: Batch, curves: Curves, theta: np.ndarray, recorder: Recorder) -> np.ndarray | None:
+    """The start that smoothed states suggest (of models without networks), or None with a line in the log."""
+    if len(theta) != objective.n_parameters or not len(theta) or not objective.compiled.size:
+        return None
+    found = match(objective, batch, curves(), theta)
+    recorder.log.append(f"gradient matching: {found.words}" + ("; it is one more start" if found.theta is not None else ""))
+    return None if found.theta is None else with_noise_scales(objective, found.theta, noise_scales(objective, batch))
+
+
 @dataclass(frozen=True, eq=False)
 class _Stage:
     """What the rungs of the ladder share."""
 
     objective: Objective
     batch: Batch
-    curves: Callable[[], Sequence[Mapping[Symbol, Curve]]]
+    curves: Curves
     recorder: Recorder
 
 
 def climb(
-    objective: Objective, batch: Batch, curves: Callable[[], Sequence[Mapping[Symbol, Curve]]], found: list[StartResult],
-    points: Sequence[np.ndarray], recorder: Recorder,
-) -> Climbed:  # fmt: skip
-    """What the direct starts `found` is compared with a smooth curve; where it is far from it, multiple shooting begins at the
-    best and at the starts' own `points`."""
+    objective: Objective, batch: Batch, curves: Curves, found: list[StartResult], begun: Sequence[np.ndarray], recorder: Recorder
+) -> Climbed:
+    """What the direct starts `found` is compared with a smooth curve; where it is far from it, multiple shooting begins where the
+    last of them `begun` (from matching, if it could), at the best, and at others, until one comes near the curve."""
     stage = _Stage(objective, batch, curves, recorder)
-    evidence = _evidence(stage, found)
-    if not evidence:
-        return Climbed(found)
-    reason = cannot_shoot(objective, len(points[0]))
-    if reason is not None:
-        recorder.log.append(f"ladder: {evidence}; {reason}")
-        return Climbed(found)
+    climb, evidence = _evidence(stage, found)
+    direct = Climbed(found, evidence=evidence)
+    reason = cannot_shoot(objective, len(begun[0])) if climb else ""
+    recorder.log.append(f"ladder: {evidence}" + (f"; {reason}" if reason else "" if climb else ": the direct starts are enough"))
+    if not climb or reason:
+        return direct
     try:
-        return _shooting(stage, found, points, evidence)
+        chosen = [begun[-1], *([best.theta] if (best := best_of(found)) else []), *begun]
+        return _shooting(stage, direct, _distinct(chosen))
     except (KeyboardInterrupt, OutOfTime) as stop:
-        return Climbed(found, "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time")
+        return replace(direct, early="interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time")
 
 
-def _evidence(stage: _Stage, found: Sequence[StartResult]) -> str:
-    """Why to climb, in words with numbers; "" where there is no reason."""
+def _evidence(stage: _Stage, found: Sequence[StartResult]) -> tuple[bool, str]:
+    """Whether to climb, and why or why not, in words with numbers."""
     best = best_of(found)
     if best is None:
-        return f"none of {len(found)} starts could be evaluated"
-    attained = _compared(stage, best.theta)
-    worst = max(attained, key=lambda a: a.loss, default=None)
+        return True, f"none of {len(found)} starts could be evaluated"
+    if stage.objective.settings.engine != "native":
+        return False, "a fit by Diffrax is not compared with a smooth curve"
+    worst = max(_compared(stage, best.theta), key=lambda a: a.loss, default=None)
     if worst is None:
-        stage.recorder.log.append("ladder: too few records to compare the fit with a smooth curve")
-        return ""
-    words = f"`{worst.column}` is left with {worst.model:.3g} (root mean square), a smooth curve with {worst.curve:.3g}"
-    if worst.ratio > WORSE and worst.loss > LOSS:
-        return words
-    stage.recorder.log.append(f"ladder: {words}: the direct starts are enough")
-    return ""
+        return False, "too few records to compare the fit with a smooth curve"
+    words = f"the fit leaves {worst.model:.3g} of `{worst.column}` (root mean square), a smooth curve {worst.curve:.3g}"
+    return worst.ratio > WORSE and worst.loss > LOSS, words
 
 
 def _compared(stage: _Stage, theta: np.ndarray) -> list[Attained]:
     return compared(stage.objective, stage.batch, stage.batch, locations(stage.objective, stage.batch, theta))
 
 
-def _shooting(stage: _Stage, found: list[StartResult], points: Sequence[np.ndarray], evidence: str) -> Climbed:
+def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> Climbed:
     objective, batch, recorder = stage.objective, stage.batch, stage.recorder
     counts = numbers_of_pieces(objective, batch)
     if max(counts) < 2 or sum(counts) * objective.compiled.size > _UNKNOWNS:
-        recorder.log.append(f"ladder: {evidence}; the records cannot be cut into pieces ({max(counts)} of a series)")
-        return Climbed(found)
+        recorder.log.append(f"ladder: the records cannot be cut into pieces ({max(counts)} of a series)")
+        return direct
     pieces = cut(batch, counts)
-    recorder.log.append(f"ladder: {evidence}; multiple shooting with {pieces.count} pieces in {batch.count} series")
+    recorder.log.append(f"ladder: multiple shooting with {pieces.count} pieces of {batch.count} series")
     evaluate, scales = linearised(objective, pieces), noise_scales(objective, batch)
     curves, held = stage.curves(), np.array(sorted(scales), int)
-    best, shots = best_of(found), []
-    for number, theta in enumerate(_attempts(points, best)):
+    shots = []
+    for number, theta in enumerate(points[:_ATTEMPTS]):
         theta = with_noise_scales(objective, starts_from_curves(objective, curves, theta), scales)
         nodes, spread = first_nodes(objective, pieces, curves, theta)
-        recorder.begin_start(len(found) + 1)
+        recorder.begin_start(len(direct.found) + 1)
         recorder.begin_stage("multiple shooting")
         shot = shoot(evaluate, pieces, theta, nodes, spread, held, recorder)
         recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
@@ -145,18 +167,16 @@ def _shooting(stage: _Stage, found: list[StartResult], points: Sequence[np.ndarr
                 break
     if not shots:
         recorder.log.append("ladder: multiple shooting did not close its gaps; the direct result stays")
-        return Climbed(found)
-    return _polished(stage, found, pieces, min(shots, key=lambda s: s.value))
+        return direct
+    return _polished(stage, direct, pieces, min(shots, key=lambda s: s.value))
 
 
-def _attempts(points: Sequence[np.ndarray], best: StartResult | None) -> list[np.ndarray]:
-    """Where multiple shooting begins: the last start (from matching), the best found, the declared values, others."""
-    chosen = [points[-1], *([best.theta] if best else []), *points]
+def _distinct(points: Sequence[np.ndarray]) -> list[np.ndarray]:
     kept: list[np.ndarray] = []
-    for theta in chosen:
+    for theta in points:
         if not any(np.array_equal(theta, other) for other in kept):
             kept.append(theta)
-    return kept[:_ATTEMPTS]
+    return kept
 
 
 def first_nodes(
@@ -192,26 +212,27 @@ def _near_enough(stage: _Stage, pieces: Pieces, shot: Shot) -> bool:
     return all(a.ratio <= _ENOUGH for a in compared(stage.objective, stage.batch, pieces.batch, found))
 
 
-def _polished(stage: _Stage, found: list[StartResult], pieces: Pieces, shot: Shot) -> Climbed:
+def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Climbed:
     """Single shooting from where multiple shooting ended; the pieces themselves where it is worse."""
     objective, batch, recorder = stage.objective, stage.batch, stage.recorder
     recorder.begin_stage("joint polish")
-    number = len(found) + 1
+    number, best = len(direct.found) + 1, best_of(direct.found)
     end = fisher_scoring(lambda x: evaluate_point(objective, batch, x), shot.theta, recorder)
-    best = best_of(found)
+    counts = recorder.iteration, recorder.rejected
+    before = "" if best is None else f"; the best direct start has {best.objective:.6g}"
     if np.isfinite(end.value) and end.value <= shot.value + _SAME:
-        found = [*found, StartResult(number, end.theta, end.value, end.status, end.message, recorder.iteration, recorder.rejected)]
-        better = "" if best is None else f", the best direct start has {best.objective:.6g}"
-        recorder.log.append(f"ladder: joint polish from the pieces: objective {end.value:.6g}{better}")
-        return Climbed(found)
-    if best is not None and best.objective <= shot.value:
-        recorder.log.append(f"ladder: the best direct start, {best.objective:.6g}, is better than the pieces, {shot.value:.6g}")
-        return Climbed(found)
+        recorder.log.append(f"ladder: joint polish from the pieces: objective {end.value:.6g}{before}")
+        result = StartResult(number, end.theta, end.value, end.status, end.message, *counts)
+        return replace(direct, found=[*direct.found, result], stages={number: "multiple shooting, joint polish"})
     words = f"{end.value:.6g}" if np.isfinite(end.value) else f"no value ({end.message})"
+    recorder.log.append(f"ladder: in pieces the objective is {shot.value:.6g}, solved from the start alone {words}{before}")
+    if best is not None and best.objective <= shot.value:
+        return direct
     recorder.log.append(
-        f"ladder: solved from its start alone the model reaches {words}, in pieces {shot.value:.6g}: it forgets its start within "
-        f"the record, so the solution in {pieces.count} pieces is the result; its gaps are at most {shot.gap:.1e} of a state's spread"
+        f"ladder: the model forgets its start within the record, so the solution in {pieces.count} pieces is the result; "
+        f"its gaps are at most {shot.gap:.1e} of a state's spread"
     )
-    reason = f"multiple shooting: {shot.reason}"
-    found = [*found, StartResult(number, shot.theta, shot.value, "converged", reason, recorder.iteration, recorder.rejected)]
-    return Climbed(found, "", InPieces(pieces, shot))
+    result = StartResult(number, shot.theta, shot.value, "converged", f"multiple shooting: {shot.reason}", *counts)
+    return replace(
+        direct, found=[*direct.found, result], stages={number: "multiple shooting"}, in_pieces=InPieces(pieces, shot)
+    )

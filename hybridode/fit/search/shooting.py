@@ -63,7 +63,8 @@ class Linear(NamedTuple):
 
 @dataclass(frozen=True)
 class Shot:
-    """Where multiple shooting ended: `nodes` (L, n) are the pieces' starts, `gap` the largest gap in spreads of the state."""
+    """Where multiple shooting ended: `nodes` (L, n) are the pieces' starts, `gap` the largest gap in spreads of the state, `linear`
+    the problem there (None where it could not be evaluated)."""
 
     theta: np.ndarray
     nodes: np.ndarray
@@ -72,6 +73,7 @@ class Shot:
     closed: bool
     iterations: int
     reason: str
+    linear: Linear | None = None
 
 
 def linearised(objective: Objective, pieces: Pieces) -> Callable[[np.ndarray, np.ndarray], Linear]:
@@ -135,10 +137,10 @@ class _Point:
 class _System:
     """The sparse matrices of a point: Hessian, gradient and slopes of the gaps."""
 
-    def __init__(self, point: _Point, pieces: Pieces, spread: np.ndarray, k: int) -> None:
+    def __init__(self, linear: Linear, pieces: Pieces, spread: np.ndarray, k: int) -> None:
         import scipy.sparse as sparse
 
-        e, (count, n) = point.linear, point.linear.ends.shape
+        e, (count, n) = linear, linear.ends.shape
         self.size, total = k + count * n, np.arange(count)
         columns = np.concatenate([np.tile(np.arange(k), (count, 1)), k + np.arange(count * n).reshape(count, n)], axis=1)
         self.gradient = np.zeros(self.size)
@@ -209,7 +211,23 @@ def shoot(
                 break
     gap = float(np.max(np.abs(point.gaps)))
     reason = f"{iterations} iterations, largest gap {gap:.1e} of a state's spread"
-    return Shot(point.x[:k], point.x[k:].reshape(nodes.shape), point.value, gap, gap <= 100 * GAPS_GOAL, iterations, reason)
+    end, closed = point.x, gap <= 100 * GAPS_GOAL
+    return Shot(end[:k], end[k:].reshape(nodes.shape), point.value, gap, closed, iterations, reason, point.linear)
+
+
+def covariance(pieces: Pieces, shot: Shot) -> np.ndarray:
+    """Of theta (k, k) where the gaps are closed: the first block of the inverse of the constrained problem's matrix (Bock 1981)."""
+    import scipy.sparse as sparse
+    from scipy.sparse.linalg import splu
+
+    assert shot.linear is not None, "a shot that ended has its problem"
+    k, spread = len(shot.theta), np.ones(shot.nodes.shape[1])
+    system = _System(shot.linear, pieces, spread, k)
+    m = system.jacobian.shape[0]
+    ridge = 1e-14 * float(system.hessian.diagonal().max(initial=1.0))
+    matrix = sparse.bmat([[system.hessian + ridge * sparse.identity(system.size), system.jacobian.T],
+                          [system.jacobian, -1e-12 * sparse.identity(m)]], format="csc")  # fmt: skip
+    return splu(matrix).solve(np.eye(system.size + m, k))[:k]
 
 
 def _round(
@@ -218,7 +236,7 @@ def _round(
 ) -> tuple[_Point, int, bool]:  # fmt: skip
     """Levenberg-Marquardt on the augmented Lagrangian at fixed multipliers and mu: the point, iterations, whether it ended."""
     damping, growth, scale = 1e-3, 2.0, np.zeros(len(point.x))
-    system = _System(point, pieces, spread, k)
+    system = _System(point.linear, pieces, spread, k)
     for iteration in range(1, most + 1):
         scale = np.maximum(scale * 0.9, system.diagonal(mu))
         floor = np.maximum(scale, 1e-10 * scale.max(initial=1e-300))
@@ -232,7 +250,7 @@ def _round(
         trial = at(x)
         ratio = (point.merit(multipliers, mu) - trial.merit(multipliers, mu)) / gain if trial.sound else -1.0
         if ratio > 1e-3:
-            point, system = trial, _System(trial, pieces, spread, k)
+            point, system = trial, _System(trial.linear, pieces, spread, k)
             recorder.accept(point.x[:k], point.value, system.gradient[:k])
             damping, growth = damping * max(1 / 9, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 2.0  # H. B. Nielsen, IMM-REP-1999-05
             damping = max(damping, 1e-12)
