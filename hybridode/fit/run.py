@@ -207,7 +207,9 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     }
     curves = cache(lambda: smooth_states(dataset, used))
     if weights and options.weights is None:
-        weights = scale_networks(d, dataset, curves(), {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights)
+        weights = scale_networks(
+            d, dataset, curves(), {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights
+        )
     choice = _choice(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(
         compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 
 from hybridode.data.experiments import Dataset
@@ -32,9 +33,7 @@ def curves_in_pieces(objective: Objective, dataset: Dataset, batch: Batch, solut
             if not len(mine):
                 continue
             t0 = float(pieces.batch.t0[lane])
-            raw = native.solve_numbers(
-                compiled, args, t0, ts[row, mine], objective.method, objective.settings, shot.nodes[lane]
-            )
+            raw = native.solve_numbers(compiled, args, t0, ts[row, mine], objective.method, objective.settings, shot.nodes[lane])
             codes[row] = codes[row] or int(raw.result)
             states[row, mine] = raw.ys_left
             with np.errstate(all="ignore"):
@@ -46,7 +45,7 @@ def value_in_pieces(objective: Objective, solution: InPieces) -> tuple[Evaluatio
     """Value with its parts, and standard errors from the constrained problem (Bock 1981)."""
     shot = solution.shot
     assert shot.linear is not None, "a solution in pieces has been evaluated"
-    parts = np.array([float(shot.linear.value), *(float(x) for x in objective.prior_and_regulariser(shot.theta))])
+    parts = np.array([float(shot.linear.value), *(float(x) for x in objective.prior_and_regulariser(jnp.asarray(shot.theta)))])
     spread = covariance(solution.pieces, shot)
     fisher = np.linalg.pinv(0.5 * (spread + spread.T), hermitian=True)
     found = uncertainty(objective.space, shot.theta[: objective.n_parameters], fisher)

@@ -18,6 +18,7 @@ from hybridode.fit.objective.objective import Objective
 
 _NEIGHBOURS = (1, 2, 3)
 _FEWEST = 9  # times from which on a scatter is estimated
+_GRANTED = 2.5  # twice the standard error of a scatter, relative, times the root of the number of records (simulated)
 # The scale on which the noise of a distribution is about the same everywhere; where there is none nothing is compared.
 SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "normal": np.asarray,
@@ -31,17 +32,20 @@ SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Attained:
-    """Of one observation: root mean square of residuals of the `model` and about a smooth `curve`, on the scale of its noise,
-    over `count` records (of all series with enough of them)."""
+    """Of one observation: root mean square of residuals of the `model` and about a smooth `curve`, and of the records about their
+    mean (`spread`), on the scale of its noise, over `count` records (of all series with enough of them)."""
 
     column: str
     model: float
     curve: float
+    spread: float
     count: int
 
     @property
     def ratio(self) -> float:
-        return self.model / self.curve if self.curve > 0 else np.inf if self.model > 0 else 1.0
+        """How much worse the model is than the curve, of which few records say little: two of its standard errors are granted."""
+        curve = self.curve * (1 + _GRANTED / np.sqrt(self.count))
+        return self.model / curve if curve > 0 else np.inf if self.model > 0 else 1.0
 
     @property
     def loss(self) -> float:
@@ -113,10 +117,11 @@ def compared(objective: Objective, batch: Batch, solved: Batch, predictions: Seq
         scale = SCALES.get(o.distribution)
         if scale is None or o.at:
             continue
-        curve, seen, squares, count = 0.0, 0, 0.0, 0
+        curve, seen, squares, count, values = 0.0, 0, 0.0, 0, []
         for row in range(batch.count):
             t, y, _ = records_of(batch, k, row)
             noise = scatter(t, scale(y)) if len(y) else None
+            values.append(scale(y))
             if noise is not None:
                 curve, seen = curve + noise**2 * len(y), seen + len(y)
         for row in range(solved.count):
@@ -125,5 +130,6 @@ def compared(objective: Objective, batch: Batch, solved: Batch, predictions: Seq
                 error = scale(predictions[k][row, mine]) - scale(y)
             squares, count = squares + float(np.sum(np.where(np.isfinite(error), error, np.inf) ** 2)), count + len(y)
         if seen:
-            out.append(Attained(o.column, float(np.sqrt(squares / count)), float(np.sqrt(curve / seen)), count))
+            spread = float(np.std(np.concatenate(values)))
+            out.append(Attained(o.column, float(np.sqrt(squares / count)), float(np.sqrt(curve / seen)), spread, count))
     return out

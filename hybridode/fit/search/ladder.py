@@ -2,9 +2,9 @@
 
     direct starts ─► compared with a smooth curve ─► multiple shooting ─► joint polish from there, or the pieces themselves
 
-Every decision is a line of the log with its numbers. What multiple shooting finds is polished by single shooting; where that is worse
-(trajectories that lose their past within the record, as chaotic ones do), the solution in pieces is the result: the same model,
-the same parameters, continuous to within a tolerance, but not computable from its start alone.
+Every decision is a line of the log with its numbers. What multiple shooting finds is polished by single shooting; where that is
+worse (trajectories that lose their past within the record, as chaotic ones do), the solution in pieces is the result: the same
+model, the same parameters, continuous to within a tolerance, but not computable from its start alone.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ _ENOUGH = 1.2  # an attempt that comes as near as this to the curve ends the sea
 _ATTEMPTS = 5  # starts of multiple shooting, at most
 _TANGENTS = 80  # numbers that a piece depends on, at most
 _UNKNOWNS = 20_000
-_SAME = 0.5  # log-likelihood by which a polished point may be worse than the pieces
+_SAME = 0.5  # differences in log-likelihood up to this make two results the same
+_AGREEING = 3  # starts that end at one optimum are evidence for it,
+_EXPLAINED = (
+    0.5  # unless it leaves more than this share of the records' standard deviation (all may have found the same flat line)
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,10 @@ class Climbed:
     def entry(self) -> dict[str, Any]:
         """What result.json says about the search: which stage the best result comes from, why there were more than one."""
         best = best_of(self.found)
-        entry: dict[str, Any] = {"stage": None if best is None else self.stages.get(best.start, "direct"), "evidence": self.evidence}
+        entry: dict[str, Any] = {
+            "stage": None if best is None else self.stages.get(best.start, "direct"),
+            "evidence": self.evidence,
+        }
         if best is None:
             entry["stage_reason"] = "no start could be evaluated"
         if self.in_pieces is not None:
@@ -136,6 +143,9 @@ def _evidence(stage: _Stage, found: Sequence[StartResult]) -> tuple[bool, str]:
     if worst is None:
         return False, "too few records to compare the fit with a smooth curve"
     words = f"the fit leaves {worst.model:.3g} of `{worst.column}` (root mean square), a smooth curve {worst.curve:.3g}"
+    agreeing = sum(r.objective <= best.objective + _SAME for r in found)
+    if worst.ratio > WORSE and worst.loss > LOSS and agreeing >= _AGREEING and worst.model < _EXPLAINED * worst.spread:
+        return False, f"{words}, but {agreeing} of {len(found)} starts agree: it is the model that does not follow"
     return worst.ratio > WORSE and worst.loss > LOSS, words
 
 
@@ -153,7 +163,7 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
     recorder.log.append(f"ladder: multiple shooting with {pieces.count} pieces of {batch.count} series")
     evaluate, scales = linearised(objective, pieces), noise_scales(objective, batch)
     curves, held = stage.curves(), np.array(sorted(scales), int)
-    shots = []
+    best, shots = best_of(direct.found), []
     for number, theta in enumerate(points[:_ATTEMPTS]):
         theta = with_noise_scales(objective, starts_from_curves(objective, curves, theta), scales)
         nodes, spread = first_nodes(objective, pieces, curves, theta)
@@ -162,8 +172,10 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
         shot = shoot(evaluate, pieces, theta, nodes, spread, held, recorder)
         recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
         if shot.closed:
+            again = best is not None and abs(shot.value - best.objective) <= _SAME
+            again = again or any(abs(shot.value - s.value) <= _SAME for s in shots)
             shots.append(shot)
-            if _near_enough(stage, pieces, shot):
+            if again or _near_enough(stage, pieces, shot):
                 break
     if not shots:
         recorder.log.append("ladder: multiple shooting did not close its gaps; the direct result stays")
@@ -182,8 +194,8 @@ def _distinct(points: Sequence[np.ndarray]) -> list[np.ndarray]:
 def first_nodes(
     objective: Objective, pieces: Pieces, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the pieces begin (L, n) and the spread of each state (n,): observed states on their curves, others as the model takes them
-    from piece to piece at theta."""
+    """Where the pieces begin (L, n) and the spread of each state (n,): observed states on their curves, others as the model takes
+    them from piece to piece at theta."""
     compiled = objective.compiled
     states, lanes = compiled.system.states, pieces.batch
     nodes, y = np.zeros((pieces.count, compiled.size)), np.zeros(compiled.size)
@@ -192,7 +204,7 @@ def first_nodes(
         args = numpy_arguments(objective, lanes, lane, theta)
         t0 = float(lanes.t0[lane])
         if pieces.first[lane]:
-            y = compiled.numbers("start", t0, np.zeros(0), args)
+            y = np.array(compiled.numbers("start", t0, np.zeros(0), args))
         for i, s in enumerate(states):
             if s in seen:
                 y[i] = seen[s].value(np.clip(t0, seen[s].start, seen[s].end))
@@ -233,6 +245,4 @@ def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Cli
         f"its gaps are at most {shot.gap:.1e} of a state's spread"
     )
     result = StartResult(number, shot.theta, shot.value, "converged", f"multiple shooting: {shot.reason}", *counts)
-    return replace(
-        direct, found=[*direct.found, result], stages={number: "multiple shooting"}, in_pieces=InPieces(pieces, shot)
-    )
+    return replace(direct, found=[*direct.found, result], stages={number: "multiple shooting"}, in_pieces=InPieces(pieces, shot))

@@ -1,10 +1,10 @@
 """Gradient matching for models without networks: parameters read off smoothed states before anything is solved.
 
-Over short windows a state changes by the integral of its rate, so the parameters that bring both sides together along the smoothed
-states are a least-squares problem without a solve (J. M. Varah, SIAM J. Sci. Stat. Comput. 3 (1982) 28; in this integral form, which
-differentiates no noise, I. Dattner, C. A. J. Klaassen, Electron. J. Stat. 9 (2015) 1939). Rates that are linear in their parameters
-take one step of linear least squares; others Levenberg-Marquardt. Equations that read a state without a curve are left out. The
-result is one more start of the search and nothing else. (Networks: `training.match_gradients`.)
+Over short windows a state changes by the integral of its rate, so the parameters that bring both sides together along the
+smoothed states are a least-squares problem without a solve (J. M. Varah, SIAM J. Sci. Stat. Comput. 3 (1982) 28; in this integral
+form, which differentiates no noise, I. Dattner, C. A. J. Klaassen, Electron. J. Stat. 9 (2015) 1939). Rates linear in their
+parameters take one step of linear least squares, others Levenberg-Marquardt. Equations that read a state without a curve are
+left out. The result is one more start of the search and nothing else. (Networks: `training.match_gradients`.)
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def match(objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, C
     z, before, after = _least_squares(objective, lambda z: scene.misfit(np.concatenate([z, begin[k:]]), chosen), begin[:k])
     if not after < before:
         return Matched(None, f"no parameters bring rates nearer to the slopes than the declared ones (misfit {before:.3g})")
-    words = f"rates matched to {len(chosen)} of {len(states)} smoothed states, misfit {before:.3g} -> {after:.3g} of their changes"
+    words = (
+        f"rates matched to {len(chosen)} of {len(states)} smoothed states, misfit {before:.3g} -> {after:.3g} of their changes"
+    )
     return Matched(np.concatenate([z, begin[k:]]), words)
 
 
@@ -130,7 +132,8 @@ class _Scene:
         states, times, values = objective.compiled.system.states, [], []
         for row, c in enumerate(curves):
             start, end = max(c[states[i]].start for i in seen), min(c[states[i]].end for i in seen)
-            distance = float(np.median(np.diff(np.unique(np.asarray(batch.ts)[row]))))
+            known: np.ndarray = np.unique(np.asarray(batch.ts)[row])
+            distance = float(np.median(known[1:] - known[:-1]))
             length = min(max(_LENGTH * distance, (end - start) / windows), (end - start) / 4)
             begins = np.linspace(start, end - length, windows)
             t = begins[:, None] + length * np.linspace(0, 1, _INTERVALS + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import jax
 import numpy as np
@@ -52,12 +53,13 @@ def numbers_of_pieces(objective: Objective, batch: Batch) -> list[int]:
 
 
 def cut(batch: Batch, counts: Sequence[int]) -> Pieces:
-    """Series `row` in `counts[row]` pieces of about as many times each. A record at a cut belongs to the piece that begins there."""
+    """Series `row` in `counts[row]` pieces of about as many times each. A record at a cut belongs to the piece that begins
+    there."""
     owner, spans = [], []
     for row, count in enumerate(counts):
         bounds = _bounds(batch, row, count)
         owner += [row] * (len(bounds) - 1)
-        spans += list(zip(bounds[:-1], bounds[1:], strict=True))
+        spans += list(pairwise(bounds))
     rows = np.array(owner)
     first = np.concatenate([[True], rows[1:] != rows[:-1]])
     last = np.concatenate([rows[1:] != rows[:-1], [True]])

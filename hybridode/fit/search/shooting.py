@@ -1,11 +1,10 @@
 """Multiple shooting: every series in pieces with starts of their own, their continuity as constraints.
 
-    minimise  objective(theta, starts)   subject to   end of piece j - start of piece j+1 = 0,  start(theta) - start of piece 1 = 0
+    minimise  objective(theta, starts)  subject to  end of piece j - start of piece j+1 = 0,  start(theta) - start of piece 1 = 0
 
-(H. G. Bock, in: Modelling of Chemical Reaction Systems, Springer 1981, p. 102; K. Schittkowski's and J. Stoer's proofs of its
-convergence assume what the smooth starts give: small residuals.) A piece is too short for a wrong parameter to move an oscillation
-past another or to lose a chaotic trajectory, so that from smoothed data the problem is nearly convex where single shooting has
-hundreds of minima. The steps are Gauss-Newton's with the Fisher matrix; the constraints enter as in a stabilised sequential
+(H. G. Bock, in: Modelling of Chemical Reaction Systems, Springer 1981, p. 102). A piece is too short for a wrong parameter to
+move an oscillation past another or to lose a chaotic trajectory, so that from smoothed data few minima are left of the hundreds that
+single shooting has. The steps are Gauss-Newton's with the Fisher matrix; the constraints enter as in a stabilised sequential
 quadratic program (P. E. Gill, D. P. Robinson, Comput. Optim. Appl. 51 (2012) 1): one sparse linear system
 
     [ H + damping   J^T  ] [ step     ]     [ gradient            ]
@@ -33,7 +32,7 @@ from hybridode.fit.search.pieces import Pieces
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
 
-GAPS_GOAL = 1e-8  # of a state's spread: a gap that counts as closed
+GAPS_GOAL, CLOSED = 1e-8, 1e-5  # gaps in spreads of the state: what is aimed at, and what counts as continuous
 _STIFFNESS = (1e2, 1e4, 1e6, 1e8)  # mu of each round, per squared spread
 _ITERATIONS = (30, 25, 20, 20)  # at most, of each round
 _GAINS = (0.5, 0.1, 1e-2, 1e-6)  # expected gain in log-likelihood below which a round is over
@@ -63,8 +62,8 @@ class Linear(NamedTuple):
 
 @dataclass(frozen=True)
 class Shot:
-    """Where multiple shooting ended: `nodes` (L, n) are the pieces' starts, `gap` the largest gap in spreads of the state, `linear`
-    the problem there (None where it could not be evaluated)."""
+    """Where multiple shooting ended: `nodes` (L, n) are the pieces' starts, `gap` the largest gap in spreads of the state,
+    `linear` the problem there (None where it could not be evaluated)."""
 
     theta: np.ndarray
     nodes: np.ndarray
@@ -211,19 +210,19 @@ def shoot(
                 break
     gap = float(np.max(np.abs(point.gaps)))
     reason = f"{iterations} iterations, largest gap {gap:.1e} of a state's spread"
-    end, closed = point.x, gap <= 100 * GAPS_GOAL
+    end, closed = point.x, gap <= CLOSED
     return Shot(end[:k], end[k:].reshape(nodes.shape), point.value, gap, closed, iterations, reason, point.linear)
 
 
 def covariance(pieces: Pieces, shot: Shot) -> np.ndarray:
-    """Of theta (k, k) where the gaps are closed: the first block of the inverse of the constrained problem's matrix (Bock 1981)."""
+    """Of theta (k, k) where the gaps are closed: the first block of the inverse of the constrained problem's matrix (Bock)."""
     import scipy.sparse as sparse
     from scipy.sparse.linalg import splu
 
     assert shot.linear is not None, "a shot that ended has its problem"
     k, spread = len(shot.theta), np.ones(shot.nodes.shape[1])
     system = _System(shot.linear, pieces, spread, k)
-    m = system.jacobian.shape[0]
+    m = system.size - k
     ridge = 1e-14 * float(system.hessian.diagonal().max(initial=1.0))
     matrix = sparse.bmat([[system.hessian + ridge * sparse.identity(system.size), system.jacobian.T],
                           [system.jacobian, -1e-12 * sparse.identity(m)]], format="csc")  # fmt: skip
