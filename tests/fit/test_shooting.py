@@ -13,13 +13,12 @@ import scipy.integrate
 from hybridode.data.experiments import experiments
 from hybridode.errors import Source
 from hybridode.fit import run as fits
-from hybridode.fit.progress import Recorder
+from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.run import fit
 from hybridode.fit.search.ladder import cannot_shoot, first_nodes
 from hybridode.fit.search.pieces import cut
 from hybridode.fit.search.shooting import covariance, linearised, shoot
 from hybridode.fit.search.smooth import smooth_states
-from hybridode.fit.search.starts import evaluate_point
 from hybridode.language.check import declare
 from hybridode.solve.settings import Settings
 from tests.fit.test_fit import check
@@ -97,15 +96,16 @@ def prepared(declarations, data):
 
 @cache
 def short_problem():
-    """Three periods in six pieces, shot from near the truth: objective, batch, pieces, shot."""
+    """Three periods in six pieces, shot from near the truth: pieces, shot, and single shooting at its theta."""
     with jax.enable_x64(True):
         ready, dataset = prepared(prey_model(off=False), prey_data(3, 12))
         objective = ready.objective
         pieces = cut(ready.fitted, [6])
         theta = objective.theta(objective.space.unconstrain({}))
         nodes, spread = first_nodes(objective, pieces, smooth_states(dataset), theta)
-        shot = shoot(linearised(objective, pieces), pieces, theta, nodes, spread, np.zeros(0, int), Recorder())
-    return objective, ready.fitted, pieces, shot
+        shot = shoot(linearised(objective, pieces), pieces, theta, nodes, spread, np.zeros(0, int), Track(Recorder()))
+        point = ready.lanes.point(shot.theta)
+    return pieces, shot, point
 
 
 def test_pieces_share_the_records_and_follow_each_other():
@@ -128,10 +128,8 @@ def test_pieces_share_the_records_and_follow_each_other():
 
 
 def test_the_constrained_optimum_is_that_of_single_shooting():
-    objective, batch, pieces, shot = short_problem()
+    pieces, shot, point = short_problem()
     assert shot.closed and shot.gap < 1e-6
-    with jax.enable_x64(True):
-        point = evaluate_point(objective, batch, shot.theta)
     assert np.isfinite(point.value)
     assert point.value == pytest.approx(shot.value, abs=1e-4)
     decrement = point.gradient @ np.linalg.solve(point.fisher, point.gradient)

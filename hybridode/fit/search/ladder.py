@@ -19,14 +19,16 @@ from hybridode.expr import Symbol
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.predicted import locations, numpy_arguments
-from hybridode.fit.progress import OutOfTime, Recorder
+from hybridode.fit.progress import OutOfTime, Recorder, Track
+from hybridode.fit.search.ask import run_alone
 from hybridode.fit.search.attainable import Attained, compared
+from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.matching import match, noise_scales, starts_from_curves, with_noise_scales
 from hybridode.fit.search.pieces import Pieces, cut, numbers_of_pieces
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.shooting import Shot, linearised, shoot
 from hybridode.fit.search.smooth import Curve
-from hybridode.fit.search.starts import StartResult, best_of, evaluate_point
+from hybridode.fit.search.starts import StartResult, best_of
 from hybridode.solve import native
 from hybridode.solve.constrained import is_constrained
 
@@ -107,21 +109,27 @@ def matched_start(objective: Objective, batch: Batch, curves: Curves, theta: np.
 class _Stage:
     """What the rungs of the ladder share."""
 
-    objective: Objective
-    batch: Batch
+    lanes: Lanes
     curves: Curves
     recorder: Recorder
+    track: Track
+
+    @property
+    def objective(self) -> Objective:
+        return self.lanes.objective
+
+    @property
+    def batch(self) -> Batch:
+        return self.lanes.batch
 
 
-def climb(
-    objective: Objective, batch: Batch, curves: Curves, found: list[StartResult], begun: Sequence[np.ndarray], recorder: Recorder
-) -> Climbed:
+def climb(lanes: Lanes, curves: Curves, found: list[StartResult], begun: Sequence[np.ndarray], recorder: Recorder) -> Climbed:
     """What the direct starts `found` is compared with a smooth curve; where it is far from it, multiple shooting begins where the
     last of them `begun` (from matching, if it could), at the best, and at others, until one comes near the curve."""
-    stage = _Stage(objective, batch, curves, recorder)
+    stage = _Stage(lanes, curves, recorder, Track(recorder, len(found) + 1))
     climb, evidence = _evidence(stage, found)
     direct = Climbed(found, evidence=evidence)
-    reason = cannot_shoot(objective, len(begun[0])) if climb else ""
+    reason = cannot_shoot(lanes.objective, len(begun[0])) if climb else ""
     recorder.log.append(f"ladder: {evidence}" + (f"; {reason}" if reason else "" if climb else ": the direct starts are enough"))
     if not climb or reason:
         return direct
@@ -130,6 +138,8 @@ def climb(
         return _shooting(stage, direct, _distinct(chosen))
     except (KeyboardInterrupt, OutOfTime) as stop:
         return replace(direct, early="interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time")
+    finally:
+        recorder.gather([stage.track])
 
 
 def _evidence(stage: _Stage, found: Sequence[StartResult]) -> tuple[bool, str]:
@@ -167,9 +177,8 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
     for number, theta in enumerate(points[:_ATTEMPTS]):
         theta = with_noise_scales(objective, starts_from_curves(objective, curves, theta), scales)
         nodes, spread = first_nodes(objective, pieces, curves, theta)
-        recorder.begin_start(len(direct.found) + 1)
-        recorder.begin_stage("multiple shooting")
-        shot = shoot(evaluate, pieces, theta, nodes, spread, held, recorder)
+        stage.track.begin_stage("multiple shooting")
+        shot = shoot(evaluate, pieces, theta, nodes, spread, held, stage.track)
         recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
         if shot.closed:
             again = best is not None and abs(shot.value - best.objective) <= _SAME
@@ -226,11 +235,10 @@ def _near_enough(stage: _Stage, pieces: Pieces, shot: Shot) -> bool:
 
 def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Climbed:
     """Single shooting from where multiple shooting ended; the pieces themselves where it is worse."""
-    objective, batch, recorder = stage.objective, stage.batch, stage.recorder
-    recorder.begin_stage("joint polish")
-    number, best = len(direct.found) + 1, best_of(direct.found)
-    end = fisher_scoring(lambda x: evaluate_point(objective, batch, x), shot.theta, recorder)
-    counts = recorder.iteration, recorder.rejected
+    recorder, track, best = stage.recorder, stage.track, best_of(direct.found)
+    track.begin_stage("joint polish")
+    end = run_alone(fisher_scoring(shot.theta, track), stage.lanes.point)
+    number, counts = track.start, (track.iteration, track.rejected)
     before = "" if best is None else f"; the best direct start has {best.objective:.6g}"
     if np.isfinite(end.value) and end.value <= shot.value + _SAME:
         recorder.log.append(f"ladder: joint polish from the pieces: objective {end.value:.6g}{before}")

@@ -2,8 +2,8 @@
 
     minimise  objective(theta, starts)  subject to  end of piece j - start of piece j+1 = 0,  start(theta) - start of piece 1 = 0
 
-(H. G. Bock, in: Modelling of Chemical Reaction Systems, Springer 1981, p. 102). A piece is too short for a wrong parameter to
-move an oscillation past another or to lose a chaotic trajectory, so that from smoothed data few minima are left of the hundreds that
+(H. G. Bock, in: Modelling of Chemical Reaction Systems, Springer 1981, p. 102). A piece is too short for a wrong parameter
+to move an oscillation past another or to lose a chaotic trajectory, so that from smoothed data few minima are left of the hundreds that
 single shooting has. The steps are Gauss-Newton's with the Fisher matrix; the constraints enter as in a stabilised sequential
 quadratic program (P. E. Gill, D. P. Robinson, Comput. Optim. Appl. 51 (2012) 1): one sparse linear system
 
@@ -27,7 +27,7 @@ import numpy as np
 
 from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.objective import Objective
-from hybridode.fit.progress import Recorder
+from hybridode.fit.progress import Track
 from hybridode.fit.search.pieces import Pieces
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
@@ -186,7 +186,7 @@ class _System:
 
 def shoot(
     evaluate: Callable[[np.ndarray, np.ndarray], Linear], pieces: Pieces, theta: np.ndarray, nodes: np.ndarray,
-    spread: np.ndarray, scales: np.ndarray, recorder: Recorder,
+    spread: np.ndarray, scales: np.ndarray, track: Track,
 ) -> Shot:  # fmt: skip
     """From theta (k,) and nodes (L, n) to an optimum without gaps. `spread` (n,): the size of each state's changes; `scales`:
     places in theta of the scales of the noise, which stay in the first rounds (large ones would make everything equally good)."""
@@ -197,13 +197,13 @@ def shoot(
 
     point = at(np.concatenate([theta, nodes.ravel()]))
     if not point.sound:
-        recorder.reject("a piece cannot be solved from its smoothed start")
+        track.reject("a piece cannot be solved from its smoothed start")
         return Shot(theta, nodes, np.inf, np.inf, False, 0, "a piece cannot be solved from its smoothed start")
     multipliers, iterations = np.zeros(len(point.gaps)), 0
     for number, (mu, most, goal) in enumerate(zip(_STIFFNESS, _ITERATIONS, _GAINS, strict=True)):
         held = scales if number < _FROZEN else scales[:0]
         for _ in range(3):  # multipliers close the gaps at the last mu without a larger one
-            point, used, over = _round(at, point, pieces, spread, k, multipliers, mu, most, goal, held, recorder)
+            point, used, over = _round(at, point, pieces, spread, k, multipliers, mu, most, goal, held, track)
             iterations += used
             multipliers = multipliers + mu * point.gaps
             if mu < _STIFFNESS[-1] or np.max(np.abs(point.gaps)) <= GAPS_GOAL or not over:
@@ -231,7 +231,7 @@ def covariance(pieces: Pieces, shot: Shot) -> np.ndarray:
 
 def _round(
     at: Callable[[np.ndarray], _Point], point: _Point, pieces: Pieces, spread: np.ndarray, k: int, multipliers: np.ndarray,
-    mu: float, most: int, goal: float, held: np.ndarray, recorder: Recorder,
+    mu: float, most: int, goal: float, held: np.ndarray, track: Track,
 ) -> tuple[_Point, int, bool]:  # fmt: skip
     """Levenberg-Marquardt on the augmented Lagrangian at fixed multipliers and mu: the point, iterations, whether it ended."""
     damping, growth, scale = 1e-3, 2.0, np.zeros(len(point.x))
@@ -250,12 +250,12 @@ def _round(
         ratio = (point.merit(multipliers, mu) - trial.merit(multipliers, mu)) / gain if trial.sound else -1.0
         if ratio > 1e-3:
             point, system = trial, _System(trial.linear, pieces, spread, k)
-            recorder.accept(point.x[:k], point.value, system.gradient[:k])
+            track.accept(point.x[:k], point.value, system.gradient[:k])
             damping, growth = damping * max(1 / 9, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 2.0  # H. B. Nielsen, IMM-REP-1999-05
             damping = max(damping, 1e-12)
         else:
             damping, growth = damping * growth, growth * 2
-            recorder.check_time()
+            track.check_time()
             if damping > 1e12:
                 return point, iteration, True
     return point, most, False
