@@ -2,10 +2,10 @@
 
     minimise  objective(theta, starts)  subject to  end of piece j - start of piece j+1 = 0,  start(theta) - start of piece 1 = 0
 
-(H. G. Bock, in: Modelling of Chemical Reaction Systems, Springer 1981, p. 102). A piece is too short for a wrong parameter
-to move an oscillation past another or to lose a chaotic trajectory, so that from smoothed data few minima are left of the hundreds that
-single shooting has. The steps are Gauss-Newton's with the Fisher matrix; the constraints enter as in a stabilised sequential
-quadratic program (P. E. Gill, D. P. Robinson, Comput. Optim. Appl. 51 (2012) 1): one sparse linear system
+(H. G. Bock, in: Modelling of Chemical Reaction Systems, Springer 1981, p. 102). A piece is too short for a wrong parameter to
+move an oscillation past another or to lose a chaotic trajectory, so that from smoothed data few minima are left of the
+hundreds that single shooting has. The steps are Gauss-Newton's with the Fisher matrix; the constraints enter as in a
+stabilised sequential quadratic program (P. E. Gill, D. P. Robinson, Comput. Optim. Appl. 51 (2012) 1): one sparse system
 
     [ H + damping   J^T  ] [ step     ]     [ gradient            ]
     [ J            -1/mu ] [ new lam  ]  = -[ gaps + lam/mu       ]
