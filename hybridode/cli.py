@@ -34,6 +34,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more; show the traceback of a bug of ours.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Give a parameter or constant another value.")]
+Column = Annotated[list[str] | None, typer.Option("--column", metavar="NAME=COLUMN", help="Which column is NAME.")]
+SettingsFile = Annotated[
+    str | None,
+    typer.Option("--settings", metavar="FILE", help="Settings (fit.toml beside MODEL, if there is one); none for no file."),
+]
 Sources = Annotated[list[str] | None, typer.Option("--source", metavar="NAME=FILE", help="The file behind `from NAME.column`.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help=_one_of(ENGINES))]
 Method = Annotated[str, typer.Option("--method", metavar="NAME", help=_one_of(("auto", *METHODS)))]
@@ -95,21 +100,26 @@ def new(
 
 @app.command()
 def check(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model files (.ode).")],
+    files: Annotated[list[str], typer.Argument(metavar="MODEL... [DATA...]", help="Model files (.ode), then data files.")],
+    column: Column = None,
+    source: Sources = None,
+    settings_file: SettingsFile = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> int:
-    """Report every error and warning of a model without running it.
+    """Report every error and warning of a model without running it, and what it reads of a data file.
 
     \b
     Examples:
       hybridode check examples/lynx_hare/lynx_hare.ode
+      hybridode check examples/lynx_hare/lynx_hare.ode examples/lynx_hare/pelts.csv
       hybridode check --json models/*.ode
     """
+    from hybridode.commands.check import CheckOptions
     from hybridode.commands.check import check as run
 
-    return run(models, Output(json, verbose, quiet))
+    return run(files, CheckOptions(tuple(column or ()), tuple(source or ()), settings_file), Output(json, verbose, quiet))
 
 
 @app.command()
@@ -188,7 +198,7 @@ def fit(
     ] = None,
     set_: Set = None,
     fix: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME", help="Do not learn this parameter.")] = None,
-    column: Annotated[list[str] | None, typer.Option("--column", metavar="NAME=COLUMN", help="Which column is NAME.")] = None,
+    column: Column = None,
     source: Sources = None,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory (MODEL.runs/001, 002, ...).")] = None,
     max_seconds: Annotated[
@@ -197,10 +207,7 @@ def fit(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was cut off; MODEL and DATA are known.")
     ] = None,
-    settings: Annotated[
-        str | None,
-        typer.Option("--settings", metavar="FILE", help="Settings (fit.toml beside MODEL, if there is one); none for no file."),
-    ] = None,
+    settings: SettingsFile = None,
     engine: OwnEngine = None,
     method: OwnMethod = None,
     rtol: Rtol = None,

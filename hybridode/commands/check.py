@@ -1,31 +1,113 @@
-"""`hybridode check`: every error and warning of a model, without running it. Imports nothing heavy for an ODE."""
+"""`hybridode check`: every error and warning of a model, without running it, and what it reads of a data file.
+
+Imports nothing heavy for an ODE, and NumPy for data.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hybridode.commands.options import pairs
 from hybridode.commands.output import Output
 from hybridode.declarations import Declarations
-from hybridode.errors import Diagnostic, ModelError
+from hybridode.errors import DataError, Diagnostic, ModelError
 from hybridode.language.check import declare
 from hybridode.language.reader import load
 
+if TYPE_CHECKING:
+    from hybridode.data.summary import Summary
 
-def check(models: Sequence[str], output: Output) -> int:
-    """Checks each file and returns 1 when any has an error, else 0."""
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """The options of `hybridode check` as given: they concern the data files."""
+
+    columns: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    settings_file: str | None = None
+
+
+def check(files: Sequence[str], options: CheckOptions, output: Output) -> int:
+    """Checks each model, and reads each data file as each model would; returns 1 when anything has an error, else 0.
+
+    Data files are those that do not end in `.ode`, after a model.
+    """
+    models = [name for i, name in enumerate(files) if not (i and _is_data(name))]
+    data = [name for i, name in enumerate(files) if i and _is_data(name)]
     found = [_check_one(name) for name in models]
-    good = all(declarations is not None for declarations, _ in found)
-    files = [_as_data(name, *one) for name, one in zip(models, found, strict=True)]
-    output.data({"ok": good, "files": files})
-    for name, (declarations, diagnostics) in zip(models, found, strict=True):
+    read = [
+        [_read(name, d, file, options, output) for file in data] if d is not None else []
+        for name, (d, _) in zip(models, found, strict=True)
+    ]
+    good = all(declarations is not None for declarations, _ in found) and all(r.summary is not None for rs in read for r in rs)
+    shown = [_as_data(name, *one, rs) for name, one, rs in zip(models, found, read, strict=True)]
+    output.data({"ok": good, "files": shown})
+    for name, (declarations, diagnostics), datasets in zip(models, found, read, strict=True):
         output.diagnostics(diagnostics)
         if declarations is not None:
             output.result(f"{name}: {description(declarations)}")
         elif not output.json:
-            errors = sum(d.severity == "error" for d in diagnostics)
-            output.note(f"{name}: {errors} error{'s' if errors != 1 else ''}")
+            _count_errors(name, diagnostics, output)
+        for one in datasets:
+            _show(one, output)
     return 0 if good else 1
+
+
+def _is_data(name: str) -> bool:
+    return not name.lower().endswith(".ode")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A data file as one model reads it: a summary, or what is wrong."""
+
+    file: str
+    summary: Summary | None
+    diagnostics: Sequence[Diagnostic]
+
+    def as_dict(self) -> dict[str, Any]:
+        summary = None if self.summary is None else self.summary.as_dict()
+        return {
+            "file": self.file,
+            "ok": summary is not None,
+            "summary": summary,
+            "diagnostics": [d.as_dict() for d in self.diagnostics],
+        }
+
+
+def _read(model: str, declarations: Declarations, file: str, options: CheckOptions, output: Output) -> _Read:
+    from hybridode.commands.fit import READING, settings_file
+    from hybridode.data.experiments import experiments
+    from hybridode.data.fit_file import merged
+
+    settings = settings_file(model, options.settings_file, declarations)
+    given = {"columns": pairs("--column", options.columns), "sources": pairs("--source", options.sources)}
+    chosen = merged(settings, given)
+    reading = {ours: chosen[theirs] for theirs, ours in READING.items() if theirs in chosen}
+    try:
+        dataset = experiments(declarations, file, folder=Path(model).parent, **reading)
+    except DataError as error:
+        return _Read(file, None, error.diagnostics)
+    assert dataset.summary is not None, "reading makes the summary"
+    return _Read(file, dataset.summary, dataset.warnings)
+
+
+def _show(read: _Read, output: Output) -> None:
+    if read.summary is not None:
+        from hybridode.commands.data_summary import summary_text
+
+        output.result(f"\n{summary_text(read.summary)}")
+    output.diagnostics(read.diagnostics)
+    if read.summary is None and not output.json:
+        _count_errors(read.file, read.diagnostics, output)
+
+
+def _count_errors(name: str, diagnostics: Sequence[Diagnostic], output: Output) -> None:
+    errors = sum(d.severity == "error" for d in diagnostics)
+    output.note(f"{name}: {errors} error{'s' if errors != 1 else ''}")
 
 
 def _check_one(name: str) -> tuple[Declarations | None, Sequence[Diagnostic]]:
@@ -40,7 +122,9 @@ def _check_one(name: str) -> tuple[Declarations | None, Sequence[Diagnostic]]:
     return declarations, declarations.warnings
 
 
-def _as_data(name: str, declarations: Declarations | None, diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
+def _as_data(
+    name: str, declarations: Declarations | None, diagnostics: Sequence[Diagnostic], data: Sequence[_Read]
+) -> dict[str, Any]:
     found: dict[str, Any] = {"file": name, "ok": declarations is not None, "diagnostics": [d.as_dict() for d in diagnostics]}
     if declarations is not None:
         found["model"] = {
@@ -52,6 +136,8 @@ def _as_data(name: str, declarations: Declarations | None, diagnostics: Sequence
             "inputs": [i.name for i in declarations.inputs],
             "observed": [o.column for o in declarations.observations],
         }
+    if data:
+        found["data"] = [one.as_dict() for one in data]
     return found
 
 

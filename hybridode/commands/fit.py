@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.commands.data_summary import summary_text
 from hybridode.commands.interrupt import Interruption
 from hybridode.commands.numbers import short, table
 from hybridode.commands.options import numbers_by_name, pairs
@@ -91,7 +92,9 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     chosen["settings"] = Settings(**chosen.get("settings", {}))
     reading = {ours: chosen.pop(theirs) for theirs, ours in READING.items() if theirs in chosen}
     dataset = experiments(declarations, data, folder=Path(model).parent, **reading)
-    output.result("\n".join(dataset.notes) + "\n")
+    if dataset.summary is not None:
+        output.result(summary_text(dataset.summary) + "\n")
+    output.diagnostics(dataset.warnings)
     if options.resume is not None:
         directory = Path(options.resume)
     else:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from hybridode.data import cells, dates
+from hybridode.data.problems import Problems
 from hybridode.data.table import Table, data_error
 from hybridode.declarations import Algebraic, Declarations, Observation, Parameter, State, entry_names
-from hybridode.errors import DataError, Diagnostic
+from hybridode.errors import Diagnostic
 from hybridode.expr import Symbol, sym
 
 SERIES_COLUMNS = ("experiment", "id")
@@ -122,8 +123,9 @@ def find_long(table: Table, declarations: Declarations) -> LongForm | None:
     return None
 
 
-def assign(table: Table, declarations: Declarations) -> Roles:
-    """The part of each column. Raises DataError for no time column, doubled or wrongly united columns, nothing observed."""
+def assign(table: Table, declarations: Declarations, problems: Problems | None = None) -> Roles:
+    """The part of each column. An observation may have several columns: replicates. Raises DataError for no time column, doubled
+    columns and those that inputs lack; the last two are kept in `problems` where it is given."""
     time = _time_column(table, declarations)
     long = find_long(table, declarations)
     observed = {} if long else {o.column: k for k, o in enumerate(declarations.observations)}
@@ -143,27 +145,26 @@ def assign(table: Table, declarations: Declarations) -> Roles:
             continue
         if is_series:
             roles = replace(roles, series=(*roles.series, j))
-        if name in observed:
-            roles = replace(roles, observed=(*roles.observed, (j, observed[name])))
+        base = replicated(name, table.names, observed)
+        if base in observed:
+            roles = replace(roles, observed=(*roles.observed, (j, observed[base])))
         elif name in numbered:
             roles = replace(roles, covariates=(*roles.covariates, (j, *numbered[name])))
         for signal, entry in inputs.get(name, ()):
             roles = replace(roles, inputs=(*roles.inputs, (j, signal, entry)))
-        if is_series or name in observed or name in numbered or name in inputs:
+        if is_series or base in observed or name in numbered or name in inputs:
             used.setdefault(name, []).append(j)
         elif declarations.doses and name.upper() in DOSE_COLUMNS:
             roles = replace(roles, doses={**roles.doses, name.upper(): j})
             used.setdefault(name.upper(), []).append(j)
         else:
             roles = replace(roles, unmatched=(*roles.unmatched, j))
-    _refuse_doubled(table, used)
-    missing = [c for c in inputs if c not in used]
-    if missing:
-        raise data_error(
-            "E0632",
-            f"{table.name} has no column `{missing[0]}`, which the input `{inputs[missing[0]][0][0]}` reads",
-            near_names(missing[0], table.names) or f"its columns are {listed(table.names)}",
-        )
+    found = _doubled(table, used, observed) + _missing_inputs(table, inputs, used)
+    problems, given = problems or Problems(table), problems is not None
+    for problem in found:
+        problems.add(problem)
+    if not given:
+        problems.raise_if_any()
     return roles
 
 
@@ -203,19 +204,43 @@ def _increasing(table: Table) -> str:
     return ""
 
 
-def _refuse_doubled(table: Table, used: Mapping[str, Sequence[int]]) -> None:
-    found = [
+def replicated(name: str, names: Sequence[str], observed: Collection[str]) -> str:
+    """The name without the count that pandas gives to columns of one name: `x.1` beside `x` is another `x`."""
+    base, _, count = name.rpartition(".")
+    return base if name not in observed and count.isdecimal() and base in observed and base in names else name
+
+
+def _doubled(table: Table, used: Mapping[str, Sequence[int]], observed: Collection[str]) -> list[Diagnostic]:
+    """Columns of one name, unless they hold different values of one observation."""
+    found = []
+    for name, places in used.items():
+        same = len({table.column(j) for j in places}) < len(places)
+        if len(places) > 1 and (same or name not in observed):
+            which = listed([str(table.headers[j].position + 1) for j in places], "")
+            found.append(
+                Diagnostic(
+                    "E0624",
+                    f"{table.name} has {len(places)} columns `{name}`{' with the same values' if same else ''}",
+                    table.place(table.header_line, table.headers[places[1]].position),
+                    f"rename or remove all but one (they are columns {which})",
+                )
+            )
+    return found
+
+
+def _missing_inputs(
+    table: Table, inputs: Mapping[str, Sequence[tuple[str, int]]], used: Mapping[str, Sequence[int]]
+) -> list[Diagnostic]:
+    return [
         Diagnostic(
-            "E0624",
-            f"{table.name} has {len(places)} columns `{name}`",
+            "E0632",
+            f"{table.name} has no column `{column}`, which the input `{readers[0][0]}` reads",
             None,
-            f"rename or remove all but one (they are columns {listed([str(table.headers[j].position + 1) for j in places], '')})",
+            near_names(column, table.names) or f"its columns are {listed(table.names)}",
         )
-        for name, places in used.items()
-        if len(places) > 1
+        for column, readers in inputs.items()
+        if column not in used
     ]
-    if found:
-        raise DataError(found)
 
 
 def infer_observations(

@@ -19,13 +19,15 @@ from hybridode.data.dose_rows import DoseRow, dose_rows, without_observations
 from hybridode.data.doses import Schedule, about_doses, behind_doses, dose_warnings, later, segments, with_infusions
 from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
-from hybridode.data.header_units import used_units, with_conversions
+from hybridode.data.header_units import with_conversions
+from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
+from hybridode.data.remarks import about_columns, about_dates, about_repetitions, unmatched_names, warning
 from hybridode.data.sources import Knots, own_inputs, source_inputs
+from hybridode.data.summary import Summary, summarise
 from hybridode.data.table import Table, data_error
-from hybridode.data.units import same_text
 from hybridode.declarations import Declarations
-from hybridode.errors import DataError, Diagnostic
+from hybridode.errors import Diagnostic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +72,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     clock: Clock | None = None
+    summary: Summary | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)  # how the file was read, as keywords of `experiments`
 
     @property
@@ -99,55 +102,50 @@ def experiments(
     table, labels = columns.rename(table, declarations, columns_map or {})
     warnings: list[Diagnostic] = []
     declarations = _with_observations(table, declarations, labels, warnings)
-    roles = columns.assign(table, declarations)
-    table = with_conversions(table, declarations, roles)
-    times, clock = time_of_rows(table, declarations, roles)
-    warnings += _about_dates(table, declarations, clock)
+    problems = Problems(table)
+    roles = columns.assign(table, declarations, problems)
+    read = _values(table, declarations, roles, labels, warnings, problems)
+    table, times, clock, dosing, records = read.table, read.times, read.clock, read.dosing, read.records
     groups = _groups(table, roles)
-    dosing = dose_rows(table, declarations, roles, times)
-    table = without_observations(table, roles, dosing)
-    if roles.long:
-        records, unknown = long_records(table, declarations, roles, times, labels)
-    else:
-        records, unknown = wide_records(table, declarations, roles, times), ()
-    warnings += _about_columns(table, declarations, roles, records, unknown)
     files = source_inputs(declarations, sources or {}, folder, clock, numeric=clock is None)
     series: list[Series] = []
     unsorted = 0
     for name, rows in groups.items():
         order = rows[np.argsort(times[rows], kind="stable")]
         unsorted += bool(np.any(order != rows))
-        one = _series(table, declarations, roles, name, order, times, records)
-        one = replace(one, inputs={**own_inputs(table, declarations, roles, order, times, name), **files.of_series(name)})
-        series += _parts(table, dosing, one, order, times) if dosing else [one]
+        with problems.collecting():
+            one = _series(table, declarations, roles, name, order, times, records)
+            own = own_inputs(table, declarations, roles, order, times, name)
+            one = replace(one, inputs={**own, **files.of_series(name)})
+            series += _parts(table, dosing, one, order, times) if dosing else [one]
+    problems.raise_if_any()
     if unsorted:
-        warnings.append(_warning("W0622", f"the times of {table.name} do not rise; its rows were sorted by time"))
+        warnings.append(warning("W0622", f"the times of {table.name} do not rise; its rows were sorted by time"))
     series = _with_observed(table, series, warnings)
     warnings += dose_warnings(table, declarations, roles)
+    warnings += about_repetitions(table, declarations, roles)
     declarations = with_infusions(declarations, [s.doses for s in series])
     given = {columns.entry_of(declarations, n, i) for _, n, i in roles.covariates}
     constants = {c.name for c in declarations.constants}
-    notes = _notes(table, declarations, roles, series, constants, clock)
-    notes += about_doses(table, declarations, roles, [s.doses for s in series])
+    unmatched = unmatched_names(table, roles, read.unknown)
+    summary = summarise(table, declarations, roles, times, series, clock, unmatched, warnings)
+    summary = replace(summary, doses=tuple(about_doses(table, declarations, roles, [s.doses for s in series])))
     return Dataset(
         table.name,
         declarations,
         tuple(series),
         promoted=frozenset(n for _, n, _ in roles.covariates if n in constants),
         given=frozenset(given),
-        unmatched=tuple([table.names[j] or f"(unnamed column {j + 1})" for j in roles.unmatched] + list(unknown)),
-        notes=(*notes, *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
+        unmatched=unmatched,
+        notes=(*summary.sentences(), *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
         warnings=tuple(warnings),
         clock=clock,
+        summary=summary,
         reading={
             "columns": dict(columns_map or {}),
             "sources": {name: str(file) for name, file in (sources or {}).items() if isinstance(file, str | Path)},
         },
     )
-
-
-def _warning(code: str, message: str, hint: str = "") -> Diagnostic:
-    return Diagnostic(code, message, None, hint, "warning")
 
 
 def _with_observations(
@@ -160,7 +158,7 @@ def _with_observations(
     inferred = columns.infer_observations(table, declarations, spread_of_columns(table, declarations, long, labels), names)
     observed = ", ".join(f"`{o.column}`" for o in inferred.observations)
     warnings.append(
-        _warning(
+        warning(
             "W0624",
             f"the model has no `observe`: {observed} {'is' if len(inferred.observations) == 1 else 'are'} observed with "
             "normal noise of unknown standard deviation",
@@ -170,15 +168,47 @@ def _with_observations(
     return inferred
 
 
-def _about_dates(table: Table, declarations: Declarations, clock: Clock | None) -> list[Diagnostic]:
-    if clock is None or not clock.assumed:
-        return []
-    what = (
-        f"the {'clock times' if clock.clock_only else 'dates'} of {table.name} count {'hours' if clock.unit == 'h' else 'days'}"
-    )
-    return [
-        _warning("W0640", f"the model declares no unit of time: {what}", f"declare it: `time {declarations.time}: {clock.unit}`")
-    ]
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """What stands in the cells: the table with its conversions, the time of each row, the clock of dates, the dosing records, the
+    observed records, and labels that nothing observes."""
+
+    table: Table
+    times: np.ndarray
+    clock: Clock | None
+    dosing: Mapping[int, DoseRow]
+    records: Records
+    unknown: tuple[str, ...]
+
+
+def _values(
+    table: Table,
+    declarations: Declarations,
+    roles: Roles,
+    labels: Mapping[str, str],
+    warnings: list[Diagnostic],
+    problems: Problems,
+) -> _Values:
+    """Reads all cells. Every stage is tried, so that one run tells all that is wrong with the file."""
+    times, clock, records, unknown, dosing = np.zeros(len(table.rows)), None, None, (), {}
+    with problems.collecting():
+        table = with_conversions(table, declarations, roles)
+    with problems.collecting():
+        times, clock = time_of_rows(table, declarations, roles)
+        dosing = dose_rows(table, declarations, roles, times)
+        table = without_observations(table, roles, dosing)
+    with problems.collecting():
+        if roles.long:
+            records, unknown = long_records(table, declarations, roles, times, labels)
+        else:
+            records = wide_records(table, declarations, roles, times)
+    if records is not None:
+        with problems.collecting():
+            warnings += about_columns(table, declarations, roles, records, unknown)
+    problems.raise_if_any()
+    assert records is not None, "what is missing was raised"
+    warnings += about_dates(table, declarations, clock)
+    return _Values(table, times, clock, dosing, records, unknown)
 
 
 def _groups(table: Table, roles: Roles) -> dict[str, np.ndarray]:
@@ -279,71 +309,5 @@ def _with_observed(table: Table, series: list[Series], warnings: list[Diagnostic
             "give it at least one number",
         )
     if empty:
-        warnings.append(_warning("W0625", f"series without an observed value were left out: {columns.listed(empty)}"))
+        warnings.append(warning("W0625", f"series without an observed value were left out: {columns.listed(empty)}"))
     return [s for s in series if len(s.records.time)]
-
-
-def _about_columns(
-    table: Table, declarations: Declarations, roles: Roles, records: Records, unknown: tuple[str, ...]
-) -> list[Diagnostic]:
-    """Columns that nothing reads, observed columns that are not there (an error if none is, or if it looks misspelt)."""
-    unmatched = [table.names[j] for j in roles.unmatched if table.names[j]] + list(unknown)
-    present = {k for _, k in roles.observed} if not roles.long else set(np.unique(records.column).tolist())
-    missing = [o.column for k, o in enumerate(declarations.observations) if k not in present]
-    found = []
-    for name in missing:
-        near = columns.near_names(name, unmatched)
-        if near or not present:
-            hint = near or f"the columns are {columns.listed(table.names)}"
-            found.append(
-                Diagnostic(
-                    "E0629",
-                    f"{table.name} has no column `{name}`, which the model observes",
-                    None,
-                    f"{hint}; map it with `--column {name}=NAME`",
-                )
-            )
-    if found:
-        raise DataError(found)
-    out = []
-    if missing:
-        out.append(
-            _warning("W0623", f"{table.name} has no column {columns.listed(missing)}: what the model says about it is not fitted")
-        )
-    if roles.unmatched or unknown:
-        names = [table.names[j] or f"(unnamed column {j + 1})" for j in roles.unmatched] + list(unknown)
-        out.append(
-            _warning("W0621", f"not used by the model: {columns.listed(names)}", "map a column with `--column NAME=COLUMN`")
-        )
-    return out
-
-
-def _notes(
-    table: Table, declarations: Declarations, roles: Roles, series: list[Series], constants: set[str], clock: Clock | None
-) -> list[str]:
-    notes = [f"{table.name}: {len(table.rows)} rows, time in `{table.names[roles.time]}`, {len(series)} series"]
-    if clock is not None:
-        notes.append(f"`{table.names[roles.time]}` holds {clock}")
-    if roles.long:
-        notes.append("long form: one observable per row")
-    if table.decimal == ",":
-        notes.append("numbers have decimal commas")
-    starts = sorted({s.start for s in series})
-    notes.append(
-        f"starts at {starts[0]:g}"
-        if len(starts) == 1
-        else f"starts at the first record of each series, {starts[0]:g} to {starts[-1]:g}"
-    )
-    for _, owner, _ in roles.covariates:
-        kind = "constant" if owner in constants else "parameter"
-        notes.append(f"{kind} `{owner}` is set by a column, per series" + ("" if kind == "constant" else "; it is not learnt"))
-    for j, name, declared in used_units(declarations, roles):
-        if table.headers[j].unit and not declared:
-            notes.append(f"column `{table.names[j]}` is in `{table.headers[j].unit}`; the model gives no unit to compare with")
-        elif declarations.units == "off" and table.headers[j].unit and not same_text(table.headers[j].unit, declared):
-            notes.append(
-                f"column `{table.names[j]}` is in `{table.headers[j].unit}`, the model's `{name}` in `{declared}`; "
-                "not converted, as the model says `units off`"
-            )
-    notes += [f"column `{table.names[j]}` converted from {change}" for (j, _), change in table.conversions.items()]
-    return list(dict.fromkeys(notes))

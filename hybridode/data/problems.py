@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from hybridode.data.table import Table
@@ -23,9 +25,14 @@ class Problems:
         if len(self.found) < _MOST:
             self.found.append(problem)
 
-    def add_all(self, error: DataError) -> None:
-        for problem in error.diagnostics:
-            self.add(problem)
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """What a stage raises is kept, and reading goes on with the next."""
+        try:
+            yield
+        except DataError as error:
+            for problem in error.diagnostics:
+                self.add(problem)
 
     def cell(self, code: str, row: int, j: int, message: str, remedy: str) -> None:
         """A problem of the cell in row `row` under header `j` (both places in the table)."""

@@ -15,11 +15,18 @@ _INDEX = re.compile(r"\s*\d+\s*(,\s*\d+\s*)*\Z", re.ASCII)
 
 @dataclass(frozen=True)
 class Header:
-    """A column's name (blanks trimmed, unit taken off) and unit; `position` counts the file's columns from 0."""
+    """A column's name (blanks trimmed, unit taken off) and unit; `position` counts the file's columns from 0. `theirs` is the
+    name in the file when the model knows the column under another."""
 
     name: str
     unit: str
     position: int
+    theirs: str = ""
+
+    @property
+    def original(self) -> str:
+        """The name in the file."""
+        return self.theirs or self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +73,7 @@ class Table:
 
     def renamed(self, names: Mapping[int, str]) -> Table:
         """The same table with other names for some columns (keyed by their place in `headers`)."""
-        headers = tuple(replace(h, name=names.get(j, h.name)) for j, h in enumerate(self.headers))
+        headers = tuple(replace(h, name=names[j], theirs=h.original) if j in names else h for j, h in enumerate(self.headers))
         return replace(self, headers=headers)
 
 

@@ -93,7 +93,7 @@ WRONG = {  # name: (text, code, words that the message must have)
     "header behind a comment sign": ("# t,prey,predator\n0,30,4\n", "E0622", ["remove the `#`"]),
     "no time": ("year,prey,predator\n1900,30,4\n1901,31,5\n", "E0625", ["--column t=year"]),
     "two times": ("t,t,prey,predator\n0,0,30,4\n", "E0624", ["2 columns `t`"]),
-    "doubled observed column": ("t,prey,prey,predator\n0,30,30,4\n", "E0624", ["`prey`"]),
+    "a copied column": ("t,prey,prey,predator\n0,30,30,4\n", "E0624", ["`prey`", "same values"]),
     "row too short": ("t,prey,predator\n0,30,4\n1,47\n", "E0623", ["line 3", "2 cells", "3"]),
     "row too long": ("t,prey,predator\n0,30,4\n1,47,5,6\n", "E0623", ["line 3", "4 cells"]),
     "open quote": ('t,prey,predator\n0,"30,4\n1,47,6\n', "E0623", ["quote"]),
@@ -362,3 +362,33 @@ def test_counts_must_be_whole():
 def test_at_end_reads_the_last_record_only():
     text = "model m\nstate x = 1\nx' = -x\nobserve n ~ normal(x, 1) at end\n"
     assert values(read("t,n\n0,2\n1,3\n", text), "n") == [(1.0, 3.0, 0)]
+
+
+def test_columns_of_one_name_are_replicates():
+    for text in ("t,prey,prey,predator\n0,30,31,4\n1,47.5,,6\n", "t,prey,prey.1,predator\n0,30,31,4\n1,47.5,,6\n"):
+        dataset = read(text)
+        assert values(dataset) == [(0.0, 30.0, 0), (0.0, 31.0, 0), (1.0, 47.5, 0)]
+        assert "W0641" in [w.code for w in dataset.warnings]
+        assert dataset.summary.observed[0].replicates == 1
+        assert dataset.summary.observed[0].missing == 1
+    with pytest.raises(DataError, match=r"did you mean `prey\.1`"):  # without a `prey` it is another column
+        read("t,prey.1,predator\n0,31,4\n")
+
+
+def test_repeated_rows_are_replicates_and_copies_are_told():
+    dataset = read("t,prey,predator\n0,30,4\n0,31,4\n1,47,6\n")
+    assert dataset.summary.observed[0].replicates == 1
+    assert "W0642" not in [w.code for w in dataset.warnings]
+    twice = read("t,prey,predator\n0,30,4\n1,47,6\n" + "0,30,4\n1,47,6\n")
+    assert "W0642" in [w.code for w in twice.warnings]
+    assert twice.n_records == 8
+
+
+def test_everything_wrong_with_a_file_is_told_at_once():
+    of = MODEL.replace("model lv\n", "model lv\ntime t: h\ninput I from data.I\n") + "observe prey ~ lognormal(prey + 0*I, s)\n"
+    with pytest.raises(DataError) as caught:
+        read("t [kg],prey,W,W\n0,x,1,2\n,-1,1,2\n", of)
+    assert [d.code for d in caught.value.diagnostics] == ["E0624", "E0632", "E0630", "E0628", "E0626", "E0633"]
+    with pytest.raises(DataError) as caught:
+        read("id,t,prey,predator,a\nx,0,1,1,1\nx,1,1,1,2\ny,0,1,1,\n")
+    assert [d.code for d in caught.value.diagnostics] == ["E0631", "E0631"]

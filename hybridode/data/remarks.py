@@ -1,0 +1,96 @@
+"""What deserves a look in a data file, as warnings: columns that nothing reads, dates without a unit, repetitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from hybridode.data import columns
+from hybridode.data.clock import Clock
+from hybridode.data.columns import Roles
+from hybridode.data.records import Records
+from hybridode.data.table import Table
+from hybridode.declarations import Declarations
+from hybridode.errors import DataError, Diagnostic
+
+
+def warning(code: str, message: str, hint: str = "") -> Diagnostic:
+    return Diagnostic(code, message, None, hint, "warning")
+
+
+def unmatched_names(table: Table, roles: Roles, unknown: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns (and labels of a long table) that nothing reads."""
+    return (*(table.names[j] or f"(unnamed column {j + 1})" for j in roles.unmatched), *unknown)
+
+
+def about_columns(
+    table: Table, declarations: Declarations, roles: Roles, records: Records, unknown: tuple[str, ...]
+) -> list[Diagnostic]:
+    """Columns that nothing reads, observed columns that are not there (an error if none is, or if it looks misspelt)."""
+    unmatched = [table.names[j] for j in roles.unmatched if table.names[j]] + list(unknown)
+    present = {k for _, k in roles.observed} if not roles.long else set(np.unique(records.column).tolist())
+    missing = [o.column for k, o in enumerate(declarations.observations) if k not in present]
+    found = []
+    for name in missing:
+        near = columns.near_names(name, unmatched)
+        if near or not present:
+            hint = near or f"the columns are {columns.listed(table.names)}"
+            found.append(
+                Diagnostic(
+                    "E0629",
+                    f"{table.name} has no column `{name}`, which the model observes",
+                    None,
+                    f"{hint}; map it with `--column {name}=NAME`",
+                )
+            )
+    if found:
+        raise DataError(found)
+    out = []
+    if missing:
+        out.append(
+            warning("W0623", f"{table.name} has no column {columns.listed(missing)}: what the model says about it is not fitted")
+        )
+    if roles.unmatched or unknown:
+        names = unmatched_names(table, roles, unknown)
+        out.append(
+            warning("W0621", f"not used by the model: {columns.listed(names)}", "map a column with `--column NAME=COLUMN`")
+        )
+    return out
+
+
+def about_dates(table: Table, declarations: Declarations, clock: Clock | None) -> list[Diagnostic]:
+    if clock is None or not clock.assumed:
+        return []
+    what = (
+        f"the {'clock times' if clock.clock_only else 'dates'} of {table.name} count {'hours' if clock.unit == 'h' else 'days'}"
+    )
+    return [
+        warning("W0640", f"the model declares no unit of time: {what}", f"declare it: `time {declarations.time}: {clock.unit}`")
+    ]
+
+
+def about_repetitions(table: Table, declarations: Declarations, roles: Roles) -> list[Diagnostic]:
+    """Several columns of one observation, and a file whose rows all stand in it more than once."""
+    out = []
+    for k, observation in enumerate(declarations.observations):
+        places = [j for j, number in roles.observed if number == k]
+        if len(places) > 1:
+            names = columns.listed([table.headers[j].original for j in places])
+            out.append(
+                warning(
+                    "W0641",
+                    f"{len(places)} columns are read as replicates of `{observation.column}`: {names}",
+                    "rename those that are something else",
+                )
+            )
+    again = Counter(table.rows)
+    if len(table.rows) > 2 and min(again.values()) > 1:
+        out.append(
+            warning(
+                "W0642",
+                f"every row of {table.name} stands in it {min(again.values())} times or more: all are counted",
+                "remove the copies if they are no replicates",
+            )
+        )
+    return out
