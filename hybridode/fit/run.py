@@ -22,6 +22,7 @@ from hybridode.fit.live import panels, rows_of
 from hybridode.fit.memory import Memory
 from hybridode.fit.objective.assignment import parameter_places
 from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, doses_of, signals_of, with_use
+from hybridode.fit.objective.limits import kinds_of
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
 from hybridode.fit.outcome import result as results
@@ -214,7 +215,7 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     objective = Objective(
         compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,
         _plan(compiled, arguments, batch),
-        tuple(bool(np.any(np.asarray(c.censored) != 0)) for c in batch.columns),
+        tuple(kinds_of(c.censored, c.used) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory,
     )  # fmt: skip
     return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, Lanes(objective, fitted), dataset)

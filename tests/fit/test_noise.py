@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from hybridode.fit.objective import noise
+from hybridode.fit.objective import limits, noise
 
 # name, arguments, scipy distribution of them, values
 CASES = [
@@ -108,7 +108,8 @@ def test_neutral_arguments_are_valid_and_bad_ones_are_not():
 
 def test_information_of_limits_is_positive_and_that_of_a_far_limit_vanishes():
     arguments = jnp.array([[1.0, 0.5], [1.0, 0.5], [1.0, 0.5]])
-    found = noise.information(noise.NORMAL, jnp.array([0.5, 50.0, 0.5]), jnp.array([-1, -1, 0]), arguments)
+    value = jnp.array([0.5, 50.0, 0.5])
+    found = limits.information(noise.NORMAL, value, value, jnp.array([-1, -1, 0]), arguments)
     assert np.all(np.linalg.eigvalsh(found) >= -1e-12)
     np.testing.assert_allclose(found[1], 0.0, atol=1e-12)
     np.testing.assert_allclose(found[2], np.diag([4.0, 8.0]))

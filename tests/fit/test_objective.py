@@ -35,7 +35,7 @@ def make(frame=lh.FRAME, settings=PRECISE):
     dataset = experiments(compiled.declarations, frame)
     space = parameter_space(compiled.declarations.parameters, (), dataset.given)
     batch, _ = build_batch(compiled, dataset, space)
-    objective = Objective(compiled, space, (), compiled.arguments().parameters, {}, (), "tsit5", settings, None, (False, False))
+    objective = Objective(compiled, space, (), compiled.arguments().parameters, {}, (), "tsit5", settings, None, ((), ()))
     return objective, batch
 
 

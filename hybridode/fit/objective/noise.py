@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betaln, gammaln, log_ndtr, polygamma, xlog1py, xlogy
 
+from hybridode.fit.objective import between
 from hybridode.fit.objective import distributions as ds
 from hybridode.fit.objective.quantiles import Lognormal, Normal
 from hybridode.types import Array
@@ -28,7 +29,7 @@ _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 class Noise:
     """One distribution of observations. Functions take the value(s) first, then the arguments in order; they broadcast.
 
-    log_below(v, …) is log P(X < v), log_above(v, …) log P(X > v). information(…) is the Fisher information of the
+    log_below(v, …) is log P(X < v), log_above(v, …) log P(X > v), log_between(a, b, …) log P(a < X < b). information(…) is the Fisher information of the
     arguments, (…, k, k). `neutral` are arguments at which everything is finite (used in the place of impossible ones),
     `valid` says whether arguments are possible (rules F6), `requirement` says the same in words. `frozen` gives a
     distribution with quantiles (`ppf`) outside JAX.
@@ -39,6 +40,7 @@ class Noise:
     log_density: Callable[..., Array]
     log_below: Callable[..., Array]
     log_above: Callable[..., Array]
+    log_between: Callable[..., Array]
     information: Callable[..., Array]
     location: Callable[..., Any]
     residual: Callable[..., Any]
@@ -63,6 +65,10 @@ def _finite(*values: Array) -> Array:
     for v in values[1:]:
         ok = ok & jnp.isfinite(v)
     return ok
+
+
+def _positive(x: Array) -> Array:
+    return jnp.where(x > 0, x, 1.0)
 
 
 def _normal_log_density(x: Array, mean: Array, sd: Array) -> Array:
@@ -102,6 +108,7 @@ NORMAL = Noise(
     log_density=_normal_log_density,
     log_below=lambda v, m, s: log_ndtr((v - m) / s),
     log_above=lambda v, m, s: log_ndtr((m - v) / s),
+    log_between=lambda a, b, *of: between.smooth(NORMAL, a, b, *of),
     information=lambda m, s: _diagonal(s**-2 + 0 * m, 2 * s**-2),
     location=lambda m, s: m,
     residual=lambda x, m, s: (x - m) / s,
@@ -114,8 +121,9 @@ NORMAL = Noise(
 LOGNORMAL = Noise(
     "lognormal", ("median", "sd"),
     log_density=lambda x, m, s: _normal_log_density(jnp.log(x), jnp.log(m), s) - jnp.log(x),
-    log_below=lambda v, m, s: log_ndtr(jnp.log(v / m) / s),
-    log_above=lambda v, m, s: log_ndtr(jnp.log(m / v) / s),
+    log_below=lambda v, m, s: jnp.where(v > 0, log_ndtr(jnp.log(_positive(v) / m) / s), -jnp.inf),
+    log_above=lambda v, m, s: jnp.where(v > 0, log_ndtr(jnp.log(m / _positive(v)) / s), 0.0),
+    log_between=lambda a, b, *of: between.smooth(LOGNORMAL, a, b, *of),
     information=lambda m, s: _diagonal((m * s) ** -2, 2 * s**-2),
     location=lambda m, s: m,
     residual=lambda x, m, s: np.log(x / m) / s,
@@ -130,6 +138,7 @@ STUDENT = Noise(
     log_density=lambda x, df, m, s: ds.student_log_density((x - m) / s, df) - jnp.log(s),
     log_below=lambda v, df, m, s: ds.student_log_lower((v - m) / s, df),
     log_above=lambda v, df, m, s: ds.student_log_lower((m - v) / s, df),
+    log_between=lambda a, b, *of: between.smooth(STUDENT, a, b, *of),
     information=_student_information,
     location=lambda df, m, s: m,
     residual=lambda x, df, m, s: (x - m) / _student_sd(df, s),
@@ -144,6 +153,7 @@ LAPLACE = Noise(
     log_density=lambda x, m, b: -jnp.abs(x - m) / b - jnp.log(2 * b),
     log_below=_laplace_log_lower,
     log_above=lambda v, m, b: _laplace_log_lower(-v, -m, b),
+    log_between=lambda a, b, *of: between.smooth(LAPLACE, a, b, *of, kink=of[0]),
     information=lambda m, b: _diagonal(b**-2 + 0 * m, b**-2),
     location=lambda m, b: m,
     residual=lambda x, m, b: (x - m) / (np.sqrt(2) * b),
@@ -158,6 +168,7 @@ POISSON = Noise(
     log_density=ds.poisson_log_density,
     log_below=lambda v, m: ds.poisson_log_lower(jnp.ceil(v) - 1, m),
     log_above=lambda v, m: ds.poisson_log_upper(jnp.floor(v), m),
+    log_between=lambda a, b, *of: between.counts(POISSON, a, b, *of),
     information=lambda m: _diagonal(1 / jnp.where(m > 0, m, jnp.inf)),
     location=lambda m: m,
     residual=lambda x, m: (x - m) / np.sqrt(np.where(m > 0, m, 1.0)),
@@ -172,6 +183,7 @@ NEGBINOMIAL = Noise(
     log_density=ds.negbinomial_log_density,
     log_below=lambda v, m, k: ds.negbinomial_log_lower(jnp.ceil(v) - 1, m, k),
     log_above=lambda v, m, k: ds.negbinomial_log_upper(jnp.floor(v), m, k),
+    log_between=lambda a, b, *of: between.counts(NEGBINOMIAL, a, b, *of),
     information=lambda m, k: _diagonal(k / (jnp.where(m > 0, m, jnp.inf) * (k + m)), ds.negbinomial_information_of_k(m, k)),
     location=lambda m, k: m,
     residual=lambda x, m, k: (x - m) / np.sqrt(np.where(m > 0, m + m**2 / k, 1.0)),
@@ -186,6 +198,7 @@ BERNOULLI = Noise(
     log_density=lambda x, p: xlogy(x, p) + xlog1py(1 - x, -p),
     log_below=lambda v, p: jnp.where(v > 1, 0.0, jnp.where(v > 0, jnp.log1p(-p), -jnp.inf)),
     log_above=lambda v, p: jnp.where(v < 0, 0.0, jnp.where(v < 1, jnp.log(p), -jnp.inf)),
+    log_between=lambda a, b, *of: between.binary(BERNOULLI, a, b, *of),
     information=lambda p: _diagonal(1 / jnp.clip(p * (1 - p), 1e-300, None)),
     location=lambda p: p,
     residual=lambda x, p: (x - p) / np.sqrt(np.maximum(p * (1 - p), 1e-300)),
@@ -200,6 +213,7 @@ BERNOULLI_LOGIT = Noise(
     log_density=lambda x, a: -jnp.where(x > 0.5, jax.nn.softplus(-a), jax.nn.softplus(a)),
     log_below=lambda v, a: jnp.where(v > 1, 0.0, jnp.where(v > 0, -jax.nn.softplus(a), -jnp.inf)),
     log_above=lambda v, a: jnp.where(v < 0, 0.0, jnp.where(v < 1, -jax.nn.softplus(-a), -jnp.inf)),
+    log_between=lambda a, b, *of: between.binary(BERNOULLI_LOGIT, a, b, *of),
     information=lambda a: _diagonal(jax.nn.sigmoid(a) * jax.nn.sigmoid(-a)),
     location=lambda a: 0.5 * (1 + np.tanh(a / 2)),
     residual=lambda x, a: np.where(x > 0.5, np.exp(-a / 2), -np.exp(a / 2)),
@@ -221,33 +235,6 @@ def noise_of(distribution: str, arguments: Sequence[str]) -> Noise:
     return NOISES[distribution, names]
 
 
-def log_likelihood(noise: Noise, value: Array, censored: Array | None, arguments: Sequence[Array]) -> Array:
-    """log-density of values, log-probability of limits (censored: -1 below, +1 above); None: nothing is censored."""
-    exact = noise.log_density(value, *arguments)
-    if censored is None:
-        return exact
-    below, above = noise.log_below(value, *arguments), noise.log_above(value, *arguments)
-    return jnp.where(censored < 0, below, jnp.where(censored > 0, above, exact))
-
-
-def information(noise: Noise, value: Array, censored: Array | None, arguments: Array) -> Array:
-    """Fisher information of the arguments (R, k) of each record, (R, k, k).
-
-    Of a limit it is the observed information, its negative eigenvalues set to 0, as there is no closed form for all.
-    """
-    exact = noise.information(*jnp.moveaxis(arguments, -1, 0))
-    if censored is None:
-        return exact
-
-    def loss(a: Array, v: Array, c: Array) -> Array:
-        return -jnp.where(c < 0, noise.log_below(v, *a), noise.log_above(v, *a))
-
-    observed = jax.vmap(jax.hessian(loss))(arguments, value, censored)
-    weights, vectors = jnp.linalg.eigh(jnp.where(jnp.isfinite(observed), observed, 0.0))
-    positive = jnp.einsum("rij,rj,rkj->rik", vectors, jnp.maximum(weights, 0.0), vectors)
-    return jnp.where((censored == 0)[:, None, None], exact, positive)
-
-
 # ---- priors -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class PriorDensity:
@@ -261,10 +248,6 @@ class PriorDensity:
 
 def _supported(inside: Array, value: Array) -> Array:
     return jnp.where(inside, value, -jnp.inf)
-
-
-def _positive(x: Array) -> Array:
-    return jnp.where(x > 0, x, 1.0)
 
 
 def _inner(x: Array) -> Array:

@@ -21,6 +21,7 @@ from hybridode.fit.memory import Memory, hash_of
 from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import assigned, parameter_places
 from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.limits import Kinds, information, log_likelihood
 from hybridode.fit.objective.priors import BoundPrior, prior_loss
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
@@ -60,7 +61,7 @@ class Objective:
     method: str
     settings: Settings
     plan: EventPlan | None
-    any_censored: tuple[bool, ...]
+    limits: tuple[Kinds, ...]  # per observation which limits its records have
     memory: Memory = field(default_factory=Memory, repr=False)
 
     @cached_property
@@ -134,8 +135,8 @@ class Objective:
 
     def _loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> Array:
         total = jnp.zeros(())
-        for row, eta, c, censored in zip(self.rows, safe, batch.columns, self.any_censored, strict=True):
-            value = noises.log_likelihood(row, c.value, c.censored if censored else None, tuple(jnp.moveaxis(eta, -1, 0)))
+        for row, eta, c, kinds in zip(self.rows, safe, batch.columns, self.limits, strict=True):
+            value = log_likelihood(row, c.value, c.upper, c.censored, tuple(jnp.moveaxis(eta, -1, 0)), kinds)
             total = total - jnp.sum(jnp.where(c.used > 0, value, 0.0))
         return total
 
@@ -180,15 +181,14 @@ class Objective:
         safe, impossible = self._possible(found, batch)
         loss, slopes = jax.value_and_grad(self._loss_of_arguments)(safe, batch)
         gradient, fisher = jnp.zeros(theta.shape), jnp.zeros((theta.size, theta.size))
-        for row, eta, slope, sens, c, censored in zip(
-            self.rows, safe, slopes, sensitivities, batch.columns, self.any_censored, strict=True
+        for row, eta, slope, sens, c, kinds in zip(
+            self.rows, safe, slopes, sensitivities, batch.columns, self.limits, strict=True
         ):
             a = eta.shape[-1]
             used = c.used.reshape(-1, 1) > 0
             sens = jnp.where(used[..., None], sens.reshape(-1, a, theta.size), 0.0)
             gradient = gradient + jnp.einsum("ra,rak->k", jnp.where(used, slope.reshape(-1, a), 0.0), sens)
-            limits = c.censored.reshape(-1) if censored else None
-            matrices = noises.information(row, c.value.reshape(-1), limits, eta.reshape(-1, a))
+            matrices = information(row, *(x.reshape(-1) for x in (c.value, c.upper, c.censored)), eta.reshape(-1, a), kinds)
             fisher = fisher + jnp.einsum("rak,rab,rbl->kl", sens, matrices, sens)
         extra = self.prior_and_regulariser(theta)
         smooth = lambda x: sum(self.prior_and_regulariser(x))  # noqa: E731

@@ -14,9 +14,9 @@ import pandas as pd
 
 from hybridode.data.experiments import Dataset
 from hybridode.declarations import Declarations, entry_names
-from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import parameter_places
 from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.limits import kinds_of, log_likelihood
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.uncertainty import Uncertainty
 from hybridode.fit.progress import Recorder
@@ -99,7 +99,7 @@ def _frame(series: str, times: np.ndarray, column: str, location: Any, low: Any,
 
 
 # One program: outside jit every operation would be compiled by itself.
-_log_likelihood = partial(jax.jit, static_argnums=0)(noises.log_likelihood)
+_log_likelihood = partial(jax.jit, static_argnums=(0, 5))(log_likelihood)
 
 
 def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held: Sequence[np.ndarray]) -> pd.DataFrame:
@@ -116,7 +116,8 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
             value, censored = records.value[mine], records.censored[mine]
             with np.errstate(all="ignore"):
                 residual = np.where(censored == 0, noise.residual(value, *arguments), np.nan)
-            density = _log_likelihood(noise, value, censored, arguments)
+            kinds = kinds_of(censored, np.ones(len(mine)))
+            density = _log_likelihood(noise, value, records.upper[mine], censored, arguments, kinds)
             frames.append(
                 pd.DataFrame(
                     {
