@@ -75,9 +75,7 @@ def _student_log_lower(t: Array, df: Array) -> Array:
 
 
 # log P(T <= t)
-student_log_lower = _differentiable(
-    _student_log_lower, lambda value, t, df: jnp.exp(student_log_density(t, df) - value), None
-)
+student_log_lower = _differentiable(_student_log_lower, lambda value, t, df: jnp.exp(student_log_density(t, df) - value), None)
 
 
 def negbinomial_log_density(x: Array, mean: Array, k: Array) -> Array:

@@ -15,7 +15,10 @@ from hybridode.data.cells import ABOVE, BELOW, BETWEEN
 from hybridode.fit.objective.noise import Noise
 from hybridode.types import Array
 
+_LOCATIONS = ("mean", "median", "loc", "p", "logit")
+
 Kinds = tuple[int, ...]
+_STEP = 1e-4  # of what one record says about an argument
 ALL: Kinds = (BELOW, ABOVE, BETWEEN)
 _LOG_PROBABILITY: dict[int, Callable[..., Array]] = {
     BELOW: lambda noise, value, upper, arguments: noise.log_below(value, *arguments),
@@ -37,15 +40,15 @@ def log_likelihood(
 
     All limits are open. The arrays broadcast.
     """
-    found = noise.log_density(value, *arguments)
+    if not kinds:
+        return noise.log_density(value, *arguments)
+    found = noise.log_density(jnp.where(censored == 0, value, 1.0), *arguments)
     for kind in kinds:
         found = jnp.where(censored == kind, _log_probability(kind, noise, value, upper, censored, arguments), found)
     return found
 
 
-def _log_probability(
-    kind: int, noise: Noise, value: Array, upper: Array, censored: Array, arguments: Sequence[Array]
-) -> Array:
+def _log_probability(kind: int, noise: Noise, value: Array, upper: Array, censored: Array, arguments: Sequence[Array]) -> Array:
     """With harmless limits where a record is of another kind: what is not taken must be finite, or its gradient is not."""
     mine = censored == kind
     return _LOG_PROBABILITY[kind](noise, jnp.where(mine, value, 0.5), jnp.where(mine, upper, 1.5), arguments)
@@ -54,7 +57,10 @@ def _log_probability(
 def information(noise: Noise, value: Array, upper: Array, censored: Array, arguments: Array, kinds: Kinds = ALL) -> Array:
     """Fisher information of the arguments (R, k) of each record, (R, k, k).
 
-    Of a limit it is the observed information, its negative eigenvalues set to 0, as there is no closed form for all.
+    Of a limit below or above it is the observed information, its negative eigenvalues set to 0, as there is no closed form for
+    all. Of an interval it is the part of a value's that the interval has kept, measured by the observed information of the
+    location: all of it as the interval shrinks, nothing as it covers everything. Observed information is the central
+    difference of the gradient: differentiating the tails twice would take longer to compile than all else of a fit.
     """
     found = noise.information(*jnp.moveaxis(arguments, -1, 0))
     if not kinds:
@@ -66,7 +72,31 @@ def information(noise: Noise, value: Array, upper: Array, censored: Array, argum
             total = total - jnp.where(censored == kind, _log_probability(kind, noise, value, upper, censored, a), 0.0)
         return total
 
-    observed = jax.vmap(jax.hessian(loss))(arguments, value, upper, censored)
+    h = _step(noise, arguments, found)
+    moves = h[:, None, :] * jnp.eye(arguments.shape[-1])  # (R, k, k)
+    sides = jnp.stack([arguments[:, None] + moves, arguments[:, None] - moves])
+    slopes = jax.vmap(jax.vmap(jax.vmap(jax.grad(loss), (0, None, None, None))), (0, None, None, None))(
+        sides, value, upper, censored
+    )
+    observed = (slopes[0] - slopes[1]) / (2 * h[..., None])
+    observed = 0.5 * (observed + jnp.swapaxes(observed, -1, -2))
     weights, vectors = jnp.linalg.eigh(jnp.where(jnp.isfinite(observed), observed, 0.0))
     positive = jnp.einsum("rij,rj,rkj->rik", vectors, jnp.maximum(weights, 0.0), vectors)
+    if BETWEEN in kinds:
+        place = next(i for i, name in enumerate(noise.arguments) if name in _LOCATIONS)
+        exact = found[:, place, place]
+        share = observed[:, place, place] / jnp.where(exact > 0, exact, 1.0)
+        if noise.kinked:  # the density bends at one point only, which an interval may not contain
+            share = 1 - jnp.exp(_log_probability(BETWEEN, noise, value, upper, censored, jnp.moveaxis(arguments, -1, 0)))
+        kept = found * jnp.clip(jnp.where(jnp.isfinite(share), share, 0.0), 0.0, 1.0)[:, None, None]
+        positive = jnp.where((censored == BETWEEN)[:, None, None], kept, positive)
     return jnp.where((censored == 0)[:, None, None], found, positive)
+
+
+def _step(noise: Noise, arguments: Array, found: Array) -> Array:
+    """Steps (R, k) for differences: small beside the standard error that one record gives, and possible."""
+    size = jnp.abs(arguments)
+    known = jnp.diagonal(found, axis1=-2, axis2=-1)
+    usual = _STEP / jnp.sqrt(jnp.where((known > 0) & jnp.isfinite(known), known, 1.0))
+    lowest = jnp.moveaxis(arguments - usual, -1, 0)
+    return jnp.where(noise.valid(*lowest)[:, None], usual, jnp.minimum(usual, 1e-3 * size + 1e-12))

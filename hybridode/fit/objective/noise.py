@@ -29,10 +29,10 @@ _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 class Noise:
     """One distribution of observations. Functions take the value(s) first, then the arguments in order; they broadcast.
 
-    log_below(v, …) is log P(X < v), log_above(v, …) log P(X > v), log_between(a, b, …) log P(a < X < b). information(…) is the Fisher information of the
-    arguments, (…, k, k). `neutral` are arguments at which everything is finite (used in the place of impossible ones),
-    `valid` says whether arguments are possible (rules F6), `requirement` says the same in words. `frozen` gives a
-    distribution with quantiles (`ppf`) outside JAX.
+    log_below(v, …) is log P(X < v), log_above(v, …) log P(X > v), log_between(a, b, …) log P(a < X < b). information(…) is the
+    Fisher information of the arguments, (…, k, k). `neutral` are arguments at which everything is finite (used in the place of
+    impossible ones), `valid` says whether arguments are possible (rules F6), `requirement` says the same in words. `frozen`
+    gives a distribution with quantiles (`ppf`) outside JAX.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Noise:
     neutral: tuple[float, ...]
     requirement: str
     frozen: Callable[..., Any]
+    kinked: bool = False  # the density bends at its location
 
     def interval(self, *arguments: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Quantiles that hold `level` of the values in the middle (NumPy)."""
@@ -161,6 +162,7 @@ LAPLACE = Noise(
     neutral=(0.0, 1.0),
     requirement="a finite location and a positive scale",
     frozen=lambda m, b: _scipy().laplace(m, b),
+    kinked=True,
 )  # fmt: skip
 
 POISSON = Noise(
