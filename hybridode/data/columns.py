@@ -14,6 +14,7 @@ from hybridode.declarations import Algebraic, Declarations, Observation, Paramet
 from hybridode.errors import Diagnostic
 from hybridode.expr import Symbol, sym
 
+LIMIT_COLUMNS = ("lower", "upper", "censored")  # of a long table
 SERIES_COLUMNS = ("experiment", "id")
 NAMES_OF_DATES = ("date", "datetime", "timestamp")  # of a time column, when it holds dates
 DOSE_COLUMNS = ("AMT", "RATE", "DUR", "II", "ADDL", "CMT", "EVID", "SS", "MDV")  # in any case, of models with a `dose` statement
@@ -21,10 +22,20 @@ DOSE_COLUMNS = ("AMT", "RATE", "DUR", "II", "ADDL", "CMT", "EVID", "SS", "MDV") 
 
 @dataclass(frozen=True)
 class LongForm:
-    """`observable, time, value`: the places of the two columns that replace one column per observable."""
+    """`observable, time, value`: the places of the columns that replace one column per observable. `lower`, `upper` and
+    `censored` are those of limits, where they are there."""
 
     observable: int
     value: int
+    lower: int | None = None
+    upper: int | None = None
+    censored: int | None = None
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """All of them."""
+        found = (self.observable, self.value, self.lower, self.upper, self.censored)
+        return tuple(j for j in found if j is not None)
 
 
 @dataclass(frozen=True)
@@ -118,8 +129,10 @@ def holds_dates(table: Table, j: int) -> bool:
 def find_long(table: Table, declarations: Declarations) -> LongForm | None:
     lower = [n.lower() for n in table.names]
     own = {o.column for o in declarations.observations} | {q.name for q in _quantities(declarations)}
+    own |= set(_numbered(declarations))
     if lower.count("observable") == 1 and lower.count("value") == 1 and not {"observable", "value"} & own:
-        return LongForm(lower.index("observable"), lower.index("value"))
+        limits = {n: lower.index(n) if lower.count(n) == 1 and n not in own else None for n in LIMIT_COLUMNS}
+        return LongForm(lower.index("observable"), lower.index("value"), **limits)
     return None
 
 
@@ -138,7 +151,7 @@ def assign(table: Table, declarations: Declarations, problems: Problems | None =
     used: dict[str, list[int]] = {}
     roles = Roles(time, (), (), long, (), (), ())
     for j, name in enumerate(table.names):
-        special = j == time or (long is not None and j in (long.observable, long.value))
+        special = j == time or (long is not None and j in long.places)
         is_series = name.lower() in SERIES_COLUMNS and name not in observed and name not in numbered
         if special:
             used.setdefault(name, []).append(j)

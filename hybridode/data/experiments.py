@@ -25,6 +25,7 @@ from hybridode.data.records import Records, long_records, numeric_column, spread
 from hybridode.data.remarks import about_columns, about_dates, about_repetitions, unmatched_names, warning
 from hybridode.data.sources import Knots, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
+from hybridode.data.swaps import about_swaps
 from hybridode.data.table import Table, data_error
 from hybridode.declarations import Declarations
 from hybridode.errors import Diagnostic
@@ -124,6 +125,7 @@ def experiments(
     series = _with_observed(table, series, warnings)
     warnings += dose_warnings(table, declarations, roles)
     warnings += about_repetitions(table, declarations, roles)
+    warnings += about_swaps(table, declarations, roles, [s.start for s in series], [s.records for s in series])
     declarations = with_infusions(declarations, [s.doses for s in series])
     given = {columns.entry_of(declarations, n, i) for _, n, i in roles.covariates}
     constants = {c.name for c in declarations.constants}

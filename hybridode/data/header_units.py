@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hybridode.data.columns import Roles, holds_dates
@@ -24,6 +24,8 @@ def with_conversions(table: Table, declarations: Declarations, roles: Roles) -> 
     problems = []
     for j, name, declared in used_units(declarations, roles):
         given = table.headers[j].unit
+        if roles.long and j in (roles.long.lower, roles.long.upper):
+            given = given or table.headers[roles.long.value].unit
         if not (given and declared) or (j == roles.time and holds_dates(table, j)):
             continue
         try:
@@ -49,7 +51,10 @@ def with_conversions(table: Table, declarations: Declarations, roles: Roles) -> 
 def used_units(declarations: Declarations, roles: Roles) -> Iterator[tuple[int, str, str]]:
     """For each use of a column: its place, the name that reads it, the unit that the model declares for that name."""
     yield roles.time, declarations.time, declarations.time_unit
-    observed = [(roles.long.value, k) for k in range(len(declarations.observations))] if roles.long else roles.observed
+    observed: Sequence[tuple[int, int]] = roles.observed
+    if roles.long:
+        places = [j for j in (roles.long.value, roles.long.lower, roles.long.upper) if j is not None]
+        observed = [(j, k) for k in range(len(declarations.observations)) for j in places]
     for j, k in observed:
         yield j, declarations.observations[k].column, unit_of_observation(declarations, k)
     for j, name, _ in (*roles.covariates, *roles.inputs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from hybridode.data import cells
 from hybridode.data.censoring import as_open_limits, declared_limits, impossible, limited
 from hybridode.data.clock import Clock, times_of_dates
 from hybridode.data.columns import LongForm, Roles, holds_dates
+from hybridode.data.limit_columns import cell_with_limits
 from hybridode.data.problems import Problems, short
 from hybridode.data.table import Table
 from hybridode.data.units import scale_to
@@ -135,15 +137,23 @@ def long_records(
             places.append((i, roles.long.value, numbers[label]))
         elif label:
             unknown[label] = None
-    return _records(table, declarations, places, times), tuple(unknown)
+    return _records(table, declarations, places, times, roles.long), tuple(unknown)
 
 
-def _records(table: Table, declarations: Declarations, places: list[tuple[int, int, int]], times: np.ndarray) -> Records:
+def _records(
+    table: Table,
+    declarations: Declarations,
+    places: list[tuple[int, int, int]],
+    times: np.ndarray,
+    long: LongForm | None = None,
+) -> Records:
+    """The records of the cells at (row, column, observation)."""
     problems = Problems(table)
     limits = [declared_limits(declarations, k) for k in range(len(declarations.observations))]
     rows, column, found = [], [], []
     for i, j, k in places:
-        cell = limited(_read(table, problems, i, j, declarations.observations[k].column, limits=True), *limits[k])
+        read = partial(_read, table, problems, i, name=declarations.observations[k].column, limits=True)
+        cell = limited(read(j) if long is None else cell_with_limits(table, problems, i, long, read), *limits[k])
         if np.isnan(cell.value):
             continue
         distribution = declarations.observations[k].distribution

@@ -84,6 +84,17 @@ def about_repetitions(table: Table, declarations: Declarations, roles: Roles) ->
                     "rename those that are something else",
                 )
             )
+    long = roles.long
+    if long is not None and any(
+        row[long.value] and any(row[j] for j in (long.lower, long.upper) if j is not None) for row in table.rows
+    ):
+        out.append(
+            warning(
+                "W0644",
+                "`lower` and `upper` beside a value are error bars and are not read",
+                "the noise model says how values scatter",
+            )
+        )
     again = Counter(table.rows)
     if len(table.rows) > 2 and min(again.values()) > 1:
         out.append(

@@ -392,3 +392,45 @@ def test_everything_wrong_with_a_file_is_told_at_once():
     with pytest.raises(DataError) as caught:
         read("id,t,prey,predator,a\nx,0,1,1,1\nx,1,1,1,2\ny,0,1,1,\n")
     assert [d.code for d in caught.value.diagnostics] == ["E0631", "E0631"]
+
+
+LIMITS = """observable,time,value,lower,upper,censored
+prey,0,30,27,33,
+prey,1,,20,40,
+prey,2,,20,,
+prey,3,,,40,
+prey,4,20,,,below
+prey,5,20,,,right
+prey,6,20,,40,interval
+prey,7,,,40,left
+prey,8,,,,none
+"""
+
+
+def test_limits_in_columns_of_a_long_table():
+    dataset = read(LIMITS)
+    r = dataset.series[0].records
+    assert list(zip(r.time, r.value, r.upper, r.censored, strict=True)) == [
+        (0, 30, 30, 0),
+        (1, 20, 40, 2),
+        (2, 20, 20, 1),
+        (3, 40, 40, -1),
+        (4, 20, 20, -1),
+        (5, 20, 20, 1),
+        (6, 20, 40, 2),
+        (7, 40, 40, -1),
+    ]
+    assert "W0644" in [w.code for w in dataset.warnings]
+    assert dataset.unmatched == ()
+
+
+def test_limit_columns_that_make_no_sense():
+    with pytest.raises(DataError) as caught:
+        read("observable,time,value,lower,upper,censored\nprey,0,20,,,1\nprey,1,,,,below\nprey,2,,40,20,\nprey,3,5,,,interval\n")
+    assert [(d.code, d.span.line) for d in caught.value.diagnostics] == [("E0644", 2), ("E0644", 3), ("E0644", 4), ("E0644", 5)]
+
+
+def test_limit_columns_take_the_unit_of_the_value():
+    of = MODEL.replace("state prey", "state prey: mg") + "observe prey ~ normal(prey, 1)\n"
+    r = read("observable,time,value [ug],lower,upper [g]\nprey,0,,1500,0.002\n", of).series[0].records
+    assert (r.value[0], r.upper[0]) == (1.5, 2.0)
