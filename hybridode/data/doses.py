@@ -35,7 +35,8 @@ class Schedule:
     def until(self, end: float) -> Schedule:
         """Without what comes after `end` at any lag."""
         keep = self.time <= end
-        return Schedule(*(a[keep] for a in (self.time, self.amount, self.statement, self.form, self.value)), self.interval)
+        columns = {name: a[keep] for name, a in vars(self).items() if name != "interval"}
+        return Schedule(**columns, interval=self.interval)
 
 
 class Segment(NamedTuple):

@@ -56,7 +56,8 @@ def _dose(el: Elaboration, st: s.DoseStatement, time_unit: s.Unit | None, meanin
         return None
     state, entry = entries[0]
     values = {name: value for name, (_, value) in said.items()}
-    return Dose(state, entry, **values, span=el.findings.span(st))
+    lag, bioavailability, rate, duration = (values.get(name) for name in OPTIONS)
+    return Dose(state, entry, lag, bioavailability, rate, duration, span=el.findings.span(st))
 
 
 def _value(el: Elaboration, option: s.Option, time_unit: s.Unit | None, meanings: Mapping[Symbol, Expr]) -> Expr | None:

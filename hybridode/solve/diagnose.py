@@ -31,6 +31,10 @@ def diagnose(
     if result in (results.EVENT_PERIOD, results.EVENT_COUNT):
         events = compiled.system.at_events
         return Diagnostic(code, words, events[0].span if events else None, "look at the parameters that the times depend on")
+    if result in (results.DOSE, results.STEADY):
+        spans = [dose.span for dose in compiled.system.doses]
+        why = {results.DOSE: "look at the parameters that doses read", results.STEADY: f"`hybridode explain {code}` says why"}
+        return Diagnostic(code, words, spans[0] if spans else None, why[result])
     if result == results.TIMES or not len(names) or not compiled.tapes:
         return Diagnostic(code, words)
     last = "; ".join(f"{name} = {value:.6g}" for name, value in list(zip(names, y_end, strict=True))[:_SHOWN])

@@ -106,12 +106,12 @@ def stack_doses(each: Sequence[Doses | None]) -> Doses | None:
         return None
     count, steady = max(d.time.shape[0] for d in present), any(d.interval.shape[0] for d in present)
     rows = [no_doses(count, steady) if d is None else _padded(d, count, steady) for d in each]
-    return Doses(*(np.stack([np.asarray(getattr(row, f.name)) for row in rows]) for f in fields(Doses)))  # type: ignore[arg-type]
+    return Doses(**{f.name: np.stack([np.asarray(getattr(row, f.name)) for row in rows]) for f in fields(Doses)})
 
 
 def _padded(doses: Doses, count: int, steady: bool) -> Doses:
     def longer(a: AnyArray, n: int) -> AnyArray:
         return np.pad(np.asarray(a, float), (0, n - len(a)))
 
-    columns = (doses.time, doses.amount, doses.statement, doses.form, doses.value)
-    return Doses(*(longer(a, count) for a in columns), longer(doses.interval, int(steady)))
+    names = ("time", "amount", "statement", "form", "value")
+    return Doses(**{name: longer(getattr(doses, name), count) for name in names}, interval=longer(doses.interval, int(steady)))

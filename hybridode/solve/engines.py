@@ -12,6 +12,7 @@ from hybridode.solve.events import EventPlan
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.raw import Raw
 from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.steady import begins_steady, steady_start, with_code
 from hybridode.solve.stiffness import choose_method
 from hybridode.types import FloatArray
 
@@ -78,6 +79,24 @@ def _check_kept(settings: Settings, why: str) -> None:
         raise _refused("diffrax", f'checkpoints="sqrt" is the native engine\'s{why}', "give the number of checkpoints")
 
 
+def _from_steady(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str, settings: Settings, gradient: str, y0: Any,
+                 events: EventPlan | None) -> Raw:  # fmt: skip
+    """One solve from the steady state under the first dose."""
+    import jax.numpy as jnp
+
+    t0 = jnp.asarray(t0, jnp.result_type(args.parameters))
+    start = compiled.start(t0, args.at_start(t0)) if y0 is None else jnp.asarray(y0, t0.dtype)
+
+    def solve(args: Arguments, ts: Any, y0: Any, gradient: str, plan: EventPlan) -> Raw:
+        return integrate(compiled, args, t0, ts, method, settings, gradient, y0, plan)
+
+    found, code = steady_start(compiled, args, t0, start, solve, gradient)
+    doses = args.doses
+    assert doses is not None
+    args = replace(args, doses=replace(doses, interval=doses.interval[:0]))
+    return with_code(integrate(compiled, args, t0, ts, method, settings, gradient, found, events), code)
+
+
 def _refused(engine: str, reason: str, hint: str) -> UsageError:
     return UsageError(Diagnostic("E0840", f"the engine {engine} cannot solve this: {reason}", hint=hint))
 
@@ -85,6 +104,8 @@ def _refused(engine: str, reason: str, hint: str) -> UsageError:
 def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str, settings: Settings, gradient: str = "reverse",
               y0: Any = None, events: EventPlan | None = None) -> Raw:  # fmt: skip
     """One solve by `settings.engine` (as `choose` filled it in): see `diffrax.integrate`, `native.integrate`."""
+    if begins_steady(args):
+        return _from_steady(compiled, args, t0, ts, method, settings, gradient, y0, events)
     if settings.engine == "native":
         return native.integrate(compiled, args, t0, ts, method, settings, gradient, y0, events)
     from hybridode.solve import diffrax

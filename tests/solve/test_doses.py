@@ -170,3 +170,75 @@ def test_doses_come_before_at_statements_of_their_time():
         assert int(raw.result) == results.SUCCESS
         np.testing.assert_allclose(raw.ys[:, 0], [18, 18, 220, 220])
         np.testing.assert_allclose(raw.ys_left[:, 0], [1, 18, 18, 220])
+
+
+STEADY = """model steady
+param ka = 1.1
+param k = 0.02
+param tlag = 0.3
+param total = 4
+state gut = 0
+state c = 0
+state free = 3
+x(0) = total - 3
+state x
+discrete n = 7
+dose gut, lag=tlag
+gut' = -ka*gut
+c' = ka*gut - k*c
+free' = -0.1*free*c + x
+x' = 0.1*free*c - x
+at 1000 { n := 8 }
+"""
+
+
+def steady_amounts(p, ts, interval=24.0):
+    """The compartment under a dose of 100 forever, the next two of which are at 0 and 24: geometric series of the past."""
+    ka, k, tlag = p[:3]
+    since = ts[:, None] - tlag - jnp.array([0.0, 24.0])
+    new = jnp.where(since > 0, _oral(ka, k, since), 0.0).sum(axis=1)
+    past = ts - tlag + interval
+    old = ka / (ka - k) * (jnp.exp(-k * past) / -jnp.expm1(-k * interval) - jnp.exp(-ka * past) / -jnp.expm1(-ka * interval))
+    return 100 * (new + old)
+
+
+def test_a_series_begins_in_its_steady_state():
+    """One step of Newton's method to the exact geometric series, at a half-life of 35 h and doses every 24 h; what is conserved
+    (free + x, a discrete state) stays as the start has it; derivatives of both modes. Beside it in the batch a series without."""
+    compiled = ho.parse(STEADY).compiled()
+    args, ts = compiled.arguments(), np.array([0.0, 1.0, 5.0, 24.0, 48.0])
+    both = [Doses(**{**vars(schedule([(0, 100, 0, F.BOLUS, 0), (24, 100, 0, F.BOLUS, 0)])), "interval": np.array([24.0])}),
+            Doses(**vars(schedule([(0, 100, 0, F.BOLUS, 0)])))]  # fmt: skip
+    stacked = stack_doses(both)
+    settings = Settings(engine="native", method="tsit5", rtol=1e-9, atol=1e-11)
+    plan = plan_events(compiled, replace(args, doses=both[0]), 0.0, 48.0)
+
+    def solve(p, gradient):
+        def one(doses):
+            given = replace(args, parameters=p, doses=doses)
+            raw = integrate(compiled, given, 0.0, ts, "tsit5", settings, gradient, events=plan)
+            return raw.ys_left, raw.result
+
+        return jax.vmap(one)(stacked)
+
+    p = jnp.asarray(args.parameters)
+    ys, codes = jax.jit(lambda p: solve(p, "forward"))(p)
+    assert np.all(np.asarray(codes) == results.SUCCESS)
+    np.testing.assert_allclose(ys[0, :, 1], steady_amounts(p, ts), rtol=1e-8)
+    np.testing.assert_allclose(ys[0, :, 2] + ys[0, :, 3], 4.0, rtol=1e-9)
+    np.testing.assert_allclose(ys[0, :, 4], 7.0)
+    np.testing.assert_allclose(ys[1, 1:, 1], 100 * _oral(1.1, 0.02, ts[1:] - 0.3), rtol=1e-7)
+    wanted = jax.jacfwd(lambda p: steady_amounts(p, ts))(p)
+    for derive, gradient in ((jax.jacfwd, "forward"), (jax.jacrev, "reverse")):
+        found = jax.jit(derive(lambda p, g=gradient: solve(p, g)[0][0, :, 1:4]))(p)
+        np.testing.assert_allclose(found[:, 0], wanted, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(found[:, 1] + found[:, 2], np.outer(np.ones(5), [0, 0, 0, 1]), atol=1e-7)
+
+
+def test_no_steady_state_is_a_result():
+    """What only grows has none, and an infusion that outlasts its interval is refused."""
+    grows = ho.parse("model m\nparam k = 0.1\nstate c = 0\nstate sum = 0\ndose c\nc' = -k*c\nsum' = c\n").compiled()
+    doses = Doses(**{**vars(schedule([(0, 100, 0, F.BOLUS, 0)])), "interval": np.array([12.0])})
+    settings = Settings(engine="native", method="tsit5", rtol=1e-6, atol=1e-8)
+    raw = integrate(grows, replace(grows.arguments(), doses=doses), 0.0, np.array([5.0]), "tsit5", settings)
+    assert int(raw.result) == results.STEADY and np.all(np.isnan(raw.ys))
