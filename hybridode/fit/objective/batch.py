@@ -21,9 +21,10 @@ from hybridode.solve.signals import Signals, build_signals, no_signals, stack_si
 
 @pytree
 class Column:
-    """The records of one observation, padded: which time (S, R), value, censored (-1, 0, 1, 2), used (1.0 or 0.0), upper.
+    """The records of one observation, padded: which time (S, R), value, censored (-1, 0, 1, 2), used, upper.
 
-    Where censored is 2 the true value lies between `value` and `upper`; elsewhere `upper` is `value`.
+    `used` is the weight of a record, 0 where it is not in use (held out, outside the horizon, padding). Where censored is 2 the
+    true value lies between `value` and `upper`; elsewhere `upper` is `value`.
     """
 
     time: Any

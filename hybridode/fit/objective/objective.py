@@ -20,7 +20,7 @@ from hybridode.declarations import Network
 from hybridode.fit.memory import Memory, hash_of
 from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import assigned, parameter_places
-from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.batch import Batch, Column
 from hybridode.fit.objective.limits import Kinds, information, log_likelihood
 from hybridode.fit.objective.priors import BoundPrior, prior_loss
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
@@ -137,8 +137,15 @@ class Objective:
         total = jnp.zeros(())
         for row, eta, c, kinds in zip(self.rows, safe, batch.columns, self.limits, strict=True):
             value = log_likelihood(row, c.value, c.upper, c.censored, tuple(jnp.moveaxis(eta, -1, 0)), kinds)
-            total = total - jnp.sum(jnp.where(c.used > 0, value, 0.0))
+            total = total - jnp.sum(c.used * jnp.where(c.used > 0, value, 0.0))
         return total
+
+    def information(self, k: int, c: Column, eta: Array) -> Array:
+        """Fisher information (…, a, a) of the arguments eta (…, a) of observation k at its records c (…), with their weights."""
+        a = eta.shape[-1]
+        flat = [x.reshape(-1) for x in (c.value, c.upper, c.censored)]
+        matrices = information(self.rows[k], *flat, eta.reshape(-1, a), self.limits[k])
+        return c.used[..., None, None] * matrices.reshape(*eta.shape, a)
 
     def prior_and_regulariser(self, theta: Array) -> tuple[Array, Array]:
         """Negative log-density of the priors and the regularisers of the networks (on weights W, not biases; rules D7)."""
@@ -181,14 +188,12 @@ class Objective:
         safe, impossible = self._possible(found, batch)
         loss, slopes = jax.value_and_grad(self._loss_of_arguments)(safe, batch)
         gradient, fisher = jnp.zeros(theta.shape), jnp.zeros((theta.size, theta.size))
-        for row, eta, slope, sens, c, kinds in zip(
-            self.rows, safe, slopes, sensitivities, batch.columns, self.limits, strict=True
-        ):
+        for k, (eta, slope, sens, c) in enumerate(zip(safe, slopes, sensitivities, batch.columns, strict=True)):
             a = eta.shape[-1]
             used = c.used.reshape(-1, 1) > 0
             sens = jnp.where(used[..., None], sens.reshape(-1, a, theta.size), 0.0)
             gradient = gradient + jnp.einsum("ra,rak->k", jnp.where(used, slope.reshape(-1, a), 0.0), sens)
-            matrices = information(row, *(x.reshape(-1) for x in (c.value, c.upper, c.censored)), eta.reshape(-1, a), kinds)
+            matrices = self.information(k, c, eta).reshape(-1, a, a)
             fisher = fisher + jnp.einsum("rak,rab,rbl->kl", sens, matrices, sens)
         extra = self.prior_and_regulariser(theta)
         smooth = lambda x: sum(self.prior_and_regulariser(x))  # noqa: E731

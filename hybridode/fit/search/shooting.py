@@ -25,7 +25,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.progress import Track
 from hybridode.fit.search.pieces import Pieces
@@ -101,12 +100,11 @@ def linearised(objective: Objective, pieces: Pieces) -> Callable[[np.ndarray, np
         safe, impossible = objective._possible(found, lanes)
         value, slopes = jax.value_and_grad(objective._loss_of_arguments)(safe, lanes)
         gradient, fisher = jnp.zeros(x.shape), jnp.zeros((*x.shape, x.shape[1]))
-        for row, eta, slope, s, c in zip(objective.rows, safe, slopes, sens, lanes.columns, strict=True):
+        for k, (eta, slope, s, c) in enumerate(zip(safe, slopes, sens, lanes.columns, strict=True)):
             used = c.used[..., None] > 0
             s = jnp.where(used[..., None], s, 0.0)
             gradient = gradient + jnp.einsum("lra,lrak->lk", jnp.where(used, slope, 0.0), s)
-            flat = eta.reshape(-1, eta.shape[-1])
-            matrices = noises.information(row, c.value.reshape(-1), None, flat).reshape(*eta.shape, eta.shape[-1])
+            matrices = objective.information(k, c, eta)
             fisher = fisher + jnp.einsum("lrak,lrab,lrbm->lkm", s, matrices, s)
         smooth = lambda t: sum(objective.prior_and_regulariser(t))  # noqa: E731
         return Linear(value, gradient, fisher, ends, end_slopes, starts, start_slopes, smooth(theta), jax.grad(smooth)(theta),
