@@ -43,7 +43,8 @@ def entry_names(name: str, shape: Shape) -> tuple[str, ...]:
 class Parameter:
     """A learnable number or vector: a `param`, or the learnt start of a state (`name` is then `x(0)`).
 
-    `lower`/`upper` are open bounds or None; `scale` is "linear", "log" or "logit"; `fixed` keeps it out of a fit.
+    `lower`/`upper` are open bounds or None; `scale` is "linear", "log" or "logit"; `fixed` keeps it out of a fit. With `by`, a column
+    of the data, each label in it has values of its own: `groups` holds those that are known, `values` stand for all others.
     """
 
     name: str
@@ -57,6 +58,12 @@ class Parameter:
     doc: str = ""
     span: Span | None = field(default=None, compare=False)
     start_of: str = ""  # the state whose start this is
+    by: str = ""
+    groups: tuple[tuple[str, tuple[float, ...]], ...] = ()
+
+    def values_of(self, label: str) -> tuple[float, ...]:
+        """The values under a label of the column `by`; those that stand for all where it has none of its own."""
+        return next((values for known, values in self.groups if known == label), self.values)
 
 
 @dataclass(frozen=True)

@@ -62,26 +62,26 @@ def _value(kind: str) -> Builder:
             parts[-1].end,
             bounds=tuple(p for p in parts if isinstance(p, s.Bounds)),
             scales=tuple(p.name for p in parts if isinstance(p, _Scale)),
-            groups=tuple(p.name for p in parts if isinstance(p, _Group)),
+            groups=tuple(p for p in parts if isinstance(p, s.Group)),
         ) if parts else None  # fmt: skip
         return s.ValueStatement(a, b, kind, name, shape, fields, unit, c[1], modifiers, _doc(c[-1]))
 
     return build
 
 
-class _Word:
+class _Scale:
     """A modifier of one name, until the statement sorts it."""
 
     def __init__(self, start: int, end: int, children: list[Any]) -> None:
         self.start, self.end, self.name = start, end, _name(children[0])
 
 
-class _Scale(_Word):
-    pass
+def _group(a: int, b: int, c: list[Any]) -> s.Node:
+    return s.Group(a, b, _name(c[0]), tuple(v for v in c[1:] if v is not None))
 
 
-class _Group(_Word):
-    pass
+def _group_value(a: int, b: int, c: list[Any]) -> s.Node:
+    return s.GroupValue(a, b, _doc(c[0]), c[1])
 
 
 def _shape(a: int, b: int, c: list[Any]) -> tuple[Any, ...]:
@@ -379,7 +379,7 @@ BUILDERS: dict[str, Builder] = {
     "observe": _observe, "censored": _censored, "reaction": _reaction, "rates": _rates, "law": _law,
     "side": _side, "species": _species, "count": _first, "equation": _equation,
     "head": _head, "field_head": _field_head, "shape": _shape, "fields": _names,
-    "bounds": _bounds, "group": _Group, "scale": _Scale, "block": _tuple, "assign": _assign, "stop": _stop,
+    "bounds": _bounds, "group": _group, "group_value": _group_value, "scale": _Scale, "block": _tuple, "assign": _assign, "stop": _stop,
     "at_start": _start, "at_end": _end, "for": _tuple, "iterator": _iterator, "range": _range,
     "distribution": _distribution, "parameters": _tuple, "arguments": _tuple, "options": _tuple, "flag": _flag,
     "named": _named, "text": _text, "target": _target, "column": _target,

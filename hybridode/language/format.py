@@ -128,6 +128,10 @@ def _part_pieces(node: Any) -> list[_Work]:
             return [(name_text(text), 0)]
         case s.Unit(text=text):
             return [(text, 0)]
+        case s.GroupValue(label=label, value=value):
+            return [(f'"{label}" = ', 0), (value, 0)]
+        case s.Group(name=name, values=values):
+            return [("by ", 0), (name, 0), *([(" (", 0), *_listed(values), (")", 0)] if values else [])]
         case s.Bounds(lower=lower, upper=upper):
             return [("in (", 0), (lower, 0), (", ", 0), (upper, 0), (")", 0)]
         case s.Species(target=target, count=count):
@@ -188,7 +192,7 @@ def _value(n: s.ValueStatement, show: _Print) -> str:
     modifiers = ""
     if n.modifiers is not None:
         parts = [*(show(b) for b in n.modifiers.bounds), *(w.text for w in n.modifiers.scales)]
-        modifiers = "".join(f" {part}" for part in [*parts, *(f"by {show(g)}" for g in n.modifiers.groups)])
+        modifiers = "".join(f" {part}" for part in [*parts, *(show(g) for g in n.modifiers.groups)])
     return f"{n.kind} {_head(n, show)}{value}{modifiers}{_doc(n.doc)}"
 
 

@@ -9,7 +9,6 @@ from hybridode.language.findings import Findings, Place
 LATER: dict[str, tuple[str, str, str]] = {
     "noise": ("E0902", "noise (a stochastic differential equation)", "scatter of the data is described by `observe`"),
     "random": ("E0903", "a random effect (`random`)", "a `param` has one value for all series"),
-    "group": ("E0903", "a value per group (`by`)", "without `by` one value is shared by all series"),
     "delay": ("E0904", "a delayed value", "a chain of states delays too: `y' = (x - y)/tau`"),
     "history": ("E0904", "a history before the start (`history`)", "give a start: `x(0) = …`"),
     "caputo": ("E0905", "a fractional derivative (`caputo`)", "write ordinary dynamics: `x' = …`"),
@@ -61,8 +60,6 @@ def construct_of(statement: s.Statement) -> tuple[str, Place] | None:
             return "units", statement
         case s.ValueStatement(fields=(first, *_)):
             return "field", first
-        case s.ValueStatement(modifiers=s.Modifiers(groups=(group, *_))):
-            return "group", group
         case s.TableStatement(points=points) if not isinstance(points, s.ListLiteral):
             return "table file", points if points is not None else statement.name
     return None

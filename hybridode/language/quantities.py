@@ -160,7 +160,7 @@ def _constant(el: Elaboration, st: s.ValueStatement) -> Constant | None:
 
 def _refuse_modifiers(el: Elaboration, st: s.ValueStatement) -> None:
     m = st.modifiers
-    for part in () if m is None else (*m.bounds, *m.scales):
+    for part in () if m is None else (*m.bounds, *m.scales, *m.groups):
         el.findings.error("E0328", "a constant is never learnt: it has no bounds or scale", part, f"write `param {st.name.text}`")
 
 
@@ -188,10 +188,32 @@ def parameter(el: Elaboration, st: s.ValueStatement, shape: Shape, name: str = "
         found = None if middle is None else (middle,) * size(shape)
     if found is None or not _inside(el, found, limits, shape, name, st.value if st.value is not None else st.name):
         return None
+    by, groups = groups_of(el, st, shape, name, limits)
     return Parameter(
         name, found, shape, unit_text(st.unit), limits.lower, limits.upper, limits.scale, limits.fixed, st.doc,
-        el.findings.span(st.name), start_of,
+        el.findings.span(st.name), start_of, by, groups,
     )  # fmt: skip
+
+
+def groups_of(
+    el: Elaboration, st: s.ValueStatement, shape: Shape, name: str, limits: Range
+) -> tuple[str, tuple[tuple[str, tuple[float, ...]], ...]]:
+    """The column of `by`, and the values by label that stand after it."""
+    written = () if st.modifiers is None else st.modifiers.groups
+    if not written:
+        return "", ()
+    for part in written[1:]:
+        hint = "one column says which group a series belongs to; make one that joins both"
+        el.findings.error("E0328", f"`{name}` has `by` twice", part, hint, [(written[0], "first here")])
+    found: dict[str, tuple[float, ...]] = {}
+    for item in written[0].values:
+        if item.label in found:
+            el.findings.error("E0328", f'the group "{item.label}" of `{name}` stands twice', item, "keep one")
+            continue
+        values = numbers(el, item.value, shape, st.name.text, st.unit, f'the value of `{name}` for "{item.label}"')
+        if values is not None and _inside(el, values, limits, shape, name, item.value):
+            found[item.label] = values
+    return written[0].name.text, tuple(found.items())
 
 
 def _range(el: Elaboration, st: s.ValueStatement, name: str) -> Range | None:

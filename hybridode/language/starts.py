@@ -11,7 +11,7 @@ from hybridode.expr import ZERO, Expr
 from hybridode.language import syntax as s
 from hybridode.language.entries import Part, Words, entries_text, worked_out
 from hybridode.language.frames import AT_START, Elaboration, Frame, Usage
-from hybridode.language.quantities import fit, parameter, unit_text
+from hybridode.language.quantities import Range, fit, groups_of, parameter, unit_text
 from hybridode.language.structure import Equations, Unstarted
 from hybridode.language.values import symbol
 
@@ -39,16 +39,19 @@ def start_of(
     nothing = (ZERO,) * size(shape)
     parts = equations.starts.get(label, [])
     velocity = label != st.name.text
-    bounded = not velocity and st.modifiers is not None and bool(st.modifiers.bounds or st.modifiers.scales)
+    m = st.modifiers
+    bounded = not velocity and m is not None and bool(m.bounds or m.scales or (m.groups and label not in learnt))
     given = st.value if not velocity else None
     if parts:
         return Start(
             _by_equations(el, st, label, shape, parts, equations, bounded or given is not None, label in learnt), "equation"
         )
     if bounded:
-        if st.modifiers is not None and not st.modifiers.bounds:
-            message = f"`{st.modifiers.scales[0].text}` needs bounds: only a start with `in (…)` is learnt"
-            el.findings.error("E0328", message, st.modifiers.scales[0], f"write `state {label} = … in (…, …)`")
+        if m is not None and not m.bounds:
+            place = (*m.scales, *m.groups)[0]
+            word = place.text if isinstance(place, s.Name) else f"by {place.name.text}"
+            message = f"`{word}` needs bounds: only a start with `in (…)` is learnt"
+            el.findings.error("E0328", message, place, f"write `state {label} = … in (…, …)`")
             return Start(nothing)
         made = parameter(el, st, shape, f"{label}(0)", label)
     elif label in learnt:
@@ -130,4 +133,8 @@ def _from_prior(
             return None
     unit = unit_text(st.unit) if label == st.name.text else ""
     span = el.findings.span(st.name)
-    return Parameter(f"{label}(0)", found, shape, unit, learnt.lower, learnt.upper, span=span, start_of=label)
+    limits = Range(learnt.lower, learnt.upper)
+    by, groups = groups_of(el, st, shape, f"{label}(0)", limits) if label == st.name.text else ("", ())
+    return Parameter(
+        f"{label}(0)", found, shape, unit, learnt.lower, learnt.upper, span=span, start_of=label, by=by, groups=groups
+    )

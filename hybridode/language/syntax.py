@@ -175,13 +175,29 @@ class Bounds(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupValue(Node):
+    """`"north" = 1.2`: the value under one label."""
+
+    label: str
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Node):
+    """`by site`, with values by label after it or not."""
+
+    name: Name
+    values: tuple[GroupValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Modifiers(Node):
     """What may follow a param's or state's value, in any order, each at most once (the parser keeps all; the
     checker reports repetitions): bounds, scales ("log", "logit", "fixed"), groups (`by ID`)."""
 
     bounds: tuple[Bounds, ...] = ()
     scales: tuple[Name, ...] = ()
-    groups: tuple[Name, ...] = ()
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,8 @@ def _state(s: State, d: Declarations, name: Names) -> list[tuple[str, ...]]:
     """One row, or one per entry where they start differently."""
     learnt = next((p for p in d.parameters if p.start_of == s.name), None)
     if learnt is not None:
-        return [(s.name + _shape(s.shape), f"starts at {_numbers(learnt.values)}, learnt", _unit(s.unit), _doc(s.doc))]
+        words = "learnt" + (f" by {learnt.by}" if learnt.by else "")
+        return [(s.name + _shape(s.shape), f"starts at {_numbers(learnt.values)}, {words}", _unit(s.unit), _doc(s.doc))]
     words = "starts at" if s.start_given or not d.equations else "starts where the equations say, else at"
     return _beginning(s, s.start, words, name)
 
@@ -127,7 +128,8 @@ def _parameter(p: Parameter) -> tuple[str, ...]:
     low = "-inf" if p.lower is None else number_text(p.lower)
     high = "inf" if p.upper is None else number_text(p.upper)
     bounds = f"in ({low}, {high})" if p.lower is not None or p.upper is not None else ""
-    how = " ".join([*([p.scale] if p.scale != "linear" else []), *(["fixed"] if p.fixed else [])])
+    by = [f"by {p.by}" + "".join(f', "{label}": {_numbers(v)}' for label, v in p.groups)] if p.by else []
+    how = " ".join([*([p.scale] if p.scale != "linear" else []), *(["fixed"] if p.fixed else []), *by])
     return p.name + _shape(p.shape), f"= {_numbers(p.values)}", bounds, how, _unit(p.unit), _doc(p.doc)
 
 

@@ -232,7 +232,6 @@ ROWS: list[tuple[str, str, str, str]] = [
     # ---- of a later version
     ("noise W\ny = dW/dt", "E0902", "W", "stochastic"),
     ("random eta ~ normal(0, 1) by ID\ny = eta", "E0903", "eta", "random effect"),
-    ("param q = 1 by ID", "E0903", "ID", "a value per group"),
     ("y = x(t - 2)", "E0904", "x(t - 2)", "delayed"),
     ("history x = 2", "E0904", "x", "history"),
     ("state y = 1\ncaputo(y, 0.5) = -y", "E0905", "caputo(y, 0.5)", "fractional"),

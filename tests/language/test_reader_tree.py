@@ -234,7 +234,7 @@ def test_declarations() -> None:
     assert isinstance(declared, s.ValueStatement) and declared.modifiers is not None
     assert (declared.kind, declared.name.text, len(declared.shape), declared.doc) == ("state", "w", 2, "weights")
     assert [n.text for n in declared.modifiers.scales] == ["log", "fixed"]
-    assert [n.text for n in declared.modifiers.groups] == ["ID"]
+    assert [n.name.text for n in declared.modifiers.groups] == ["ID"]
     assert lisp(declared.modifiers.bounds[0].upper) == "inf"
 
 
