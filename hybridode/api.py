@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybridode.declarations import Declarations, entry_names
+from hybridode.declarations import Declarations, Parameter, entry_names
 from hybridode.errors import Diagnostic, Source, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hybridode.data.experiments import Dataset
     from hybridode.fit.run import FitRun
     from hybridode.fit.trainable import TrainableModel
     from hybridode.solve.problem import Arguments, Compiled
@@ -72,6 +73,7 @@ class Model:
         *,
         sources: Mapping[str, Data] | None = None,
         series: str | None = None,
+        groups: Mapping[str, str] | None = None,
         engine: str = "auto",
         method: str = "auto",
         rtol: float | None = None,
@@ -85,7 +87,8 @@ class Model:
         to, points: report `points` (200) evenly spaced times up to `to` (the last time of the data); at: these times instead.
         set: other values of params, consts and starts (`x(0)`); `simulate(to=5, alpha=2)` is short for `set={"alpha": 2}`.
         data: a CSV file or DataFrame that the inputs (and columns named as params) are read from; sources: files by the names
-        that inputs read from; series: which, if the data has several. start: the start time (`from` in the model, else the
+        that inputs read from; series: which, if the data has several; groups: the label by column after `by` (else the values
+        that stand for all groups). start: the start time (`from` in the model, else the
         first row of the data, else 0), or a mapping of start values by state (and of the time by its name), or the whole
         state. method: see `hybridode.solve.settings`. Raises NumericsError with the partial solution when the solve fails,
         unless check=False.
@@ -97,7 +100,7 @@ class Model:
             message = "simulate computes numbers: it cannot stand inside jit, grad or vmap"
             raise UsageError(Diagnostic("E0831", message, hint="make a pure function with model.solver(at=…)"))
         settings = _settings(engine=engine, method=method, rtol=rtol, atol=atol, max_steps=max_steps)
-        compiled, args, t0, given, last = self._numbers(values, data, sources, series)
+        compiled, args, t0, given, last = self._numbers(values, data, sources, series, groups)
         t0, starts = start_of(compiled, start, t0)
         times = _times(float(t0), to, points, at, last)
         return simulate_once(compiled, args, float(t0), times, settings, {**given, **starts}, check)
@@ -116,6 +119,7 @@ class Model:
         *,
         sources: Mapping[str, Data] | None = None,
         series: str | None = None,
+        groups: Mapping[str, str] | None = None,
         max_steps: int = 65536,
         dtype: str | None = None,
         checkpoints: str | int = "all",
@@ -133,7 +137,7 @@ class Model:
         chosen = _settings(engine=engine, method=method, gradient=gradient, rtol=rtol, atol=atol, max_steps=max_steps,
                            checkpoints=checkpoints)  # fmt: skip
         settings = check_precision(chosen, dtype)
-        compiled, args, t0, given, _ = self._numbers(set or {}, data, sources, series, stand_in=True)
+        compiled, args, t0, given, _ = self._numbers(set or {}, data, sources, series, groups, stand_in=True)
         t0, starts = start_of(compiled, start, t0)
         needs_inputs = bool(self.declarations.inputs) and data is None and not sources
         return Solver(compiled, args, settings, float(t0), at, {**given, **starts}, needs_inputs)
@@ -193,8 +197,15 @@ class Model:
             self._compiled[key] = compile_model(declarations, promoted)
         return self._compiled[key]
 
-    def _numbers(self, values: Mapping[str, Any], data: Data | None, sources: Mapping[str, Data] | None, series: str | None,
-                 stand_in: bool = False) -> tuple[Compiled, Arguments, float, dict[int, Any], float | None]:  # fmt: skip
+    def _numbers(
+        self,
+        values: Mapping[str, Any],
+        data: Data | None,
+        sources: Mapping[str, Data] | None,
+        series: str | None,
+        groups: Mapping[str, str] | None = None,
+        stand_in: bool = False,
+    ) -> tuple[Compiled, Arguments, float, dict[int, Any], float | None]:
         """(compiled, arguments, start time, start values by place, last time of the data)."""
         from hybridode.solve.defaults import default_arguments
         from hybridode.solve.doses import Doses
@@ -207,6 +218,10 @@ class Model:
             from hybridode.data.given import given_by
 
             found = given_by(d, data, sources, series)
+        if any(p.by for p in d.parameters) or groups:
+            from hybridode.data.groups import with_groups
+
+            values = with_groups(d, {**(found.labels if found else {}), **(groups or {})}, values)
         values = {**(found.numbers if found else {}), **values}
         constants = {name: c.name for c in d.constants for name in (c.name, *entry_names(c.name, c.shape))}
         promoted = frozenset(constants[name] for name in values if name in constants)
@@ -257,8 +272,11 @@ class Run:
         import numpy as np
 
         d = self.fitted.compiled.declarations
-        known = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.parameters.items()}
-        parameters = tuple(replace(p, values=known.get(p.name, p.values)) for p in d.parameters)
+        known = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.fitted.shared.items()}
+        parameters = tuple(
+            replace(p, values=known.get(p.name, p.values), groups=_groups(p, self.parameters[p.name]) if p.by else ())
+            for p in d.parameters
+        )
         return Model(replace(d, parameters=parameters), self.weights if d.networks else None)
 
     def save(self, directory: str | Path) -> Path:
@@ -271,7 +289,7 @@ class Run:
         return f"<Run of {self._model.name}: {self.status}>"
 
 
-def fit(model: Model, data: Data, settings_file: str | Path | None = None, **options: Any) -> Run:
+def fit(model: Model, data: Data | Dataset, settings_file: str | Path | None = None, **options: Any) -> Run:
     """Fits a model to data; options are those of `hybridode.fit.run.fit` (set, fix, starts, seed, hold_out, columns, …).
 
     settings_file: a `fit.toml` (docs/fit-settings.md); options given here win over it. None is looked for by itself.
@@ -279,16 +297,27 @@ def fit(model: Model, data: Data, settings_file: str | Path | None = None, **opt
     from hybridode.fit.run import fit as run_fit
 
     if settings_file is not None:
-        from hybridode.data.fit_file import check_names_of, merged, read_fit_file
+        from hybridode.data.experiments import Dataset, experiments
+        from hybridode.data.fit_file import READING, check_names_of, merged, read_fit_file
 
         file = read_fit_file(settings_file)
-        check_names_of(file, model.declarations)
         if not isinstance(options.get("fix") or {}, Mapping):
             options["fix"] = dict.fromkeys(options["fix"])
         own = options.pop("settings", None)
         options = merged(file, options)
         options["settings"] = own or _settings(**options.get("settings", {}))
+        reading = {ours: options.pop(theirs) for theirs, ours in READING.items() if theirs in options}
+        if not isinstance(data, Dataset):
+            data = experiments(model.declarations, data, folder=Path(model.declarations.source.name).parent, **reading)
+        check_names_of(file, data.declarations, data.groups)
     return Run(model, run_fit(model, data, **options))
+
+
+def _groups(p: Parameter, values: Mapping[str, Any]) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """Values by group: the fitted ones in place of those that the model had."""
+    import numpy as np
+
+    return tuple({**dict(p.groups), **{k: tuple(float(x) for x in np.ravel(v)) for k, v in values.items()}}.items())
 
 
 def _settings(**chosen: Any) -> Settings:

@@ -54,6 +54,10 @@ To = Annotated[float | None, typer.Option("--to", metavar="T", help="The last ti
 Points = Annotated[int | None, typer.Option("--points", metavar="N", help="How many evenly spaced times are reported.")]
 At = Annotated[str | None, typer.Option("--at", metavar="T1,T2,...", help="The times that are reported.")]
 Data = Annotated[str | None, typer.Option("--data", metavar="FILE", help="Data that the inputs are read from.")]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="COLUMN=LABEL", help="Whose values to take of what has values `by COLUMN`."),
+]
 OutputFile = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="Write all rows as CSV; - for standard output.")
 ]
@@ -156,6 +160,8 @@ def simulate(
     set_: Set = None,
     data: Data = None,
     source: Sources = None,
+    series: Annotated[str | None, typer.Option("--series", metavar="NAME", help="Which series of the data.")] = None,
+    group: Groups = None,
     engine: Engine = "auto",
     method: Method = "auto",
     rtol: Rtol = None,
@@ -178,7 +184,19 @@ def simulate(
     from hybridode.commands.simulate import simulate as run
 
     settings = _given(engine=engine, method=method, rtol=rtol, atol=atol)
-    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings=settings)
+    options = SimulateOptions(
+        to,
+        points,
+        at,
+        tuple(set_ or ()),
+        data,
+        tuple(source or ()),
+        output,
+        plot,
+        settings=settings,
+        series=series,
+        groups=tuple(group or ()),
+    )
     return run(model, options, Output(json, verbose, quiet))
 
 
@@ -256,6 +274,10 @@ def predict(
     set_: Set = None,
     data: Data = None,
     source: Sources = None,
+    series: Annotated[
+        str | None, typer.Option("--series", metavar="NAME", help="Which series of the fit (or of --data): its start and values.")
+    ] = None,
+    group: Groups = None,
     method: Method = "auto",
     rtol: Rtol = None,
     atol: Atol = None,
@@ -275,7 +297,19 @@ def predict(
     from hybridode.commands.simulate import SimulateOptions
 
     settings = _given(engine="auto", method=method, rtol=rtol, atol=atol)
-    options = SimulateOptions(to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, settings=settings)
+    options = SimulateOptions(
+        to,
+        points,
+        at,
+        tuple(set_ or ()),
+        data,
+        tuple(source or ()),
+        output,
+        plot,
+        settings=settings,
+        series=series,
+        groups=tuple(group or ()),
+    )
     return go(run, options, Output(json, verbose, quiet))
 
 

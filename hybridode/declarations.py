@@ -39,12 +39,17 @@ def entry_names(name: str, shape: Shape) -> tuple[str, ...]:
     return tuple(f"{name}[{label}]" for label in labels)
 
 
+def group_entry(name: str, label: str) -> str:
+    """The value of an entry (or of a whole parameter) under a label: `k[north]`, `k[2][north]`, `x(0)[north]`."""
+    return f"{name}[{label}]"
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A learnable number or vector: a `param`, or the learnt start of a state (`name` is then `x(0)`).
 
-    `lower`/`upper` are open bounds or None; `scale` is "linear", "log" or "logit"; `fixed` keeps it out of a fit. With `by`, a column
-    of the data, each label in it has values of its own: `groups` holds those that are known, `values` stand for all others.
+    `lower`/`upper` are open bounds or None; `scale` is "linear", "log" or "logit"; `fixed` keeps it out of a fit. With `by`, a
+    column of the data, each label in it has values of its own: `groups` holds those that are known, `values` stand for others.
     """
 
     name: str

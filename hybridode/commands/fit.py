@@ -22,12 +22,8 @@ from hybridode.language.reader import load
 
 if TYPE_CHECKING:
     from hybridode.data.fit_file import FitFile
-    from hybridode.declarations import Declarations
     from hybridode.fit.keeper import Keeper
     from hybridode.fit.run import FitRun
-
-# What concerns the data file, not the search: keyword of `hybridode.fit` -> of `experiments`.
-READING = {"columns": "columns_map", "sources": "sources"}
 
 
 @dataclass(frozen=True)
@@ -77,12 +73,12 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     declarations = declare(load(model))
     output.diagnostics(declarations.warnings)
     from hybridode.data.experiments import experiments
-    from hybridode.data.fit_file import merged
+    from hybridode.data.fit_file import READING, check_names_of, merged
     from hybridode.fit.run import fit as run_fit
     from hybridode.report.run_directory import new_directory, write_run
     from hybridode.solve.settings import Settings
 
-    file = settings_file(model, options.settings_file, declarations)
+    file = settings_file(model, options.settings_file)
     if file is not None:
         output.result(f"settings from {file.path}")
     run = origin(model, data, options, declarations, None if file is None else file.path)
@@ -92,6 +88,8 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     chosen["settings"] = Settings(**chosen.get("settings", {}))
     reading = {ours: chosen.pop(theirs) for theirs, ours in READING.items() if theirs in chosen}
     dataset = experiments(declarations, data, folder=Path(model).parent, **reading)
+    if file is not None:
+        check_names_of(file, dataset.declarations, dataset.groups)
     if dataset.summary is not None:
         output.result(summary_text(dataset.summary) + "\n")
     output.diagnostics(dataset.warnings)
@@ -146,16 +144,14 @@ def kept(
         remove_if_empty(directory)
 
 
-def settings_file(model: str, given: str | None, declarations: Declarations) -> FitFile | None:
-    """The file of `--settings`, else the `fit.toml` beside the model, checked against the model."""
-    from hybridode.data.fit_file import beside, check_names_of, read_fit_file
+def settings_file(model: str, given: str | None) -> FitFile | None:
+    """The file of `--settings`, else the `fit.toml` beside the model."""
+    from hybridode.data.fit_file import beside, read_fit_file
 
     path = None if given == "none" else given if given is not None else beside(model)
     if path is None:
         return None
-    file = read_fit_file(path)
-    check_names_of(file, declarations)
-    return file
+    return read_fit_file(path)
 
 
 def summary(run: FitRun, directory: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from hybridode.errors import Diagnostic, NumericsError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from hybridode.declarations import Declarations
 
 PICTURES = ("svg", "png", "pdf")
 POINTS = 201  # reported times by default: steps in round numbers
@@ -33,6 +36,10 @@ class SimulateOptions:
     sources: tuple[str, ...] = ()
     output: str | None = None
     plot: str | None = None
+    series: str | None = None
+    groups: tuple[str, ...] = ()
+    start: float | None = None
+    values: Mapping[str, float] = field(default_factory=dict)  # those of a series, under what `set` says
     observed: bool = False  # add the observed columns with their 95 % bands
     settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
 
@@ -47,10 +54,21 @@ def simulate(model: str, options: SimulateOptions, output: Output) -> int:
 
     loaded = load(model)
     output.diagnostics(loaded.warnings)
+    groups = pairs("--group", options.groups)
+    _say_middle(loaded.declarations, groups, options, output)
     points = POINTS if options.points is None and at is None else options.points
     try:
         solution = loaded.simulate(
-            to=options.to, points=points, at=at, set=set_, data=options.data, sources=sources, **options.settings
+            to=options.to,
+            points=points,
+            at=at,
+            set={**options.values, **set_},
+            data=options.data,
+            sources=sources,
+            series=options.series if options.data is not None else None,
+            groups=groups,
+            start=options.start,
+            **options.settings,
         )
     except NumericsError as error:
         if error.partial is not None:
@@ -58,6 +76,15 @@ def simulate(model: str, options: SimulateOptions, output: Output) -> int:
         raise
     _deliver(solution, options, output)
     return 0
+
+
+def _say_middle(declarations: Declarations, groups: Mapping[str, str], options: SimulateOptions, output: Output) -> None:
+    """A value that stands for several groups is no group's: said, unless a group was chosen."""
+    for p in declarations.parameters:
+        if p.groups and p.by not in groups and options.data is None:
+            known = ", ".join(f"`{label}`" for label, _ in p.groups[:8])
+            output.note(f"note: `{p.name}` has values by `{p.by}` ({known}); the one in front stands for all: "
+                        f"choose with --group {p.by}=LABEL")  # fmt: skip
 
 
 def _check_times(options: SimulateOptions, at: list[float] | None) -> None:

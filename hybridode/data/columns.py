@@ -43,7 +43,7 @@ class Roles:
     """Places (in `table.headers`) of the columns that the model uses; `observed` pairs them with observation numbers.
 
     `covariates`: (place, name of the param or const, flat entry). `inputs`: (place, input, flat entry). `doses`: places of the
-    dosing columns by their names in capitals.
+    dosing columns by their names in capitals. `groups`: (place, name after `by`).
     """
 
     time: int
@@ -54,6 +54,7 @@ class Roles:
     inputs: tuple[tuple[int, str, int], ...]
     unmatched: tuple[int, ...]
     doses: Mapping[str, int] = field(default_factory=dict)
+    groups: tuple[tuple[int, str], ...] = ()
 
 
 def names_of_time(declarations: Declarations) -> tuple[str, ...]:
@@ -69,6 +70,7 @@ def rename(table: Table, declarations: Declarations, columns: Mapping[str, str])
         *_numbered(declarations),
         *(n for q in _quantities(declarations) for n in entry_names(q.name, q.shape)),
         *SERIES_COLUMNS,
+        *group_columns(declarations),
         "observable",
         "value",
         *(c for i in declarations.inputs for s, c in i.columns if s == "data"),
@@ -107,6 +109,22 @@ def _numbered(declarations: Declarations) -> dict[str, tuple[str, int]]:
     for item in (*declarations.parameters, *declarations.constants):
         for i, name in enumerate(entry_names(item.name, item.shape)):
             found[name] = (item.name, i)
+    return found
+
+
+def group_columns(declarations: Declarations) -> tuple[str, ...]:
+    """The names after `by`, each once."""
+    return tuple(dict.fromkeys(p.by for p in declarations.parameters if p.by))
+
+
+def _places_of_groups(table: Table, declarations: Declarations) -> dict[int, str]:
+    """Place of a column -> the name after `by` that means it: the same name, else the only one that differs by case."""
+    found = {}
+    for wanted in group_columns(declarations):
+        exact = [j for j, name in enumerate(table.names) if name == wanted]
+        loose = [j for j, name in enumerate(table.names) if name.lower() == wanted.lower()]
+        if exact or len(loose) == 1:
+            found[(exact or loose)[0]] = wanted
     return found
 
 
@@ -149,6 +167,7 @@ def assign(table: Table, declarations: Declarations, problems: Problems | None =
             if source == "data":
                 inputs.setdefault(column, []).append((signal.name, entry))
     used: dict[str, list[int]] = {}
+    groups = _places_of_groups(table, declarations)
     roles = Roles(time, (), (), long, (), (), ())
     for j, name in enumerate(table.names):
         special = j == time or (long is not None and j in long.places)
@@ -165,13 +184,17 @@ def assign(table: Table, declarations: Declarations, problems: Problems | None =
             roles = replace(roles, covariates=(*roles.covariates, (j, *numbered[name])))
         for signal, entry in inputs.get(name, ()):
             roles = replace(roles, inputs=(*roles.inputs, (j, signal, entry)))
-        if is_series or base in observed or name in numbered or name in inputs:
+        if j in groups:
+            roles = replace(roles, groups=(*roles.groups, (j, groups[j])))
+        if is_series or base in observed or name in numbered or name in inputs or j in groups:
             used.setdefault(name, []).append(j)
         elif declarations.doses and name.upper() in DOSE_COLUMNS:
             roles = replace(roles, doses={**roles.doses, name.upper(): j})
             used.setdefault(name.upper(), []).append(j)
         else:
             roles = replace(roles, unmatched=(*roles.unmatched, j))
+    if not roles.series:  # nothing else tells the series apart, and a series belongs to one group
+        roles = replace(roles, series=tuple(j for j, _ in roles.groups))
     found = _doubled(table, used, observed) + _missing_inputs(table, inputs, used)
     problems, given = problems or Problems(table), problems is not None
     for problem in found:

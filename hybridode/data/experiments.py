@@ -19,6 +19,7 @@ from hybridode.data.dose_rows import DoseRow, dose_rows, without_observations
 from hybridode.data.doses import Schedule, about_doses, behind_doses, dose_warnings, later, segments, with_infusions
 from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
+from hybridode.data.groups import group_notes, group_warnings, groups_of, labels_of, require_columns
 from hybridode.data.header_units import with_conversions
 from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
@@ -39,7 +40,8 @@ __all__ = ["Dataset", "Series", "experiments", "read_table"]
 @dataclass(frozen=True, eq=False)
 class Series:
     """One experiment: one solve. Records are sorted by time; `inputs` has knots for every input entry of the model,
-    `numbers` the natural values that columns set (entry name as in `entry_names` -> value)."""
+    `numbers` the natural values that columns set (entry name as in `entry_names` -> value), `labels` its group in each column
+    after `by`."""
 
     name: str
     start: float
@@ -47,6 +49,7 @@ class Series:
     inputs: Mapping[str, Knots] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     doses: Schedule | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def times(self) -> np.ndarray:
@@ -74,6 +77,7 @@ class Dataset:
     warnings: tuple[Diagnostic, ...] = ()
     clock: Clock | None = None
     summary: Summary | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column after `by` -> its labels
     reading: Mapping[str, Any] = field(default_factory=dict)  # how the file was read, as keywords of `experiments`
 
     @property
@@ -105,6 +109,8 @@ def experiments(
     declarations = _with_observations(table, declarations, labels, warnings)
     problems = Problems(table)
     roles = columns.assign(table, declarations, problems)
+    with problems.collecting():
+        require_columns(table, declarations, roles)
     read = _values(table, declarations, roles, labels, warnings, problems)
     table, times, clock, dosing, records = read.table, read.times, read.clock, read.dosing, read.records
     groups = _groups(table, roles)
@@ -122,7 +128,10 @@ def experiments(
     problems.raise_if_any()
     if unsorted:
         warnings.append(warning("W0622", f"the times of {table.name} do not rise; its rows were sorted by time"))
+    all_groups = groups_of([s.labels for s in series])
     series = _with_observed(table, series, warnings)
+    by_group = groups_of([s.labels for s in series])
+    warnings += group_warnings(declarations, all_groups, by_group)
     warnings += dose_warnings(table, declarations, roles)
     warnings += about_repetitions(table, declarations, roles)
     warnings += about_swaps(table, declarations, roles, [s.start for s in series], [s.records for s in series])
@@ -132,6 +141,7 @@ def experiments(
     unmatched = unmatched_names(table, roles, read.unknown)
     summary = summarise(table, declarations, roles, times, series, clock, unmatched, warnings)
     summary = replace(summary, doses=tuple(about_doses(table, declarations, roles, [s.doses for s in series])))
+    summary = replace(summary, remarks=(*summary.remarks, *group_notes(declarations, by_group)))
     return Dataset(
         table.name,
         declarations,
@@ -143,6 +153,7 @@ def experiments(
         warnings=tuple(warnings),
         clock=clock,
         summary=summary,
+        groups=by_group,
         reading={
             "columns": dict(columns_map or {}),
             "sources": {name: str(file) for name, file in (sources or {}).items() if isinstance(file, str | Path)},
@@ -249,7 +260,8 @@ def _series(
         start = origin
     mine = records.of_rows(order)
     mine = mine.kept(_at_marked_times(declarations, mine, float(times[order[-1]]), float(times[order[0]])))
-    return Series(name, start, mine, numbers=_numbers(table, declarations, roles, name, order))
+    numbers = _numbers(table, declarations, roles, name, order)
+    return Series(name, start, mine, numbers=numbers, labels=labels_of(table, declarations, roles, name, order))
 
 
 def _parts(table: Table, dosing: Mapping[int, DoseRow], one: Series, order: np.ndarray, times: np.ndarray) -> list[Series]:

@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hybridode.data.groups import nameable
 from hybridode.data.toml_places import places_of
-from hybridode.declarations import Declarations, entry_names
+from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic, Source, Span
 
 NAME = "fit.toml"
+READING = {"columns": "columns_map", "sources": "sources"}  # what concerns the data: keyword of `fit` -> of `experiments`
 _AT = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
 
 
@@ -225,10 +227,10 @@ def _near(name: str, known: Sequence[str], what: str) -> str:
 
 
 # ---- what it means for a fit ---------------------------------------------------------------------------------------------
-def check_names_of(file: FitFile, declarations: Declarations) -> None:
-    """Raises DataError E0653 for names under `[set]` and `[fix]` that the model does not have."""
-    items = (*declarations.parameters, *declarations.constants)
-    known = {n for item in items for n in (item.name, *entry_names(item.name, item.shape))}
+def check_names_of(file: FitFile, declarations: Declarations, groups: Mapping[str, Sequence[str]]) -> None:
+    """Raises DataError E0653 for names under `[set]` and `[fix]` that the model does not have. `declarations` are those with what
+    the data add to them, `groups` the labels of the columns after `by`."""
+    known = nameable(declarations, groups)
     named = [(("set", n), n) for n in file.section("set")]
     named += [(("fix", n), n) for n in file.section("fix") if n != "names"]
     named += [(("fix", "names"), n) for n in file.section("fix").get("names", ())]

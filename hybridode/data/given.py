@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from hybridode.data.dose_rows import DoseRow, dose_rows
 from hybridode.data.doses import Schedule, segments, with_infusions
 from hybridode.data.experiments import _groups, _numbers
 from hybridode.data.files import read_table
+from hybridode.data.groups import labels_of
 from hybridode.data.header_units import with_conversions
 from hybridode.data.records import time_of_rows
 from hybridode.data.sources import Knots, own_inputs, source_inputs
@@ -37,6 +38,7 @@ class Given:
     numbers: Mapping[str, float]
     declarations: Declarations
     doses: Schedule | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)  # its group in each column after `by`
 
 
 def given_by(
@@ -69,7 +71,8 @@ def given_by(
     inputs = {**own_inputs(table, declarations, roles, order, times, name), **files.of_series(name)}
     schedule = segments(table, dosing, order)[0].schedule if dosing else None
     numbers = _numbers(table, declarations, roles, name, order)
-    return Given(times[order], inputs, numbers, with_infusions(declarations, [schedule]), schedule)
+    labels = labels_of(table, declarations, roles, name, order)
+    return Given(times[order], inputs, numbers, with_infusions(declarations, [schedule]), schedule, labels)
 
 
 def _groups_from_resets(

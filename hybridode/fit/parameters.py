@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from hybridode.declarations import Declarations, Network, Parameter, entry_names, size
+from hybridode.data.groups import nameable, said
+from hybridode.declarations import Declarations, Network, Parameter, entry_names, group_entry, size
 from hybridode.errors import Diagnostic, UsageError
 
 _EDGE = 1e-3  # share of the range (of its logarithm for log scales) from which a value counts as being at its bound
@@ -101,7 +102,8 @@ def transform_of(lower: float | None, upper: float | None, scale: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One trainable number. `name` is the user's (`k[2]`), `parameter` its declaration's name, `place` its flat entry there."""
+    """One trainable number. `name` is the user's (`k[2]`, `k[north]`), `parameter` its declaration's name, `place` its flat entry
+    there, `group` the label that it belongs to."""
 
     name: str
     parameter: str
@@ -112,6 +114,13 @@ class Entry:
     size: float
     declared: float
     log: bool
+    group: str = ""
+    entry: str = ""  # without the group: its name in the parameter vector
+
+    @property
+    def owner(self) -> str:
+        """The parameter, or its value by group."""
+        return group_entry(self.parameter, self.group) if self.group else self.parameter
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,7 @@ class ParameterSpace:
         x = self.vector(z, xp)
         out = {}
         for (name, shape), (_, declared) in zip(self.shapes, self.declared, strict=True):
-            mine = [(i, e.place) for i, e in enumerate(self.entries) if e.parameter == name]
+            mine = [(i, e.place) for i, e in enumerate(self.entries) if e.owner == name]
             whole = xp.asarray(np.array(declared, float), dtype=x.dtype)
             index, places = np.array([i for i, _ in mine]), np.array([p for _, p in mine])
             if len(mine) == len(declared):
@@ -181,11 +190,20 @@ class ParameterSpace:
         return np.array(z, float)
 
     def _value(self, e: Entry, values: Mapping[str, Any]) -> float:
-        if e.name in values:
-            return float(np.asarray(values[e.name]).reshape(()))
-        if e.parameter in values:
-            return float(np.ravel(values[e.parameter])[e.place])
-        return e.declared
+        found = said(values, e.parameter, e.entry, e.place, e.group)
+        return e.declared if found is None else found
+
+    def typical(self, z: np.ndarray) -> dict[str, float]:
+        """Per entry with values by group the one in their middle (the mean on the unconstrained scale), natural."""
+        found: dict[str, list[int]] = {}
+        for i, e in enumerate(self.entries):
+            if e.group:
+                found.setdefault(e.entry, []).append(i)
+        out = {}
+        for name, places in found.items():
+            e, middle = self.entries[places[0]], float(np.mean(np.asarray(z)[places]))
+            out[name] = float(TRANSFORMS[e.transform].forward(middle, e.lower, e.upper, e.size, np))
+        return out
 
     def at_bound(self, x: np.ndarray) -> list[str]:
         """Per entry "lower", "upper" or "": whether a natural value lies within a thousandth of its range of a bound."""
@@ -206,39 +224,41 @@ def _at_bound(e: Entry, value: float) -> str:
     return "lower" if value - low < reach else "upper" if high - value < reach else ""
 
 
-def parameter_space(parameters: Sequence[Parameter], fixed: Collection[str] = (), given: Collection[str] = ()) -> ParameterSpace:
-    """The trainable numbers of parameters: neither declared `fixed`, nor in `fixed` (names of parameters or entries),
-    nor `given` by data (names of entries)."""
+def parameter_space(
+    parameters: Sequence[Parameter],
+    fixed: Collection[str] = (),
+    given: Collection[str] = (),
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> ParameterSpace:
+    """The trainable numbers of parameters: neither declared `fixed`, nor in `fixed` (names of parameters, entries or groups), nor
+    `given` by data (names of entries). `groups` has the labels of the columns after `by`; without it one value stands for all."""
     entries, shapes, declared = [], [], []
     for p in parameters:
-        kept = 0
-        for place, name in enumerate(entry_names(p.name, p.shape)):
-            if p.fixed or p.name in fixed or name in fixed or name in given:
-                continue
-            kept += 1
-            lower = -math.inf if p.lower is None else p.lower
-            if p.scale == "log":
-                lower = max(lower, 0.0)
-            upper = math.inf if p.upper is None else p.upper
-            value = p.values[place]
-            offset = value - lower if math.isfinite(lower) else upper - value if math.isfinite(upper) else abs(value)
-            entries.append(
-                Entry(
-                    name,
-                    p.name,
-                    place,
-                    transform_of(p.lower, p.upper, p.scale),
-                    lower,
-                    upper,
-                    offset or 1.0,
-                    value,
-                    p.scale == "log",
-                )
-            )
-        if kept:
-            shapes.append((p.name, p.shape))
-            declared.append((p.name, p.values))
+        for group in (groups or {}).get(p.by, ("",)) if p.by else ("",):
+            owner = group_entry(p.name, group) if group else p.name
+            values = p.values_of(group)
+            kept = 0
+            for place, entry in enumerate(entry_names(p.name, p.shape)):
+                name = group_entry(entry, group) if group else entry
+                if p.fixed or not {p.name, owner, entry, name}.isdisjoint(fixed) or entry in given or name in given:
+                    continue
+                kept += 1
+                entries.append(_entry(p, name, entry, place, group, values[place]))
+            if kept:
+                shapes.append((owner, p.shape))
+                declared.append((owner, values))
     return ParameterSpace(tuple(entries), tuple(shapes), tuple(declared))
+
+
+def _entry(p: Parameter, name: str, entry: str, place: int, group: str, value: float) -> Entry:
+    lower = -math.inf if p.lower is None else p.lower
+    if p.scale == "log":
+        lower = max(lower, 0.0)
+    upper = math.inf if p.upper is None else p.upper
+    usual = p.values[place]  # the size is one for all groups
+    offset = usual - lower if math.isfinite(lower) else upper - usual if math.isfinite(upper) else abs(usual)
+    kind = transform_of(p.lower, p.upper, p.scale)
+    return Entry(name, p.name, place, kind, lower, upper, offset or 1.0, value, p.scale == "log", group, entry)
 
 
 # ---- networks in the same vector ------------------------------------------------------------------------------------------
@@ -273,13 +293,11 @@ def unpack(
     return theta[:k], out
 
 
-def check_names(declarations: Declarations, names: Collection[str], option: str) -> None:
-    """Raises UsageError E0850 for names that are neither params, consts, learnt starts nor entries of them."""
-    known = {
-        n
-        for item in (*declarations.parameters, *declarations.constants)
-        for n in (item.name, *entry_names(item.name, item.shape))
-    }
+def check_names(
+    declarations: Declarations, names: Collection[str], option: str, groups: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Raises UsageError E0850 for names that are neither params, consts, learnt starts nor entries or groups of them."""
+    known = nameable(declarations, groups or {})
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), 2)

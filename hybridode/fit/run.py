@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -14,13 +14,14 @@ import numpy as np
 
 from hybridode.compile import compile_model
 from hybridode.data.experiments import Dataset, experiments
+from hybridode.data.groups import nameable
 from hybridode.data.holdout import held_out
-from hybridode.declarations import Declarations, entry_names
+from hybridode.declarations import Declarations
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.expr import Symbol
 from hybridode.fit.live import panels, rows_of
 from hybridode.fit.memory import Memory
-from hybridode.fit.objective.assignment import parameter_places
+from hybridode.fit.objective.assignment import assigned, parameter_places, shared_at
 from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, doses_of, signals_of, with_use
 from hybridode.fit.objective.limits import kinds_of
 from hybridode.fit.objective.objective import Objective
@@ -38,7 +39,8 @@ from hybridode.fit.outcome.tables import (
     trace_table,
 )
 from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertainty
-from hybridode.fit.parameters import check_names, pack, parameter_space, trainable_weights, unpack
+from hybridode.fit.outcome.values import constants_of_fit, named_values, shared_values, values_by_group
+from hybridode.fit.parameters import ParameterSpace, check_names, pack, parameter_space, trainable_weights, unpack
 from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.initial import scale_networks
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
@@ -62,8 +64,9 @@ _FALLBACK = "kvaerno5"  # where an explicit method could not solve the model at 
 
 @dataclass
 class FitRun:
-    """A finished fit. `parameters` are in natural units, by parameter; `weights` hold each network's arrays with shift, scale
-    and out_scale; `result` is `result.json`. The tables are described in docs/run-directory.md."""
+    """A finished fit. `parameters` are in natural units, by parameter (with `by`: by label), `shared` too, but with one value for
+    all groups; `weights` hold each network's arrays with shift, scale and out_scale; `result` is `result.json`. The tables are
+    described in docs/run-directory.md."""
 
     declarations: Declarations
     compiled: Compiled
@@ -78,6 +81,7 @@ class FitRun:
     log: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)  # those that `set` gave another value
     cut_short: str = ""  # why the search ended before its end: "interrupted", "out of time"
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -116,8 +120,6 @@ def fit(
     values = {**(set or {}), **{k: v for k, v in fixed.items() if v is not None}}
     if starts is not None and starts < 1:
         raise UsageError(Diagnostic("E0853", f"{starts} starts make no fit", hint="give at least one start"))
-    check_names(declarations, values, "set")
-    check_names(declarations, fixed, "fix")
     chosen = settings or Settings()
     used: dict[str, Any] = {"starts": starts, "seed": seed, "hold_out": hold_out, "max_seconds": max_seconds, "fix": list(fixed),
                             "set": {name: np.asarray(value).tolist() for name, value in values.items()}}  # fmt: skip
@@ -126,6 +128,8 @@ def fit(
     with jax.enable_x64(True):
         if not isinstance(data, Dataset):
             data = experiments(declarations, data, columns, sources, Path(declarations.source.name).parent)
+        check_names(data.declarations, values, "set", data.groups)
+        check_names(data.declarations, fixed, "fix", data.groups)
         return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper))
 
 
@@ -194,14 +198,15 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     held = held_out(dataset, options.hold_out)
     promoted = dataset.promoted | {c.name for c in d.constants if any(k == c.name or k.startswith(f"{c.name}[") for k in values)}
     compiled = compile_model(d, promoted)
-    space = parameter_space(d.parameters, options.fixed, dataset.given)
-    batch, places = build_batch(compiled, dataset, space)
+    space = parameter_space(d.parameters, options.fixed, dataset.given, dataset.groups)
+    batch, places = build_batch(compiled, dataset, space, values)
     used = {
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
     }
     masks = {k: _padded_mask(batch, places[k], used[k], k) for k in used}
     fitted = with_use(batch, masks) if any(h.any() for h in held) else batch
-    arguments = compiled.arguments(values, dict(dataset.series[0].inputs) or None)
+    shared = nameable(d, {})  # without values by group
+    arguments = compiled.arguments({n: v for n, v in values.items() if n in shared}, dict(dataset.series[0].inputs) or None)
     base = np.array(arguments.parameters, float)
     weights = {
         n: {k: np.array(a, float) for k, a in arrays.items()} for n, arrays in (options.weights or arguments.weights).items()
@@ -214,7 +219,7 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     choice = _choice(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(
         compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,
-        _plan(compiled, arguments, batch),
+        _plan(compiled, [replace(arguments, parameters=p) for p in _starting(space, base, batch, values)], batch),
         tuple(kinds_of(c.censored, c.used) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory,
     )  # fmt: skip
@@ -236,11 +241,18 @@ def _choice(compiled: Compiled, arguments: Arguments, batch: Batch, settings: Se
     return choice
 
 
-def _plan(compiled: Compiled, arguments: Arguments, batch: Batch) -> EventPlan | None:
+def _starting(space: ParameterSpace, base: np.ndarray, batch: Batch, values: Mapping[str, Any]) -> list[np.ndarray]:
+    """The parameter vector of each series where the search begins."""
+    x = space.vector(space.unconstrain(values))
+    return [assigned(x, base, own, index) for own, index in zip(batch.numbers, batch.index, strict=True)]
+
+
+def _plan(compiled: Compiled, arguments: Sequence[Arguments], batch: Batch) -> EventPlan | None:
     """Room for every firing of `at` statements in the longest series, and some more as parameters may move the times; for the
     doses of any series."""
     plans = [
-        plan_events(compiled, arguments, float(a), float(b), spare=True) for a, b in zip(batch.t0, batch.ts[:, -1], strict=True)
+        plan_events(compiled, args, float(a), float(b), spare=True)
+        for args, a, b in zip(arguments, batch.t0, batch.ts[:, -1], strict=True)
     ]
     counts = [p.counts for p in plans if p is not None]
     table = None if compiled.events is None else compiled.events.doses
@@ -297,6 +309,9 @@ def _with_better_method(
         row = int(np.argmax(prepared.batch.horizon - prepared.batch.t0))
         args = Arguments(args.parameters, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start,
                          doses_of(prepared.batch, row))  # fmt: skip
+        x = objective.space.vector(best.theta[: objective.n_parameters])
+        p = assigned(x, objective.base, prepared.batch.numbers[row], prepared.batch.index[row])
+        args = Arguments(p, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start)
         end = float(prepared.batch.ts[row, -1])
         choice = choose(objective.compiled, args, float(prepared.batch.t0[row]), end, settings)
         method, reason = choice.method, choice.reason
@@ -312,10 +327,9 @@ def _with_better_method(
 
 
 def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
-    """Arguments without inputs at theta, in NumPy."""
+    """Arguments of no series in particular at theta, without inputs, in NumPy."""
     z, weights = unpack(theta, objective.n_parameters, objective.networks, objective.weights)
-    p = np.array(objective.base)
-    p[objective.places] = objective.space.vector(z)
+    p = shared_at(objective.compiled, objective.space, objective.base, z)
     k = len(objective.compiled.system.inputs)
     return Arguments(p, weights, None, np.zeros(k))  # type: ignore[arg-type]
 
@@ -324,7 +338,7 @@ def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
 def _described(prepared: _Prepared, dataset: Dataset, theta: np.ndarray, curves: bool) -> dict[str, Any]:
     """The parameters at theta by name, and with `curves` the panels of what is observed (see `Describe`)."""
     objective = prepared.objective
-    natural = _natural(objective, _numbers(objective, theta))
+    natural = named_values(objective, dataset, theta, np.asarray(_numbers(objective, theta).parameters))
     found: dict[str, Any] = {"parameters": {name: np.asarray(value).tolist() for name, value in natural.items()}}
     if curves:
         solved = prepared.solve_curves(theta)
@@ -355,8 +369,10 @@ def _finish(
         evaluation, unknown = value_in_pieces(objective, in_pieces)
         curves = curves_in_pieces(objective, dataset, prepared.batch, in_pieces)
     residuals = residuals_table(objective, dataset, curves, prepared.held)
-    table = parameters_table(dataset.declarations, objective, theta, unknown, dataset.given)
     numbers = _numbers(objective, theta)
+    groups = values_by_group(objective, dataset, theta[: objective.n_parameters], options.values)
+    shared = shared_values(objective, np.asarray(numbers.parameters))
+    table = parameters_table(dataset, objective, theta, unknown, groups)
     weights = {name: {key: np.asarray(a) for key, a in arrays.items()} for name, arrays in numbers.weights.items()}
     n_data = int(sum(np.sum(np.asarray(c.used)) for c in prepared.fitted.columns))
     parts = np.asarray(evaluation.parts)
@@ -364,7 +380,7 @@ def _finish(
     result: dict[str, Any] = {
         "schema": results.SCHEMA, "model": declarations.name, "status": status, "status_reason": reason,
         "objective": results.objective_entry(nll, float(evaluation.value), parts, n_data, len(theta), reason),
-        "parameters": results.parameter_entries(dataset.declarations, table),
+        "parameters": results.parameter_entries(dataset.declarations, table, dataset.groups),
         "networks": results.network_entries(objective.networks, weights),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
         "search": climbed.entry(),
@@ -373,16 +389,16 @@ def _finish(
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,
                      "checkpoints": objective.settings.checkpoints, "used": {**options.used, **dataset.reading}},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
-                 "unmatched": list(dataset.unmatched)},
+                 "unmatched": list(dataset.unmatched), "experiments": results.series_entries(dataset.series)},
         "timing": {"compile": prepared.seconds, "fit": searched - prepared.seconds, "total": recorder.elapsed},
         "versions": results.versions(),
     }  # fmt: skip
     if result["hold_out"] is None:
         result["hold_out_reason"] = "nothing was held out"
     return FitRun(
-        declarations, objective.compiled, dataset, _natural(objective, numbers), weights, result,
+        declarations, objective.compiled, dataset, {**shared, **groups}, weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
-        _constants(objective, dataset, numbers), early,
+        constants_of_fit(objective, dataset, np.asarray(numbers.parameters)), early, shared,
     )  # fmt: skip
 
 
@@ -413,21 +429,3 @@ def _uncertainty(lanes: Lanes, theta: np.ndarray, solved: bool) -> tuple[Any, Un
     if not solved or not np.isfinite(e.value):
         return e, none_known(objective.space, theta[:k], "the model could not be evaluated here")
     return e, uncertainty(objective.space, theta[:k], np.asarray(e.fisher, float))
-
-
-def _constants(objective: Objective, dataset: Dataset, numbers: Arguments) -> dict[str, Any]:
-    """Constants with a value of this fit: promoted by `set`, not by a column of the data."""
-    slices = objective.compiled.parameter_slices
-    found = [c for c in dataset.declarations.constants if c.name in slices and c.name not in dataset.promoted]
-    values = {c.name: np.asarray(numbers.parameters)[slices[c.name]] for c in found}
-    return {c.name: values[c.name].reshape(c.shape) if c.shape else float(values[c.name][0]) for c in found}
-
-
-def _natural(objective: Objective, numbers: Arguments) -> dict[str, Any]:
-    """All parameters in natural units by name: numbers, or arrays of their shape."""
-    places = parameter_places(objective.compiled)
-    out: dict[str, Any] = {}
-    for p in objective.compiled.declarations.parameters:
-        values = np.array([numbers.parameters[places[n]] for n in entry_names(p.name, p.shape)])
-        out[p.name] = values.reshape(p.shape) if p.shape else float(values[0])
-    return out

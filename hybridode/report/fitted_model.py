@@ -37,16 +37,22 @@ def fitted_text(
     network_constants: Mapping[str, Mapping[str, Any]] | None = None,
     start: float | None = None,
     weights_file: str = WEIGHTS_FILE,
+    groups: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """The text of `fitted.source` with `values` (parameters, learnt starts `x(0)`, constants; natural units) put in.
 
     `fitted` may hold parameters and observations that the text lacks: they are appended. Networks named in
     `network_constants` (`out_scale` is written, the rest is in the file) get `weights="weights_file"`. `start` is where
-    the data begin; it is written when the file names no start.
+    the data begin; it is written when the file names no start. `groups`: parameter with `by` -> label -> value; labels that are
+    only in the text keep theirs.
     """
     text = fitted.source.text
     file, _ = parse(fitted.source)
-    edits = [*_value_edits(file, values), *_network_edits(file, fitted, network_constants or {}, weights_file)]
+    edits = [
+        *_value_edits(file, values),
+        *_group_edits(file, fitted, groups or {}),
+        *_network_edits(file, fitted, network_constants or {}, weights_file),
+    ]
     if start is not None:
         edits += _time_edits(file, fitted, start)
     return _apply(text, edits).rstrip("\n") + "\n" + _appended(file, fitted, values)
@@ -89,6 +95,21 @@ def _value_edits(file: s.File, values: Mapping[str, Any]) -> Iterator[_Edit]:
         else:
             at = _end_of_head(statement)
             yield _Edit(at, at, f" = {literal}")
+
+
+def _group_edits(file: s.File, fitted: Declarations, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[_Edit]:
+    """Values by group, behind their `by NAME`: `by site ("north" = 1.2, "south" = 0.7)`."""
+    parameters = {p.name: p for p in fitted.parameters}
+    for statement in file.statements:
+        if not isinstance(statement, s.ValueStatement) or statement.modifiers is None or not statement.modifiers.groups:
+            continue
+        name = statement.name.text + ("(0)" if statement.kind == "state" else "")
+        if name not in groups:
+            continue
+        p, place = parameters[name], statement.modifiers.groups[0]
+        known = {label: values[0] if not p.shape else list(values) for label, values in p.groups}
+        pairs = ", ".join(f'"{label}" = {number_literal(v)}' for label, v in {**known, **groups[name]}.items())
+        yield _Edit(place.name.start, place.end, f"{quoted(p.by)} ({pairs})")
 
 
 def _unit_of(value: s.Expression) -> str:

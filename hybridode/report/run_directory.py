@@ -133,8 +133,9 @@ def model_text(run: FitRun) -> str:
     declarations, given = run.dataset.declarations, run.dataset.given
     # What a column of the data sets has a value for each series: the text keeps the declared one.
     own = [p for p in declarations.parameters if given.isdisjoint(entry_names(p.name, p.shape))]
-    values = {**run.constants, **{p.name: run.parameters[p.name] for p in own}}
-    return fitted_text(declarations, values, constants, starts.pop() if len(starts) == 1 else None)
+    values = {**run.constants, **{p.name: run.shared[p.name] for p in own}}
+    groups = {p.name: run.parameters[p.name] for p in own if p.by}
+    return fitted_text(declarations, values, constants, starts.pop() if len(starts) == 1 else None, groups=groups)
 
 
 def weights_bytes(weights: Mapping[str, Mapping[str, Any]]) -> bytes:

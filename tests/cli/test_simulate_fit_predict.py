@@ -176,3 +176,26 @@ def test_predict_refuses_what_is_no_run(hybridode: Callable, decay: Path, fitted
     assert ran.code == 1
     assert "E0807" in ran.err
     assert hybridode("predict", fitted).code == 2
+
+
+def test_a_fit_by_groups_is_predicted_series_by_series(hybridode: Callable, tmp_path: Path) -> None:
+    (tmp_path / "m.ode").write_text(
+        "model m\nparam k = 1 in (0, 5) by site\nstate x = 1\nx' = -k*x\nobserve x ~ normal(x, 0.01)\n", encoding="utf-8"
+    )
+    t = np.linspace(0, 2, 9)
+    rows = [pd.DataFrame({"Site": g, "t": t + start, "x": np.exp(-k * t)}) for g, k, start in (("a", 0.5, 0), ("b", 2.0, 1))]
+    pd.concat(rows).to_csv(tmp_path / "d.csv", index=False)
+    ran = hybridode("fit", tmp_path / "m.ode", tmp_path / "d.csv", "--starts", "1", "--out", tmp_path / "run")
+    assert ran.code == 0
+    assert "k[a]" in ran.out
+    jsonschema.validate(json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8")), result_schema())
+    refused = hybridode("predict", tmp_path / "run", "--to", "3")
+    assert (refused.code, "E0833" in refused.err) == (2, True)
+    assert hybridode("predict", tmp_path / "run", "--to", "3", "--series", "c").code == 2
+    rows = pd.read_csv(io.StringIO(hybridode("predict", tmp_path / "run", "--at", "1,3", "--series", "b", "-o", "-").out))
+    np.testing.assert_allclose(rows["x"], np.exp([0, -4]), rtol=1e-3)  # its own start, 1, and its own k
+    fitted = tmp_path / "run" / "fitted.ode"
+    ran = hybridode("simulate", fitted, "--at", "2", "--group", "site=a", "-o", "-")
+    np.testing.assert_allclose(pd.read_csv(io.StringIO(ran.out))["x"], np.exp(-1), rtol=1e-3)
+    assert "choose with --group site=LABEL" in hybridode("simulate", fitted, "--to", "2").err
+    assert hybridode("simulate", fitted, "--to", "2", "--group", "site=A").code == 1

@@ -54,7 +54,7 @@ def problems(text: str) -> list[tuple[str, int, str]]:
 
 def test_everything_becomes_keywords():
     file = read(WHOLE)
-    check_names_of(file, MODEL)
+    check_names_of(file, MODEL, {})
     assert keywords_of(file) == {
         "starts": 20, "hold_out": "last:3", "settings": {"rtol": 1e-8, "checkpoints": 64}, "columns": {"x": "Ha#re [a] = 2"},
         "sources": {"protocol": "here/in/p.csv"}, "set": {"k[1]": 0.5, "x(0)": 2, "k": [1.0, 2.0]}, "fix": {"g": None},
@@ -92,7 +92,7 @@ def test_what_is_no_toml_is_an_error_with_its_line(text: str, line: int):
 def test_names_are_looked_up_in_the_model():
     file = read("[set]\nk = [1, 2]\nkk = 3\n[fix]\nnames = ['x(0)', 'gg']\n'k[2]' = 1\n'k[3]' = 1\n")
     with pytest.raises(DataError) as error:
-        check_names_of(file, MODEL)
+        check_names_of(file, MODEL, {})
     assert [(d.code, d.span.line) for d in error.value.diagnostics if d.span] == [("E0653", 3), ("E0653", 7), ("E0653", 5)]
     assert "did you mean `k`" in error.value.diagnostics[0].hint
 

@@ -199,6 +199,12 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("prior k ~ uniform(2, 1)", "E0319", "uniform(2, 1)", "wrong way round"),
     ("prior k ~ normal(1, 1)\nprior k ~ normal(2, 1)", "E0202", "k", "two priors"),
     # ---- equations that hold together
+    ("param q = 1 in (0, 2) by a by b", "E0328", "by b", "has `by` twice"),
+    ('param q = 1 by a ("x" = 1, "x" = 2)', "E0328", '"x" = 2', "stands twice"),
+    ('param q = 1 in (0, 2) by a ("x" = 3)', "E0310", "3", "outside the bounds"),
+    ('param q[2] = [1, 2] by a ("x" = [1, 2, 3])', "E0313", "[1, 2, 3]", "a vector of 3"),
+    ('param q = 1 by a ("x" = k)', "E0318", "k", "is a parameter and cannot be read"),
+    ("state v = 1 by a\nv' = 1", "E0328", "by a", "only a start with `in (…)` is learnt"),
     ("alg z = 0", "E0332", "z", "no equation reads it"),
     ("alg z[2] = 0\nz[1] = x", "E0332", "z", "nothing determines `z[2]`: no equation reads it"),
     ("alg a = 0\nalg b = 0\na + b = x", "E0332", "b", "1 equation for 2 unknowns"),

@@ -235,6 +235,11 @@ def test_declarations() -> None:
     assert (declared.kind, declared.name.text, len(declared.shape), declared.doc) == ("state", "w", 2, "weights")
     assert [n.text for n in declared.modifiers.scales] == ["log", "fixed"]
     assert [n.name.text for n in declared.modifiers.groups] == ["ID"]
+    grouped = statement('param k[2] = 1 by site ("north 1" = [1, 2],\n  "süd" = -0.5) log')
+    assert isinstance(grouped, s.ValueStatement) and grouped.modifiers is not None
+    (group,) = grouped.modifiers.groups
+    assert (group.name.text, [v.label for v in group.values]) == ("site", ["north 1", "süd"])
+    assert lisp(group.values[1].value) == "(-0.5)"
     assert lisp(declared.modifiers.bounds[0].upper) == "inf"
 
 

@@ -66,6 +66,7 @@ def fitted_run(hybrid: bool = False) -> Any:
         ),
         constants={},
         parameters={name: np.float64(VALUES[name]) for name in names},
+        shared={name: np.float64(VALUES[name]) for name in names},
         weights=weights,
         predictions=_predictions(grid),
         residuals=_residuals(data, hybrid),

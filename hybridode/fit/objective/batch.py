@@ -77,12 +77,14 @@ def doses_of(batch: Batch, row: int) -> Doses | None:
     return jax.tree_util.tree_map(lambda leaf: leaf[row], batch.doses)
 
 
-def build_batch(compiled: Compiled, dataset: Dataset, space: ParameterSpace) -> tuple[Batch, tuple[RecordPlaces, ...]]:
+def build_batch(
+    compiled: Compiled, dataset: Dataset, space: ParameterSpace, values: Mapping[str, Any] | None = None
+) -> tuple[Batch, tuple[RecordPlaces, ...]]:
     """The padded arrays of a dataset, all records in use, and where each record went."""
     series = dataset.series
     longest = max(len(s.times) for s in series)
     ts = np.stack([np.pad(s.times, (0, longest - len(s.times)), mode="edge") for s in series])
-    index, numbers = assignment(compiled, space, dataset)
+    index, numbers = assignment(compiled, space, dataset, values)
     columns, back = [], []
     for k in range(len(dataset.declarations.observations)):
         column, where = _column(series, k)

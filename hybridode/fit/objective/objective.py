@@ -19,7 +19,7 @@ import numpy as np
 from hybridode.declarations import Network
 from hybridode.fit.memory import Memory, hash_of
 from hybridode.fit.objective import noise as noises
-from hybridode.fit.objective.assignment import assigned, parameter_places
+from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, Column
 from hybridode.fit.objective.limits import Kinds, information, log_likelihood
 from hybridode.fit.objective.priors import BoundPrior, prior_loss
@@ -75,12 +75,6 @@ class Objective:
         return tuple(
             noises.noise_of(o.distribution, [n for n, _ in o.arguments]) for o in self.compiled.declarations.observations
         )
-
-    @cached_property
-    def places(self) -> np.ndarray:
-        """Where the trainable numbers stand in the parameter vector."""
-        where = parameter_places(self.compiled)
-        return np.array([where[e.name] for e in self.space.entries], int)
 
     @cached_property
     def argument_places(self) -> tuple[np.ndarray, ...]:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hybridode.declarations import Declarations, Network, Parameter, entry_names
+from hybridode.data.experiments import Series
+from hybridode.data.groups import group_entries
+from hybridode.declarations import Declarations, Network, Parameter, Shape
 from hybridode.fit.search.starts import StartResult
 from hybridode.version import __version__
 
@@ -42,27 +44,35 @@ def objective_entry(nll: float, value: float, parts: Any, n_data: int, n_free: i
     }  # fmt: skip
 
 
-def parameter_entries(declarations: Declarations, table: pd.DataFrame) -> dict[str, Any]:
-    """One entry per param or learnt start; arrays are nested lists with their shape."""
+def parameter_entries(declarations: Declarations, table: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """One entry per param or learnt start; arrays are nested lists with their shape, and so are values by group: their first axis
+    goes over `labels` of the column `by`."""
     rows = {row["name"]: row for row in table.to_dict("records")}
-    return {p.name: _parameter(p, [rows[n] for n in entry_names(p.name, p.shape)]) for p in declarations.parameters}
+    out = {}
+    for p in declarations.parameters:
+        labels = groups.get(p.by, ()) if p.by else ()
+        shape = (len(labels), *p.shape) if labels else p.shape
+        out[p.name] = _parameter(p, shape, [rows[name] for _, name, _ in group_entries(p, groups)])
+        if labels:
+            out[p.name] |= {"by": p.by, "labels": list(labels)}
+    return out
 
 
-def _parameter(p: Parameter, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _parameter(p: Parameter, shape: Shape, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     low = None if p.lower is None or not np.isfinite(p.lower) else p.lower
     high = None if p.upper is None or not np.isfinite(p.upper) else p.upper
     entry: dict[str, Any] = {
-        "value": _nested([_number(r["value"]) for r in rows], p.shape),
-        "se": _nested([_number(r["se"]) for r in rows], p.shape),
-        "interval95": _interval(rows, p.shape),
+        "value": _nested([_number(r["value"]) for r in rows], shape),
+        "se": _nested([_number(r["se"]) for r in rows], shape),
+        "interval95": _interval(rows, shape),
         "bounds": [low, high], "unit": p.unit,
         "at_bound": any(r["at_bound"] for r in rows), "fixed": all(r["fixed"] for r in rows),
     }  # fmt: skip
-    if p.shape:
-        entry["shape"] = list(p.shape)
+    if shape:
+        entry["shape"] = list(shape)
     if low is None or high is None:
         entry["bounds_reason"] = "null: no bound on that side"
-    reasons = [f"{r['name']}: {r['reason']}" if p.shape else str(r["reason"]) for r in rows if r["reason"]]
+    reasons = [f"{r['name']}: {r['reason']}" if shape else str(r["reason"]) for r in rows if r["reason"]]
     text = "; ".join(reasons) or "not available"
     if any(_number(r["value"]) is None for r in rows):
         entry["value_reason"] = text
@@ -90,6 +100,11 @@ def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
     for size in reversed(shape[1:]):
         values = [values[i : i + size] for i in range(0, len(values), size)]
     return values
+
+
+def series_entries(series: Sequence[Series]) -> list[dict[str, Any]]:
+    """What `predict --series` needs: where a series starts, its group in each column after `by`, what the data set for it."""
+    return [{"name": s.name, "start": s.start, "groups": dict(s.labels), "numbers": dict(s.numbers)} for s in series]
 
 
 def network_entries(networks: Sequence[Network], weights: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

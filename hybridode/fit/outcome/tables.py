@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from hybridode.data.experiments import Dataset
-from hybridode.declarations import Declarations, entry_names
+from hybridode.data.groups import group_entries
+from hybridode.declarations import entry_names
 from hybridode.fit.objective.assignment import parameter_places
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.limits import kinds_of, log_likelihood
@@ -152,20 +153,23 @@ def impossible_row(objective: Objective, dataset: Dataset, batch: Batch, theta: 
 
 
 def parameters_table(
-    declarations: Declarations, objective: Objective, theta: np.ndarray, found: Uncertainty, given: frozenset[str]
+    dataset: Dataset, objective: Objective, theta: np.ndarray, found: Uncertainty, groups: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """One row per entry of the params and learnt starts, trained or not, in file order."""
+    """One row per entry of the params and learnt starts, trained or not, in file order; with `by` one per entry and label.
+    `groups`: parameter -> label -> value."""
     x = objective.space.vector(theta[: objective.n_parameters])
     trained = {e.name: i for i, e in enumerate(objective.space.entries)}
     places = parameter_places(objective.compiled)
     rows = []
-    for p in declarations.parameters:
-        for name in entry_names(p.name, p.shape):
-            i = trained.get(name)
-            value = float(objective.base[places[name]]) if i is None else float(x[i])
-            reason = ("set by a column of the data" if name in given else "fixed") if i is None else found.reasons[i]
+    for p in dataset.declarations.parameters:
+        for label, name, place in group_entries(p, dataset.groups):
+            i, entry = trained.get(name), entry_names(p.name, p.shape)[place]
+            own = np.ravel(groups[p.name][label])[place] if label else objective.base[places[entry]]
+            value = float(own) if i is None else float(x[i])
+            given = not {name, entry}.isdisjoint(dataset.given)
+            reason = ("set by a column of the data" if given else "fixed") if i is None else found.reasons[i]
             rows.append(
-                {"name": name, "value": np.nan if name in given else value,
+                {"name": name, "value": np.nan if given else value,
                  "se": np.nan if i is None else float(found.se[i]),
                  "lower95": np.nan if i is None or not np.isfinite(found.se[i]) else float(found.lower[i]),
                  "upper95": np.nan if i is None or not np.isfinite(found.se[i]) else float(found.upper[i]),
