@@ -79,16 +79,18 @@ class _Read:
 
 
 def _read(model: str, declarations: Declarations, file: str, options: CheckOptions, output: Output) -> _Read:
-    from hybridode.commands.fit import READING, settings_file
+    from hybridode.commands.fit import settings_file
     from hybridode.data.experiments import experiments
-    from hybridode.data.fit_file import merged
+    from hybridode.data.fit_file import READING, check_names_of, merged
 
-    settings = settings_file(model, options.settings_file, declarations)
+    settings = settings_file(model, options.settings_file)
     given = {"columns": pairs("--column", options.columns), "sources": pairs("--source", options.sources)}
     chosen = merged(settings, given)
     reading = {ours: chosen[theirs] for theirs, ours in READING.items() if theirs in chosen}
     try:
         dataset = experiments(declarations, file, folder=Path(model).parent, **reading)
+        if settings is not None:
+            check_names_of(settings, dataset.declarations, dataset.groups)
     except DataError as error:
         return _Read(file, None, error.diagnostics)
     assert dataset.summary is not None, "reading makes the summary"

@@ -30,7 +30,7 @@ def test_the_file_beside_the_model_is_used_and_flags_win(hybridode: Callable, fo
     assert ran.code == 0
     assert f"settings from {folder / 'fit.toml'}" in ran.out
     found = result(folder)
-    assert (len(found["starts"]), found["seed"], found["settings"]["rtol"]) == (2, 7, 1e-7)
+    assert (found["settings"]["used"]["starts"], found["seed"], found["settings"]["rtol"]) == (2, 7, 1e-7)
     assert found["parameters"]["k"]["fixed"]
     assert found["parameters"]["k"]["value"] == 0.25
     written = read_fit_file(folder / "decay.runs" / "001" / "settings.toml")
