@@ -341,6 +341,7 @@ class Declarations:
     time: str = "t"
     time_unit: str = ""
     time_origin: Expr | None = None
+    time_date: str = ""  # the instant at which the time is 0 (ISO 8601), when the file gives one: `from "1978-01-22"`
     units: str = ""  # warn | off | "" (no unit was given)
     parameters: tuple[Parameter, ...] = ()
     constants: tuple[Constant, ...] = ()

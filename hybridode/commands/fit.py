@@ -105,7 +105,9 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         found = run_fit(declarations, dataset, progress=progress, keeper=keeper, **chosen)
         write_run(found, directory, command)
         keeper.close(complete=not found.cut_short)
-    output.data({"ok": found.result["status"] != "failed", "directory": str(directory), "result": found.result})
+    read = None if dataset.summary is None else dataset.summary.as_dict()
+    ok = found.result["status"] != "failed"
+    output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result})
     output.result(summary(found, directory))
     return {"failed": 3, "interrupted": INTERRUPTED}.get(found.result["status"], 0)
 

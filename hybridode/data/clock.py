@@ -85,7 +85,7 @@ def times_of_dates(table: Table, declarations: Declarations, roles: Roles, given
     problems.raise_if_any()
     known = [s for s in instants if s is not None]
     if first.family == "clock time":
-        _check_midnight(table, roles, known)
+        _check_midnight(table, declarations, roles, known)
     clock = given or _clock(table, declarations, min(known), first, order, shown_by)
     if given is not None and (given.clock_only != (first.family == "clock time") or given.zoned != first.has_zone):
         raise DataError(
@@ -136,8 +136,12 @@ def _instant(problems: Problems, i: int, j: int, cell: Written | None, order: st
         return None
 
 
-def _check_midnight(table: Table, roles: Roles, seconds: list[Fraction]) -> None:
-    """Clock times say nothing about the day: refuses those that fall back, and those beside a column of several dates."""
+def _check_midnight(table: Table, declarations: Declarations, roles: Roles, seconds: list[Fraction]) -> None:
+    """Clock times say nothing about the day: refuses those that fall back, those beside a column of several dates, and those of
+    a model whose time begins at a date."""
+    if declarations.time_date:
+        what = f"{table.name} gives clock times, and the time of the model begins at {declarations.time_date}"
+        raise DataError(Diagnostic("E0643", what, None, "write date and time in one column: `2020-03-04 23:50`"))
     last: dict[tuple[str, ...], Fraction] = {}
     remedy = "write date and time in one column: `2020-03-04 23:50`"
     for i, (row, at) in enumerate(zip(table.rows, seconds, strict=True)):
@@ -157,7 +161,8 @@ def _check_midnight(table: Table, roles: Roles, seconds: list[Fraction]) -> None
 
 
 def _clock(table: Table, declarations: Declarations, first: Fraction, cell: Written, order: str, shown_by: str) -> Clock:
-    """The clock of a file: its first record is the time 0, or what `from` says. Years since `from 1900` are calendar years."""
+    """The clock of a file: its first record is the time 0, or what `from` says. A date behind `from` is the time 0 (in UTC for
+    times with a zone). Years since `from 1900` are calendar years."""
     unit = declarations.time_unit or ("h" if cell.family == "clock time" else "d")
     try:
         seconds = seconds_of(unit)
@@ -168,7 +173,11 @@ def _clock(table: Table, declarations: Declarations, first: Fraction, cell: Writ
             )
         ) from reason
     zero = Fraction(0)
-    if declarations.time_origin is not None:
+    if declarations.time_date:
+        since = dates.written(declarations.time_date)
+        assert since is not None, "the checker accepts dates only"
+        first = dates.instant(since)
+    elif declarations.time_origin is not None:
         value = constant_value(declarations.time_origin, symbols_of_constants(declarations))
         zero = Fraction(0 if value is None else value)
         if unit in _YEARS and cell.family != "clock time" and 1000 <= zero <= 3000 and zero.denominator == 1:

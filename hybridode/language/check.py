@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from hybridode.collector import without_collector
 from hybridode.declarations import Declarations, InputSignal, Parameter, State, Table
 from hybridode.errors import Diagnostic, ModelError, Source, in_order
-from hybridode.expr import Expr
 from hybridode.language import advice, balance, circles, restarts
 from hybridode.language import syntax as s
 from hybridode.language.algebra import algebraic, equation
@@ -20,7 +18,7 @@ from hybridode.language.dynamics import orders, state
 from hybridode.language.elaborate import elaboration
 from hybridode.language.events import at_event
 from hybridode.language.findings import Findings
-from hybridode.language.frames import CONSTANTS, Elaboration, Frame, Usage
+from hybridode.language.frames import Elaboration
 from hybridode.language.functions_check import functions
 from hybridode.language.later import refuse
 from hybridode.language.networks import named_network
@@ -30,6 +28,7 @@ from hybridode.language.queries import constant_value, elaborate_expression
 from hybridode.language.reader import parse
 from hybridode.language.signals import input_signal, table
 from hybridode.language.structure import sort_equations
+from hybridode.language.time_origin import time_date, time_origin
 from hybridode.language.units_text import LiteralUnits
 from hybridode.language.when_events import when_events
 
@@ -89,7 +88,7 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
     units = {item.name: item.unit for group in (states, params, inputs, unknowns) for item in group}
     observed = observations(el, found.of(s.ObserveStatement), units)
     prior = priors(el, prior_statements, (*params, *starts))
-    origin = _origin(el, found)
+    origin = time_origin(el, found)
     if findings.failed or found.model is None:
         return None
 
@@ -108,8 +107,8 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         return None
     model = Declarations(
         findings.source, found.model.name.text, found.model.doc, found.scope.time, unit_text(time_unit), origin,
-        _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states), tuple(parts.algebraics),
-        tuple(parts.equations), tuple(parts.definitions),
+        time_date(found), _units_mode(tree, found, literals), (*params, *starts), tuple(const), tuple(parts.states),
+        tuple(parts.algebraics), tuple(parts.equations), tuple(parts.definitions),
         tuple(sorted(el.networks.values(), key=lambda n: n.span.start if n.span else 0)), tuple(inputs), tuple(tables),
         tuple(parts.at_events), tuple(parts.when_events), tuple(dosing), tuple(parts.observations), tuple(prior),
     )  # fmt: skip
@@ -154,21 +153,6 @@ def _signals(el: Elaboration, found: Collected) -> tuple[list[InputSignal], list
         if found.owns(st):
             named_network(el, st)
     return list(el.inputs.values()), list(el.tables.values())
-
-
-def _origin(el: Elaboration, found: Collected) -> Expr | None:
-    """`from 1900` of the `time` statement."""
-    if found.time is None or found.time.origin is None:
-        return None
-    usage = Usage("the start of the time", CONSTANTS, "use numbers and `const`s")
-    frame = Frame(usage, unit=found.time.unit, unit_of="the time")
-    value = el.evaluate(found.time.origin, frame)
-    if value is None or not el.is_scalar(value, "the start", found.time.origin, frame):
-        return None
-    number = el.constant(value, found.time.origin, frame) if el.is_number(value, found.time.origin, frame) else None
-    if number is not None and math.isinf(number[0]):
-        el.error("E0312", "the start of the time is infinite", found.time.origin, frame, "write a number: `time t from 1900`")
-    return value.scalar if number is not None else None
 
 
 def _units_mode(tree: s.File, found: Collected, literals: LiteralUnits) -> str:

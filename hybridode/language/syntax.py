@@ -238,7 +238,7 @@ class TimeStatement(Statement):
     word: ClassVar[str] = "time"
     name: Name
     unit: Unit | None = None
-    origin: Expression | None = None
+    origin: Expression | Text | None = None  # a number, or the date at which the time is 0
     doc: str = ""
 
 

@@ -38,13 +38,16 @@ def fitted_text(
     start: float | None = None,
     weights_file: str = WEIGHTS_FILE,
     groups: Mapping[str, Mapping[str, Any]] | None = None,
+    date: str = "",
+    time_unit: str = "",
 ) -> str:
     """The text of `fitted.source` with `values` (parameters, learnt starts `x(0)`, constants; natural units) put in.
 
     `fitted` may hold parameters and observations that the text lacks: they are appended. Networks named in
     `network_constants` (`out_scale` is written, the rest is in the file) get `weights="weights_file"`. `start` is where
-    the data begin; it is written when the file names no start. `groups`: parameter with `by` -> label -> value; labels that are
-    only in the text keep theirs.
+    the data begin; it is written when the file names no start: as `date`, when the data have dates, with the `time_unit` in which
+    they were counted when the file names none. `groups`: parameter with `by` -> label -> value; labels that are only in the text
+    keep theirs.
     """
     text = fitted.source.text
     file, _ = parse(fitted.source)
@@ -54,7 +57,7 @@ def fitted_text(
         *_network_edits(file, fitted, network_constants or {}, weights_file),
     ]
     if start is not None:
-        edits += _time_edits(file, fitted, start)
+        edits += _time_edits(file, fitted, start, date, time_unit)
     return _apply(text, edits).rstrip("\n") + "\n" + _appended(file, fitted, values)
 
 
@@ -184,16 +187,18 @@ def _call_of(network: Network, calls: Sequence[s.Call]) -> s.Call:
 
 
 # ---- time -----------------------------------------------------------------------------------------------------------
-def _time_edits(file: s.File, fitted: Declarations, start: float) -> Iterator[_Edit]:
-    if fitted.time_origin is not None or start == 0:
+def _time_edits(file: s.File, fitted: Declarations, start: float, date: str, time_unit: str) -> Iterator[_Edit]:
+    if fitted.time_origin is not None or (start == 0 and not date):
         return
+    origin = f'from "{date}"' if date else f"from {number_text(start)}"
+    unit = f": {time_unit}" if date and not fitted.time_unit else ""
     for statement in file.statements:
         if isinstance(statement, s.TimeStatement):
             at = statement.unit.end if statement.unit is not None else statement.name.end
-            yield _Edit(at, at, f" from {number_text(start)}")
+            yield _Edit(at, at, f"{unit} {origin}")
             return
     model = next(st for st in file.statements if isinstance(st, s.ModelStatement))
-    yield _Edit(model.end, model.end, f"\n\ntime {fitted.time} from {number_text(start)}  # where the data begin")
+    yield _Edit(model.end, model.end, f"\n\ntime {fitted.time}{unit} {origin}  # where the data begin")
 
 
 # ---- what the file left to us ---------------------------------------------------------------------------------------

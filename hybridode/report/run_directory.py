@@ -135,7 +135,10 @@ def model_text(run: FitRun) -> str:
     own = [p for p in declarations.parameters if given.isdisjoint(entry_names(p.name, p.shape))]
     values = {**run.constants, **{p.name: run.shared[p.name] for p in own}}
     groups = {p.name: run.parameters[p.name] for p in own if p.by}
-    return fitted_text(declarations, values, constants, starts.pop() if len(starts) == 1 else None, groups=groups)
+    clock = run.dataset.clock
+    date, unit = ("", "") if clock is None or clock.clock_only else (clock.text, clock.unit)
+    start = starts.pop() if len(starts) == 1 else None
+    return fitted_text(declarations, values, constants, start, groups=groups, date=date, time_unit=unit)
 
 
 def weights_bytes(weights: Mapping[str, Mapping[str, Any]]) -> bytes:

@@ -90,6 +90,8 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 def _time(d: Declarations, name: Names) -> str:
     unit = f" {_unit(d.time_unit)}" if d.time_unit else ""
+    if d.time_date:
+        return f"{d.time}{unit} from {d.time_date}, where it is 0"
     if d.time_origin is not None:
         return f"{d.time}{unit} from {expr_text(d.time_origin, name)}"
     return f"{d.time}{unit} from the first record of the data, 0 without data"

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from hybridode.data import dates
 from hybridode.data.experiments import experiments
 from hybridode.data.given import given_by
-from hybridode.errors import DataError
+from hybridode.errors import DataError, ModelError
+from hybridode.language.format import unparse
+from hybridode.language.reader import parse
+from hybridode.report.fitted_model import fitted_text
 from tests.data.test_experiments import MODEL, model, read
 
 BARE = MODEL.replace("model lv\n", "model lv\ntime t: d\n") + "observe prey ~ normal(prey, 1)\n"
@@ -162,3 +165,50 @@ def test_a_simulation_and_the_sources_of_inputs_tell_the_time_as_the_fit_does(tm
     (tmp_path / "protocol.csv").write_text("t,I\n0,5\n", encoding="utf-8")
     with pytest.raises(DataError, match="E0641"):
         experiments(of, tmp_path / "data.csv", sources=sources)
+
+
+def test_a_date_behind_from_is_the_time_0():
+    assert times_of("1978-01-24", "1978-01-25", more=' from "1978-01-22"') == [2, 3]
+    assert times_of("1978-01-24 12:00", more=' from "1978-01-22T06:00"', unit="h") == [54]
+    assert times_of("1978-01-22T00:00Z", more=' from "1978-01-22T01:00+01:00"') == [0]
+    assert times_of("3", "4", more=' from "1978-01-22"') == [3, 4]
+    dataset = read("t,prey\n1978-01-24,1\n", BARE.replace("time t: d", 'time t: d from "1978-01-22"'))
+    assert dataset.series[0].start == 0
+    with pytest.raises(DataError, match="before the start"):
+        times_of("1978-01-21", more=' from "1978-01-22"')
+    with pytest.raises(DataError, match="E0643"):
+        times_of("12:30", more=' from "1978-01-22"')
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "1978-01-22",
+        '"22.1.1978"',
+        '"1978-02-30"',
+        '"1978-01-22T06"',
+        '"19780122"',
+        '"1978-W03"',
+        '"1978-01-22T06:00+99:00"',
+        '""',
+    ],
+)
+def test_what_is_no_date_behind_from(origin):
+    with pytest.raises(ModelError) as caught:
+        model(BARE.replace("time t: d", f"time t: d from {origin}"))
+    assert [d.code for d in caught.value.diagnostics] == ["E0337"]
+
+
+def test_a_fitted_model_keeps_the_date():
+    """So that predictions from another file tell the time as the fit did."""
+    of = model("model a\nstate x = 1\ndx/dt = -x\nobserve x ~ normal(x, 1)\n")
+    text = fitted_text(of, {}, start=0.0, date="1978-01-22", time_unit="d")
+    assert 'time t: d from "1978-01-22"  # where the data begin' in text
+    again = model(text)
+    assert (again.time_date, again.time_unit) == ("1978-01-22", "d")
+    assert fitted_text(again, {}, start=0.0, date="1978-01-22", time_unit="d") == text
+    with_unit = "model a\ntime t: h\nstate x = 1\ndx/dt = -x\n"
+    assert 'time t: h from "1978-01-22T06:00:00"\n' in fitted_text(
+        model(with_unit), {}, start=0.0, date="1978-01-22T06:00:00", time_unit="h"
+    )
+    assert 'time t: d from "1978-01-22"' in unparse(parse(again.source)[0])

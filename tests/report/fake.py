@@ -60,6 +60,7 @@ def fitted_run(hybrid: bool = False) -> Any:
         declarations=declarations,
         dataset=SimpleNamespace(
             declarations=declarations,
+            clock=None,
             notes=("time: column `year`, 1900 to 1920, 21 rows", "hare, lynx: observed, lognormal", "learnt: 8 numbers"),
             series=(SimpleNamespace(name="", start=1900.0),),
             given=frozenset(),
