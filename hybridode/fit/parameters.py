@@ -34,6 +34,7 @@ from hybridode.declarations import Declarations, Network, Parameter, entry_names
 from hybridode.errors import Diagnostic, UsageError
 
 _EDGE = 1e-3  # share of the range (of its logarithm for log scales) from which a value counts as being at its bound
+_NEAREST = math.log(1e9)  # unconstrained distance of the last value before a bound
 CONSTANTS = ("shift", "scale", "out_scale")  # of a network: saved with its weights, never trained
 
 
@@ -56,10 +57,19 @@ def _logit(p: Any, q: Any) -> Any:
 
 @dataclass(frozen=True)
 class Transform:
-    """forward(z, a, b, s, xp) -> x, inverse(x, a, b, s) -> z; `fraction(x, a, b)` places x between its bounds (nan: no bound)."""
+    """forward(z, a, b, s, xp) -> x, inverse(x, a, b, s) -> z; `lowest`, `highest`: of z at a bound, None where there is none;
+    `shifted`: the highest is counted from log b."""
 
     forward: Callable[..., Any]
     inverse: Callable[..., Any]
+    lowest: bool = False
+    highest: bool = False
+    shifted: bool = False
+
+    def ends(self, e: Entry) -> tuple[float, float]:
+        """The range of z."""
+        high = _NEAREST + (math.log(e.upper) if self.shifted else 0.0)
+        return -_NEAREST if self.lowest else -math.inf, high if self.highest else math.inf
 
 
 def _between(z: Any, a: Any, b: Any, s: Any, xp: Any) -> Any:
@@ -68,21 +78,27 @@ def _between(z: Any, a: Any, b: Any, s: Any, xp: Any) -> Any:
 
 TRANSFORMS: dict[str, Transform] = {
     "free": Transform(lambda z, a, b, s, xp: s * z, lambda x, a, b, s: x / s),
-    "between": Transform(_between, lambda x, a, b, s: _logit(x - a, b - x)),
-    "above": Transform(lambda z, a, b, s, xp: a + s * _softplus(z, xp), lambda x, a, b, s: _inverse_softplus((x - a) / s)),
-    "below": Transform(lambda z, a, b, s, xp: b - s * _softplus(-z, xp), lambda x, a, b, s: -_inverse_softplus((b - x) / s)),
+    "between": Transform(_between, lambda x, a, b, s: _logit(x - a, b - x), True, True),
+    "above": Transform(lambda z, a, b, s, xp: a + s * _softplus(z, xp), lambda x, a, b, s: _inverse_softplus((x - a) / s), True),
+    "below": Transform(lambda z, a, b, s, xp: b - s * _softplus(-z, xp), lambda x, a, b, s: -_inverse_softplus((b - x) / s), False, True),
     "log between": Transform(
         lambda z, a, b, s, xp: xp.exp(_between(z, np.log(a), np.log(b), s, xp)),
         lambda x, a, b, s: _logit(np.log(x / a), np.log(b / x)),
+        True,
+        True,
     ),
     "log above": Transform(
         lambda z, a, b, s, xp: a * xp.exp(_softplus(z, xp)),
         lambda x, a, b, s: _inverse_softplus(np.log(x / a)),
+        True,
     ),
     "log": Transform(lambda z, a, b, s, xp: xp.exp(z), lambda x, a, b, s: np.log(x)),
     "log capped": Transform(
         lambda z, a, b, s, xp: b * xp.exp(-_softplus(np.log(b) - z, xp)),
         lambda x, a, b, s: np.log(b) - _inverse_softplus(np.log(b / x)),
+        False,
+        True,
+        True,
     ),
 }
 
@@ -204,6 +220,12 @@ class ParameterSpace:
             e, middle = self.entries[places[0]], float(np.mean(np.asarray(z)[places]))
             out[name] = float(TRANSFORMS[e.transform].forward(middle, e.lower, e.upper, e.size, np))
         return out
+
+    def box(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest unconstrained numbers (size,) that a search may try: at a billionth of the range from its ends, so
+        that rounding never carries a value onto a bound. Infinite where there is no bound."""
+        ends = [TRANSFORMS[e.transform].ends(e) for e in self.entries]
+        return np.array([low for low, _ in ends], float), np.array([high for _, high in ends], float)
 
     def at_bound(self, x: np.ndarray) -> list[str]:
         """Per entry "lower", "upper" or "": whether a natural value lies within a thousandth of its range of a bound."""

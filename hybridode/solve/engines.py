@@ -23,6 +23,7 @@ class Choice:
 
     settings: Settings
     reason: str
+    steps: int = 0  # that a solve at these numbers is expected to take, 0 where that was not measured
 
     @property
     def method(self) -> str:
@@ -35,9 +36,11 @@ def choose(compiled: Compiled, args: Arguments, t0: float, t1: float, settings: 
     Raises `UsageError` E0840 when the engine or method that was asked for cannot solve this model.
     """
     engine, why = engine_for(compiled, settings)
-    method, reason, _ = choose_method(compiled, args, t0, t1, settings, y0)
+    method, reason, measured = choose_method(compiled, args, t0, t1, settings, y0)
     words = "; ".join(x for x in (reason, why) if x)
-    return chosen(engine, method, words, settings, compiled.tapes["rates"].count() if compiled.size else 0)
+    found = chosen(engine, method, words, settings, compiled.tapes["rates"].count() if compiled.size else 0)
+    needed = [measured.get("accuracy_steps", 0)] + [measured.get("stability_steps", 0)] * (not METHODS[found.method].implicit)
+    return replace(found, steps=int(max(needed)))
 
 
 def chosen(engine: str, method: str, reason: str, settings: Settings, instructions: int = 0) -> Choice:

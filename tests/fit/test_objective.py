@@ -16,7 +16,8 @@ from hybridode.fit.parameters import parameter_space
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import run_alone
 from hybridode.fit.search.lanes import Lanes
-from hybridode.fit.search.scoring import fisher_scoring, trust_region_step
+from hybridode.fit.search.region import trust_region_step
+from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.solve import results
 from hybridode.solve.settings import Settings
 from tests.fit import lynx_hare as lh

@@ -16,37 +16,14 @@ import numpy as np
 
 from hybridode.fit.progress import Track
 from hybridode.fit.search.ask import WHOLE, Ask, Optimum, Point, Search
+from hybridode.fit.search.region import Box, step_inside
 
 GRADIENT_GOAL = 1e-8
 DECREMENT_GOAL = 1e-9  # expected gain in log-likelihood at which an optimum counts as found
 _NOISE = 1e-7  # relative error of values that comes from the solver
-_FARTHEST = 40.0  # unconstrained numbers beyond this are at a bound to all digits
 _FLATTEST = 1e-8  # a direction in which the objective is flatter than this share of the steepest is scaled like that
-_DAMPING = 1e-12
+FLOOR = 1e-8
 _STALL, _STALLED = 20, 0.5  # networks: iterations in which at least this much log-likelihood must be gained
-
-
-def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
-    """argmin g.p + p.H.p/2 with |p| <= radius for a symmetric H (negative eigenvalues count as 0), and the expected decrease."""
-    weights, vectors = np.linalg.eigh(hessian)
-    top = max(float(weights[-1]), 0.0) if len(weights) else 0.0
-    weights = np.maximum(weights, _DAMPING * top)
-    g = vectors.T @ gradient
-
-    def length(damping: float) -> float:
-        return float(np.linalg.norm(g / np.maximum(weights + damping, 1e-300)))
-
-    damping = 0.0
-    if length(0.0) > radius:
-        low, high = 0.0, float(np.linalg.norm(g)) / radius
-        for _ in range(200):  # the length falls monotonically in the damping
-            damping = 0.5 * (low + high) if low == 0.0 or high / low < 4 else float(np.sqrt(low * high))
-            low, high = (damping, high) if length(damping) > radius else (low, damping)
-            if high - low <= 1e-3 * high:
-                break
-        damping = high
-    p = -g / np.maximum(weights + damping, 1e-300)
-    return vectors @ p, float(-(g @ p) - 0.5 * (weights * p) @ p)
 
 
 def fisher_scoring(
@@ -55,12 +32,17 @@ def fisher_scoring(
     max_iterations: int = 200,
     sphere: bool = False,
     view: Any = WHOLE,
+    box: Box | None = None,
+    goal: float = DECREMENT_GOAL,
     state: Mapping[str, Any] | None = None,
 ) -> Search:
     """Minimises from theta, or goes on from `state`. The value at theta must be finite; failed trial points shrink the region.
 
-    `sphere` takes one scale for all numbers: right for weights, which are of one kind, and many of which hardly matter.
+    `sphere` takes one scale for all numbers: right for weights, which are of one kind, and many of which hardly matter. `box`:
+    bounds, which no point that is evaluated leaves. `goal`: an optimum is found where the objective is expected to fall by less.
     """
+    box = Box.unbounded(len(theta)) if box is None else box
+    theta = box.clip(theta)
     if state is None:
         point = yield Ask(theta, view)
         if point.failed:
@@ -74,18 +56,17 @@ def fisher_scoring(
         point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
         polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
     for iteration in range(first, max_iterations + 1):
-        norm = float(np.max(np.abs(point.gradient), initial=0.0))
+        norm = float(np.max(np.abs(point.gradient[~box.held(point.theta, point.gradient)]), initial=0.0))
         if norm <= GRADIENT_GOAL:
             return _end(point, "converged", f"gradient {norm:.1e}", iteration - 1)
         now = {"point": point.plain(), "radius": radius, "scale": scale, "polishing": polishing, "values": values[-_STALL - 1 :],
                "iteration": iteration}  # fmt: skip
         diagonal = np.sqrt(np.maximum(np.diag(point.fisher), 0.0))
         scale = np.maximum(scale * 0.9, diagonal)  # forget slowly: a start far off must not shorten all later steps
-        safe = np.maximum(scale, (1.0 if sphere else _FLATTEST) * max(scale.max(initial=0.0), 1e-300))
-        step, gain = trust_region_step(point.gradient / safe, point.fisher / np.outer(safe, safe), radius)
-        trial = yield Ask(np.clip(point.theta + step / safe, -_FARTHEST, _FARTHEST), view, now)
-        length = float(np.linalg.norm(step))
-        small = gain <= DECREMENT_GOAL
+        safe = np.maximum(scale, (1.0 if sphere else FLOOR) * max(scale.max(initial=0.0), 1e-300)) if FLOOR < 2 else np.ones(len(theta))
+        step = step_inside(point.theta, point.gradient, point.fisher, safe, radius, box)
+        trial = yield Ask(step.theta, view, now)
+        gain, length, small = step.gain, step.length, step.gain <= goal
         if trial.failed:
             track.reject(trial.reason)
             radius = 0.25 * min(radius, length)
@@ -99,7 +80,9 @@ def fisher_scoring(
                 track.accept(point.theta, point.value, point.gradient)
                 polishing = polishing + 1 if small else 0
             elif small or gain < noise:
-                return _end(point, "converged", f"expected gain {gain:.1e}", iteration)
+                far = step.decrement > 1e3 * max(noise, goal) and length > 0.5 * radius  # the region is small, not the gain
+                words = "no step from here lowers the objective" if far else f"expected gain {gain:.1e}"
+                return _end(point, "stopped" if far else "converged", words, iteration)
             if ratio < 0.25 and gain > noise:
                 radius = 0.3 * min(radius, length)
             elif ratio > 0.75:

@@ -13,6 +13,7 @@ from hybridode.fit.search.ask import Search, View
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
+from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.training import adam, lbfgs, match_gradients
@@ -69,7 +70,7 @@ def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Sna
     if len(theta) == objective.n_parameters:
         if start.state is None:
             track.begin_stage("fisher scoring")
-        return (yield from fisher_scoring(theta, track, state=start.state))
+        return (yield from fisher_scoring(theta, track, box=Box(*objective.space.box()), state=start.state))
     matched = match_gradients(objective, lanes.batch, curves, theta, track)
     if matched is not None and len(theta) <= FISHER_MOST:
         return (yield from _scoring_on_horizons(matched, track))
