@@ -80,7 +80,9 @@ TRANSFORMS: dict[str, Transform] = {
     "free": Transform(lambda z, a, b, s, xp: s * z, lambda x, a, b, s: x / s),
     "between": Transform(_between, lambda x, a, b, s: _logit(x - a, b - x), True, True),
     "above": Transform(lambda z, a, b, s, xp: a + s * _softplus(z, xp), lambda x, a, b, s: _inverse_softplus((x - a) / s), True),
-    "below": Transform(lambda z, a, b, s, xp: b - s * _softplus(-z, xp), lambda x, a, b, s: -_inverse_softplus((b - x) / s), False, True),
+    "below": Transform(
+        lambda z, a, b, s, xp: b - s * _softplus(-z, xp), lambda x, a, b, s: -_inverse_softplus((b - x) / s), False, True
+    ),
     "log between": Transform(
         lambda z, a, b, s, xp: xp.exp(_between(z, np.log(a), np.log(b), s, xp)),
         lambda x, a, b, s: _logit(np.log(x / a), np.log(b / x)),

@@ -44,7 +44,7 @@ from hybridode.fit.parameters import ParameterSpace, check_names, pack, paramete
 from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.initial import scale_networks
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
-from hybridode.fit.search.lanes import FISHER_MOST, Lanes
+from hybridode.fit.search.lanes import FISHER_MOST, LEAST_STEPS, MORE_STEPS, Lanes
 from hybridode.fit.search.multistart import drawing, starting_points
 from hybridode.fit.search.smooth import Curve, smooth_states
 from hybridode.fit.search.starts import StartResult, best_of, run_starts, starts_note
@@ -183,6 +183,9 @@ def _fit(declarations: Declarations, dataset: Dataset, options: _Options, record
     found, early = run_starts(prepared.lanes, begun, prepared.curves() if networks else [], recorder, draw)
     if early != "interrupted" and options.settings.method == "auto":
         prepared, found = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
+    if prepared.lanes.stiff:
+        method = METHODS[str(prepared.lanes.implicit)].title
+        recorder.log.append(f"{prepared.lanes.stiff} points of the search were stiff and solved with {method}")
     recorder.log.append(starts_note(found, len(begun)))
     climbed = climb(prepared.lanes, prepared.curves, found, begun, recorder) if not early else Climbed(found, early)
     if recorder.keeper is not None:
@@ -223,7 +226,17 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
         tuple(kinds_of(c.censored, c.used) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory,
     )  # fmt: skip
-    return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, Lanes(objective, fitted), dataset)
+    lanes = _lanes(objective, fitted, choice, options.settings)
+    return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, lanes, dataset)
+
+
+def _lanes(objective: Objective, fitted: Batch, choice: Choice, settings: Settings) -> Lanes:
+    """With an implicit method for points that turn out to be stiff, where the choice of the method is ours."""
+    ours = settings.method == "auto" and settings.max_steps == Settings().max_steps and choice.steps > 0
+    if not ours or METHODS[choice.method].implicit or choice.settings.engine != "native":
+        return Lanes(objective, fitted)
+    implicit = chosen("native", _FALLBACK, "", objective.settings).method
+    return Lanes(objective, fitted, implicit, max(LEAST_STEPS, MORE_STEPS * choice.steps))
 
 
 def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: int) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 Blocks have one size, which depends on the model and the data only: nothing is compiled again when starts end, and a start's
 numbers do not depend on how many others there are. Idle places of a block are solved over no time at all.
+
+A search wanders where the model is stiff though it is not at the declared values. What an explicit method does not solve in many
+times the steps that it needs there is solved by an implicit one, compiled when that first happens.
 """
 
 from __future__ import annotations
@@ -18,21 +21,35 @@ import numpy as np
 from hybridode.fit.objective.batch import Batch, up_to
 from hybridode.fit.objective.objective import Evaluation, Objective
 from hybridode.fit.search.ask import WHOLE, Ask, Point, View
+from hybridode.solve import results
 from hybridode.solve.native import program_of
 
 MOST_LANES = 16  # starts in a block
 FISHER_MOST = 160  # trainable numbers up to which the Fisher matrix is worth its forward sensitivities in every iteration
 MOST_BYTES = 1 << 28  # of a block's steps and sensitivities
+MORE_STEPS, LEAST_STEPS = 20, 2000  # of an explicit method: times those expected at the declared values, and so many at least
 _STEEPEST = 1e150  # entry of a Fisher matrix beyond which a point counts as one that cannot be evaluated: products overflow
 
 
 class Lanes:
-    """Evaluates asks whose view is a `View`: `lanes(asks) -> points`. Value, gradient and Fisher matrix."""
+    """Evaluates asks whose view is a `View`: `lanes(asks) -> points`. Value, gradient and Fisher matrix.
 
-    def __init__(self, objective: Objective, batch: Batch) -> None:
+    `implicit`: the method for what takes more than `most_steps`; None: there is no such method and no such limit. `stiff`: how
+    many points it had to solve."""
+
+    def __init__(self, objective: Objective, batch: Batch, implicit: str | None = None, most_steps: int = 0) -> None:
         self.objective = objective
         self.batch = batch
         self.views: dict[View, Batch] = {WHOLE: batch}
+        self.implicit, self.stiff = implicit, 0
+        limited = replace(objective.settings, max_steps=min(most_steps, objective.settings.max_steps)) if implicit else None
+        self._quick = objective if limited is None else replace(objective, settings=limited)
+
+    @cached_property
+    def _other(self) -> Lanes:
+        """What solves the points that are stiff."""
+        assert self.implicit is not None, "there is an implicit method"
+        return Lanes(replace(self.objective, method=self.implicit), self.batch)
 
     @cached_property
     def width(self) -> int:
@@ -49,7 +66,7 @@ class Lanes:
     def _program(self) -> Callable[[Any, Any, Batch], Evaluation]:
         def one(theta: Any, active: Any, batch: Batch) -> Evaluation:
             horizon = jnp.where(active, batch.horizon, batch.t0)
-            return self.objective.value_and_fisher(theta, replace(batch, horizon=horizon))
+            return self._quick.value_and_fisher(theta, replace(batch, horizon=horizon))
 
         return jax.jit(jax.vmap(one, (0, 0, None)))
 
@@ -60,11 +77,28 @@ class Lanes:
         if self.width == 1:  # the program that everything else uses too
             single = self.objective.with_fisher if thetas.shape[1] <= FISHER_MOST else self.objective.with_gradient
             return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[None], single(thetas[0], self.views[view]))
-        memory = self.objective.memory
+        memory = self._quick.memory
         if not memory.in_use:
-            return self._block(thetas, view)
-        compute = lambda rest: self._block(rest, view)._asdict()  # noqa: E731
-        return Evaluation(**memory.answers(b"lanes" + self.objective.identity, self.views[view], thetas, compute))
+            found = self._block(thetas, view)
+        else:
+            compute = lambda rest: self._block(rest, view)._asdict()  # noqa: E731
+            found = Evaluation(**memory.answers(b"lanes" + self._quick.identity, self.views[view], thetas, compute))
+        return found if self.implicit is None else self._with_stiff(thetas, view, found)
+
+    def _with_stiff(self, thetas: np.ndarray, view: View, found: Evaluation) -> Evaluation:
+        """The evaluations with those that took too many steps made by the implicit method."""
+        rows = np.flatnonzero(np.any(np.asarray(found.results) == results.MAX_STEPS, axis=1))
+        if not len(rows):
+            return found
+        self.stiff += len(rows)
+        again = self._other.evaluations(thetas[rows], view)
+
+        def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+            whole = np.array(old)
+            whole[rows] = new
+            return whole
+
+        return jax.tree_util.tree_map(put, found, again)
 
     def _block(self, thetas: np.ndarray, view: View) -> Evaluation:
         """Of thetas (B, d), computed."""

@@ -63,9 +63,7 @@ def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) 
     return vectors @ p, float(-(g @ p) - 0.5 * (weights * p) @ p)
 
 
-def step_inside(
-    theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, scale: np.ndarray, radius: float, box: Box
-) -> Step:
+def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, scale: np.ndarray, radius: float, box: Box) -> Step:
     """The step of the region |scale p| <= radius from theta. What would leave the box stops at its bound, and the others step
     once more without it."""
     fixed = box.held(theta, gradient)

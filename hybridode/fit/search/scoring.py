@@ -21,8 +21,7 @@ from hybridode.fit.search.region import Box, step_inside
 GRADIENT_GOAL = 1e-8
 DECREMENT_GOAL = 1e-9  # expected gain in log-likelihood at which an optimum counts as found
 _NOISE = 1e-7  # relative error of values that comes from the solver
-_FLATTEST = 1e-8  # a direction in which the objective is flatter than this share of the steepest is scaled like that
-FLOOR = 1e-8
+SPHERE, ELLIPSOID = 1.0, 0.1  # floors of the scales, see `fisher_scoring`
 _STALL, _STALLED = 20, 0.5  # networks: iterations in which at least this much log-likelihood must be gained
 
 
@@ -30,7 +29,8 @@ def fisher_scoring(
     theta: np.ndarray,
     track: Track,
     max_iterations: int = 200,
-    sphere: bool = False,
+    floor: float = ELLIPSOID,
+    stalling: bool = False,
     view: Any = WHOLE,
     box: Box | None = None,
     goal: float = DECREMENT_GOAL,
@@ -38,8 +38,9 @@ def fisher_scoring(
 ) -> Search:
     """Minimises from theta, or goes on from `state`. The value at theta must be finite; failed trial points shrink the region.
 
-    `sphere` takes one scale for all numbers: right for weights, which are of one kind, and many of which hardly matter. `box`:
-    bounds, which no point that is evaluated leaves. `goal`: an optimum is found where the objective is expected to fall by less.
+    `floor`: a number that the objective hardly depends on is scaled like one that it depends on by this share of the most: SPHERE
+    takes one scale for all, right for weights, which are of one kind, and many of which hardly matter. A smaller one lets such
+    numbers go far in one step. `stalling`: to end where little was gained for long, as networks ever gain a little. `box`: bounds, which no point that is evaluated leaves. `goal`: an optimum is found where the objective is expected to fall by less.
     """
     box = Box.unbounded(len(theta)) if box is None else box
     theta = box.clip(theta)
@@ -63,7 +64,7 @@ def fisher_scoring(
                "iteration": iteration}  # fmt: skip
         diagonal = np.sqrt(np.maximum(np.diag(point.fisher), 0.0))
         scale = np.maximum(scale * 0.9, diagonal)  # forget slowly: a start far off must not shorten all later steps
-        safe = np.maximum(scale, (1.0 if sphere else FLOOR) * max(scale.max(initial=0.0), 1e-300)) if FLOOR < 2 else np.ones(len(theta))
+        safe = np.maximum(scale, floor * max(scale.max(initial=0.0), 1e-300))
         step = step_inside(point.theta, point.gradient, point.fisher, safe, radius, box)
         trial = yield Ask(step.theta, view, now)
         gain, length, small = step.gain, step.length, step.gain <= goal
@@ -88,7 +89,7 @@ def fisher_scoring(
             elif ratio > 0.75:
                 radius = max(radius, 3 * length)
         values.append(point.value)
-        if sphere and len(values) > _STALL and values[-1 - _STALL] - point.value < _STALLED:
+        if stalling and len(values) > _STALL and values[-1 - _STALL] - point.value < _STALLED:
             return _end(point, "converged", f"the objective fell by less than {_STALLED} in {_STALL} iterations", iteration)
         if polishing > 15:
             return _end(point, "converged", f"expected gain {gain:.1e}", iteration)

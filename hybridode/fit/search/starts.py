@@ -14,7 +14,7 @@ from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
 from hybridode.fit.search.region import Box
-from hybridode.fit.search.scoring import fisher_scoring
+from hybridode.fit.search.scoring import ELLIPSOID, SPHERE, fisher_scoring
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.training import adam, lbfgs, match_gradients
 
@@ -70,7 +70,9 @@ def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Sna
     if len(theta) == objective.n_parameters:
         if start.state is None:
             track.begin_stage("fisher scoring")
-        return (yield from fisher_scoring(theta, track, box=Box(*objective.space.box()), state=start.state))
+        floor = SPHERE if start.number % 2 else ELLIPSOID  # neither is better on all problems
+        box = Box(*objective.space.box())
+        return (yield from fisher_scoring(theta, track, floor=floor, box=box, state=start.state))
     matched = match_gradients(objective, lanes.batch, curves, theta, track)
     if matched is not None and len(theta) <= FISHER_MOST:
         return (yield from _scoring_on_horizons(matched, track))
@@ -84,10 +86,10 @@ def _scoring_on_horizons(theta: np.ndarray, track: Track, horizons: Sequence[flo
     """Fisher scoring on the first part of the records, then on all. A part that cannot be evaluated is passed over."""
     for fraction in horizons:
         track.begin_stage(f"fisher scoring {round(100 * fraction)} %")
-        early = yield from fisher_scoring(theta, track, HORIZON_ITERATIONS, sphere=True, view=View(fraction))
+        early = yield from fisher_scoring(theta, track, HORIZON_ITERATIONS, floor=SPHERE, stalling=True, view=View(fraction))
         theta = early.theta
     track.begin_stage("fisher scoring")
-    return (yield from fisher_scoring(theta, track, sphere=True))
+    return (yield from fisher_scoring(theta, track, floor=SPHERE, stalling=True))
 
 
 def best_of(results: Sequence[StartResult]) -> StartResult | None:
