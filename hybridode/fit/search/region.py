@@ -31,8 +31,10 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A trial point, the decrease that the quadratic model expects of it, and its length on the scale of the region. `decrement`: what the model expects of
-    the best step of all in the directions that it knows well, within the bounds."""
+    """A trial point, the decrease that the quadratic model expects of it, and its length on the scale of the region.
+
+    `decrement`: what the model expects of the best step of all in the directions that it knows well, within the bounds.
+    """
 
     theta: np.ndarray
     gain: float

@@ -39,8 +39,9 @@ def fisher_scoring(
     """Minimises from theta, or goes on from `state`. The value at theta must be finite; failed trial points shrink the region.
 
     `floor`: a number that the objective hardly depends on is scaled like one that it depends on by this share of the most: SPHERE
-    takes one scale for all, right for weights, which are of one kind, and many of which hardly matter. A smaller one lets such
-    numbers go far in one step. `stalling`: to end where little was gained for long, as networks ever gain a little. `box`: bounds, which no point that is evaluated leaves. `goal`: an optimum is found where the objective is expected to fall by less.
+    takes one scale for all, right for weights, which are of one kind, and many of which hardly matter; a smaller one lets such
+    numbers go far in one step. `stalling`: to end where little was gained for long, as networks ever gain a little. `box`:
+    bounds, which no point that is evaluated leaves. `goal`: an optimum is where the objective is expected to fall by less.
     """
     box = Box.unbounded(len(theta)) if box is None else box
     theta = box.clip(theta)
