@@ -58,6 +58,10 @@ Groups = Annotated[
     list[str] | None,
     typer.Option("--group", metavar="COLUMN=LABEL", help="Whose values to take of what has values `by COLUMN`."),
 ]
+Conditions = Annotated[
+    str | None,
+    typer.Option("--conditions", metavar="FILE", help="A table of what holds in each experiment: a row for each, in columns."),
+]
 OutputFile = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="Write all rows as CSV; - for standard output.")
 ]
@@ -107,6 +111,7 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="MODEL... [DATA...]", help="Model files (.ode), then data files.")],
     column: Column = None,
     source: Sources = None,
+    conditions: Conditions = None,
     settings_file: SettingsFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -123,7 +128,9 @@ def check(
     from hybridode.commands.check import CheckOptions
     from hybridode.commands.check import check as run
 
-    return run(files, CheckOptions(tuple(column or ()), tuple(source or ()), settings_file), Output(json, verbose, quiet))
+    return run(
+        files, CheckOptions(tuple(column or ()), tuple(source or ()), settings_file, conditions), Output(json, verbose, quiet)
+    )
 
 
 @app.command()
@@ -218,6 +225,7 @@ def fit(
     fix: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME", help="Do not learn this parameter.")] = None,
     column: Column = None,
     source: Sources = None,
+    conditions: Conditions = None,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory (MODEL.runs/001, 002, ...).")] = None,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the best.")
@@ -255,6 +263,7 @@ def fit(
         fix=tuple(fix or ()),
         columns=tuple(column or ()),
         sources=tuple(source or ()),
+        conditions=conditions,
         out=out,
         max_seconds=max_seconds,
         resume=resume,

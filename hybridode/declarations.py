@@ -358,6 +358,7 @@ class Declarations:
     observations: tuple[Observation, ...] = ()
     priors: tuple[Prior, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    starts_read: frozenset[str] = frozenset()  # states whose starts dynamics read as `x(0)`: they stand written out there
 
     def unit_of(self, name: str) -> str:
         """The declared unit of a param, const, state, alg or input, "" if none."""

@@ -28,6 +28,7 @@ class CheckOptions:
     columns: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     settings_file: str | None = None
+    conditions: str | None = None
 
 
 def check(files: Sequence[str], options: CheckOptions, output: Output) -> int:
@@ -85,6 +86,7 @@ def _read(model: str, declarations: Declarations, file: str, options: CheckOptio
 
     settings = settings_file(model, options.settings_file)
     given = {"columns": pairs("--column", options.columns), "sources": pairs("--source", options.sources)}
+    given |= {} if options.conditions is None else {"conditions": options.conditions}
     chosen = merged(settings, given)
     reading = {ours: chosen[theirs] for theirs, ours in READING.items() if theirs in chosen}
     try:

@@ -37,6 +37,7 @@ class FitOptions:
     fix: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    conditions: str | None = None
     out: str | None = None
     max_seconds: float | None = None
     resume: str | None = None
@@ -54,6 +55,7 @@ class FitOptions:
             "fix": dict.fromkeys(self.fix),
             "columns": pairs("--column", self.columns),
             "sources": pairs("--source", self.sources),
+            "conditions": self.conditions,
             "settings": self.settings,
         }
 

@@ -71,6 +71,7 @@ def rename(table: Table, declarations: Declarations, columns: Mapping[str, str])
         *(n for q in _quantities(declarations) for n in entry_names(q.name, q.shape)),
         *SERIES_COLUMNS,
         *group_columns(declarations),
+        *(n for s in declarations.states for n in entry_names(f"{s.name}(0)", s.shape)),
         "observable",
         "value",
         *(c for i in declarations.inputs for s, c in i.columns if s == "data"),
@@ -186,7 +187,7 @@ def assign(table: Table, declarations: Declarations, problems: Problems | None =
             roles = replace(roles, inputs=(*roles.inputs, (j, signal, entry)))
         if j in groups:
             roles = replace(roles, groups=(*roles.groups, (j, groups[j])))
-        if is_series or base in observed or name in numbered or name in inputs or j in groups:
+        if is_series or base in observed or name in numbered or name in inputs or j in groups or name in table.splitting:
             used.setdefault(name, []).append(j)
         elif declarations.doses and name.upper() in DOSE_COLUMNS:
             roles = replace(roles, doses={**roles.doses, name.upper(): j})
@@ -194,7 +195,8 @@ def assign(table: Table, declarations: Declarations, problems: Problems | None =
         else:
             roles = replace(roles, unmatched=(*roles.unmatched, j))
     if not roles.series:  # nothing else tells the series apart, and a series belongs to one group
-        roles = replace(roles, series=tuple(j for j, _ in roles.groups))
+        keys = [table.names.index(name) for name in table.splitting]
+        roles = replace(roles, series=tuple(keys or (j for j, _ in roles.groups)))
     found = _doubled(table, used, observed) + _missing_inputs(table, inputs, used)
     problems, given = problems or Problems(table), problems is not None
     for problem in found:

@@ -5,7 +5,7 @@ read_table(path)  ──►  Table of texts  ──columns.assign──►  role
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy as np
 from hybridode.data import columns
 from hybridode.data.clock import Clock
 from hybridode.data.columns import Roles
+from hybridode.data.conditions import Rows, with_conditions, with_given_starts
 from hybridode.data.dose_rows import DoseRow, dose_rows, without_observations
 from hybridode.data.doses import Schedule, about_doses, behind_doses, dose_warnings, later, segments, with_infusions
 from hybridode.data.evaluate import constant_value
@@ -28,7 +29,7 @@ from hybridode.data.sources import Knots, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
 from hybridode.data.swaps import about_swaps
 from hybridode.data.table import Table, data_error
-from hybridode.declarations import Declarations
+from hybridode.declarations import Declarations, entry_names, group_entry
 from hybridode.errors import Diagnostic
 
 if TYPE_CHECKING:
@@ -96,15 +97,21 @@ def experiments(
     columns_map: Mapping[str, str] | None = None,
     sources: Mapping[str, str | Path | pd.DataFrame] | None = None,
     folder: Path | None = None,
+    conditions: Table | str | Path | pd.DataFrame | None = None,
+    numbers: Rows | None = None,
 ) -> Dataset:
     """The series of a data file as the model reads them.
 
     `columns_map` maps names of the model to columns of the file (`--column prey=Hare`), `sources` names to files
-    (`--source protocol=FILE`), `folder` is where the model lies (files named in it are found there).
+    (`--source protocol=FILE`), `folder` is where the model lies (files named in it are found there). `conditions` is a table
+    with a row per experiment, `numbers` says the same by label (see `data/conditions.py`).
     Raises DataError (E062x, E063x) with the file, line, column, cell and remedy of all that can be found in one go.
     """
     table = data if isinstance(data, Table) else read_table(data)
     table, labels = columns.rename(table, declarations, columns_map or {})
+    rows = None if conditions is None else conditions if isinstance(conditions, Table) else read_table(conditions)
+    table = with_conditions(table, declarations, rows, numbers)
+    declarations = with_given_starts(table, declarations)
     warnings: list[Diagnostic] = []
     declarations = _with_observations(table, declarations, labels, warnings)
     problems = Problems(table)
@@ -136,7 +143,7 @@ def experiments(
     warnings += about_repetitions(table, declarations, roles)
     warnings += about_swaps(table, declarations, roles, [s.start for s in series], [s.records for s in series])
     declarations = with_infusions(declarations, [s.doses for s in series])
-    given = {columns.entry_of(declarations, n, i) for _, n, i in roles.covariates}
+    given = given_entries(declarations, series)
     constants = {c.name for c in declarations.constants}
     unmatched = unmatched_names(table, roles, read.unknown)
     summary = summarise(table, declarations, roles, times, series, clock, unmatched, warnings)
@@ -147,7 +154,7 @@ def experiments(
         declarations,
         tuple(series),
         promoted=frozenset(n for _, n, _ in roles.covariates if n in constants),
-        given=frozenset(given),
+        given=given,
         unmatched=unmatched,
         notes=(*summary.sentences(), *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
         warnings=tuple(warnings),
@@ -156,7 +163,9 @@ def experiments(
         groups=by_group,
         reading={
             "columns": dict(columns_map or {}),
-            "sources": {name: str(file) for name, file in (sources or {}).items() if isinstance(file, str | Path)},
+            "sources": {n: str(Path(file).resolve()) for n, file in (sources or {}).items() if isinstance(file, str | Path)},
+            "conditions": str(Path(conditions).resolve()) if isinstance(conditions, str | Path) else None,
+            "numbers": {label: dict(values) for label, values in (numbers or {}).items()},
         },
     )
 
@@ -222,6 +231,19 @@ def _values(
     assert records is not None, "what is missing was raised"
     warnings += about_dates(table, declarations, clock)
     return _Values(table, times, clock, dosing, records, unknown)
+
+
+def given_entries(declarations: Declarations, series: Sequence[Series]) -> frozenset[str]:
+    """Entries of parameters that the data give to every series (of a group: `k[north]`): nothing is left of them to learn."""
+    found = set()
+    for p in declarations.parameters:
+        labels = {s.labels[p.by] for s in series} if p.by else {""}
+        for entry in entry_names(p.name, p.shape):
+            for label in labels:
+                mine = [s for s in series if not p.by or s.labels[p.by] == label]
+                if all(entry in s.numbers for s in mine):
+                    found.add(group_entry(entry, label) if label else entry)
+    return frozenset(found)
 
 
 def _groups(table: Table, roles: Roles) -> dict[str, np.ndarray]:
@@ -294,6 +316,8 @@ def _numbers(table: Table, declarations: Declarations, roles: Roles, name: str, 
         values = numeric_column(table, j, owner, order)
         known = np.flatnonzero(~np.isnan(values))
         which = f"series `{name}`" if name else "the series"
+        if not len(known) and table.names[j] in table.optional:
+            continue
         if not len(known):
             raise data_error(
                 "E0631",

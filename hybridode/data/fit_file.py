@@ -22,7 +22,8 @@ from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic, Source, Span
 
 NAME = "fit.toml"
-READING = {"columns": "columns_map", "sources": "sources"}  # what concerns the data: keyword of `fit` -> of `experiments`
+# What concerns the data: keyword of `fit` -> of `experiments`.
+READING = {"columns": "columns_map", "sources": "sources", "conditions": "conditions", "numbers": "numbers"}
 _AT = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
 
 
@@ -91,6 +92,7 @@ SECTIONS: dict[str, Section] = {
             "starts": Key("count", "begin at so many points and keep the best"),
             "seed": Key("whole", "seed of the starts and of the networks' first weights"),
             "hold_out": Key("text", "keep times from the fit: `last:5`, `fraction:0.2`"),
+            "conditions": Key("text", "a table with what holds in each experiment, beside fit.toml"),
             "max_seconds": Key("number", "stop after so long, keep the best"),
         },
     ),
@@ -111,6 +113,11 @@ SECTIONS: dict[str, Section] = {
         "what is not learnt",
         {"names": Key("names", "not learnt, at their values")},
         names=Key("fixed", "not learnt, at this value"),
+    ),
+    "conditions": Section(
+        "what holds in one experiment, by its label",
+        names=Key("number or text", "a param, const, start or constant input as a number, a group as a text"),
+        nested=True,
     ),
 }  # fmt: skip
 
@@ -249,7 +256,9 @@ def keywords_of(file: FitFile) -> dict[str, Any]:
     """What a file says as keywords of `hybridode.fit`; `settings` holds the keywords of `Settings`."""
     fixed = {name: value for name, value in file.section("fix").items() if name != "names"}
     out: dict[str, Any] = {
-        **file.section("fit"),
+        **{name: value for name, value in file.section("fit").items() if name != "conditions"},
+        "conditions": str(file.path.parent / file.section("fit")["conditions"]) if "conditions" in file.section("fit") else None,
+        "numbers": {label: dict(values) for label, values in file.section("conditions").items()},
         "settings": dict(file.section("solver")),
         "columns": dict(file.section("columns")),
         "sources": {name: str(file.path.parent / path) for name, path in file.section("sources").items()},
@@ -281,6 +290,7 @@ def fit_file_text(keywords: Mapping[str, Any], about: str = "") -> str:
                "solver": {k: v for k, v in keywords.get("settings", {}).items() if k in SECTIONS["solver"].keys}}  # fmt: skip
     content |= {name: keywords.get(name, {}) for name in ("columns", "sources", "set")}
     content["fix"] = {"names": list(keywords["fix"])} if keywords.get("fix") else {}
+    content |= {f"conditions.{_toml_key(label)}": values for label, values in (keywords.get("numbers") or {}).items()}
     lines = [f"# {about}"] if about else []
     for section, values in content.items():
         if values:

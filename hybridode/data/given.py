@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hybridode.data import columns
+from hybridode.data.conditions import with_given_starts
 from hybridode.data.dose_rows import DoseRow, dose_rows
 from hybridode.data.doses import Schedule, segments, with_infusions
 from hybridode.data.experiments import _groups, _numbers
@@ -53,6 +54,7 @@ def given_by(
         files = source_inputs(declarations, sources or {}, folder)  # type: ignore[arg-type]
         return Given(np.zeros(0), files.of_series(series or ""), {}, declarations)
     table = data if isinstance(data, Table) else read_table(data)
+    declarations = with_given_starts(table, declarations)
     roles = columns.assign(table, replace(declarations, observations=()))
     table = with_conversions(table, declarations, roles)
     times, clock = time_of_rows(table, declarations, roles)

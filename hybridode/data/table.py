@@ -35,6 +35,8 @@ class Table:
 
     For a DataFrame `source` is None and a line is the row's number, counted from 1. `decimal` is "." or ",".
     `conversions` say how the numbers under a header become those of a name of the model; the texts stay as they are.
+    Of columns that came from conditions, `optional` are those in which a series may have nothing (the model's own number then
+    holds), and `splitting` those that name the experiments.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Table:
     source: Source | None = field(default=None, repr=False)
     header_line: int = 0
     conversions: Mapping[tuple[int, str], Conversion] = field(default_factory=dict, repr=False)
+    optional: frozenset[str] = frozenset()
+    splitting: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

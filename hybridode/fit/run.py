@@ -100,6 +100,8 @@ def fit(
     hold_out: str | None = None,
     columns: Mapping[str, str] | None = None,
     sources: Mapping[str, str | Path | pd.DataFrame] | None = None,
+    conditions: str | Path | pd.DataFrame | None = None,
+    numbers: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Settings | None = None,
     progress: Callable[[Progress], None] | None = None,
     max_seconds: float | None = None,
@@ -109,7 +111,8 @@ def fit(
 
     set: other values to begin with (params, consts, learnt starts; consts stay constant). fix: names that are not learnt; a
     mapping sets them too. starts: None means 8, or 1 with networks. hold_out: `last:5` or `fraction:0.2` of each series' times.
-    columns: names of the model -> columns of the file. sources: names -> files of inputs. Ctrl-C and `max_seconds` end the
+    columns: names of the model -> columns of the file. sources: names -> files of inputs. conditions: a table with a row per
+    experiment; numbers: the same by label, `{"WT": {"dose": 3}}`. Ctrl-C and `max_seconds` end the
     search; the best point so far is reported (status "interrupted", "stopped"). keeper: writes the run down while it runs.
     A model that cannot be solved at any start gives status "failed" and what could be computed. Raises DataError (E06),
     UsageError (E08), ModelError.
@@ -127,7 +130,7 @@ def fit(
     options = _Options(values, frozenset(fixed), starts, seed, hold_out, chosen, getattr(model, "_weights", None), used)
     with jax.enable_x64(True):
         if not isinstance(data, Dataset):
-            data = experiments(declarations, data, columns, sources, Path(declarations.source.name).parent)
+            data = experiments(declarations, data, columns, sources, Path(declarations.source.name).parent, conditions, numbers)
         check_names(data.declarations, values, "set", data.groups)
         check_names(data.declarations, fixed, "fix", data.groups)
         return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper))

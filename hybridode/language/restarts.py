@@ -118,6 +118,20 @@ def resolve(model: Model, origin: Expr | None, place: Span, findings: Findings) 
     return _substituted(model, {k: v for k, v in meaning.items() if v is not None})
 
 
+def starts_read(model: Model) -> frozenset[str]:
+    """States whose starts stand written out where dynamics read `x(0)`, directly or through the start of another."""
+    known = _entries(model)
+    work = [s for roots in _roots(model) for s in symbols(*roots) if s.kind == "start"]
+    seen: set[Symbol] = set()
+    while work:
+        symbol = work.pop()
+        for s in (symbol, *_kinds_of_start(symbol)):
+            if s in known and s not in seen:
+                seen.add(s)
+                work += _needed(s, known)
+    return frozenset(s.name for s in seen if s.kind == "state")
+
+
 def report_unknown_start(model: Model, symbol: Symbol, place: Span, findings: Findings) -> None:
     """Says why `x(0)` is not made of anything known: the equations determine it, or it needs the time of the start."""
     known, computed = _entries(model), _computed(model)
