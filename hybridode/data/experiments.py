@@ -239,6 +239,8 @@ def given_entries(declarations: Declarations, series: Sequence[Series]) -> froze
     for p in declarations.parameters:
         labels = {s.labels[p.by] for s in series} if p.by else {""}
         for entry in entry_names(p.name, p.shape):
+            if all(entry in s.numbers for s in series):
+                found.add(entry)
             for label in labels:
                 mine = [s for s in series if not p.by or s.labels[p.by] == label]
                 if all(entry in s.numbers for s in mine):
