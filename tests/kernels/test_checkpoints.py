@@ -22,19 +22,11 @@ from hybridode.kernels.llvm.machine import compile_ir, define_symbol, host_lanes
 from hybridode.solve import native
 from tests.kernels.memory.calls import NETWORKS, Case, arguments, model
 from tests.problems import chain
-from tests.solve.native_models import DECAY, FORCED, compiled
+from tests.solve.native_models import DECAY, FORCED, VAN_DER_POL, compiled
 from tests.solve.test_native_pivoting import COUPLED
 
 KEPT = ("sqrt", 2, 5, 40)
 LANES = host_lanes()
-VAN_DER_POL = """model v
-param mu = 10
-param c = 1
-state x = 2
-state y = 0
-x' = y
-y' = mu*(1 - x^2)*y - c*x
-"""
 BOUNCING = """model b
 param g = 9.8
 param e = 0.9

@@ -18,16 +18,8 @@ from hybridode.kernels.llvm.cost_order import cost_order
 from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
 from hybridode.kernels.llvm.machine import compile_ir, host_lanes
 from hybridode.solve import native
-from tests.solve.native_models import compiled
+from tests.solve.native_models import VAN_DER_POL, compiled
 
-VAN_DER_POL = """model v
-param mu = 10
-param c = 1
-state x = 2
-state y = 0
-x' = y
-y' = mu*(1 - x^2)*y - c*x
-"""
 KICKED = """model kicked
 param mu = 10
 param c = 0.8

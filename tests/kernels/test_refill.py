@@ -16,8 +16,7 @@ from hybridode.kernels.ffi.program import run_solve
 from hybridode.kernels.llvm.job import DONE, MAX_STEPS, NON_FINITE
 from hybridode.solve import native, results
 from hybridode.solve.settings import Settings
-from tests.kernels.test_ragged import VAN_DER_POL
-from tests.solve.native_models import compiled
+from tests.solve.native_models import VAN_DER_POL, compiled
 
 NETWORK = VAN_DER_POL.replace("- c*x", "- c*x + 0.1*NN(x, y, hidden=[5], act=tanh)")
 DRIVEN = """model driven

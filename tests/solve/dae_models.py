@@ -11,6 +11,7 @@ from hybridode.equations.pipeline import after_passes
 from hybridode.equations.system import EquationSystem, Initial, Invariant, definition_expressions
 from hybridode.errors import Source
 from hybridode.language.check import declare
+from tests.solve.native_models import ROBER
 
 
 def marked(text: str, algebraic: Sequence[str] = (), invariants: Sequence[str] = (), given: Sequence[str] = ()) -> EquationSystem:
@@ -32,17 +33,16 @@ def marked(text: str, algebraic: Sequence[str] = (), invariants: Sequence[str] =
     return after_passes(changed, ShapeCache())
 
 
-ROBER_DAE = """model rober
+ROBER_DAE = ROBER.replace("c' = k2*b^2", "c' = a + b + c - 1")
+NONLINEAR = """model nonlinear
 time t
-param k1 = 0.04
-param k2 = 3e7
-param k3 = 1e4
-state a = 1
-state b = 0
-state c = 0
-a' = -k1*a + k3*b*c
-b' = k1*a - k3*b*c - k2*b^2
-c' = a + b + c - 1
+param a = 2
+state x = a
+state z = 1
+state w = 1.5
+x' = -x + 0.5*z*cos(t)
+z' = z^3 + z - x
+w' = w*w - z*z - a
 """
 PENDULUM = """model pendulum
 time t

@@ -28,6 +28,14 @@ a' = -k1*a + k3*b*c
 b' = k1*a - k3*b*c - k2*b^2
 c' = k2*b^2
 """
+VAN_DER_POL = """model v
+param mu = 10
+param c = 1
+state x = 2
+state y = 0
+x' = y
+y' = mu*(1 - x^2)*y - c*x
+"""
 DECAY = "model decay\ntime t\nparam k = 1\nstate x = k\nx' = -k*x\n"
 BLOW_UP = "model blow_up\ntime t\nparam k = 1\nstate x = 1\nx' = k*x^2\n"
 ENDS = "model ends\ntime t\nparam k = 1\nstate x = 1\nx' = k*sqrt(0.5 - t)\n"

@@ -17,22 +17,12 @@ from hybridode.compile import compile_system
 from hybridode.solve import native, results
 from hybridode.solve.problem import Compiled
 from hybridode.solve.settings import Settings
-from tests.solve.dae_models import PENDULUM, ROBER_DAE, marked
+from tests.solve.dae_models import NONLINEAR, PENDULUM, ROBER_DAE, marked
 
 PROBLEMS = Path(__file__).parents[1] / "problems" / "dae"
 REFERENCE = tomllib.loads((PROBLEMS / "reference.toml").read_text(encoding="utf-8"))
 # x = z = exp(-a t)
 DECAY = "model decay\ntime t\nparam a = 1\nstate x = 1\nstate z = 1\nx' = -a*z\nz' = z^2 - x^2\n"
-NONLINEAR = """model nonlinear
-time t
-param a = 2
-state x = a
-state z = 1
-state w = 1.5
-x' = -x + 0.5*z*cos(t)
-z' = z^3 + z - x
-w' = w*w - z*z - a
-"""
 # The diagonal of the unknowns' block is e: 0, so rows have to be exchanged. z1 = y, z2 = x: x = cos t, y = sin t for k = 1.
 CROSSED = """model crossed
 time t

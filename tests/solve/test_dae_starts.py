@@ -13,18 +13,8 @@ import pytest
 import hybridode as ho
 from hybridode.compile import compile_system
 from hybridode.solve.consistent import at_the_start, solve_numbers, solve_traced
-from tests.solve.dae_models import marked
+from tests.solve.dae_models import NONLINEAR, marked
 
-UNKNOWNS = """model unknowns
-time t
-param a = 2
-state x = a
-state z = 0
-state w = 5
-x' = -x + z
-z' = z^3 + z - a*x
-w' = w*w - z*z - a
-"""
 CIRCLE = """model circle
 time t
 param a = 2
@@ -62,7 +52,7 @@ x^2 + y^2 = l^2
 @pytest.mark.parametrize(
     "system",
     [
-        marked(UNKNOWNS, ["z", "w"]),
+        marked(NONLINEAR.replace("w = 1.5", "w = 5"), ["z", "w"]),
         marked(CIRCLE, invariants=["g", "h"]),
         marked(CIRCLE.replace("a = 2", "a = 3"), invariants=["g"], given=["x"]),
     ],

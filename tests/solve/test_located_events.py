@@ -11,6 +11,7 @@ import pytest
 
 import hybridode as ho
 from hybridode.errors import NumericsError
+from tests.problems import events
 from tests.solve.event_oracle import Event, Stretch, integrate
 
 BALL = """model ball
@@ -59,17 +60,7 @@ def test_the_published_restitution() -> None:
     np.testing.assert_allclose(sol["h"], 20, rtol=1e-8)
 
 
-THERMOSTAT = """model thermostat
-param k = 0.5
-param q = 12
-param low = 18
-param high = 21
-state T = 15
-discrete heat = 1
-T' = q*heat - k*(T - 5)
-event cold when T < low at start { heat := 1 }
-event warm when T - high rising { heat := 0 }
-"""
+THERMOSTAT = events.THERMOSTAT.replace("T < low", "T < low at start").replace("T > high", "T - high rising")
 
 
 def thermostat(p, ts):

@@ -12,6 +12,7 @@ from hybridode import store
 from hybridode.solve import stiffness, trial
 from hybridode.solve.settings import Settings
 from hybridode.solve.stiffness import choose_method
+from tests.solve.native_models import ROBER, VAN_DER_POL
 
 DECAY = "model d\nparam k = 1\nstate x = 1\nx' = -k*x\n"
 PREY = """model lv
@@ -20,29 +21,14 @@ state y = 4
 dx/dt = 0.55*x - 0.028*x*y
 dy/dt = 0.024*x*y - 0.8*y
 """
-ROBER = """model rober
-state a = 1
-state b = 0
-state c = 0
-da/dt = -0.04*a + 1e4*b*c
-db/dt = 0.04*a - 1e4*b*c - 3e7*b^2
-dc/dt = 3e7*b^2
-"""
-VAN_DER_POL = """model vdp
-param mu = 1000
-state x = 2
-dx/dt = v
-state v = 0
-dv/dt = mu*(1 - x^2)*v - x
-"""
 CASES = {  # name -> (text, end, settings, method)
     "decay": (DECAY, 5.0, Settings(), "tsit5"),
     "prey and predator": (PREY, 50.0, Settings(), "tsit5"),
     "tight": (PREY, 50.0, Settings(rtol=1e-10, atol=1e-10), "dopri8"),
     "rober": (ROBER, 1e5, Settings(rtol=1e-6, atol=1e-10), "kvaerno5"),
     "rober, loose": (ROBER, 1e5, Settings(rtol=1e-3, atol=1e-8), "kvaerno3"),
-    "van der pol, mu = 1000": (VAN_DER_POL, 2000.0, Settings(), "kvaerno5"),
-    "van der pol, mu = 1": (VAN_DER_POL.replace("1000", "1"), 20.0, Settings(), "tsit5"),
+    "van der pol, mu = 1000": (VAN_DER_POL.replace("mu = 10", "mu = 1000"), 2000.0, Settings(), "kvaerno5"),
+    "van der pol, mu = 1": (VAN_DER_POL.replace("mu = 10", "mu = 1"), 20.0, Settings(), "tsit5"),
     "blows up": ("model b\nstate x = 1\nx' = x^2\n", 2.0, Settings(), "tsit5"),
     "constant": ("model c\nstate x = 1\nx' = 1\n", 2.0, Settings(), "tsit5"),
     "asked for": (ROBER, 1e5, Settings(method="dopri8"), "dopri8"),

@@ -12,6 +12,7 @@ import pytest
 from scipy.optimize import minimize
 
 import hybridode as ho
+from tests.solve.native_models import ROBER
 
 CONTROL = """model control "Lotka and Volterra's equations to be held at x = 1"
 param alpha = 2.2
@@ -22,17 +23,6 @@ state x = 1
 state y = 1
 dx/dt = alpha*x - beta*x*y
 dy/dt = gamma*x*y - delta*y
-"""
-ROBER = """model rober "Robertson's reaction: rates over eleven decades of time"
-param k1 = 0.04
-param k2 = 3e7
-param k3 = 1e4
-state a = 1
-state b = 0
-state c = 0
-da/dt = -k1*a + k3*b*c
-db/dt = k1*a - k3*b*c - k2*b^2
-dc/dt = k2*b^2
 """
 SPIRAL = """model spiral "A cubic spiral learnt by a network"
 state x = 2

@@ -14,8 +14,7 @@ many states, as the square root of the number of steps. Then every step is made 
 from __future__ import annotations
 
 from hybridode.kernels.llvm.cost_order import cost_order
-from hybridode.kernels.llvm.job import FIRST, INFO, LAST, SLOTS, put, slot
-from hybridode.kernels.llvm.loop import NO_MEMORY
+from hybridode.kernels.llvm.job import FIRST, INFO, LAST, NO_MEMORY, SLOTS, put, slot
 from hybridode.kernels.llvm.resume import CELL, STATUS
 
 LEAST_ROWS = 16  # of a piece where the number of steps decides: a part of a solve begins with two evaluations of the rates
@@ -139,14 +138,9 @@ lookup:
 counted:
   %b = phi i64 [ %place, %one ], [ %there, %lookup ]
   %row = mul i64 %b, {len(INFO)}
-  %status_at = getelementptr i32, ptr %info, i64 %row
-  %status = load i32, ptr %status_at, align 4
-  %accepted_at = getelementptr i32, ptr %status_at, i64 1
-  %accepted = load i32, ptr %accepted_at, align 4
-  %well = icmp eq i32 %status, 0
-  %some = select i1 %well, i32 %accepted, i32 0
-  %wide = sext i32 %some to i64
-  %larger = call i64 @llvm.smax.i64(i64 %largest, i64 %wide)
+  %row_at = getelementptr i32, ptr %info, i64 %row
+  %steps = call i64 @steps_of(ptr %row_at)
+  %larger = call i64 @llvm.smax.i64(i64 %largest, i64 %steps)
   %following = add i64 %k, 1
   br label %loop
 done:
@@ -193,6 +187,17 @@ def _sizes(n: int, number_bytes: int, width: int, spare: int) -> str:
   %no_record = icmp eq ptr %record, null
   %is_poor = or i1 %no_memory, %no_record
   br i1 %is_poor, label %poor, label %begin"""
+
+
+def _part(first: str, final: str) -> str:
+    """A part of the derivative on the record that was made, from what the part before it carried; whether it is the first, the
+    last."""
+    return f"""  %bit_first = select i1 {first}, i64 {FIRST}, i64 0
+  %bit_last = select i1 {final}, i64 {LAST}, i64 0
+  %bits = or i64 %bit_first, %bit_last
+{put("%own", "carried", "%memory", "ptr")}
+{put("%own", "part", "%bits")}
+  call void @part(ptr %own, i64 %start)"""
 
 
 # State k stands before piece places[k]; state 0 is the start, which takes no memory. The last two of the states are that on which
@@ -248,12 +253,7 @@ piece:
 over:
   %lower = sub i64 %high, 1
   %final = icmp eq i64 %lower, 0
-  %bit_first = select i1 %first, i64 {FIRST}, i64 0
-  %bit_last = select i1 %final, i64 {LAST}, i64 0
-  %bits = or i64 %bit_first, %bit_last
-{put("%own", "carried", "%memory", "ptr")}
-{put("%own", "part", "%bits")}
-  call void @part(ptr %own, i64 %start)
+{_part("%first", "%final")}
   %emptied = icmp eq i64 %lower, %place
   %not_start = icmp sgt i64 %top, 0
   %popped = and i1 %emptied, %not_start
@@ -279,12 +279,7 @@ one:
   br i1 %good, label %over, label %fail
 over:
   %is_first = icmp eq i64 %piece, 0
-  %bit_first = select i1 %is_first, i64 {FIRST}, i64 0
-  %bit_last = select i1 %final, i64 {LAST}, i64 0
-  %bits = or i64 %bit_first, %bit_last
-{put("%own", "carried", "%memory", "ptr")}
-{put("%own", "part", "%bits")}
-  call void @part(ptr %own, i64 %start)
+{_part("%is_first", "%final")}
   %at_end = icmp eq ptr %to, %end_state
   %swapped = select i1 %at_end, ptr %other_state, ptr %end_state
   br label %next"""

@@ -7,7 +7,7 @@ so costs of a bucket differ by 3 % at most. Where costs are alike, trajectories 
 
 from __future__ import annotations
 
-from hybridode.kernels.llvm.job import INFO, slot
+from hybridode.kernels.llvm.job import DONE, INFO, slot
 
 MANTISSA = 5
 BUCKETS = 32 << MANTISSA  # numbers of steps are below 2^31
@@ -17,23 +17,28 @@ def cost_order(width: int) -> str:
     """`ptr cost_order(job, first, count)`: int64 places 0 … count - 1 of the trajectories from row `first` of info on,
     to be freed; null where no order helps or there is no memory: they then go as they come.
 
-    A failed solve has no steps to go over: it counts as none.
+    A failed solve has no steps to go over: it counts as none (`i64 steps_of(row of info)`, which others call too).
     """
     return f"""
-define internal i64 @cost_key(ptr %row) {{
+define internal i64 @steps_of(ptr %row) {{
   %accepted_at = getelementptr i32, ptr %row, i64 1
   %status = load i32, ptr %row, align 4
   %accepted = load i32, ptr %accepted_at, align 4
-  %well = icmp eq i32 %status, 0
-  %counted = select i1 %well, i32 %accepted, i32 1
-  %some = call i32 @llvm.smax.i32(i32 %counted, i32 1)
-  %real = sitofp i32 %some to double
+  %well = icmp eq i32 %status, {DONE}
+  %counted = select i1 %well, i32 %accepted, i32 0
+  %steps = sext i32 %counted to i64
+  ret i64 %steps
+}}
+define internal i64 @cost_key(ptr %row) {{
+  %steps = call i64 @steps_of(ptr %row)
+  %some = call i64 @llvm.smax.i64(i64 %steps, i64 1)
+  %real = sitofp i64 %some to double
   %bits = bitcast double %real to i64
   %high = lshr i64 %bits, {52 - MANTISSA}
   %key = sub i64 {(1023 << MANTISSA) + BUCKETS - 1}, %high
   ret i64 %key
 }}
-declare i32 @llvm.smax.i32(i32, i32)
+declare i64 @llvm.smax.i64(i64, i64)
 define internal ptr @cost_order(ptr %job, i64 %first, i64 %count) {{
 entry:
   %places = alloca i64, i64 {BUCKETS}, align 8

@@ -83,7 +83,7 @@ end:
 declare i64 @llvm.umin.i64(i64, i64)"""
 
 
-def most_steps(columns: int) -> str:
+def _most_steps() -> str:
     """`i64 most(job)`: the largest number of accepted steps of the solves that succeeded."""
     return f"""
 define internal i64 @most(ptr %job) {{
@@ -97,15 +97,10 @@ loop:
   %left = icmp slt i64 %k, %count
   br i1 %left, label %one, label %done
 one:
-  %row = mul i64 %k, {columns}
-  %status_at = getelementptr i32, ptr %info, i64 %row
-  %status = load i32, ptr %status_at, align 4
-  %accepted_at = getelementptr i32, ptr %status_at, i64 1
-  %accepted = load i32, ptr %accepted_at, align 4
-  %well = icmp eq i32 %status, 0
-  %counted = select i1 %well, i32 %accepted, i32 0
-  %wide = sext i32 %counted to i64
-  %larger = call i64 @llvm.smax.i64(i64 %largest, i64 %wide)
+  %row = mul i64 %k, {len(INFO)}
+  %row_at = getelementptr i32, ptr %info, i64 %row
+  %steps = call i64 @steps_of(ptr %row_at)
+  %larger = call i64 @llvm.smax.i64(i64 %largest, i64 %steps)
   %following = add i64 %k, 1
   br label %loop
 done:
@@ -121,8 +116,8 @@ def replay_driver(n: int, solve: str, number_bytes: int, width: int) -> str:
 
     Without memory for a record all derivatives of the block become NaN (its record then counts as too short).
     """
-    return f"""{most_steps(len(INFO))}
-{cost_order(width)}
+    return f"""{cost_order(width)}
+{_most_steps()}
 declare void @{solve}(ptr)
 declare ptr @malloc(i64)
 declare void @free(ptr)

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 
 from hybridode.kernels.llvm.event_search import ROUNDING, Found
 from hybridode.kernels.llvm.events import After, Ends, EventLoop, Instant
 from hybridode.kernels.llvm.job import ENDLESS
-from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.step_loop import StepLoop
 from hybridode.kernels.llvm.straight import Elements
 
 
-class EventSteps(LaneLoop):
+class EventSteps(StepLoop):
     """A loop (see `loop`) whose steps meet events: those that are located, and `at` statements."""
 
     events: EventLoop | None
     first: str  # the first step, if one is given
     span: str  # the time of the whole solve
 
+    @abstractmethod
     def first_step(self, given: str, t0: str, t1: str, y0: Elements, k0: Elements) -> str:
         """The first step of the lanes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def over_points(self, start: str, until: Callable[[str], str], values: Callable[[str, str], Elements],
                     only: Callable[[str, str], str] | None = None) -> str:  # fmt: skip
         """Writes save points."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record(self, accepted: str, t: str, h: str, y: Elements) -> None:
         """Keeps a row for the way back."""
-        raise NotImplementedError
 
     def slope_at(self, t: str, y: Elements) -> Elements:
         tape = self.m.rates

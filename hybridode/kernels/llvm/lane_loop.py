@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import nullcontext
 
@@ -22,7 +23,7 @@ from hybridode.tape.tape import Tape
 Row = Sequence[str]  # per lane the address of its row of an array
 
 
-class LaneLoop:
+class LaneLoop(ABC):
     """A writer with the vocabulary of the loops; the function is `void NAME(ptr job, i64 start)` (see `job`)."""
 
     def __init__(self, method: Method, lanes: Lanes, inputs: Inputs, name: str) -> None:
@@ -56,9 +57,9 @@ class LaneLoop:
             self.w.line("ret void")
             self.w.label("with_memory")
 
+    @abstractmethod
     def give_up(self) -> None:
         """Writes what a call gives that gets no memory."""
-        raise NotImplementedError
 
     def leave(self) -> None:
         """The end of the function."""

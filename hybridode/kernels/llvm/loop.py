@@ -17,26 +17,12 @@ from typing import NamedTuple
 from hybridode.kernels.llvm.event_steps import EventSteps
 from hybridode.kernels.llvm.events import Ends, EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
-from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NO_MEMORY, NON_FINITE, RUNNING, UNDERFLOW
-from hybridode.kernels.llvm.lane_loop import LaneLoop
+from hybridode.kernels.llvm.job import DONE, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.settled import Settled, continued
 from hybridode.kernels.llvm.start_step import starting_step
 from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Writer
-
-
-def without_memory(s: LaneLoop) -> None:
-    """What a solve gives that got no memory."""
-    w, n = s.w, s.m.n
-    _, written, _ = s.whose()
-    for row in s.rows("info", written, str(len(INFO)), "i32"):
-        for k in range(len(INFO)):
-            w.store(str(NO_MEMORY if k == 0 else 0), row, str(k), "i32", 4)
-    s.blank_rows(s.rows("end", written, str(n + 1)), str(n + 1))
-    wanted = w.value(f"icmp ne ptr {s.slot('ys', 'ptr')}, null")
-    numbers = w.value(f"mul i64 {s.slot('times')}, {n}")
-    s.blank_rows(s.rows("ys", written, numbers), w.value(f"select i1 {wanted}, i64 {numbers}, i64 0"))
 
 
 class _Tried(NamedTuple):
@@ -117,9 +103,6 @@ class Solve(EventSteps):
         self.loop(carried, t1, ready)
         return self.finish()
 
-    def give_up(self) -> None:
-        without_memory(self)
-
     def beginning(self) -> str:
         """The lanes whose solve begins in the code before the loop: here all of them."""
         return self.lanes.const(True)
@@ -130,27 +113,15 @@ class Solve(EventSteps):
 
     def prologue(self) -> tuple[Elements, str]:
         """Everything that is read once; the start."""
-        w = self.w
+        w, n = self.w, self.m.n
         trajectories, written, _ = self.whose()
-        n = self.m.n
-        self.T, self.max_steps, self.capacity = self.slot("times"), self.slot("max_steps"), self.slot("capacity")
-        options = self.slot("options", "ptr")
-        scalars = [w.splat(w.load(options, str(k), self.lanes.scalar)) for k in range(4)]
-        self.first, self.largest = scalars[2:]
-        self.rtol, self.atol = (w.mul(x, self.const(math.sqrt(max(1, self.m.measured)))) for x in scalars[:2])  # of squares
-        self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
-        self.load_inputs(trajectories)
+        rtol, atol, self.first, self.largest = self.read_numbers(trajectories)
+        self.rtol, self.atol = (w.mul(x, self.const(math.sqrt(max(1, self.m.measured)))) for x in (rtol, atol))  # of squares
         y0 = self.reads(self.rows("y0", trajectories, self.slot("y0_stride")), n)
         t0 = self.read(self.rows("t0", trajectories, self.slot("t0_stride")), 0)
         self.events = None if self.m.events is None else EventLoop(self, self.m.events)
         self.nowhere = self.memory("nowhere", n, self.lanes.scalar)
-        stride = w.value(f"mul i64 {self.T}, {n}")
-        self.wanted = w.value(f"icmp ne ptr {self.slot('ys', 'ptr')}, null")
-        self.ys = self.rows("ys", written, stride)
-        self.info = self.rows("info", written, str(len(INFO)), "i32")
-        self.end = self.rows("end", written, str(n + 1))
-        self.recording = w.value(f"icmp ne ptr {self.slot('record', 'ptr')}, null")
-        self.records = self.rows("record", written, w.value(f"mul i64 {self.capacity}, {n + 2}"))
+        self.open_results(written)
         return y0, t0
 
     def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:

@@ -9,13 +9,15 @@ this part only, for each lane of the group. Of info only the status is read: lan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
-from hybridode.kernels.llvm.lane_loop import LaneLoop
-from hybridode.kernels.llvm.loop import DONE, NO_MEMORY, RUNNING, Solve
+from hybridode.kernels.llvm.job import DONE, NO_MEMORY, RUNNING
+from hybridode.kernels.llvm.loop import Solve
 from hybridode.kernels.llvm.parts import Inputs
 from hybridode.kernels.llvm.rolled.solve import RolledSolve
+from hybridode.kernels.llvm.step_loop import StepLoop
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.kernels.llvm.writer import Lanes, Writer
 from hybridode.methods.ready import Method
@@ -52,10 +54,12 @@ told:
 }"""
 
 
-class _Pausing(LaneLoop):
+class _Pausing(StepLoop):
     """What both loops need: states read and written, lanes that pause. A subclass has the vectors that lie in memory."""
 
-    vectors: Callable[[], list[Vector]]
+    @abstractmethod
+    def vectors(self) -> list[Vector]:
+        """The vectors of a state."""
 
     def begin_part(self, capacity: str) -> list[str]:
         """What is read once; per lane the address of its rows of the record."""
@@ -113,6 +117,20 @@ class _Pausing(LaneLoop):
             self.w.store(self.integers(value), self.cell(state, k), kind=self.lanes.integer, align=4)
 
     # ---- the loop -------------------------------------------------------------------------------------------------------
+    def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
+        carried, entry = self.resumed(carried)
+        super().loop(carried, t1, entry)
+
+    def attempt(self, now: Mapping[str, str], t1: str) -> Values:
+        new = super().attempt(now, t1)
+        return {**new, "status": self.paused(new["status"], new["accepted"])}
+
+    def save(self, ok: str, *given: Any) -> str:
+        return super().save(self.w.logic("and", ok, self.saving), *given)
+
+    def write_results(self, last: Mapping[str, str]) -> None:
+        self.leave_state(last, self.kinds)
+
     def resumed(self, carried: Carried) -> tuple[dict[str, tuple[str, str]], str]:
         """What is carried from the state that the solve goes on from, if there is one; the block in which that is known."""
         w, integer = self.w, self.lanes.integer
@@ -166,25 +184,11 @@ class _Parts(_Pausing, Solve):
         e = self.events
         return [] if e is None else [(e.array[name], e.E) for name in KEPT_OF_EVENTS]
 
-    def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
-        carried, entry = self.resumed(carried)
-        super().loop(carried, t1, entry)
-
-    def attempt(self, now: Mapping[str, str], t1: str) -> Values:
-        new = super().attempt(now, t1)
-        return {**new, "status": self.paused(new["status"], new["accepted"])}
-
-    def save(self, ok: str, *given: Any) -> str:
-        return super().save(self.w.logic("and", ok, self.saving), *given)
-
     def save_after(self, saved: str, mask: str, t: str, y: Elements) -> None:
         super().save_after(saved, self.w.logic("and", mask, self.saving), t, y)
 
     def record(self, accepted: str, t: str, h: str, y: Elements) -> None:
         super().record(self.since(accepted), t, h, y)
-
-    def write_results(self, last: Mapping[str, str]) -> None:
-        self.leave_state(last, self.kinds)
 
 
 class _RolledParts(_Pausing, RolledSolve):
@@ -197,20 +201,5 @@ class _RolledParts(_Pausing, RolledSolve):
         signs = [] if self.events is None else [self.events.buffers[name] for name in KEPT_OF_EVENTS]
         return [(x.pointer, x.count) for x in (self.y, self.k, *signs)]
 
-    def loop(self, carried: dict[str, tuple[str, str]], t1: str, entry: str) -> None:
-        self.kinds = {name: kind for name, (kind, _) in carried.items()}
-        carried, entry = self.resumed(carried)
-        super().loop(carried, t1, entry)
-
-    def attempt(self, now: Mapping[str, str], t1: str) -> Values:
-        new = super().attempt(now, t1)
-        return {**new, "status": self.paused(new["status"], new["accepted"])}
-
-    def save(self, ok: str, *given: Any) -> str:
-        return super().save(self.w.logic("and", ok, self.saving), *given)
-
     def record(self, accepted: str, t: str, h: str) -> None:
         super().record(self.since(accepted), t, h)
-
-    def write_results(self, last: Mapping[str, str]) -> None:
-        self.leave_state(last, self.kinds)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from hybridode.kernels.llvm.job import DONE, INFO, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
+from hybridode.kernels.llvm.job import DONE, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import Inputs
-from hybridode.kernels.llvm.loop import without_memory
 from hybridode.kernels.llvm.rolled.events import RolledEvents
 from hybridode.kernels.llvm.rolled.frame import RolledLoop
 from hybridode.kernels.llvm.rolled.moves import total
 from hybridode.kernels.llvm.start_step import starting_step
+from hybridode.kernels.llvm.step_loop import StepLoop
 from hybridode.kernels.llvm.step_size import next_factor, remembered
 from hybridode.kernels.llvm.wide_values import Buffer, Value
 from hybridode.kernels.llvm.writer import Lanes, Writer
@@ -26,7 +26,7 @@ def rolled_solve_function(method: Method, lanes: Lanes, inputs: Inputs, name: st
     return RolledSolve(method, lanes, inputs, name).write()
 
 
-class RolledSolve(RolledLoop):
+class RolledSolve(RolledLoop, StepLoop):
     # ---- the function -----------------------------------------------------------------------------------------------------
     def write(self) -> Writer:
         w, real, integer = self.w, self.lanes.real, self.lanes.integer
@@ -50,33 +50,20 @@ class RolledSolve(RolledLoop):
             carried |= {"landing": (self.lanes.mask, self.lanes.const(False)), "resume": (real, h0)}
             carried |= {"instant": (real, t0), "many": (real, self.const(0.0))}
         carried |= {"status": (integer, self.select_integer(idle, self.integers(DONE), self.integers(RUNNING)))}
+        self.kinds = {name: kind for name, (kind, _) in carried.items()}
         self.loop(carried, t1, ready)
         return self.finish()
 
-    def give_up(self) -> None:
-        without_memory(self)
-
     def prologue(self) -> str:
         """Everything that is read once; the start."""
-        w, e, n = self.w, self.emitter, self.m.n
+        e, n = self.emitter, self.m.n
         trajectories, written, _ = self.whose()
-        self.T, self.max_steps, self.capacity = self.slot("times"), self.slot("max_steps"), self.slot("capacity")
-        options = self.slot("options", "ptr")
-        scalars = [w.splat(w.load(options, str(k), self.lanes.scalar)) for k in range(4)]
-        self.rtol, self.atol, self.first, self.largest = scalars
-        self.ts = self.rows("ts", trajectories, self.slot("ts_stride"))
-        self.load_inputs(trajectories)
+        self.rtol, self.atol, self.first, self.largest = self.read_numbers(trajectories)
         self.y, self.k, self.point, nowhere = (e.keep(n) for _ in range(4))
         self.nowhere = nowhere.pointer
         self.load_rows(self.rows("y0", trajectories, self.slot("y0_stride")), self.y)
         t0 = self.read(self.rows("t0", trajectories, self.slot("t0_stride")), 0)
-        stride = w.value(f"mul i64 {self.T}, {n}")
-        self.wanted = w.value(f"icmp ne ptr {self.slot('ys', 'ptr')}, null")
-        self.ys = self.rows("ys", written, stride)
-        self.info = self.rows("info", written, str(len(INFO)), "i32")
-        self.end = self.rows("end", written, str(n + 1))
-        self.recording = w.value(f"icmp ne ptr {self.slot('record', 'ptr')}, null")
-        self.records = self.rows("record", written, w.value(f"mul i64 {self.capacity}, {n + 2}"))
+        self.open_results(written)
         self.tolerances = e.splat(self.atol), e.splat(self.rtol)
         self.events = None if self.m.events is None else RolledEvents(self, self.m.events)
         return t0
