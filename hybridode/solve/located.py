@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from itertools import accumulate
 
+from hybridode.equations.system import EquationSystem
+from hybridode.expr import Expr, Symbol, postorder, symbols
 from hybridode.methods.choice import ROLLED_FROM
 from hybridode.methods.constraints import changes_with_unknowns
 from hybridode.methods.located import Known, Located
@@ -14,6 +16,7 @@ from hybridode.solve.problem import Compiled
 from hybridode.tape.tape import TapeBuilder
 
 MOST_STATES = 300  # of a model with located events and `at` statements: its steps are straight-line code
+NOT_STRICT = ("le", "ge", "not", "eq", "ne")  # operations with which a condition may hold where its guard is 0
 DIRECTIONS = {"rising": 1, "falling": -1, "either": 0}
 
 
@@ -36,12 +39,32 @@ def located_events(compiled: Compiled) -> Located | None:
         directions=tuple(DIRECTIONS[e.direction] for e in events),
         at_start=tuple(int(e.at_start) * (1 if e.truth is not None else 2) for e in events),
         stop=tuple(int(e.stop) for e in events),
+        resets=_resets(compiled.system),
         first=first,
         states=states,
         split=partial(change_families, compiled.system),
         known=_known(compiled),
         modes=tuple(e.mode for e in events if e.mode >= 0),
     )
+
+
+def _resets(system: EquationSystem) -> tuple[int, ...]:
+    """1 for the events that assign a state which their own guard reads, 2 where the condition may hold at a guard of 0."""
+    states = {s: k for k, s in enumerate(system.states)}
+    definitions: dict[Symbol, Expr] = {}
+    found = []
+    for event in system.when_events:
+        assigned = {a.state for a in event.assignments}
+        left, seen = symbols(event.guard) if assigned else [], set[Symbol]()
+        while left and states.get(left[-1]) not in assigned:
+            symbol = left.pop()
+            if symbol.kind == "definition" and symbol not in seen:
+                definitions = definitions or {d.symbol: d.expr for d in system.definitions}
+                left += symbols(definitions[symbol])
+                seen.add(symbol)
+        also = event.truth is not None and any(e.op in NOT_STRICT for e in postorder((event.truth,)))
+        found.append(int(bool(left)) * (2 if also else 1))
+    return tuple(found)
 
 
 def _known(compiled: Compiled) -> Known | None:
@@ -56,7 +79,7 @@ def fingerprint(compiled: Compiled) -> str:
         return ""
     known = found.known
     at = () if known is None else (known.owners, known.states, known.stop)
-    return repr((found.directions, found.at_start, found.stop, found.first, found.states, at, found.modes))
+    return repr((found.directions, found.at_start, found.stop, found.resets, found.first, found.states, at, found.modes))
 
 
 def cannot_combine(compiled: Compiled, dtype: str) -> str | None:

@@ -58,8 +58,9 @@ def float64() -> Iterator[None]:
 
 
 def with_kept(case: Case, kept: str | int) -> Case:
-    """The case with its derivatives made like that."""
-    case.program = replace(case.program, in_parts=kept != "all")
+    """The case with its derivatives made like that: one program, so one compilation, for all numbers of states."""
+    if case.program.in_parts != (kept != "all"):
+        case.program = replace(case.program, in_parts=kept != "all")
     place = OPTIONS.index("checkpoints")
     case.options = case.options.at[place].set(kept if isinstance(kept, int) else 0)
     return case

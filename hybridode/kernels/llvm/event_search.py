@@ -15,11 +15,13 @@ NEAR = 0.25  # of a guard: where a parabola's turning point is nearer to 0, it i
 SCANNED = 8  # parts of a step that are looked at where an event is near
 LOCATED_TO, MOST_GUESSES = 2.0**-51, 80  # part of a step to which it is located, and the most evaluations for that
 ROUNDING = 32 * 2.2e-16  # of the time: events that near to each other happen together
+OUTSIDE = -1.0  # a part of a step that is none
 UNROLLED = 8  # events up to which loops over them are written out
 
 ARRAYS = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
-          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard")  # fmt: skip
-CELLS = ("flag", "unseen", "left", "right", "left_weight", "right_weight", "last", "found", "kind", "stop", "best", "turn")
+          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard", "rate")  # fmt: skip
+CELLS = ("flag", "unseen", "left", "right", "left_weight", "right_weight", "width", "last", "found", "kind", "stop", "best",
+         "turn")  # fmt: skip
 
 State = Any  # of the model, as a loop keeps it: registers, or memory
 
@@ -128,6 +130,28 @@ class EventSearch:
             self.set("new_guard", found["guard"][e], str(e))
             self.set("new_sign", found["sign"][e], str(e))
 
+    def look_inside(self, t: str, y: State) -> None:
+        """`look_at` inside a step, where a condition that holds at 0 too, and puts its guard there, is not met by staying there."""
+        self.look_at(t, y)
+        if 2 not in self.located.resets:
+            return
+        c, const = self.c, self.const
+
+        def one(e: str) -> None:
+            stays = c.logic("and", c.compare("oeq", self.tables.resets(e), const(2.0)), self.is_zero(e))
+            self.set("new_sign", c.select(stays, const(-1.0), self.get("new_sign", e)), e)
+
+        self.each(one)
+
+    def is_zero(self, e: str) -> str:
+        return self.c.compare("oeq", self.get("new_guard", e), self.const(0.0))
+
+    def look_at_rates(self, t: str, y: State) -> None:
+        """How fast the guards change along the solution at a point, into memory."""
+        found = self.loop.evaluate(self.located.guard_rate, {"t": [t], "y": y, "p": self.loop.p})["guard_rate"]
+        for e in range(self.E):
+            self.set("rate", found[e], str(e))
+
     # ---- a step -------------------------------------------------------------------------------------------------------
     def look(self, mask: str, t: str, h: str, at: Callable[[str | float], State]) -> Found:
         """The first event inside a step of the lanes of the mask; `at(theta)` gives the states of the dense output.
@@ -155,7 +179,7 @@ class EventSearch:
             self.raise_flag(c.compare("olt", near, c.add(moves, moves)))
 
         for part, body in ((0.5, halfway), (1.0, whole)):
-            self.look_at(w.add(t, w.mul(const(part), h)), at(part))
+            self.look_inside(w.add(t, w.mul(const(part), h)), at(part))
             self.each(body)
         searched = w.logic("and", mask, self.flagged())
         nothing = [const(0.0), const(1.0), *self.nowhere()]
@@ -177,7 +201,7 @@ class EventSearch:
         w, loop, const = self.w, self.loop, self.loop.const
         for name, copy in (("sign", "scan"), ("guard", "left_guard")):
             self.each(lambda e, name=name, copy=copy: self.set(copy, self.get(name, e), e))
-        for name, value in (("left", 0.0), ("right", 1.0), ("found", 0.0), ("last", 0.0)):
+        for name, value in (("left", 0.0), ("right", 1.0), ("width", 1.0), ("found", 0.0), ("last", 0.0)):
             self.set(name, const(value))
         for name in ("left_weight", "right_weight"):
             self.set(name, const(1.0))
@@ -257,21 +281,29 @@ class EventSearch:
         return turn, least, towards
 
     def guess(self, k: str) -> str:
-        """Where the guard of the event that happens first is 0: by the Illinois rule (Dowell & Jarratt 1971), every fourth time
-        in the middle."""
+        """Where the guard of the event that happens first is 0: by the Illinois rule (Dowell & Jarratt 1971), in the middle where
+        two guesses did not halve the interval. A guess keeps away from the ends by half of what the root is located to: next to
+        a root that one end has all but reached it brings the other end there as well."""
         w, const = self.w, self.loop.const
         left, right = self.get("left"), self.get("right")
+        width, half = w.sub(right, left), const(0.5)
         chord = self.chord(left, right)
-        inside = w.logic("and", w.compare("ogt", chord, left), w.compare("olt", chord, right))
-        fourth = w.value(f"icmp eq i64 {w.value(f'and i64 {k}, 3')}, 3")
-        inside = w.logic("and", inside, self.loop.not_(w.splat(fourth, "i1")))
-        return w.select(inside, chord, w.mul(const(0.5), w.add(left, right)))
+        inside = w.logic("and", w.compare("oge", chord, left), w.compare("ole", chord, right))
+        second = w.splat(w.value(f"icmp eq i64 {w.value(f'and i64 {k}, 1')}, 1"), "i1")
+        slow = w.logic("and", second, w.compare("ogt", width, w.mul(half, self.get("width"))))
+        self.set("width", w.select(second, width, self.get("width")))
+        least, most = w.add(left, const(LOCATED_TO / 2)), w.sub(right, const(LOCATED_TO / 2))
+        kept = w.select(w.compare("olt", chord, least), least, w.select(w.compare("ogt", chord, most), most, chord))
+        inside = w.logic("and", inside, self.loop.not_(slow))
+        return w.select(inside, kept, w.mul(half, w.add(left, right)))
 
     def chord(self, left: str, right: str) -> str:
-        w = self.w
+        """Where it is 0; OUTSIDE where the guard is 0 at the left end, which is then not the root that is looked for."""
+        w, const = self.w, self.loop.const
         low = w.mul(self.get("left_weight"), self.first_of("left_guard"))
         high = w.mul(self.get("right_weight"), self.first_of("right_guard"))
-        return w.sub(right, w.div(w.mul(high, w.sub(right, left)), w.sub(high, low)))
+        root = w.sub(right, w.div(w.mul(high, w.sub(right, left)), w.sub(high, low)))
+        return w.select(w.compare("oeq", low, const(0.0)), const(OUTSIDE), root)
 
     def first_of(self, name: str) -> str:
         """The number of the first event of those that fired, per lane."""
@@ -322,7 +354,7 @@ class EventSearch:
     def happened(self, t: str, h: str, theta: str, at: Callable[[str | float], State]) -> str:
         """Whether any event has happened by theta, since the signs in `scan`."""
         w = self.w
-        self.look_at(w.add(t, w.mul(theta, h)), at(theta))
+        self.look_inside(w.add(t, w.mul(theta, h)), at(theta))
         self.lower_flag()
         self.each(lambda e: self.raise_flag(self.crossing(self.get("scan", e), self.get("new_sign", e), e)))
         return self.flagged()
@@ -384,6 +416,9 @@ class EventTables:
 
     def stop(self, e: str) -> str:
         return self.real("stop", self.located.stop, e)
+
+    def resets(self, e: str) -> str:
+        return self.real("resets", self.located.resets, e)
 
     def each_change(self, e: str, act: Callable[[str, str], None]) -> None:
         """act(a, state) for every assignment of event e."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 100  # of events that set off events, at one instant
 MANY, INSTANT = 1000, 1e-9  # so many events in this part of the span are endless
+SHORTEST, TINY = 1e-7, 1e-6  # and so many one after the other, each within this part of the span and of the step that was tried
 FIRINGS = 1 << 40  # more of `at` statements there are not at one instant
 
 SET_OFF, LOCATED, AFTER, KNOWN = range(4)
@@ -247,6 +248,7 @@ class EventLoop(EventSearch):
         c, here = self.c, self.wide(mask)
         later = self.wide(self.w.splat(self.w.value(f"icmp sgt i64 {k}, 0"), "i1"))
         self.look_at(t, self.now())
+        self.rates_at_zero(t)
         self.lower_flag()
 
         def one(e: str) -> None:
@@ -256,6 +258,7 @@ class EventLoop(EventSearch):
             unmoved = c.compare("oeq", guard, self.get("before", e))
             left = c.logic("and", fired, unmoved)
             mine = c.select(left, c.neg(old), new)
+            mine = self.after_reset(e, mine)
             # What the rounds before have said of a guard stays while it stays: the same in one round as in several.
             said = c.logic("and", later, unmoved)
             others = c.select(said, old, self.settled(old, new))
@@ -269,6 +272,38 @@ class EventLoop(EventSearch):
         self.each(one)
         self.switch(mask)
         return self.w.any(self.w.logic("and", mask, self.flagged()))
+
+    def rates_at_zero(self, t: str) -> None:
+        """How fast the guards move that events of their own have put to exactly 0, into `rate`."""
+        loop = self.loop
+        if not any(self.located.resets):
+            return
+        self.lower_flag()
+        self.each(lambda e: self.raise_flag(self.put_to_zero(e)))
+
+        def look() -> list[str]:
+            self.look_at_rates(t, self.now())
+            return []
+
+        loop.branch(self.w.any(self.flagged()), look, [], loop.lanes.real)
+
+    def put_to_zero(self, e: str) -> str:
+        """Whether an event has put its own guard to exactly 0."""
+        c = self.c
+        put = c.logic("and", self.truth("fired", e), c.compare("one", self.tables.resets(e), self.const(0.0)))
+        return c.logic("and", put, self.is_zero(e))
+
+    def after_reset(self, e: str, mine: str) -> str:
+        """The sign after an event of its own. A guard that was put to 0 goes where its rate says, and a condition that is false
+        there stays so: the next crossing may be nearer than any place that is looked at (a ball that all but rests)."""
+        c, const = self.c, self.const
+        if not any(self.located.resets):
+            return mine
+        rate, new, old = self.get("rate", e), self.get("new_sign", e), self.get("sign", e)
+        rises = c.logic("or", c.compare("ogt", rate, const(0.0)), c.compare("oeq", new, const(1.0)))
+        falls = c.logic("or", c.compare("olt", rate, const(0.0)), c.compare("oeq", new, const(-1.0)))
+        sign = c.select(falls, const(-1.0), c.select(rises, const(1.0), old))
+        return c.select(self.put_to_zero(e), sign, mine)
 
     # ---- after a step ---------------------------------------------------------------------------------------------------
     def following(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found | None, h: str, span: str, ends: Ends,
@@ -290,8 +325,10 @@ class EventLoop(EventSearch):
         rows, stop, stuck, longest = instant(short, of)
         acting, located = of.lanes, of.located
         recent = w.compare("ole", w.sub(new["t"], now["instant"]), w.mul(span, const(INSTANT)))
+        low = w.compare("ole", now["h"], loop.minimum(w.mul(now["resume"], const(TINY)), w.mul(span, const(SHORTEST))))
+        recent = w.logic("or", recent, low)
         many = w.select(located, w.select(recent, w.add(now["many"], const(1.0)), const(1.0)), now["many"])
-        endless = w.logic("or", w.compare("ogt", many, const(float(MANY))), w.compare("one", stuck, const(0.0)))
+        endless = w.logic("or", w.compare("ogt", many, const(float(MANY + self.E))), w.compare("one", stuck, const(0.0)))
         stopped = w.logic("and", acting, w.compare("one", stop, const(0.0)))
         status = loop.select_integer(stopped, loop.integers(DONE), new["status"])
         landing = w.logic("and", found.hit, loop.not_(short))

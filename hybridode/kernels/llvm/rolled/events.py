@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridode.kernels.llvm.event_search import ARRAYS, CELLS, NEAR, EventTables, Found
+from hybridode.kernels.llvm.event_search import ARRAYS, CELLS, NEAR, OUTSIDE, EventTables, Found
 from hybridode.kernels.llvm.events import After, Ends, EventLoop, Instant
 from hybridode.kernels.llvm.rolled.changes import EventChanges
 from hybridode.kernels.llvm.wide_values import Buffer, Value
@@ -23,7 +23,7 @@ from hybridode.tape.tape import Tape
 if TYPE_CHECKING:
     from hybridode.kernels.llvm.rolled.solve import RolledSolve
 
-_OUTSIDE = 2.0  # a part of a step that is none
+_BEYOND = 2.0  # no part of a step is so large
 
 
 class RolledEvents(EventLoop):
@@ -92,14 +92,20 @@ class RolledEvents(EventLoop):
 
     # ---- the search -----------------------------------------------------------------------------------------------------------
     def look_at(self, t: str, y: Any) -> None:
+        self.keep(self.located.guards, {"guard": "new_guard", "sign": "new_sign"}, t, y)
+
+    def look_at_rates(self, t: str, y: Any) -> None:
+        self.keep(self.located.guard_rate, {"guard_rate": "rate"}, t, y)
+
+    def keep(self, tape: Tape, names: Mapping[str, str], t: str, y: Any) -> None:
+        """The outputs of a tape of events at a point, into the arrays of these names; zeros behind the last event."""
         e, c = self.e, self.c
-        outputs = ("guard", "sign")
-        found = self.solve.evaluate(self.located.guards, {"t": [t], "y": y, "p": self.solve.p}, outputs)
+        found = self.solve.evaluate(tape, {"t": [t], "y": y, "p": self.solve.p}, tuple(names))
         rest = self.E % e.step
         inside = f"<{', '.join(f'i1 {str(k < rest).lower()}' for k in range(e.step))}>"
         targets = []
-        for name in outputs:
-            value, buffer = found[name], self.buffers[f"new_{name}"]
+        for output, name in names.items():
+            value, buffer = found[output], self.buffers[name]
             if isinstance(value, list):
                 e.put(value, buffer)
             else:
@@ -135,18 +141,19 @@ class RolledEvents(EventLoop):
         self.each(one)
         best = self.least(self.chunk("best"))
         its = c.compare("oeq", self.chunk("best"), self.e.splat(best))
-        return best, self.least(c.select(its, self.chunk("turn"), self.const(_OUTSIDE)))
+        return best, self.least(c.select(its, self.chunk("turn"), self.const(_BEYOND)))
 
     def chord(self, left: str, right: str) -> str:
         """The least of the roots of all chords: that of the event which happens first."""
         c, e = self.c, self.e
         end, low, high = (e.splat(x) for x in (right, self.get("left_weight"), self.get("right_weight")))
         width = e.splat(self.w.sub(right, left))
-        self.set_chunk("best", self.const(_OUTSIDE))
+        self.set_chunk("best", self.const(_BEYOND))
 
         def one(k: str) -> None:
             a, b = c.mul(low, self.get("left_guard", k)), c.mul(high, self.get("right_guard", k))
             root = c.sub(end, c.div(c.mul(b, width), c.sub(b, a)))
+            root = c.select(c.compare("oeq", a, self.const(0.0)), self.const(OUTSIDE), root)
             first = c.logic("and", self.truth("fired", k), c.compare("olt", root, self.chunk("best")))
             self.set_chunk("best", c.select(first, root, self.chunk("best")))
 
@@ -257,6 +264,9 @@ class RolledTables(EventTables):
 
     def at_start(self, e: str) -> str:
         return self.e.read(self.numbers(self.located.at_start), e)
+
+    def resets(self, e: str) -> str:
+        return self.e.read(self.numbers(self.located.resets), e)
 
     def stop(self, e: str) -> str:
         if len(set(self.located.stop)) == 1:
