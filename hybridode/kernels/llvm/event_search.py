@@ -131,7 +131,7 @@ class EventSearch:
             self.set("new_sign", found["sign"][e], str(e))
 
     def look_inside(self, t: str, y: State) -> None:
-        """`look_at` inside a step, where a condition that holds at 0 too, and puts its guard there, is not met by staying there."""
+        """`look_at` inside a step: a condition that holds at 0 too is not met by staying where its event has put the guard."""
         self.look_at(t, y)
         if 2 not in self.located.resets:
             return
