@@ -24,7 +24,7 @@ from hybridode.data.groups import group_notes, group_warnings, groups_of, labels
 from hybridode.data.header_units import with_conversions
 from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
-from hybridode.data.remarks import about_columns, about_dates, about_repetitions, unmatched_names, warning
+from hybridode.data.remarks import about_amount, about_columns, about_dates, about_repetitions, unmatched_names, warning
 from hybridode.data.sources import Knots, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
 from hybridode.data.swaps import about_swaps
@@ -144,6 +144,7 @@ def experiments(
     warnings += about_swaps(table, declarations, roles, [s.start for s in series], [s.records for s in series])
     declarations = with_infusions(declarations, [s.doses for s in series])
     given = given_entries(declarations, series)
+    warnings += about_amount(declarations, given, [s.records for s in series])
     constants = {c.name for c in declarations.constants}
     unmatched = unmatched_names(table, roles, read.unknown)
     summary = summarise(table, declarations, roles, times, series, clock, unmatched, warnings)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from hybridode.data import columns
+from hybridode.data import cells, columns
 from hybridode.data.clock import Clock
 from hybridode.data.columns import Roles
 from hybridode.data.records import Records
 from hybridode.data.table import Table
-from hybridode.declarations import Declarations
+from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import DataError, Diagnostic
 
 
@@ -105,3 +106,17 @@ def about_repetitions(table: Table, declarations: Declarations, roles: Roles) ->
             )
         )
     return out
+
+
+def about_amount(declarations: Declarations, given: Collection[str], records: Sequence[Records]) -> list[Diagnostic]:
+    """A warning where a model could go through every value, so that the noise is not known. Networks are regularised and do not
+    count, nor what has a prior."""
+    known = {p.parameter for p in declarations.priors}
+    free = [p for p in declarations.parameters if not (p.fixed or p.by or p.name in known)]
+    learnt = sum(name not in given for p in free for name in entry_names(p.name, p.shape))
+    exact = sum(int(np.sum(r.censored == cells.NONE)) for r in records)
+    if exact > learnt:
+        return []
+    values = f"{exact} value{'' if exact == 1 else 's'}"
+    what = f"the data have {values} (limits not counted), and {learnt} numbers are to be learnt"
+    return [warning("W0645", what, "fix some (`--fix`), give priors, or add data: such a fit says nothing about the noise")]

@@ -245,7 +245,7 @@ def test_columns_are_mapped_and_the_rest_is_listed():
     assert [v for _, v, _ in values(dataset)] == [30.0, 47.5]
     assert dataset.unmatched == ("rain",)
     assert any("rain" in note for note in dataset.notes)
-    assert [w.code for w in dataset.warnings] == ["W0621"]
+    assert [w.code for w in dataset.warnings] == ["W0621", "W0645"]
 
 
 def test_mapping_of_long_labels():
@@ -434,3 +434,15 @@ def test_limit_columns_take_the_unit_of_the_value():
     of = MODEL.replace("state prey", "state prey: mg") + "observe prey ~ normal(prey, 1)\n"
     r = read("observable,time,value [ug],lower,upper [g]\nprey,0,,1500,0.002\n", of).series[0].records
     assert (r.value[0], r.upper[0]) == (1.5, 2.0)
+
+
+def test_too_few_values_for_the_numbers_to_learn_are_told():
+    def told(text, of=OBSERVED):
+        return "W0645" in [w.code for w in read(text, of).warnings]
+
+    rows = "".join(f"{i},30,4\n" for i in range(3))
+    assert not told("t,prey,predator\n" + rows)  # 6 values for a, k[1], k[2], s and the start of prey
+    assert told("t,prey,predator\n" + rows.replace("2,30,4", "2,<30,<4"))
+    assert not told("t,a,prey,predator\n" + rows.replace(",30", ",1,30"))  # a is set by a column
+    assert told("t,prey\n0,30\n1,40\n2,50\n3,60\n", OBSERVED)
+    assert not told("t,prey\n0,30\n1,40\n2,50\n3,60\n", OBSERVED + "prior a ~ lognormal(0.5, 1)\nprior s ~ lognormal(0.5, 1)\n")
