@@ -29,7 +29,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
 
 
 MADE = ("decay", "heat_rod", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator", "bang_bang",
-        "pendulum_dae", "diode_rectifier")  # fmt: skip
+        "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -137,6 +137,31 @@ def test_integrate_and_fire_against_the_exact_solution() -> None:
     sol = model.simulate(at=list(made["TIMES"]), set=given, rtol=1e-9, atol=1e-9)
     assert sol.successful and len(spikes) > 150
     np.testing.assert_allclose(sol["cell"], voltages, atol=1e-6)
+
+
+def test_tablets_against_the_closed_form() -> None:
+    folder = EXAMPLES / "pk_oral"
+    made, model = runpy.run_path(str(folder / "make_data.py")), ho.load(folder / "pk_oral.ode")
+    rows = pd.read_csv(folder / "data.csv", dtype={"ID": str}).query("EVID == 1").set_index("ID")
+    given = {name: value for name, value in made["TRUTH"].items() if name in ("ka", "CL", "V", "tlag")}
+    for subject in ("4", "2"):  # four tablets, one
+        dose = rows.loc[subject]
+        at = made["TIMES"]
+        sol = model.simulate(at=at, data=folder / "data.csv", series=subject, set=given, rtol=1e-9, atol=1e-11)
+        exact = made["concentration"](at, float(dose["AMT [mg]"]), dose["WT [kg]"], int(dose["ADDL"]) + 1)
+        np.testing.assert_allclose(sol.observed["conc"], exact, rtol=1e-6, atol=1e-9)
+
+
+def test_infusions_and_steady_states_against_matrix_exponentials() -> None:
+    folder = EXAMPLES / "pk_two_compartment"
+    made, model = runpy.run_path(str(folder / "make_data.py")), ho.load(folder / "pk_two_compartment.ode")
+    given = {name: value for name, value in made["TRUTH"].items() if name != "prop"}
+    both = np.array([*made["SOON"], *made["LATER"]])
+    wanted = {"2": (both, made["infused"](both, 200, 1.0) + made["tablets"](both, 100, 48.0, 12.0, 3)),
+              "5": (both[:9], made["tablets"](both[:9], 100, 0.0, 12.0, 1, before=120))}  # fmt: skip
+    for subject, (at, exact) in wanted.items():
+        sol = model.simulate(at=at, data=folder / "data.csv", series=subject, set=given, rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(sol.observed["DV"], exact, rtol=2e-6)
 
 
 def test_filmed_pendulum_against_scipy() -> None:

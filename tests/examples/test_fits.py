@@ -155,3 +155,13 @@ def test_diode_rectifier_learns_the_leak(tmp_path: Path) -> None:
     truth = 0.03 * voltage - 0.3 * np.logaddexp(0, (-voltage - 5) / 0.4)
     assert np.sqrt(np.mean((np.asarray(sol["leak(vd)"]) - truth) ** 2)) < 0.1
     assert abs(result["parameters"]["Is"]["value"] / 2e-6 - 1) < 0.4
+
+
+@pytest.mark.parametrize("name", ["pk_oral", "pk_two_compartment"])
+def test_truth_lies_within_the_intervals_of_doses(name: str, tmp_path: Path) -> None:
+    _, result = fitted(tmp_path, name, f"{name}.ode", "data.csv")
+    assert result["status"] == "converged"
+    truth = runpy.run_path(str(EXAMPLES / name / "make_data.py"))["TRUTH"]
+    for parameter, entry in result["parameters"].items():
+        low, high = entry["interval95"]
+        assert low < truth[parameter] < high, parameter
