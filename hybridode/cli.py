@@ -221,6 +221,9 @@ def fit(
     hold_out: Annotated[
         str | None, typer.Option("--hold-out", metavar="last:N", help="Keep the last N times from the fit.")
     ] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", metavar="NAME", help="Against outliers: huber, soft_l1 or cauchy.")
+    ] = None,
     set_: Set = None,
     fix: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME", help="Do not learn this parameter.")] = None,
     column: Column = None,
@@ -259,6 +262,7 @@ def fit(
         starts=starts,
         seed=seed,
         hold_out=hold_out,
+        loss=loss,
         set=tuple(set_ or ()),
         fix=tuple(fix or ()),
         columns=tuple(column or ()),

@@ -33,6 +33,7 @@ class FitOptions:
     starts: int | None = None
     seed: int | None = None
     hold_out: str | None = None
+    loss: str | None = None
     set: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class FitOptions:
             "starts": self.starts,
             "seed": self.seed,
             "hold_out": self.hold_out,
+            "loss": self.loss,
             "max_seconds": self.max_seconds,
             "set": numbers_by_name("--set", self.set),
             "fix": dict.fromkeys(self.fix),

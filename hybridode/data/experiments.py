@@ -29,6 +29,7 @@ from hybridode.data.sources import Knots, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
 from hybridode.data.swaps import about_swaps
 from hybridode.data.table import Table, data_error
+from hybridode.data.weights import Weights, weighted, without_weights
 from hybridode.declarations import Declarations, entry_names, group_entry
 from hybridode.errors import Diagnostic
 
@@ -99,12 +100,14 @@ def experiments(
     folder: Path | None = None,
     conditions: Table | str | Path | pd.DataFrame | None = None,
     numbers: Rows | None = None,
+    weights: Weights | None = None,
 ) -> Dataset:
     """The series of a data file as the model reads them.
 
     `columns_map` maps names of the model to columns of the file (`--column prey=Hare`), `sources` names to files
     (`--source protocol=FILE`), `folder` is where the model lies (files named in it are found there). `conditions` is a table
-    with a row per experiment, `numbers` says the same by label (see `data/conditions.py`).
+    with a row per experiment, `numbers` says the same by label (see `data/conditions.py`). `weights` says how much the
+    records of a column count (see `data/weights`).
     Raises DataError (E062x, E063x) with the file, line, column, cell and remedy of all that can be found in one go.
     """
     table = data if isinstance(data, Table) else read_table(data)
@@ -115,11 +118,12 @@ def experiments(
     warnings: list[Diagnostic] = []
     declarations = _with_observations(table, declarations, labels, warnings)
     problems = Problems(table)
-    roles = columns.assign(table, declarations, problems)
+    roles = without_weights(columns.assign(table, declarations, problems), table, weights or {})
     with problems.collecting():
         require_columns(table, declarations, roles)
     read = _values(table, declarations, roles, labels, warnings, problems)
-    table, times, clock, dosing, records = read.table, read.times, read.clock, read.dosing, read.records
+    table, times, clock, dosing = read.table, read.times, read.clock, read.dosing
+    records, weighing = weighted(read.records, table, declarations, weights or {})
     groups = _groups(table, roles)
     files = source_inputs(declarations, sources or {}, folder, clock, numeric=clock is None)
     series: list[Series] = []
@@ -157,13 +161,14 @@ def experiments(
         promoted=frozenset(n for _, n, _ in roles.covariates if n in constants),
         given=given,
         unmatched=unmatched,
-        notes=(*summary.sentences(), *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
+        notes=(*summary.sentences(), *weighing, *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
         warnings=tuple(warnings),
         clock=clock,
         summary=summary,
         groups=by_group,
         reading={
             "columns": dict(columns_map or {}),
+            "weights": dict(weights or {}),
             "sources": {n: str(Path(file).resolve()) for n, file in (sources or {}).items() if isinstance(file, str | Path)},
             "conditions": str(Path(conditions).resolve()) if isinstance(conditions, str | Path) else None,
             "numbers": {label: dict(values) for label, values in (numbers or {}).items()},

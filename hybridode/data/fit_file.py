@@ -23,7 +23,7 @@ from hybridode.errors import DataError, Diagnostic, Source, Span
 
 NAME = "fit.toml"
 # What concerns the data: keyword of `fit` -> of `experiments`.
-READING = {"columns": "columns_map", "sources": "sources", "conditions": "conditions", "numbers": "numbers"}
+READING = {"columns": "columns_map", "sources": "sources", "conditions": "conditions", "numbers": "numbers", "weights": "weights"}
 _AT = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
 
 
@@ -52,6 +52,15 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, str) or (_is_number(value) and value >= 0)
+
+
+def _is_constraint(value: Any) -> bool:
+    known = ("equals", "at_least", "at_most", "sd")
+    return isinstance(value, dict) and "sd" in value and all(k in known and _is_number(v) for k, v in value.items())
+
+
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # a kind of value: how it is called, and which values are of it
     "number": ("a number", _is_number),
     "positive": ("a number above 0", lambda v: _is_number(v) and v > 0),
@@ -62,6 +71,8 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # a kind of value: how 
     "numbers": ("a number or a list of numbers", _is_numbers),
     "number or text": ('a number or a text in quotes: "…"', lambda v: _is_number(v) or isinstance(v, str)),
     "fixed": ("the number it is fixed at (or `names = [\"k\"]` to fix parameters where they are)", _is_numbers),
+    "weight": ("a number of at least 0, or the name of a column in quotes", _is_weight),
+    "constraint": ("a target and how far off it may be: { equals = 1, sd = 0.1 }", _is_constraint),
     "names": ('a list of names: ["k", "x(0)"]', _is_texts),
 }  # fmt: skip
 
@@ -93,6 +104,7 @@ SECTIONS: dict[str, Section] = {
             "seed": Key("whole", "seed of the starts and of the networks' first weights"),
             "hold_out": Key("text", "keep times from the fit: `last:5`, `fraction:0.2`"),
             "conditions": Key("text", "a table with what holds in each experiment, beside fit.toml"),
+            "loss": Key("text", "against outliers: huber, soft_l1 or cauchy; likelihood (what the model says) if left out"),
             "max_seconds": Key("number", "stop after so long, keep the best"),
         },
     ),
@@ -106,6 +118,8 @@ SECTIONS: dict[str, Section] = {
             "checkpoints": Key("text or whole", "what gradients keep of a solve"),
         },
     ),
+    "weights": Section("how much records count", names=Key("weight", "of an observed column (`\"*\"`: of all records)")),
+    "constraints": Section("what the physics knows", names=Key("constraint", "of an expression in the names of the model")),
     "columns": Section("which column of the data is what", names=Key("text", "the column of a name of the model")),
     "sources": Section("files of inputs", names=Key("text", "the file behind `from NAME.column`, beside fit.toml")),
     "set": Section("other values", names=Key("numbers", "the value of a param, a const or a learnt start")),
@@ -262,6 +276,8 @@ def keywords_of(file: FitFile) -> dict[str, Any]:
         "settings": dict(file.section("solver")),
         "columns": dict(file.section("columns")),
         "sources": {name: str(file.path.parent / path) for name, path in file.section("sources").items()},
+        "weights": dict(file.section("weights")),
+        "constraints": dict(file.section("constraints")),
         "set": dict(file.section("set")),
         "fix": {**dict.fromkeys(file.section("fix").get("names", ())), **fixed},
     }
@@ -288,7 +304,7 @@ def fit_file_text(keywords: Mapping[str, Any], about: str = "") -> str:
     """The inverse of `keywords_of`: a file that says the same. What is None is left out; paths stay as they are."""
     content = {"fit": {k: keywords[k] for k in SECTIONS["fit"].keys if keywords.get(k) is not None},
                "solver": {k: v for k, v in keywords.get("settings", {}).items() if k in SECTIONS["solver"].keys}}  # fmt: skip
-    content |= {name: keywords.get(name, {}) for name in ("columns", "sources", "set")}
+    content |= {name: keywords.get(name, {}) for name in ("columns", "sources", "weights", "constraints", "set")}
     content["fix"] = {"names": list(keywords["fix"])} if keywords.get("fix") else {}
     content |= {f"conditions.{_toml_key(label)}": values for label, values in (keywords.get("numbers") or {}).items()}
     lines = [f"# {about}"] if about else []
@@ -304,6 +320,8 @@ def _toml_key(name: str) -> str:
 
 def _toml_value(value: Any) -> str:
     """Numbers read back exactly; JSON's texts are TOML's."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else repr(value)

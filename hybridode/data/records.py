@@ -25,7 +25,8 @@ class Records:
 
     row: place in the table's rows; line: line of the file; column: number of the observation; value; censored:
     -1 the true value lies below `value`, +1 above, 0 it is `value`, 2 it lies between `value` and `upper`; `upper` is
-    `value` elsewhere. All limits are open: for counts, whose ends matter, a closed end is the next number outwards.
+    `value` elsewhere. All limits are open: for counts, whose ends matter, a closed end is the next number outwards. weight: how
+    much it counts, 1 unless said otherwise.
     """
 
     row: np.ndarray
@@ -35,6 +36,7 @@ class Records:
     value: np.ndarray
     censored: np.ndarray
     upper: np.ndarray
+    weight: np.ndarray
 
     def kept(self, keep: np.ndarray) -> Records:
         return Records(*(getattr(self, f.name)[keep] for f in fields(self)))
@@ -168,4 +170,4 @@ def _records(
     at = np.array(rows, int)
     value, censored = np.array([c.value for c in found], float), np.array([c.censored for c in found], int)
     upper = np.where(censored == cells.BETWEEN, np.array([c.upper for c in found], float), value)
-    return Records(at, np.array(table.lines, int)[at], times[at], np.array(column, int), value, censored, upper)
+    return Records(at, np.array(table.lines, int)[at], times[at], np.array(column, int), value, censored, upper, np.ones(len(at)))

@@ -23,9 +23,11 @@ from hybridode.fit.live import panels, rows_of
 from hybridode.fit.memory import Memory
 from hybridode.fit.objective.assignment import assigned, parameter_places, shared_at
 from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, doses_of, signals_of, with_use
+from hybridode.fit.objective.constraints import constraint_entries, read_constraints, with_constraints
 from hybridode.fit.objective.limits import kinds_of
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
+from hybridode.fit.objective.robust import Loss, read_loss
 from hybridode.fit.outcome import result as results
 from hybridode.fit.outcome.in_pieces import curves_in_pieces, value_in_pieces
 from hybridode.fit.outcome.tables import (
@@ -33,6 +35,7 @@ from hybridode.fit.outcome.tables import (
     curve_solver,
     hold_out_scores,
     impossible_row,
+    likelihood_of,
     parameters_table,
     predictions_table,
     residuals_table,
@@ -106,6 +109,9 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     max_seconds: float | None = None,
     keeper: Keeps | None = None,
+    weights: Mapping[str, float | str] | None = None,
+    loss: str | None = None,
+    constraints: Mapping[str, Mapping[str, float]] | None = None,
 ) -> FitRun:
     """Fits a model (`Model` or `Declarations`) to data: a CSV file, a DataFrame, or a Dataset already read. Runs in float64.
 
@@ -114,6 +120,8 @@ def fit(
     columns: names of the model -> columns of the file. sources: names -> files of inputs. conditions: a table with a row per
     experiment; numbers: the same by label, `{"WT": {"dose": 3}}`. Ctrl-C and `max_seconds` end the
     search; the best point so far is reported (status "interrupted", "stopped"). keeper: writes the run down while it runs.
+    weights: observed column (`*`: all) -> how much its records count, a number or a column of the file. loss: `huber`, `soft_l1`,
+    `cauchy`, in place of the likelihood of residuals. constraints: expression -> {"equals" | "at_least" | "at_most": …, "sd": …}.
     A model that cannot be solved at any start gives status "failed" and what could be computed. Raises DataError (E06),
     UsageError (E08), ModelError.
     """
@@ -126,11 +134,14 @@ def fit(
     chosen = settings or Settings()
     used: dict[str, Any] = {"starts": starts, "seed": seed, "hold_out": hold_out, "max_seconds": max_seconds, "fix": list(fixed),
                             "set": {name: np.asarray(value).tolist() for name, value in values.items()}}  # fmt: skip
+    used |= {"loss": loss, "constraints": {text: dict(says) for text, says in (constraints or {}).items()}}
     used["settings"] = {f.name: getattr(chosen, f.name) for f in fields(chosen) if getattr(chosen, f.name) != f.default}
-    options = _Options(values, frozenset(fixed), starts, seed, hold_out, chosen, getattr(model, "_weights", None), used)
+    options = _Options(values, frozenset(fixed), starts, seed, hold_out, chosen, getattr(model, "_weights", None), used,
+                       None if loss is None else read_loss(loss), constraints or {})  # fmt: skip
     with jax.enable_x64(True):
         if not isinstance(data, Dataset):
-            data = experiments(declarations, data, columns, sources, Path(declarations.source.name).parent, conditions, numbers)
+            folder = Path(declarations.source.name).parent
+            data = experiments(declarations, data, columns, sources, folder, conditions, numbers, weights)
         check_names(data.declarations, values, "set", data.groups)
         check_names(data.declarations, fixed, "fix", data.groups)
         return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper))
@@ -148,6 +159,8 @@ class _Options:
     settings: Settings
     weights: Mapping[str, Mapping[str, Any]] | None
     used: Mapping[str, Any] = field(default_factory=dict)  # all of it as keywords of `fit`, for result.json and settings.toml
+    loss: Loss | None = None
+    constraints: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,9 +216,10 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
     d, values = dataset.declarations, dict(options.values)
     held = held_out(dataset, options.hold_out)
     promoted = dataset.promoted | {c.name for c in d.constants if any(k == c.name or k.startswith(f"{c.name}[") for k in values)}
-    compiled = compile_model(d, promoted)
+    constraints, expressions = read_constraints(d, options.constraints)
+    compiled = compile_model(with_constraints(d, constraints, expressions), promoted)
     space = parameter_space(d.parameters, options.fixed, dataset.given, dataset.groups)
-    batch, places = build_batch(compiled, dataset, space, values)
+    batch, places = build_batch(compiled, dataset, space, values, len(constraints))
     used = {
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
     }
@@ -227,8 +241,9 @@ def _prepare(dataset: Dataset, options: _Options, recorder: Recorder) -> _Prepar
         compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,
         _plan(compiled, [replace(arguments, parameters=p) for p in _starting(space, base, batch, values)], batch),
         tuple(kinds_of(c.censored, c.used) for c in batch.columns),
-        Memory() if recorder.keeper is None else recorder.keeper.memory,
+        Memory() if recorder.keeper is None else recorder.keeper.memory, options.loss, constraints,
     )  # fmt: skip
+    recorder.log += objective.said()
     lanes = _lanes(objective, fitted, choice, options.settings)
     return _Prepared(objective, batch, fitted, held, curves, time.perf_counter() - began, lanes, dataset)
 
@@ -390,14 +405,16 @@ def _finish(
     shared = shared_values(objective, np.asarray(numbers.parameters))
     table = parameters_table(dataset, objective, theta, unknown, groups)
     weights = {name: {key: np.asarray(a) for key, a in arrays.items()} for name, arrays in numbers.weights.items()}
-    n_data = int(sum(np.sum(np.asarray(c.used)) for c in prepared.fitted.columns))
+    n_data = int(sum(np.sum(np.asarray(c.used) > 0) for c in prepared.fitted.columns[: objective.n_observed]))
     parts = np.asarray(evaluation.parts)
-    nll = float(parts[0]) if best else np.nan
+    nll = likelihood_of(residuals) if best else np.nan
+    no_criteria = objective.no_criteria(prepared.fitted)
     result: dict[str, Any] = {
         "schema": results.SCHEMA, "model": declarations.name, "status": status, "status_reason": reason,
-        "objective": results.objective_entry(nll, float(evaluation.value), parts, n_data, len(theta), reason),
+        "objective": results.objective_entry(nll, float(evaluation.value), parts, n_data, len(theta), reason, no_criteria),
         "parameters": results.parameter_entries(dataset.declarations, table, dataset.groups),
         "networks": results.network_entries(objective.networks, weights),
+        "constraints": constraint_entries(objective.constraints, curves.observed, objective.constraint_places, curves.ts),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
         "search": climbed.entry(),
         "settings": {"engine": objective.settings.engine, "method": objective.method,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from hybridode.solve.doses import Doses, stack_doses
 from hybridode.solve.problem import Compiled
 from hybridode.solve.pytree import pytree
 from hybridode.solve.signals import Signals, build_signals, no_signals, stack_signals
+
+GRID = 50  # times per series at which constraints are looked at, besides those of the data
 
 
 @pytree
@@ -78,25 +80,32 @@ def doses_of(batch: Batch, row: int) -> Doses | None:
 
 
 def build_batch(
-    compiled: Compiled, dataset: Dataset, space: ParameterSpace, values: Mapping[str, Any] | None = None
+    compiled: Compiled,
+    dataset: Dataset,
+    space: ParameterSpace,
+    values: Mapping[str, Any] | None = None,
+    constraints: int = 0,
 ) -> tuple[Batch, tuple[RecordPlaces, ...]]:
-    """The padded arrays of a dataset, all records in use, and where each record went."""
+    """The padded arrays of a dataset, all records in use, and where each record went. The columns of so many `constraints` stand
+    behind those of the data."""
     series = dataset.series
-    longest = max(len(s.times) for s in series)
-    ts = np.stack([np.pad(s.times, (0, longest - len(s.times)), mode="edge") for s in series])
+    times = [grid_of(s.times, s.start) if constraints else s.times for s in series]
+    longest = max(map(len, times))
+    ts = np.stack([np.pad(t, (0, longest - len(t)), mode="edge") for t in times])
     index, numbers = assignment(compiled, space, dataset, values)
     columns, back = [], []
     for k in range(len(dataset.declarations.observations)):
-        column, where = _column(series, k)
+        column, where = _column(series, times, k)
         columns.append(column)
         back.append(where)
+    columns += [constraint_column(ts, [len(t) for t in times], [len(s.times) for s in series]) for _ in range(constraints)]
     batch = Batch(np.array([s.start for s in series]), ts, ts[:, -1].copy(), index, numbers,
                   stack_signals([signals_of(compiled, s) for s in series]), tuple(columns),
                   stack_doses([None if s.doses is None else Doses(**vars(s.doses)) for s in series]))  # fmt: skip
     return batch, tuple(back)
 
 
-def _column(series: tuple[Series, ...], k: int) -> tuple[Column, RecordPlaces]:
+def _column(series: tuple[Series, ...], times: Sequence[np.ndarray], k: int) -> tuple[Column, RecordPlaces]:
     mine = [np.flatnonzero(s.records.column == k) for s in series]
     width = max((len(i) for i in mine), default=0)
     time, value = np.zeros((len(series), width), int), np.ones((len(series), width))
@@ -104,14 +113,29 @@ def _column(series: tuple[Series, ...], k: int) -> tuple[Column, RecordPlaces]:
     upper = np.ones((len(series), width))
     for row, (s, index) in enumerate(zip(series, mine, strict=True)):
         n = len(index)
-        time[row, :n] = np.searchsorted(s.times, s.records.time[index])
-        value[row, :n], censored[row, :n], used[row, :n] = s.records.value[index], s.records.censored[index], 1.0
-        upper[row, :n] = s.records.upper[index]
+        time[row, :n] = np.searchsorted(times[row], s.records.time[index])
+        value[row, :n], upper[row, :n] = s.records.value[index], s.records.upper[index]
+        censored[row, :n], used[row, :n] = s.records.censored[index], s.records.weight[index]
     where = RecordPlaces(
         np.repeat(np.arange(len(series)), [len(i) for i in mine]),
         np.concatenate([*(np.arange(len(i)) for i in mine), np.zeros(0, int)]).astype(int),
     )
     return Column(time, value, censored, used, upper), where
+
+
+def grid_of(times: np.ndarray, start: float) -> np.ndarray:
+    """The times at which constraints of a series are looked at: those of its data and evenly spaced ones."""
+    return np.union1d(times, np.linspace(start, times[-1], GRID))
+
+
+def constraint_column(ts: np.ndarray, counts: Sequence[int], own: Sequence[int]) -> Column:
+    """The records of one constraint: at the first `counts` of the times ts (S, T) of every series, together as much as one at
+    each of the `own` times of its data."""
+    series, width = np.shape(ts)
+    place = np.tile(np.arange(width), (series, 1))
+    there = place < np.asarray(counts)[:, None]
+    weight = np.where(there, (np.asarray(own) / np.asarray(counts))[:, None], 0.0)
+    return Column(place, np.zeros((series, width)), np.zeros((series, width), int), weight, np.zeros((series, width)))
 
 
 def with_use(batch: Batch, use: Mapping[int, np.ndarray]) -> Batch:

@@ -21,8 +21,10 @@ from hybridode.fit.memory import Memory, hash_of
 from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, Column
+from hybridode.fit.objective.constraints import Constraint
 from hybridode.fit.objective.limits import Kinds, information, log_likelihood
 from hybridode.fit.objective.priors import BoundPrior, prior_loss
+from hybridode.fit.objective.robust import Loss, check_loss, robust
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
 from hybridode.solve import results
@@ -63,6 +65,8 @@ class Objective:
     plan: EventPlan | None
     limits: tuple[Kinds, ...]  # per observation which limits its records have
     memory: Memory = field(default_factory=Memory, repr=False)
+    loss: Loss | None = None
+    constraints: tuple[Constraint, ...] = ()
 
     @cached_property
     def identity(self) -> bytes:
@@ -71,10 +75,35 @@ class Objective:
 
     @cached_property
     def rows(self) -> tuple[noises.Noise, ...]:
-        """The noise model of each observation."""
-        return tuple(
-            noises.noise_of(o.distribution, [n for n, _ in o.arguments]) for o in self.compiled.declarations.observations
+        """The noise model of each observation; behind them the rows of the constraints."""
+        observed = self.compiled.declarations.observations[: self.n_observed]
+        return (
+            *(noises.noise_of(o.distribution, [n for n, _ in o.arguments]) for o in observed),
+            *(c.row for c in self.constraints),
         )
+
+    @property
+    def n_observed(self) -> int:
+        """Number of observations of data."""
+        return len(self.compiled.declarations.observations) - len(self.constraints)
+
+    @cached_property
+    def minimised(self) -> tuple[noises.Noise, ...]:
+        """The rows with the robust loss in them: what is minimised, not what the model says."""
+        return tuple(robust(row, self.loss) for row in self.rows)
+
+    def said(self) -> list[str]:
+        """What is minimised besides the likelihood, for the log. Raises UsageError E0758 for a loss that acts on nothing."""
+        observed = self.compiled.declarations.observations[: self.n_observed]
+        rows = {o.column: row for o, row in zip(observed, self.rows, strict=False)}
+        return ([check_loss(self.loss, rows)] if self.loss else []) + [f"constraint: {c}" for c in self.constraints]
+
+    def no_criteria(self, batch: Batch) -> str:
+        """Why AIC and BIC do not exist; "" where they do."""
+        if self.loss is not None:
+            return f"the loss {self.loss} was minimised, not a negative log-likelihood"
+        weights = np.concatenate([np.ravel(c.used) for c in batch.columns[: self.n_observed]])
+        return "records have weights: the sum is no log-likelihood" if np.any((weights != 0) & (weights != 1)) else ""
 
     @cached_property
     def argument_places(self) -> tuple[np.ndarray, ...]:
@@ -82,6 +111,11 @@ class Objective:
         index = self.compiled.observable_index
         pairs = zip(self.compiled.declarations.observations, self.rows, strict=True)
         return tuple(np.array([index[o.column, a] for a in row.arguments]) for o, row in pairs)
+
+    @property
+    def constraint_places(self) -> list[int]:
+        """Where the constraints stand among the observables."""
+        return [int(places[0]) for places in self.argument_places[self.n_observed :]]
 
     def theta(self, z: np.ndarray) -> np.ndarray:
         """The vector of unconstrained parameters z and the initial weights."""
@@ -129,7 +163,7 @@ class Objective:
 
     def _loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> Array:
         total = jnp.zeros(())
-        for row, eta, c, kinds in zip(self.rows, safe, batch.columns, self.limits, strict=True):
+        for row, eta, c, kinds in zip(self.minimised, safe, batch.columns, self.limits, strict=True):
             value = log_likelihood(row, c.value, c.upper, c.censored, tuple(jnp.moveaxis(eta, -1, 0)), kinds)
             total = total - jnp.sum(c.used * jnp.where(c.used > 0, value, 0.0))
         return total
@@ -138,7 +172,7 @@ class Objective:
         """Fisher information (…, a, a) of the arguments eta (…, a) of observation k at its records c (…), with their weights."""
         a = eta.shape[-1]
         flat = [x.reshape(-1) for x in (c.value, c.upper, c.censored)]
-        matrices = information(self.rows[k], *flat, eta.reshape(-1, a), self.limits[k])
+        matrices = information(self.minimised[k], *flat, eta.reshape(-1, a), self.limits[k])
         return c.used[..., None, None] * matrices.reshape(*eta.shape, a)
 
     def prior_and_regulariser(self, theta: Array) -> tuple[Array, Array]:

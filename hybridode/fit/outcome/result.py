@@ -32,16 +32,22 @@ def versions() -> dict[str, str]:
     return {"hybridode": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
 
 
-def objective_entry(nll: float, value: float, parts: Any, n_data: int, n_free: int, reason: str) -> dict[str, Any]:
-    """nll: negative log-likelihood of the records that were fitted; value: with priors and regularisers."""
+def objective_entry(
+    nll: float, value: float, parts: Any, n_data: int, n_free: int, reason: str, no_criteria: str = ""
+) -> dict[str, Any]:
+    """nll: negative log-likelihood of the records that were fitted, as the model says; value: what was minimised, the sum of
+    `parts` (loss of the records with constraints, priors, regularisers). no_criteria: why there are no AIC and BIC."""
     if not np.isfinite(nll):
         nothing = dict.fromkeys(("nll", "aic", "bic", "value", "prior", "regulariser"))
         return {**nothing, **{f"{k}_reason": reason for k in nothing}, "n_data": n_data, "n_free": n_free}
-    return {
+    found: dict[str, Any] = {
         "nll": nll, "n_data": n_data, "n_free": n_free, "aic": 2 * n_free + 2 * nll,
         "bic": n_free * float(np.log(max(n_data, 1))) + 2 * nll,
-        "value": value, "prior": float(parts[1]), "regulariser": float(parts[2]),
+        "value": value, "loss": float(parts[0]), "prior": float(parts[1]), "regulariser": float(parts[2]),
     }  # fmt: skip
+    if no_criteria:
+        found |= {"aic": None, "bic": None, "aic_reason": no_criteria, "bic_reason": no_criteria}
+    return found
 
 
 def parameter_entries(declarations: Declarations, table: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:

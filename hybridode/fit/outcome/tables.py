@@ -130,7 +130,7 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
                         "predicted": np.asarray(noise.location(*arguments), float),
                         "residual": np.asarray(residual, float),
                         "log_density": np.asarray(density, float),
-                        "used": np.where(held[row][mine], "hold_out", "fit"),
+                        "used": np.select([held[row][mine], records.weight[mine] == 0], ["hold_out", "left_out"], "fit"),
                         "censored": censored,
                     }
                 )
@@ -141,7 +141,7 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
 def impossible_row(objective: Objective, dataset: Dataset, batch: Batch, theta: np.ndarray) -> str:
     """The first record whose prediction its noise model cannot have, in words; "" when there is none (rules F6)."""
     found, _ = jax.jit(lambda x: objective.arguments_of_noise(x, batch, "forward"))(jnp.asarray(theta))
-    for k, (row, eta, c) in enumerate(zip(objective.rows, found, batch.columns, strict=True)):
+    for k, (row, eta, c) in enumerate(zip(objective.rows[: objective.n_observed], found, batch.columns, strict=False)):
         valid = np.asarray(row.valid(*jnp.moveaxis(eta, -1, 0)))
         for i, j in np.argwhere(~valid & (np.asarray(c.used) > 0)):
             records = dataset.series[i].records
@@ -184,6 +184,11 @@ def trace_table(recorder: Recorder) -> pd.DataFrame:
     """start, stage, iteration, objective, gradient_norm, seconds."""
     rows = [(p.start, p.stage, p.iteration, p.objective, p.gradient_norm, p.elapsed) for p in recorder.rows]
     return pd.DataFrame(rows, columns=["start", "stage", "iteration", "objective", "gradient_norm", "seconds"])
+
+
+def likelihood_of(residuals: pd.DataFrame) -> float:
+    """Negative log-likelihood of the fitted records as the model says: without weights and losses."""
+    return -float(residuals["log_density"][residuals["used"] == "fit"].sum())
 
 
 def hold_out_scores(residuals: pd.DataFrame, spec: str | None) -> dict[str, Any] | None:
