@@ -271,7 +271,7 @@ class Run:
         """The model at the fitted values and weights."""
         import numpy as np
 
-        d = self.fitted.compiled.declarations
+        d = self.fitted.dataset.declarations
         known = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.fitted.shared.items()}
         parameters = tuple(
             replace(p, values=known.get(p.name, p.values), groups=_groups(p, self.parameters[p.name]) if p.by else ())

@@ -46,7 +46,7 @@ def objective_of(given):
     constraints, expressions = read_constraints(d, given)
     compiled = compile_model(with_constraints(d, constraints, expressions))
     space = parameter_space(d.parameters)
-    batch, _ = build_batch(compiled, dataset, space, len(constraints))
+    batch, _ = build_batch(compiled, dataset, space, constraints=len(constraints))
     limits = ((),) * len(batch.columns)
     settings = Settings(rtol=1e-10, atol=1e-12)
     objective = Objective(compiled, space, (), np.array(compiled.arguments().parameters), {}, (), "tsit5", settings, None, limits,
