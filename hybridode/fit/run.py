@@ -29,6 +29,7 @@ from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
 from hybridode.fit.objective.robust import Loss, read_loss
 from hybridode.fit.outcome import result as results
+from hybridode.fit.outcome.ending import gradient_entry, status_of, uncertainty_of
 from hybridode.fit.outcome.in_pieces import curves_in_pieces, value_in_pieces
 from hybridode.fit.outcome.tables import (
     Curves,
@@ -41,7 +42,6 @@ from hybridode.fit.outcome.tables import (
     residuals_table,
     trace_table,
 )
-from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertainty
 from hybridode.fit.outcome.values import constants_of_fit, named_values, shared_values, values_by_group
 from hybridode.fit.parameters import ParameterSpace, check_names, pack, parameter_space, trainable_weights, unpack
 from hybridode.fit.progress import Keeps, Progress, Recorder
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STARTS = 8  # by default, of a model without networks: a start costs little beside compiling, and local optima are common
-_SE_MOST = 400  # trainable numbers up to which the Fisher matrix is computed for standard errors
 _FALLBACK = "kvaerno5"  # where an explicit method could not solve the model at any start
 
 
@@ -391,10 +390,10 @@ def _finish(
     objective, found, early, in_pieces = prepared.objective, climbed.found, climbed.early, climbed.in_pieces
     best = best_of(found)
     theta = found[0].theta if best is None else best.theta
-    status, reason = _status(found, best, early)
+    status, reason = status_of(found, best, early)
     searched = recorder.elapsed
     if in_pieces is None:
-        evaluation, unknown = _uncertainty(prepared.lanes, theta, best is not None)
+        evaluation, unknown = uncertainty_of(prepared.lanes, theta, best is not None)
         curves = prepared.solve_curves(theta)
     else:
         evaluation, unknown = value_in_pieces(objective, in_pieces)
@@ -418,7 +417,7 @@ def _finish(
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
         "search": climbed.entry(),
         "settings": {"engine": objective.settings.engine, "method": objective.method,
-                     **_gradient(objective, prepared.fitted, len(theta)),
+                     **gradient_entry(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,
                      "checkpoints": objective.settings.checkpoints, "used": {**options.used, **dataset.reading}},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
@@ -433,32 +432,3 @@ def _finish(
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
         constants_of_fit(objective, dataset, np.asarray(numbers.parameters)), early, shared,
     )  # fmt: skip
-
-
-def _gradient(objective: Objective, batch: Batch, numbers: int) -> dict[str, str]:
-    """How the derivatives of a fit by so many numbers are made, and why."""
-    if numbers > FISHER_MOST:
-        return {"gradient": "reverse", "gradient_reason": f"{numbers} numbers are learnt: an adjoint, no Fisher matrix"}
-    mode = objective.mode(numbers, batch)
-    return {"gradient": "forward" if mode.forward else "reverse", "gradient_reason": mode.reason}
-
-
-def _status(found: list[StartResult], best: StartResult | None, early: str) -> tuple[str, str]:
-    if early == "interrupted":
-        return "interrupted", "interrupted by the user; the best point so far"
-    if best is None:
-        return "failed", f"no start could be evaluated: {found[0].reason}"
-    if early:
-        return "stopped", early
-    return best.status, best.reason
-
-
-def _uncertainty(lanes: Lanes, theta: np.ndarray, solved: bool) -> tuple[Any, Uncertainty]:
-    objective, k = lanes.objective, lanes.objective.n_parameters
-    if len(theta) > _SE_MOST:
-        e = objective.with_gradient(theta, lanes.batch)
-        return e, none_known(objective.space, theta[:k], f"not computed: {len(theta)} numbers were learnt, more than {_SE_MOST}")
-    e = lanes.evaluation(theta) if len(theta) <= FISHER_MOST else objective.with_fisher(theta, lanes.batch)
-    if not solved or not np.isfinite(e.value):
-        return e, none_known(objective.space, theta[:k], "the model could not be evaluated here")
-    return e, uncertainty(objective.space, theta[:k], np.asarray(e.fisher, float))
