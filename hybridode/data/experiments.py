@@ -153,7 +153,7 @@ def experiments(
     unmatched = unmatched_names(table, roles, read.unknown)
     summary = summarise(table, declarations, roles, times, series, clock, unmatched, warnings)
     summary = replace(summary, doses=tuple(about_doses(table, declarations, roles, [s.doses for s in series])))
-    summary = replace(summary, remarks=(*summary.remarks, *group_notes(declarations, by_group)))
+    summary = replace(summary, remarks=(*summary.remarks, *weighing, *group_notes(declarations, by_group)))
     return Dataset(
         table.name,
         declarations,
@@ -161,19 +161,24 @@ def experiments(
         promoted=frozenset(n for _, n, _ in roles.covariates if n in constants),
         given=given,
         unmatched=unmatched,
-        notes=(*summary.sentences(), *weighing, *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
+        notes=(*summary.sentences(), *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
         warnings=tuple(warnings),
         clock=clock,
         summary=summary,
         groups=by_group,
-        reading={
-            "columns": dict(columns_map or {}),
-            "weights": dict(weights or {}),
-            "sources": {n: str(Path(file).resolve()) for n, file in (sources or {}).items() if isinstance(file, str | Path)},
-            "conditions": str(Path(conditions).resolve()) if isinstance(conditions, str | Path) else None,
-            "numbers": {label: dict(values) for label, values in (numbers or {}).items()},
-        },
+        reading=_reading(columns_map, sources, conditions, numbers, weights),
     )
+
+
+def _reading(columns_map: Any, sources: Any, conditions: Any, numbers: Any, weights: Any) -> dict[str, Any]:
+    """How a file was read, as far as a settings file can say it."""
+    return {
+        "columns": dict(columns_map or {}),
+        "weights": dict(weights or {}),
+        "sources": {n: str(Path(file).resolve()) for n, file in (sources or {}).items() if isinstance(file, str | Path)},
+        "conditions": str(Path(conditions).resolve()) if isinstance(conditions, str | Path) else None,
+        "numbers": {label: dict(values) for label, values in (numbers or {}).items()},
+    }
 
 
 def _with_observations(
