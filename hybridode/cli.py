@@ -236,6 +236,9 @@ def fit(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was cut off; MODEL and DATA are known.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it would cost; write nothing.")
+    ] = False,
     settings: SettingsFile = None,
     engine: OwnEngine = None,
     method: OwnMethod = None,
@@ -253,6 +256,7 @@ def fit(
       hybridode fit examples/lynx_hare/lynx_hare.ode examples/lynx_hare/pelts.csv
       hybridode fit model.ode data.csv --starts 10 --seed 1 --hold-out last:5
       hybridode fit model.ode data.csv --set K=8 --fix K --column prey=Hare --out best
+      hybridode fit model.ode data.csv --dry-run
       hybridode fit --resume model.runs/003
     """
     from hybridode.commands.fit import FitOptions
@@ -271,6 +275,7 @@ def fit(
         out=out,
         max_seconds=max_seconds,
         resume=resume,
+        dry_run=dry_run,
         settings_file=settings,
         settings=_given(engine=engine, method=method, rtol=rtol, atol=atol, checkpoints=checkpoints),
     )

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybridode.commands.data_summary import summary_text
+from hybridode.commands.dry_run import dry_run
 from hybridode.commands.interrupt import Interruption
+from hybridode.commands.kept import kept
 from hybridode.commands.numbers import short, table
 from hybridode.commands.options import numbers_by_name, pairs
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
 from hybridode.commands.resume import check_unchanged, continued, origin
 from hybridode.commands.run import INTERRUPTED
-from hybridode.errors import Diagnostic, UsageError
+from hybridode.errors import Diagnostic, NumericsError, UsageError
 from hybridode.language.check import declare
 from hybridode.language.reader import load
 
 if TYPE_CHECKING:
     from hybridode.data.fit_file import FitFile
-    from hybridode.fit.keeper import Keeper
     from hybridode.fit.run import FitRun
 
 
@@ -42,6 +41,7 @@ class FitOptions:
     out: str | None = None
     max_seconds: float | None = None
     resume: str | None = None
+    dry_run: bool = False
     settings_file: str | None = None  # "none": not even the one beside the model
     settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
 
@@ -97,6 +97,9 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     if dataset.summary is not None:
         output.result(summary_text(dataset.summary) + "\n")
     output.diagnostics(dataset.warnings)
+    if options.dry_run:
+        place = options.resume or options.out or f"the next folder in {Path(model).with_suffix('.runs')}"
+        return dry_run(declarations, dataset, chosen, place, output)
     if options.resume is not None:
         directory = Path(options.resume)
     else:
@@ -104,50 +107,20 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     with (
         Interruption(output.note) as interruption,
         kept(directory, run, stored, chosen.get("max_seconds"), interruption, output) as keeper,
-        ProgressDisplay(output.quiet or output.json) as progress,
+        ProgressDisplay(output.quiet, keeper.left, output.json) as progress,
     ):
         found = run_fit(declarations, dataset, progress=progress, keeper=keeper, **chosen)
-        write_run(found, directory, command)
+        try:
+            write_run(found, directory, command)
+        except NumericsError:  # a full disk: what was found is shown at least, and the checkpoint stays
+            output.result(f"{parameter_table(found)}\n\n{statistics_text(found)}\n")
+            raise
         keeper.close(complete=not found.cut_short)
     read = None if dataset.summary is None else dataset.summary.as_dict()
     ok = found.result["status"] != "failed"
     output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result})
     output.result(summary(found, directory))
     return {"failed": 3, "interrupted": INTERRUPTED}.get(found.result["status"], 0)
-
-
-@contextmanager
-def kept(
-    directory: Path,
-    run: Mapping[str, Any],
-    stored: Mapping[str, Any] | None,
-    max_seconds: float | None,
-    interruption: Interruption,
-    output: Output,
-) -> Iterator[Keeper]:
-    """Who writes the run down while it runs, going on from its checkpoint where there is one (`stored`)."""
-    from hybridode.fit.checkpoint import Checkpoint, read_memory
-    from hybridode.fit.keeper import Keeper
-    from hybridode.fit.memory import Memory
-    from hybridode.fit.time_left import TimeLeft
-    from hybridode.report.run_directory import remove_if_empty
-
-    log: list[str] = []
-    checkpoint = Checkpoint(directory, run)
-    checkpoint.open()
-    before = 0.0 if stored is None else float(stored["elapsed"])
-    memory = Memory() if stored is None else read_memory(directory, log)
-    left = TimeLeft(None if max_seconds is None else before + max_seconds)
-    keeper = Keeper(directory, checkpoint, memory, before, output.note, log, left, lambda: interruption.asked)
-    interruption.phase = lambda: keeper.phase
-    if stored is None:
-        keeper.write()  # from now on a killed run can go on
-    try:
-        yield keeper
-    finally:
-        if not keeper.closed:
-            keeper.close(complete=False)
-        remove_if_empty(directory)
 
 
 def settings_file(model: str, given: str | None) -> FitFile | None:

@@ -1,7 +1,8 @@
-"""What a fit shows while it runs: one live line on a terminal, a plain line now and then elsewhere."""
+"""What a fit shows while it runs: one live table on a terminal, a plain line now and then elsewhere, lines of JSON on demand."""
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from types import TracebackType
@@ -9,55 +10,114 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hybridode.fit.progress import Progress
+    from hybridode.fit.time_left import TimeLeft
 
-PLAIN_EVERY = 5.0  # seconds between plain lines of one stage
-LIVE_EVERY = 0.1  # seconds between updates of the live line
+PLAIN_EVERY = 5.0  # seconds between plain lines
+LIVE_EVERY = 0.1  # seconds between updates of the live table
+_MOST_ROWS = 8  # starts in the live table: the best ones
 
 
 class ProgressDisplay:
-    """A context manager that is called with each `Progress`. Writes to standard error; silent when `quiet`."""
+    """A context manager that is called with each `Progress`. Writes to standard error; silent when `quiet`.
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._status: Any = None
-        self._last: tuple[int, str] = (0, "")
+    `left` knows how long the fit may still take and which starts have ended. `lines` prints a JSON object per line instead.
+    """
+
+    def __init__(self, quiet: bool = False, left: TimeLeft | None = None, lines: bool = False) -> None:
+        self._silent = quiet and not lines
+        self._left = left
+        self._lines = lines
+        self._live: Any = None
+        self._rows: dict[int, Progress] = {}
+        self._stage = ""
         self._shown = -math.inf
 
     def __enter__(self) -> ProgressDisplay:
-        if not self._quiet and sys.stderr.isatty():
+        if self._silent or self._lines:
+            return self
+        if sys.stderr.isatty():
             from rich.console import Console
+            from rich.live import Live
+            from rich.spinner import Spinner
 
-            self._status = Console(stderr=True).status("compiling", spinner="dots")
-            self._status.start()
-        elif not self._quiet:
+            self._live = Live(Spinner("dots", "compiling"), console=Console(stderr=True), transient=True, refresh_per_second=8)
+            self._live.start()
+        else:
             print("compiling", file=sys.stderr, flush=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        if self._status is not None:
-            self._status.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        if self._quiet:
+        if self._silent:
             return
-        stage = (progress.start, progress.stage)
-        due = LIVE_EVERY if self._status is not None else PLAIN_EVERY
-        if stage == self._last and progress.elapsed - self._shown < due:
+        self._rows[progress.start] = progress
+        new_stage = progress.starts == 1 and progress.stage != self._stage
+        due = LIVE_EVERY if self._live is not None else PLAIN_EVERY
+        if not new_stage and progress.elapsed - self._shown < due:
             return
-        self._last, self._shown = stage, progress.elapsed
-        if self._status is not None:
-            from rich.text import Text
-
-            self._status.update(Text(line(progress), no_wrap=True, overflow="ellipsis"))
+        self._stage, self._shown = progress.stage, progress.elapsed
+        if self._live is not None:
+            self._live.update(self._table(progress.elapsed))
+        elif self._lines:
+            print(json.dumps(self._as_data(progress.elapsed)), file=sys.stderr, flush=True)
         else:
-            print(line(progress), file=sys.stderr, flush=True)
+            print(self.line(progress.elapsed), file=sys.stderr, flush=True)
+
+    # ---- what is shown --------------------------------------------------------------------------------------------------
+    def _best(self) -> Progress:
+        return min(self._rows.values(), key=lambda p: (p.objective, p.start))
+
+    def _ended(self) -> set[int]:
+        return set() if self._left is None else self._left.ended
+
+    def _words(self, elapsed: float) -> str:
+        """`2 of 8 starts ended · 12 s · about 40 s left`."""
+        starts = self._best().starts
+        ended = f"{len(self._ended())} of {starts} starts ended · " if starts > 1 else ""
+        left = "" if self._left is None else f" · {self._left.words(elapsed)}"
+        return f"{ended}{elapsed:.0f} s{left}"
+
+    def line(self, elapsed: float) -> str:
+        """The best start and how far all are in one line."""
+        p = self._best()
+        start = f"start {p.start} of {p.starts} · " if p.starts > 1 else ""
+        rejected = f" · {p.rejected} steps rejected" if p.rejected else ""
+        return (
+            f"{start}{p.stage} · iteration {p.iteration} · objective {_number(p.objective, '.6g')}"
+            f" · gradient {_number(p.gradient_norm, '.1e')}{rejected} · {self._words(elapsed)}"
+        )
+
+    def _as_data(self, elapsed: float) -> dict[str, Any]:
+        p = self._best()
+        left = None if self._left is None else self._left.seconds(elapsed)
+        found = {
+            "event": "progress", "start": p.start, "starts": p.starts, "ended": len(self._ended()), "stage": p.stage,
+            "iteration": p.iteration, "objective": p.objective, "gradient_norm": p.gradient_norm, "rejected_steps": p.rejected,
+            "seconds": round(elapsed, 3), "seconds_left": left,
+        }  # fmt: skip
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in found.items()}
+
+    def _table(self, elapsed: float) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(self._words(elapsed)), title_justify="left", box=None, pad_edge=False, header_style="dim")
+        for name, side in (("start", "right"), ("stage", "left"), ("iteration", "right"), ("objective", "right"),
+                           ("gradient", "right"), ("rejected", "right"), ("", "left")):  # fmt: skip
+            table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
+        rows = sorted(self._rows.values(), key=lambda p: (p.objective, p.start))
+        for p in rows[:_MOST_ROWS]:
+            table.add_row(
+                str(p.start), Text(p.stage), str(p.iteration), _number(p.objective, ".8g"), _number(p.gradient_norm, ".1e"),
+                str(p.rejected or ""), "ended" if p.start in self._ended() else "",
+            )  # fmt: skip
+        if len(rows) > _MOST_ROWS:
+            table.add_row("", Text(f"and {len(rows) - _MOST_ROWS} more starts", style="dim"), *[""] * 5)
+        return table
 
 
-def line(progress: Progress) -> str:
-    """Stage, start, iteration, objective and elapsed time in one line."""
-    start = f"start {progress.start} of {progress.starts} · " if progress.starts > 1 else ""
-    gradient = f" · gradient {progress.gradient_norm:.1e}" if math.isfinite(progress.gradient_norm) else ""
-    objective = f"{progress.objective:.6g}" if math.isfinite(progress.objective) else "–"
-    return (
-        f"{start}{progress.stage} · iteration {progress.iteration} · objective {objective}{gradient} · {progress.elapsed:.0f} s"
-    )
+def _number(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "–"

@@ -23,6 +23,7 @@ class Progress:
     objective: float
     gradient_norm: float
     elapsed: float
+    rejected: int = 0  # steps of this start so far that could not be computed
 
 
 class OutOfTime(Exception):
@@ -72,6 +73,7 @@ class Recorder:
     log: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.perf_counter)
     keeper: Keeps | None = None
+    planned: Callable[[Any], None] | None = None  # is told the `Plan` before the search begins
 
     @property
     def elapsed(self) -> float:
@@ -127,7 +129,7 @@ class Track:
             self.best, self.best_value = np.array(theta), float(value)
         norm = float(np.max(np.abs(gradient), initial=0.0))
         shared = self.recorder
-        row = Progress(self.stage, self.start, shared.starts, self.iteration, float(value), norm, shared.elapsed)
+        row = Progress(self.stage, self.start, shared.starts, self.iteration, float(value), norm, shared.elapsed, self.rejected)
         self.rows.append(row)
         shared.tell(row)
 

@@ -44,6 +44,7 @@ from hybridode.fit.outcome.tables import (
 )
 from hybridode.fit.outcome.values import constants_of_fit, named_values, shared_values, values_by_group
 from hybridode.fit.parameters import ParameterSpace, check_names, pack, parameter_space, trainable_weights, unpack
+from hybridode.fit.plan import Plan, plan_of
 from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.initial import scale_networks
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
@@ -111,6 +112,7 @@ def fit(
     weights: Mapping[str, float | str] | None = None,
     loss: str | None = None,
     constraints: Mapping[str, Mapping[str, float]] | None = None,
+    planned: Callable[[Plan], None] | None = None,
 ) -> FitRun:
     """Fits a model (`Model` or `Declarations`) to data: a CSV file, a DataFrame, or a Dataset already read. Runs in float64.
 
@@ -121,8 +123,8 @@ def fit(
     search; the best point so far is reported (status "interrupted", "stopped"). keeper: writes the run down while it runs.
     weights: observed column (`*`: all) -> how much its records count, a number or a column of the file. loss: `huber`, `soft_l1`,
     `cauchy`, in place of the likelihood of residuals. constraints: expression -> {"equals" | "at_least" | "at_most": …, "sd": …}.
-    A model that cannot be solved at any start gives status "failed" and what could be computed. Raises DataError (E06),
-    UsageError (E08), ModelError.
+    planned: is told what will be done before the search begins; an exception from it ends the fit there. A model that cannot be
+    solved at any start gives status "failed" and what could be computed. Raises DataError (E06), UsageError (E08), ModelError.
     """
     began = time.perf_counter()
     declarations: Declarations = getattr(model, "declarations", model)
@@ -143,7 +145,7 @@ def fit(
             data = experiments(declarations, data, columns, sources, folder, conditions, numbers, weights)
         check_names(data.declarations, values, "set", data.groups)
         check_names(data.declarations, fixed, "fix", data.groups)
-        return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper))
+        return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper, planned=planned))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +194,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: _Options, record
     recorder.starts = count
     points = _points(objective, options, count)
     prepared = _first_evaluation(prepared, points[0], dataset, recorder)
+    if recorder.planned is not None:
+        recorder.planned(plan_of(prepared.lanes, points, prepared.seconds, recorder.log[len(dataset.notes) :]))
     matched = matched_start(objective, prepared.fitted, prepared.curves, points[0], recorder) if count > 1 else None
     begun = points if matched is None else [*points, matched]
     draw = None if networks else drawing(objective.space, objective.priors, points[0], options.seed)

@@ -7,15 +7,15 @@ reader never meets half a file; `result.json` comes last: where it stands, the r
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybridode.data.fit_file import fit_file_text
 from hybridode.declarations import entry_names
-from hybridode.errors import DataError, Diagnostic, UsageError
+from hybridode.errors import DataError, Diagnostic, NumericsError, UsageError
+from hybridode.files import write_whole
 from hybridode.report.figures import Drawing, columns_of, convergence_figure, fit_figures, residual_figures, state_figures
 from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text
 from hybridode.report.html import report_html
@@ -87,29 +87,54 @@ def remove_if_empty(directory: Path) -> None:
 
 
 def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
-    """Writes all files of a run into an existing directory and returns it. `command` is the line that reproduces it."""
+    """Writes all files of a run into an existing directory and returns it. `command` is the line that reproduces it.
+
+    Raises NumericsError E0774 when some cannot be written: all that can be are, but for `result.json`, which says that the
+    directory is complete.
+    """
     time = run.declarations.time
     label = f"{time} [{run.declarations.time_unit}]" if run.declarations.time_unit else time
     drawings = draw_all(run, label)
-    figures = directory / "figures"
-    figures.mkdir(exist_ok=True)
-    texts: dict[str, Callable[[], str]] = {
+    contents: dict[str, Callable[[], str | bytes]] = {  # what matters most first: disks fill up
+        **({WEIGHTS_FILE: lambda: weights_bytes(run.weights)} if run.weights else {}),
         FITTED: lambda: model_text(run),
         "parameters.csv": lambda: table_text(run.parameters_table),
+        SETTINGS: lambda: fit_file_text(run.result["settings"]["used"], "what this fit was told; use it with --settings"),
+        LOG: lambda: "".join(f"{line}\n" for line in ([f"$ {command}"] if command else []) + list(run.log)),
         "predictions.csv": lambda: table_text(run.predictions),
         "residuals.csv": lambda: table_text(run.residuals),
         "trace.csv": lambda: table_text(run.trace),
         **{f"figures/{drawing.name}.svg": lambda drawing=drawing: drawing.svg for drawing in drawings},
-        SETTINGS: lambda: fit_file_text(run.result["settings"]["used"], "what this fit was told; use it with --settings"),
-        LOG: lambda: "".join(f"{line}\n" for line in ([f"$ {command}"] if command else []) + list(run.log)),
         REPORT: lambda: report_html(run, drawings, command),
-        RESULT: lambda: json.dumps(run.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     }
-    if run.weights:
-        write_atomically(directory / WEIGHTS_FILE, weights_bytes(run.weights))
-    for name, text in texts.items():
-        write_atomically(directory / name, text().encode("utf-8"))
+    (directory / RESULT).unlink(missing_ok=True)  # of a run that was interrupted before, and went on
+    failed = [error for name, content in contents.items() if (error := _try_to_write(directory / name, content())) is not None]
+    if not failed:
+        text = json.dumps(run.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        last = _try_to_write(directory / RESULT, text)
+        failed = [] if last is None else [last]
+    if failed:
+        raise _incomplete(directory, failed, len(contents) + 1)
     return directory
+
+
+def _try_to_write(path: Path, content: str | bytes) -> OSError | None:
+    """Writes a file; what the system said where that is not possible."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, content.encode("utf-8") if isinstance(content, str) else content)
+    except OSError as error:
+        error.filename = str(path)
+        return error
+    return None
+
+
+def _incomplete(directory: Path, failed: Sequence[OSError], count: int) -> NumericsError:
+    names = [str(Path(str(error.filename)).relative_to(directory)) for error in failed]
+    listed = ", ".join(f"`{name}`" for name in names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    message = f"{len(names)} of the {count} files of the run in `{directory}` cannot be written ({failed[0].strerror}): {listed}"
+    hint = f"make room, then `hybridode fit --resume {directory}` writes them; nothing is fitted again"
+    return NumericsError(Diagnostic("E0774", message, hint=hint))
 
 
 def draw_all(run: FitRun, time_label: str) -> list[Drawing]:
@@ -157,13 +182,8 @@ def table_text(table: pd.DataFrame) -> str:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes to a temporary name beside `path`, then renames. Raises UsageError E0809 when that is not possible."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         hint = "is the disk full, or the folder read-only?"
         raise UsageError(Diagnostic("E0809", f"`{path}` cannot be written: {error.strerror}", hint=hint)) from error

@@ -1,0 +1,75 @@
+"""`hybridode fit --dry-run`: what would be done and what it would cost. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hybridode.commands.numbers import short
+from hybridode.commands.output import Output
+from hybridode.fit.time_left import duration
+
+if TYPE_CHECKING:
+    from hybridode.data.experiments import Dataset
+    from hybridode.declarations import Declarations
+    from hybridode.fit.plan import Plan
+
+
+class _Planned(Exception):
+    """Ends a fit before its search."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+
+def dry_run(declarations: Declarations, dataset: Dataset, chosen: Mapping[str, Any], directory: str, output: Output) -> int:
+    """Prepares the fit up to its first evaluation, says what would follow, and returns 0; 3 when no start can be evaluated."""
+    from hybridode.fit.run import fit
+
+    def stop(plan: Plan) -> None:
+        raise _Planned(plan)
+
+    try:
+        fit(declarations, dataset, planned=stop, **chosen)
+    except _Planned as planned:
+        plan = planned.plan
+        output.data({"ok": True, "plan": asdict(plan)})
+        output.result(plan_text(plan, directory, chosen.get("max_seconds")))
+    return 0
+
+
+def plan_text(plan: Plan, directory: str, limit: float | None) -> str:
+    """The plan for a reader."""
+    names = ", ".join(plan.parameters[:12]) + (f" and {len(plan.parameters) - 12} more" if len(plan.parameters) > 12 else "")
+    learnt = [names] if names else []
+    if plan.weights:
+        learnt.append(f"{plan.weights} weights of networks")
+    lines = [
+        f"learnt: {plan.numbers} numbers ({'; '.join(learnt)})"
+        if plan.numbers
+        else "learnt: nothing, the model is only evaluated",
+        f"from: {plan.records} records in {plan.series} series",
+        *plan.why,
+        f"starts: {plan.starts}" + (f", {min(plan.width, plan.starts)} side by side" if min(plan.width, plan.starts) > 1 else ""),
+        f"at the declared values: objective {short(plan.objective, 7)}",
+        f"measured: {_small(plan.evaluation)} for an evaluation of one start, {plan.preparing:.1f} s to prepare",
+        f"estimate: {_span(plan.least, plan.most)} for the search"
+        + (f", ended after {duration(limit)} (--max-seconds)" if limit is not None else ""),
+        f"would be written to: {directory}",
+        "dry run: nothing was fitted or written",
+    ]
+    return "\n".join(lines)
+
+
+def _small(seconds: float) -> str:
+    for most, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < most:
+            return f"{short(seconds * factor, 2)} {unit}"
+    return f"{short(seconds, 2)} s"
+
+
+def _span(least: float, most: float) -> str:
+    if most < 1:
+        return "less than a second"
+    return f"{duration(least) if least >= 1 else 'a second'} to {duration(most)}"
