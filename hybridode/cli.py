@@ -284,6 +284,26 @@ def fit(
 
 
 @app.command()
+def watch(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The directory of a run, running or ended.")],
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port (a free one).")] = 0,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Show a fit in the browser while it runs. The page is served to this machine only.
+
+    \b
+    Example:
+      hybridode watch model.runs/003 --open
+    """
+    from hybridode.commands.watch import watch as go
+
+    return go(run, port, open_, Output(json, verbose, quiet))
+
+
+@app.command()
 def predict(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory that `hybridode fit` wrote.")],
     to: To = None,

@@ -51,7 +51,14 @@ class Checkpoint:
     def open(self) -> None:
         """Takes the folder for this process. Raises UsageError E0773 when another process works on this run, OSError."""
         self.folder.mkdir(exist_ok=True)
-        self._lock = _locked(self.folder / LOCK, self.directory)
+        for _ in range(5):  # who watches touches the lock for a moment
+            try:
+                self._lock = _locked(self.folder / LOCK, self.directory)
+                break
+            except UsageError:
+                time.sleep(0.02)
+        else:
+            self._lock = _locked(self.folder / LOCK, self.directory)
         self._sizes = {int(path.stem): path.stat().st_size for path in _answer_files(self.folder)}
 
     def close(self) -> None:
@@ -181,6 +188,19 @@ def read_memory(directory: Path, log: list[str]) -> Memory:
 
 def _nothing(message: str, hint: str) -> DataError:
     return DataError(Diagnostic("E0770", message, hint=hint))
+
+
+def in_work(directory: Path) -> bool:
+    """A process works on this run now."""
+    path = directory / FOLDER / LOCK
+    if not path.is_file():
+        return False
+    try:
+        handle = _locked(path, directory)
+    except UsageError:
+        return True
+    os.close(handle)
+    return False
 
 
 def _locked(path: Path, directory: Path) -> int:

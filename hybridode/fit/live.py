@@ -9,12 +9,10 @@ from typing import Any
 MOST_PANELS = 24  # more cannot be looked at, and a page with them would be slow
 MOST_POINTS = 2000  # of the records in a panel
 
-CurveRow = tuple[str, str, float, float, float, float]  # series, column, time, location, lower, upper
-RecordRow = tuple[str, str, float, float, bool]  # series, column, time, observed, held out
 
-
-def panels(curves: Iterable[CurveRow], records: Iterable[RecordRow]) -> list[dict[str, Any]]:
-    """Curves and records joined by series and column, in the order in which the curves come."""
+def panels(curves: Iterable[tuple[Any, ...]], records: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Curves (series, column, time, location, lower, upper) and records (series, column, time, observed, held out) joined by
+    series and column, in the order in which the curves come."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for series, column, time, location, lower, upper in curves:
         key = (series, column)
