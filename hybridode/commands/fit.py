@@ -115,7 +115,7 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         except NumericsError:  # a full disk: what was found is shown at least, and the checkpoint stays
             output.result(f"{parameter_table(found)}\n\n{statistics_text(found)}\n")
             raise
-        keeper.close(complete=not found.cut_short)
+        keeper.close(complete=not found.cut_short, written=True)
     read = None if dataset.summary is None else dataset.summary.as_dict()
     ok = found.result["status"] != "failed"
     output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result})

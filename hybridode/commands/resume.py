@@ -71,8 +71,9 @@ def _plain_options(options: FitOptions) -> dict[str, Any]:
     run goes on from any folder."""
     found = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in FREE and f.name != "settings"}
     found["sources"] = [f"{name.strip()}={Path(path.strip()).resolve()}" for name, _, path in map(_pair, options.sources)]
-    if options.settings_file not in (None, "none"):
-        found["settings_file"] = str(Path(str(options.settings_file)).resolve())
+    for name in ("settings_file", "conditions"):
+        if found[name] not in (None, "none"):
+            found[name] = str(Path(found[name]).resolve())
     return json.loads(json.dumps({**found, **dict.fromkeys(SOLVER), **options.settings}))
 
 
@@ -95,6 +96,8 @@ def _files(
         path = Path(given[source]) if source in given else folder / source
         if path.is_file():
             yield f"the source `{source}`", path
+    if options.conditions is not None:
+        yield "the table of conditions", Path(options.conditions)
     if settings is not None:
         yield f"the settings `{settings.name}`", settings
 

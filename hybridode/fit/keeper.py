@@ -108,15 +108,17 @@ class Keeper:
         now = self.seconds
         self._due = now + min(max(EVERY, 20 * (now - began)), AT_MOST)
 
-    def close(self, complete: bool) -> None:
-        """The process ends. `complete`: the run has its result, and what only a fit that goes on would need is taken away;
-        else everything is written, so that it can go on, unless there is nothing yet that would be lost."""
+    def close(self, complete: bool, written: bool = False) -> None:
+        """The process ends. `complete`: the search came to its end, and what only a fit that goes on would need is taken away;
+        else everything is written, so that it can go on, unless there is nothing yet that would be lost. `written`: the run
+        has its result, and its trace with it."""
         self.closed = True
         if complete:
             self.checkpoint.remove()
         elif self.phase != "preparing":
             self._try("checkpoint", self._write_checkpoint)
-            self._try(TRACE, self._append_trace)
+            if not written:
+                self._try(TRACE, self._append_trace)
             self.checkpoint.close()
         else:
             self.checkpoint.remove()
@@ -189,4 +191,5 @@ class Keeper:
 def trace_line(p: Progress) -> str:
     """A row of trace.csv; what is not finite is empty."""
     numbers = ("" if not math.isfinite(x) else repr(float(x)) for x in (p.objective, p.gradient_norm, p.elapsed))
-    return f"{p.start},{p.stage},{p.iteration},{','.join(numbers)}\n"
+    stage = f'"{p.stage}"' if "," in p.stage else p.stage
+    return f"{p.start},{stage},{p.iteration},{','.join(numbers)}\n"
