@@ -16,6 +16,7 @@ from hybridode.fit.search.pool import Ending, Pool, Snapshot
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import ELLIPSOID, SPHERE, fisher_scoring
 from hybridode.fit.search.smooth import Curve
+from hybridode.fit.search.stages import physics_first, worth_it
 from hybridode.fit.search.training import adam, lbfgs, match_gradients
 
 HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
@@ -73,13 +74,22 @@ def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Sna
         floor = SPHERE if start.number % 2 else ELLIPSOID  # neither is better on all problems
         box = Box(*objective.space.box())
         return (yield from fisher_scoring(theta, track, floor=floor, box=box, state=start.state))
+    physics = yield from physics_first(lanes, theta, track)
+    if physics is not None:
+        return worth_it(lanes, physics, (yield from _jointly(lanes, physics.theta, track)), track)
     matched = match_gradients(objective, lanes.batch, curves, theta, track)
     if matched is not None and len(theta) <= FISHER_MOST:
         return (yield from _scoring_on_horizons(matched, track))
     theta = adam(objective, lanes.batch, theta if matched is None else matched, track)
+    return (yield from _jointly(lanes, theta, track))
+
+
+def _jointly(lanes: Lanes, theta: np.ndarray, track: Track) -> Search:
+    """Parameters and networks together, on all records."""
     if len(theta) <= FISHER_MOST:
         return (yield from _scoring_on_horizons(theta, track, horizons=()))
-    return lbfgs(objective, lanes.batch, theta, track)
+    track.begin_stage("l-bfgs")
+    return lbfgs(lanes.objective, lanes.batch, theta, track)
 
 
 def _scoring_on_horizons(theta: np.ndarray, track: Track, horizons: Sequence[float] = HORIZONS) -> Search:
