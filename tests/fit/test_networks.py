@@ -122,7 +122,7 @@ observe x ~ normal(x, s)
 """
     run = check(fit(model(text), growth_data()))
     stages = list(dict.fromkeys(run.trace["stage"]))
-    assert stages[:4] == ["adam 20 %", "adam 40 %", "adam 70 %", "adam 100 %"]
+    assert stages[:5] == ["physics alone", "adam 20 %", "adam 40 %", "adam 70 %", "adam 100 %"]
     assert run.parameters["s"] < 1.1 * np.std(growth_data()["x"] - LOGISTIC)
 
 
