@@ -206,7 +206,11 @@ def _fit(declarations: Declarations, dataset: Dataset, options: _Options, record
         method = METHODS[str(prepared.lanes.implicit)].title
         recorder.log.append(f"{prepared.lanes.stiff} points of the search were stiff and solved with {method}")
     recorder.log.append(starts_note(found, len(begun)))
-    climbed = climb(prepared.lanes, prepared.curves, found, begun, recorder) if not early else Climbed(found, early)
+    climbed = (
+        climb(prepared.lanes, prepared.curves, found, begun, matched is not None, recorder)
+        if not early
+        else Climbed(found, early)
+    )
     if recorder.keeper is not None:
         recorder.keeper.searched()
     return _finish(declarations, dataset, prepared, climbed, options, recorder)

@@ -25,6 +25,7 @@ from hybridode.fit.search.attainable import Attained, compared
 from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.matching import match, noise_scales, starts_from_curves, with_noise_scales
 from hybridode.fit.search.pieces import Pieces, cut, numbers_of_pieces
+from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.shooting import Shot, linearised, shoot
 from hybridode.fit.search.smooth import Curve
@@ -122,13 +123,21 @@ class _Stage:
     def batch(self) -> Batch:
         return self.lanes.batch
 
+    def box(self, count: int) -> Box:
+        """Of `count` numbers: weights, the last of them, have no bounds."""
+        low, high = self.objective.space.box()
+        rest = np.full(count - len(low), np.inf)
+        return Box(np.concatenate([low, -rest]), np.concatenate([high, rest]))
 
-def climb(lanes: Lanes, curves: Curves, found: list[StartResult], begun: Sequence[np.ndarray], recorder: Recorder) -> Climbed:
+
+def climb(
+    lanes: Lanes, curves: Curves, found: list[StartResult], begun: Sequence[np.ndarray], matched: bool, recorder: Recorder
+) -> Climbed:
     """What the direct starts `found` is compared with a smooth curve; where it is far from it, multiple shooting begins where the
-    last of them `begun` (from matching, if it could), at the best, and at others, until one comes near the curve."""
+    last of them `begun` (from matching if it is `matched`), at the best, and at others, until one comes near the curve."""
     stage = _Stage(lanes, curves, recorder, Track(recorder, len(found) + 1))
     climb, evidence = _evidence(stage, found)
-    direct = Climbed(found, evidence=evidence)
+    direct = Climbed(found, stages={len(begun): "gradient matching"} if matched else {}, evidence=evidence)
     reason = cannot_shoot(lanes.objective, len(begun[0])) if climb else ""
     recorder.log.append(f"ladder: {evidence}" + (f"; {reason}" if reason else "" if climb else ": the direct starts are enough"))
     if not climb or reason:
@@ -178,7 +187,7 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
         theta = with_noise_scales(objective, starts_from_curves(objective, curves, theta), scales)
         nodes, spread = first_nodes(objective, pieces, curves, theta)
         stage.track.begin_stage("multiple shooting")
-        shot = shoot(evaluate, pieces, theta, nodes, spread, held, stage.track)
+        shot = shoot(evaluate, pieces, theta, nodes, spread, held, stage.box(len(theta)), stage.track)
         recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
         if shot.closed:
             again = best is not None and abs(shot.value - best.objective) <= _SAME
@@ -237,13 +246,13 @@ def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Cli
     """Single shooting from where multiple shooting ended; the pieces themselves where it is worse."""
     recorder, track, best = stage.recorder, stage.track, best_of(direct.found)
     track.begin_stage("joint polish")
-    end = run_alone(fisher_scoring(shot.theta, track), stage.lanes.point)
+    end = run_alone(fisher_scoring(shot.theta, track, box=stage.box(len(shot.theta))), stage.lanes.point)
     number, counts = track.start, (track.iteration, track.rejected)
     before = "" if best is None else f"; the best direct start has {best.objective:.6g}"
     if np.isfinite(end.value) and end.value <= shot.value + _SAME:
         recorder.log.append(f"ladder: joint polish from the pieces: objective {end.value:.6g}{before}")
         result = StartResult(number, end.theta, end.value, end.status, end.message, *counts)
-        return replace(direct, found=[*direct.found, result], stages={number: "multiple shooting, joint polish"})
+        return replace(direct, found=[*direct.found, result], stages={**direct.stages, number: "multiple shooting, joint polish"})
     words = f"{end.value:.6g}" if np.isfinite(end.value) else f"no value ({end.message})"
     recorder.log.append(f"ladder: in pieces the objective is {shot.value:.6g}, solved from the start alone {words}{before}")
     if best is not None and best.objective <= shot.value:
@@ -253,4 +262,9 @@ def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Cli
         f"its gaps are at most {shot.gap:.1e} of a state's spread"
     )
     result = StartResult(number, shot.theta, shot.value, "converged", f"multiple shooting: {shot.reason}", *counts)
-    return replace(direct, found=[*direct.found, result], stages={number: "multiple shooting"}, in_pieces=InPieces(pieces, shot))
+    return replace(
+        direct,
+        found=[*direct.found, result],
+        stages={**direct.stages, number: "multiple shooting"},
+        in_pieces=InPieces(pieces, shot),
+    )

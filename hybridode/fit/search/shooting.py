@@ -28,6 +28,7 @@ import numpy as np
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.progress import Track
 from hybridode.fit.search.pieces import Pieces
+from hybridode.fit.search.region import Box
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
 
@@ -36,7 +37,6 @@ _STIFFNESS = (1e2, 1e4, 1e6, 1e8)  # mu of each round, per squared spread
 _ITERATIONS = (30, 25, 20, 20)  # at most, of each round
 _GAINS = (0.5, 0.1, 1e-2, 1e-6)  # expected gain in log-likelihood below which a round is over
 _FROZEN = 2  # rounds in which the scales of the noise stay what a smooth curve says
-_FARTHEST = 40.0
 _HELD = 1e12  # a damping that lets nothing move
 
 
@@ -184,10 +184,11 @@ class _System:
 
 def shoot(
     evaluate: Callable[[np.ndarray, np.ndarray], Linear], pieces: Pieces, theta: np.ndarray, nodes: np.ndarray,
-    spread: np.ndarray, scales: np.ndarray, track: Track,
+    spread: np.ndarray, scales: np.ndarray, box: Box, track: Track,
 ) -> Shot:  # fmt: skip
     """From theta (k,) and nodes (L, n) to an optimum without gaps. `spread` (n,): the size of each state's changes; `scales`:
-    places in theta of the scales of the noise, which stay in the first rounds (large ones would make everything equally good)."""
+    places in theta of the scales of the noise, which stay in the first rounds (large ones would make everything equally good);
+    `box` holds theta."""
     k = len(theta)
 
     def at(x: np.ndarray) -> _Point:
@@ -201,7 +202,7 @@ def shoot(
     for number, (mu, most, goal) in enumerate(zip(_STIFFNESS, _ITERATIONS, _GAINS, strict=True)):
         held = scales if number < _FROZEN else scales[:0]
         for _ in range(3):  # multipliers close the gaps at the last mu without a larger one
-            point, used, over = _round(at, point, pieces, spread, k, multipliers, mu, most, goal, held, track)
+            point, used, over = _round(at, point, pieces, spread, k, multipliers, mu, most, goal, held, box, track)
             iterations += used
             multipliers = multipliers + mu * point.gaps
             if mu < _STIFFNESS[-1] or np.max(np.abs(point.gaps)) <= GAPS_GOAL or not over:
@@ -229,7 +230,7 @@ def covariance(pieces: Pieces, shot: Shot) -> np.ndarray:
 
 def _round(
     at: Callable[[np.ndarray], _Point], point: _Point, pieces: Pieces, spread: np.ndarray, k: int, multipliers: np.ndarray,
-    mu: float, most: int, goal: float, held: np.ndarray, track: Track,
+    mu: float, most: int, goal: float, held: np.ndarray, box: Box, track: Track,
 ) -> tuple[_Point, int, bool]:  # fmt: skip
     """Levenberg-Marquardt on the augmented Lagrangian at fixed multipliers and mu: the point, iterations, whether it ended."""
     damping, growth, scale = 1e-3, 2.0, np.zeros(len(point.x))
@@ -243,7 +244,7 @@ def _round(
         if not np.all(np.isfinite(p)) or gain < goal * (1e-3 if damping > 1 else 1.0):
             return point, iteration - 1, True
         x = point.x + p
-        x[:k] = np.clip(x[:k], -_FARTHEST, _FARTHEST)
+        x[:k] = box.clip(x[:k])
         trial = at(x)
         ratio = (point.merit(multipliers, mu) - trial.merit(multipliers, mu)) / gain if trial.sound else -1.0
         if ratio > 1e-3:
