@@ -175,6 +175,7 @@ class Network:
     symmetry: str = ""  # odd even
     monotone: tuple[str, ...] = ()  # per input: up down none
     positive: bool = False
+    zero_at: tuple[float | None, ...] = ()  # per input: the output is 0 where all inputs with a number have it
     reg_l1: float = 0.0
     reg_l2: float = 0.0
     freeze: bool = False

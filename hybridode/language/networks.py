@@ -21,7 +21,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "symmetry": ("odd", "even"),
 }
 _FLAGS = ("positive", "freeze")
-OPTIONS = ("hidden", *_WORDS, "monotone", *_FLAGS, "reg", "seed", "weights", "scale", "shift", "out_scale")
+OPTIONS = ("hidden", *_WORDS, "monotone", "zero_at", *_FLAGS, "reg", "seed", "weights", "scale", "shift", "out_scale")
 _DIRECTIONS = ("up", "down", "none")
 
 
@@ -84,6 +84,18 @@ def _monotone(read: _Reader, option: s.Option) -> dict[str, Any]:
         hint = "one word per input: `up`, `down` or `none`"
         raise Wrong(option, f"`monotone` has {count(len(words), 'word')} for {count(read.inputs, 'input')}", hint)
     return {"monotone": words}
+
+
+def _zero_at(read: _Reader, option: s.Option) -> dict[str, Any]:
+    hint = "one number per input, or `none` where the output is 0 whatever this input is: `zero_at=[0, none]`"
+    items = option.value.items if isinstance(option.value, s.ListLiteral) else (option.value,)
+    if len(items) != read.inputs:
+        raise Wrong(option, f"`zero_at` has {count(len(items), 'number')} for {count(read.inputs, 'input')}", hint)
+    free = [isinstance(item, s.Ref) and item.name == "none" for item in items]
+    if all(free):
+        raise Wrong(option, "`zero_at` needs a number for at least one input", hint)
+    pairs = zip(items, free, strict=True)
+    return {"zero_at": tuple(None if none else _one(read, option, item, hint)[0] for item, none in pairs)}
 
 
 def _flag(_: _Reader, option: s.Option) -> dict[str, Any]:
@@ -156,16 +168,43 @@ def _word(read: _Reader, option: s.Option) -> dict[str, Any]:
 
 
 _READ: dict[str, Callable[[_Reader, s.Option], dict[str, Any]]] = {
-    "hidden": _hidden, "monotone": _monotone, "positive": _flag, "freeze": _flag, "reg": _regularisation, "seed": _seed,
+    "hidden": _hidden, "monotone": _monotone, "zero_at": _zero_at, "positive": _flag, "freeze": _flag, "seed": _seed,
+    "reg": _regularisation,
     "weights": _weights, "scale": _per_input, "shift": _per_input, "out_scale": _out_scale, **dict.fromkeys(_WORDS, _word),
 }  # fmt: skip
+
+_BENDING = frozenset({"swish", "gelu", "rbf", "sin"})  # activations that both rise and fall
+
+
+def _directed(o: dict[str, Any]) -> bool:
+    return any(word != "none" for word in o.get("monotone", ()))
+
+
+def _free(o: dict[str, Any]) -> list[bool]:
+    """Which inputs `zero_at` leaves open."""
+    return [number is None for number in o.get("zero_at", ())]
+
 
 _CONFLICTS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
     ("an odd network cannot be `positive`", lambda o: o.get("symmetry") == "odd" and "positive" in o),
     ("an odd or even network has no `shift`", lambda o: bool(o.get("symmetry")) and any(o.get("shift", ()))),
     (
         "an even network is not `monotone`",
-        lambda o: o.get("symmetry") == "even" and any(m != "none" for m in o.get("monotone", ())),
+        lambda o: o.get("symmetry") == "even" and _directed(o),
+    ),
+    (
+        f"a `monotone` network needs activations that only rise, not {listing(sorted(_BENDING), 'or')}",
+        lambda o: _directed(o) and bool(_BENDING & {o.get("act", "tanh") if o.get("hidden", (16,)) else "", o.get("final", "")}),
+    ),
+    ("a `positive` network is 0 nowhere", lambda o: "positive" in o and bool(o.get("zero_at"))),
+    ("an odd network is 0 at 0 already", lambda o: o.get("symmetry") == "odd" and bool(o.get("zero_at"))),
+    (
+        "an even network with `zero_at` has a number for each input, or only zeros",
+        lambda o: o.get("symmetry") == "even" and any(_free(o)) and any(o["zero_at"]),
+    ),
+    (
+        "an input with a direction cannot be `none` in `zero_at`: what is subtracted would change the direction",
+        lambda o: any(f and word != "none" for f, word in zip(_free(o), o.get("monotone", ()), strict=False)),
     ),
     ("`positive` and `final` both shape the output", lambda o: "positive" in o and o.get("final", "linear") != "linear"),
 )

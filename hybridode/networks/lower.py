@@ -5,8 +5,10 @@ With z = (x - shift)/scale (shift 0 under a symmetry, rule D6) the value is
     out_scale * S(F)(z),   F(z) = positive(final(W_L a_(L-1) + b_L)),   a_l = act(W_l a_(l-1) + b_l),   a_0 = z
 
 where S is the identity, or (F(z) - F(-z))/2 for odd, (F(z) + F(-z))/2 for even, and positive(v) = softplus(v + log(e - 1)),
-which is 1 at v = 0 (rule D4). A monotone network has |W_l| for W_l in every layer after the first, and in the first +|W| or
--|W| in the columns of inputs that are "up" or "down" (rule D7; Sill, NIPS 1997: increasing activations, weights of one sign).
+which is 1 at v = 0 (rule D4). With `zero_at` the value at x0 is subtracted, x with the given numbers in their places (conditions
+by construction: Lagaris, Likas, Fotiadis, IEEE Trans. Neural Netw. 9 (1998) 987). A monotone network has |W_l| for W_l in every
+layer after the first, and in the first +|W| or -|W| in the columns of inputs that are "up" or "down" (rule D7; Sill, NIPS 1997:
+increasing activations, weights of one sign).
 """
 
 from __future__ import annotations
@@ -73,6 +75,12 @@ def lower(network: Network) -> Callable[[TapeBuilder, Node], Node]:
 
     def evaluate(b: TapeBuilder, x: Node) -> Node:
         weights = _weights(b, network)
+        value = symmetric(b, weights, x)
+        if network.zero_at:
+            value = b.sub(value, symmetric(b, weights, _anchored(b, network, x)))
+        return b.mul(b.input(f"{network.name}.out_scale"), value)
+
+    def symmetric(b: TapeBuilder, weights: dict[str, Node], x: Node) -> Node:
         z = x
         if not network.symmetry:
             z = b.sub(z, _along(b, b.input(f"{network.name}.shift", (network.inputs,)), b.shape(x)))
@@ -82,9 +90,19 @@ def lower(network: Network) -> Callable[[TapeBuilder, Node], Node]:
             mirrored = _layers(b, network, weights, b.neg(z))
             both = b.sub(value, mirrored) if network.symmetry == "odd" else b.add(value, mirrored)
             value = b.mul(b.const(0.5), both)
-        return b.mul(b.input(f"{network.name}.out_scale"), value)
+        return value
 
     return evaluate
+
+
+def _anchored(b: TapeBuilder, network: Network, x: Node) -> Node:
+    """x with the numbers of `zero_at` in their places. In x's own shape, so that the same operations give the same value: the
+    difference at the point is exactly 0."""
+    shape = b.shape(x)
+    numbers = _along(b, b.constant([0.0 if a is None else a for a in network.zero_at]), shape)
+    if None not in network.zero_at:
+        return numbers
+    return b.select(_along(b, b.constant([a is None for a in network.zero_at]), shape), x, numbers)
 
 
 def _along(b: TapeBuilder, vector: Node, shape: tuple[int, ...]) -> Node:

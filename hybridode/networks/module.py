@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hybridode.declarations import Network
@@ -48,14 +49,22 @@ class NetworkModule(eqx.Module):
         self.declaration = declaration
 
     def __call__(self, x: Any) -> Array:
+        x, point = jnp.asarray(x), self.declaration.zero_at
+        value = self._symmetric(x)
+        if point:
+            free = np.array([a is None for a in point])
+            value = value - self._symmetric(jnp.where(free, x, jnp.array([0.0 if a is None else a for a in point], x.dtype)))
+        return jax.lax.stop_gradient(self.constants["out_scale"]) * value
+
+    def _symmetric(self, x: Array) -> Array:
         net = self.declaration
         fixed = jax.lax.stop_gradient(self.constants)
-        z = (jnp.asarray(x) - (0.0 if net.symmetry else fixed["shift"])) / fixed["scale"]
+        z = (x - (0.0 if net.symmetry else fixed["shift"])) / fixed["scale"]
         value = self._layers(z)
         if net.symmetry:
             mirrored = self._layers(-z)
             value = 0.5 * (value - mirrored if net.symmetry == "odd" else value + mirrored)
-        return fixed["out_scale"] * value
+        return value
 
     def _layers(self, x: Array) -> Array:
         net = self.declaration

@@ -145,6 +145,7 @@ def _network(n: Network) -> list[str]:
     line = f", line {n.span.line}" if n.span else ""
     options = {
         "final": "" if n.final == "linear" else n.final, "init": n.init, "symmetry": n.symmetry, "monotone": " ".join(n.monotone),
+        "zero at": " ".join("none" if a is None else number_text(a) for a in n.zero_at),
         "positive": "yes" if n.positive else "", "frozen": "yes" if n.freeze else "",
         "l1": number_text(n.reg_l1) if n.reg_l1 else "", "l2": number_text(n.reg_l2) if n.reg_l2 else "",
         "seed": "" if n.seed is None else str(n.seed), "weights": n.weights,

@@ -180,6 +180,11 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("param positive = 1\ny = NN(x, positive) + positive", "E0508", "positive", "rename the value"),
     ("y = NN(hidden=[3])", "E0509", "NN(hidden=[3])", "needs an input"),
     ("y = NN(x, symmetry=odd, positive)", "E0510", "positive", "cannot be `positive`"),
+    ("y = NN(x, act=sin, monotone=up)", "E0510", "monotone=up", "activations that only rise"),
+    ("y = NN(x, zero_at=0, positive)", "E0510", "positive", "0 nowhere"),
+    ("y = NN(x, k, monotone=up, zero_at=[0, none])", "E0510", "zero_at=[0, none]", "would change the direction"),
+    ("y = NN(x, zero_at=[0, 1])", "E0504", "zero_at=[0, 1]", "2 numbers for 1 input"),
+    ("y = NN(x, zero_at=[none])", "E0504", "zero_at=[none]", "at least one input"),
     # ---- observations and priors
     ("observe y ~ gaussian(x, 1)", "E0319", "gaussian", "did you mean `normal`"),
     ("observe y ~ normal(x)", "E0319", "normal(x)", "lacks `sd`"),

@@ -56,6 +56,8 @@ OPTIONS = {
     "even": Network("U", 3, (2,), hidden=(5,), symmetry="even", act="tanh", final="sin"),
     "up": Network("U", 3, (), hidden=(5, 4), monotone=("up",)),
     "mixed": Network("U", 3, (2, 2), hidden=(5,), monotone=("up", "none", "down"), act="softplus", out_scale=0.1),
+    "zero at": Network("U", 3, (2,), hidden=(5, 4), zero_at=(0.0, 0.5, -1.0), shift=(1.0, -2.0, 0.5), scale=(0.5, 2.0, 10.0)),
+    "zero at some": Network("U", 3, (2,), hidden=(5,), zero_at=(0.25, None, 1.0), out_scale=3.5),
     "positive": Network("U", 3, (2,), hidden=(5,), positive=True, out_scale=7.0),
     "positive odd final": Network("U", 3, (2,), hidden=(5,), positive=True, final="tanh"),
     **{f"act {act}": Network("U", 3, (2,), hidden=(5, 4), act=act) for act in tape_networks.ACTIVATIONS if act != "linear"},
@@ -75,7 +77,7 @@ def test_tape_and_module_mean_the_same(name: str):
         assert evaluate(net, weights, xs[:, k]) == pytest.approx(expected[:, k], rel=1e-13, abs=1e-15)
 
 
-@pytest.mark.parametrize("name", ["scaled", "odd", "even", "mixed", "positive", "act gelu"])
+@pytest.mark.parametrize("name", ["scaled", "odd", "even", "mixed", "positive", "act gelu", "zero at", "zero at some"])
 def test_gradients_by_weights_and_inputs(name: str):
     net = OPTIONS[name]
     weights = random_weights(net)
@@ -119,6 +121,27 @@ def test_monotone_networks_are_monotone_for_all_weights(act: str):
             line[j] = np.linspace(-4, 4, 50)
             steps = sign * np.diff(evaluate(net, weights, line), axis=1)
             assert (steps >= -1e-14).all() and steps.max() > 0
+
+
+@pytest.mark.parametrize("name", ["zero at", "zero at some"])
+def test_networks_are_exactly_zero_where_they_should_be(name: str):
+    net = OPTIONS[name]
+    weights = random_weights(net, 3.0)
+    x = RNG.normal(size=(3, 40)) * 5
+    for j, number in enumerate(net.zero_at):
+        if number is not None:
+            x[j] = number
+    assert np.array_equal(evaluate(net, weights, x), np.zeros((2, 40)))
+    assert np.array_equal(evaluate(net, weights, x[:, 0]), np.zeros(2))
+    assert np.array_equal(NetworkModule(net, weights={**weights, **constants(net)})(x[:, 0]), np.zeros(2))
+    assert np.abs(evaluate(net, weights, x + 0.1)).min() > 0
+
+
+def test_a_monotone_network_that_is_zero_at_zero_has_one_sign():
+    net = Network("U", 2, (), hidden=(6, 5), monotone=("up", "up"), zero_at=(0.0, 0.0))
+    for _ in range(5):
+        values = evaluate(net, random_weights(net, 2.0), np.abs(RNG.normal(size=(2, 50))))
+        assert (values >= 0).all() and values.max() > 0
 
 
 def test_positive_networks_are_positive_and_one_scale_at_zero():
