@@ -11,6 +11,8 @@ from hybridode.declarations import Declarations, Parameter, entry_names
 from hybridode.errors import Diagnostic, Source, UsageError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pandas as pd
 
     from hybridode.data.experiments import Dataset
@@ -289,12 +291,25 @@ class Run:
         return f"<Run of {self._model.name}: {self.status}>"
 
 
-def fit(model: Model, data: Data | Dataset, settings_file: str | Path | None = None, **options: Any) -> Run:
+def fit(
+    model: Model,
+    data: Data | Dataset,
+    settings_file: str | Path | None = None,
+    executor: Executor | None = None,
+    **options: Any,
+) -> Run:
     """Fits a model to data; options are those of `hybridode.fit.run.fit` (set, fix, starts, seed, hold_out, columns, …).
 
     settings_file: a `fit.toml` (docs/fit-settings.md); options given here win over it. None is looked for by itself.
+    executor: any `concurrent.futures.Executor`, whose processes or threads evaluate the points of the search; the result is the
+    same to the last bit.
     """
     from hybridode.fit.run import fit as run_fit
+
+    if executor is not None:
+        from hybridode.fit.workers import spreading
+
+        options["spread"] = spreading(executor)
 
     if settings_file is not None:
         from hybridode.data.experiments import Dataset, experiments

@@ -233,6 +233,9 @@ def fit(
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the best.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, metavar="N", help="Evaluate starts in N processes; the same result.")
+    ] = 1,
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="DIR", help="Go on with a run that was cut off; MODEL and DATA are known.")
     ] = None,
@@ -274,6 +277,7 @@ def fit(
         conditions=conditions,
         out=out,
         max_seconds=max_seconds,
+        workers=workers,
         resume=resume,
         dry_run=dry_run,
         settings_file=settings,

@@ -40,6 +40,7 @@ class FitOptions:
     conditions: str | None = None
     out: str | None = None
     max_seconds: float | None = None
+    workers: int = 1
     resume: str | None = None
     dry_run: bool = False
     settings_file: str | None = None  # "none": not even the one beside the model
@@ -79,6 +80,7 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     from hybridode.data.experiments import experiments
     from hybridode.data.fit_file import READING, check_names_of, merged
     from hybridode.fit.run import fit as run_fit
+    from hybridode.fit.workers import worker_processes
     from hybridode.report.run_directory import new_directory, write_run
     from hybridode.solve.settings import Settings
 
@@ -108,8 +110,9 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         Interruption(output.note) as interruption,
         kept(directory, run, stored, chosen.get("max_seconds"), interruption, output) as keeper,
         ProgressDisplay(output.quiet, keeper.left, output.json) as progress,
+        worker_processes(options.workers) as spread,
     ):
-        found = run_fit(declarations, dataset, progress=progress, keeper=keeper, **chosen)
+        found = run_fit(declarations, dataset, progress=progress, keeper=keeper, spread=spread, **chosen)
         try:
             write_run(found, directory, command)
         except NumericsError:  # a full disk: what was found is shown at least, and the checkpoint stays

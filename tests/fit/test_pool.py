@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from hybridode.data.experiments import experiments
+from hybridode.fit.prepare import Options, prepare
 from hybridode.fit.progress import Recorder, Track
-from hybridode.fit.run import _Options, _prepare
 from hybridode.fit.search.ask import Ask, Optimum, Point
 from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.multistart import MOST_DRAWN, evaluated_starts
@@ -124,7 +124,7 @@ def lynx():
     declarations = declare(load(str(LYNX / "lynx_hare.ode")))
     with jax.enable_x64(True):
         dataset = experiments(declarations, LYNX / "pelts.csv")
-        prepared = _prepare(dataset, _Options({}, frozenset(), 1, 0, None, Settings(), None), Recorder())
+        prepared = prepare(dataset, Options({}, frozenset(), 1, 0, None, Settings(), None), Recorder())
     points = prepared.objective.space.unconstrain() + 0.4 * np.random.default_rng(0).normal(size=(21, 8))
     return prepared.lanes, [(k + 1, p) for k, p in enumerate(points)]
 

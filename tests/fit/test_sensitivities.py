@@ -10,8 +10,8 @@ import hybridode as ho
 from hybridode.data.experiments import experiments
 from hybridode.fit.objective import objective
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
+from hybridode.fit.prepare import Options, prepare
 from hybridode.fit.progress import Recorder
-from hybridode.fit.run import _Options, _prepare
 from hybridode.solve.settings import Settings
 
 TEXT = """model m
@@ -27,7 +27,7 @@ DATA = pd.DataFrame({"t": [0.5, 1.0, 2.0], "x": [0.8, 0.6, 0.45]})
 def prepared():
     declarations = ho.parse(TEXT).declarations
     with jax.enable_x64(True):
-        return _prepare(experiments(declarations, DATA), _Options({}, frozenset(), 1, 0, None, Settings(), None), Recorder())
+        return prepare(experiments(declarations, DATA), Options({}, frozenset(), 1, 0, None, Settings(), None), Recorder())
 
 
 def test_few_predictions_of_many_numbers_go_backwards(monkeypatch) -> None:

@@ -91,8 +91,8 @@ def lorenz_data(end, n, noise, seed=0):
 
 def prepared(declarations, data):
     dataset = experiments(declarations, data)
-    options = fits._Options({}, frozenset(), None, 0, None, Settings(), None, {})
-    return fits._prepare(dataset, options, Recorder()), dataset
+    options = fits.Options({}, frozenset(), None, 0, None, Settings(), None, {})
+    return fits.prepare(dataset, options, Recorder()), dataset
 
 
 @cache

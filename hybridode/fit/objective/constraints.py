@@ -130,9 +130,7 @@ def _check_bounds(declarations: Declarations, one: Constraint, e: Expr) -> None:
         )  # fmt: skip
 
 
-def with_constraints(
-    declarations: Declarations, constraints: Sequence[Constraint], expressions: Sequence[Expr]
-) -> Declarations:
+def with_constraints(declarations: Declarations, constraints: Sequence[Constraint], expressions: Sequence[Expr]) -> Declarations:
     """The model that observes its constraints too, behind its own observations: each its deviation in units of `sd`."""
     hidden = []
     for c, e in zip(constraints, expressions, strict=True):

@@ -31,6 +31,10 @@ MORE_STEPS, LEAST_STEPS = 20, 2000  # of an explicit method: times those expecte
 _STEEPEST = 1e150  # entry of a Fisher matrix beyond which a point counts as one that cannot be evaluated: products overflow
 
 
+Blocks = Callable[[list[np.ndarray], View, bool], list[Evaluation]]  # points (B, d) of each block, view, by the implicit method
+PARTS = 8  # blocks that a round is cut into where others evaluate them
+
+
 class Lanes:
     """Evaluates asks whose view is a `View`: `lanes(asks) -> points`. Value, gradient and Fisher matrix.
 
@@ -41,15 +45,19 @@ class Lanes:
         self.objective = objective
         self.batch = batch
         self.views: dict[View, Batch] = {WHOLE: batch}
-        self.implicit, self.stiff = implicit, 0
+        self.implicit, self.most_steps, self.stiff = implicit, most_steps, 0
+        self.spread: Blocks | None = None  # evaluates blocks elsewhere, see `fit/workers`
+        self.is_other = False
         limited = replace(objective.settings, max_steps=min(most_steps, objective.settings.max_steps)) if implicit else None
         self._quick = objective if limited is None else replace(objective, settings=limited)
 
     @cached_property
-    def _other(self) -> Lanes:
+    def other(self) -> Lanes:
         """What solves the points that are stiff."""
         assert self.implicit is not None, "there is an implicit method"
-        return Lanes(replace(self.objective, method=self.implicit), self.batch)
+        other = Lanes(replace(self.objective, method=self.implicit), self.batch)
+        other.spread, other.is_other = self.spread, True
+        return other
 
     @cached_property
     def width(self) -> int:
@@ -71,19 +79,40 @@ class Lanes:
         return jax.jit(jax.vmap(one, (0, 0, None)))
 
     def evaluations(self, thetas: np.ndarray, view: View = WHOLE) -> Evaluation:
-        """Of thetas (B, d) with B up to the width, NumPy arrays with an axis of B in front."""
+        """Of thetas (N, d), NumPy arrays with an axis of N in front."""
+        memory = self._quick.memory
+        if not memory.in_use or (self.width == 1 and self.spread is None):  # single evaluations remember for themselves
+            found = self._blocks(thetas, view)
+        else:
+            compute = lambda rest: self._blocks(rest, view)._asdict()  # noqa: E731
+            found = Evaluation(**memory.answers(b"lanes" + self._quick.identity, self._records(view), thetas, compute))
+        return found if self.implicit is None else self._with_stiff(thetas, view, found)
+
+    def _records(self, view: View) -> Batch:
+        """The records that a view sees."""
         if view not in self.views:
             self.views[view] = up_to(self.batch, view.horizon)
-        if self.width == 1:  # the program that everything else uses too
-            single = self.objective.with_fisher if thetas.shape[1] <= FISHER_MOST else self.objective.with_gradient
-            return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[None], single(thetas[0], self.views[view]))
-        memory = self._quick.memory
-        if not memory.in_use:
-            found = self._block(thetas, view)
+        return self.views[view]
+
+    def _blocks(self, thetas: np.ndarray, view: View) -> Evaluation:
+        """Of thetas (N, d), computed block by block, here or elsewhere."""
+        most = self.width if self.spread is None else min(self.width, -(-len(thetas) // PARTS))
+        parts = [thetas[at : at + most] for at in range(0, len(thetas), most)]
+        if self.spread is None:
+            found = [self.block(part, view) for part in parts]
         else:
-            compute = lambda rest: self._block(rest, view)._asdict()  # noqa: E731
-            found = Evaluation(**memory.answers(b"lanes" + self._quick.identity, self.views[view], thetas, compute))
-        return found if self.implicit is None else self._with_stiff(thetas, view, found)
+            found = self.spread(parts, view, self.is_other)
+        return jax.tree_util.tree_map(lambda *leaves: np.concatenate(leaves), *found)
+
+    def block(self, thetas: np.ndarray, view: View) -> Evaluation:
+        """Of thetas (B, d) with B up to the width, computed here."""
+        count, records = len(thetas), self._records(view)
+        if self.width == 1:  # the program that everything else uses too
+            single = self._quick.with_fisher if thetas.shape[1] <= FISHER_MOST else self._quick.with_gradient
+            return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[None], single(thetas[0], records))
+        full = np.concatenate([thetas, np.repeat(thetas[:1], self.width - count, axis=0)])
+        found = self._program(full, np.arange(self.width) < count, records)
+        return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[:count], found)
 
     def _with_stiff(self, thetas: np.ndarray, view: View, found: Evaluation) -> Evaluation:
         """The evaluations with those that took too many steps made by the implicit method."""
@@ -91,7 +120,7 @@ class Lanes:
         if not len(rows):
             return found
         self.stiff += len(rows)
-        again = self._other.evaluations(thetas[rows], view)
+        again = self.other.evaluations(thetas[rows], view)
 
         def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
             whole = np.array(old)
@@ -99,13 +128,6 @@ class Lanes:
             return whole
 
         return jax.tree_util.tree_map(put, found, again)
-
-    def _block(self, thetas: np.ndarray, view: View) -> Evaluation:
-        """Of thetas (B, d), computed."""
-        count = len(thetas)
-        full = np.concatenate([thetas, np.repeat(thetas[:1], self.width - count, axis=0)])
-        found = self._program(full, np.arange(self.width) < count, self.views[view])
-        return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[:count], found)
 
     def evaluation(self, theta: np.ndarray, view: View = WHOLE) -> Evaluation:
         """Of one vector."""
@@ -116,11 +138,9 @@ class Lanes:
         points: list[Point | None] = [None] * len(asks)
         for view in dict.fromkeys(ask.view for ask in asks):
             mine = [i for i, ask in enumerate(asks) if ask.view == view]
-            for at in range(0, len(mine), self.width):
-                block = mine[at : at + self.width]
-                found = self.evaluations(np.stack([asks[i].theta for i in block]), view)
-                for row, i in enumerate(block):
-                    points[i] = self._point(asks[i].theta, jax.tree_util.tree_map(lambda leaf, row=row: leaf[row], found))
+            found = self.evaluations(np.stack([asks[i].theta for i in mine]), view)
+            for row, i in enumerate(mine):
+                points[i] = self._point(asks[i].theta, jax.tree_util.tree_map(lambda leaf, row=row: leaf[row], found))
         return [p for p in points if p is not None]
 
     def point(self, theta: np.ndarray, view: View = WHOLE) -> Point:

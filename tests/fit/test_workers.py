@@ -1,0 +1,86 @@
+"""The same fit with and without an executor: threads, processes, one that loses its memory; what travels is plain data."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hybridode as ho
+from hybridode.fit import workers
+
+TEXT = """model decay
+param k = 0.5 in (0.01, 10) log
+param c = 0.2 in (0.001, 5) log
+state x = 5
+x' = -k*x/(c + x)
+"""  # no `observe`: what is inferred from the data travels too
+TIMES = np.linspace(0, 4, 12)
+DATA = pd.DataFrame({"t": TIMES, "x": 5 * np.exp(-0.8 * TIMES) + 0.05 * np.random.default_rng(0).normal(size=12)})
+
+
+class Elsewhere(Executor):
+    """Does at once what it is given, pickled both ways: as another process would see it."""
+
+    def __init__(self):
+        self.sent = []
+
+    def submit(self, fn, /, *args, **kwargs):
+        done = Future()
+        message = pickle.dumps((fn, args, kwargs))
+        self.sent.append(len(message))
+        fn, args, kwargs = pickle.loads(message)
+        done.set_result(pickle.loads(pickle.dumps(fn(*args, **kwargs))))
+        return done
+
+
+def fitted(executor=None, starts=12):
+    return ho.fit(ho.parse(TEXT), DATA, starts=starts, seed=3, executor=executor)
+
+
+def bits(run):
+    values = {name: np.float64(value).tobytes() for name, value in run.parameters.items()}
+    starts = [(s["start"], s["objective"], s["iterations"], s["rejected_steps"]) for s in run.result["starts"]]
+    return values, starts, run.trace["objective"].tolist(), [line for line in run.log if " s;" not in line]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return fitted()
+
+
+def test_the_same_bits_from_another_process_which_is_sent_the_problem_once(alone):
+    executor = Elsewhere()
+    assert bits(fitted(executor)) == bits(alone)
+    large = max(executor.sent)
+    assert 1 <= sum(size > large / 2 for size in executor.sent) <= 8  # the first round's parts, asked for before one was sent
+    assert np.median(executor.sent) < large / 2
+
+
+def test_threads_share_the_programs(alone):
+    with ThreadPoolExecutor(4) as executor:
+        assert bits(fitted(executor)) == bits(alone)
+
+
+def test_a_process_that_forgets_is_sent_the_problem_again(alone, monkeypatch):
+    monkeypatch.setattr(workers, "_ready", dict)  # an empty memory at every call
+    made, original, made_once = [], workers.lanes_of, cache(lambda: original(made[0]))
+
+    def lanes_of(problem):
+        made.append(problem)
+        return made_once()
+
+    monkeypatch.setattr(workers, "lanes_of", lanes_of)
+    assert bits(fitted(Elsewhere(), starts=3))[0] == bits(fitted(starts=3))[0]
+    assert len(made) > 3
+
+
+@pytest.mark.slow
+def test_processes(alone):
+    with workers.worker_processes(2) as spread:
+        run = ho.fit(ho.parse(TEXT), DATA, starts=12, seed=3, spread=spread)
+    assert bits(run) == bits(alone)
