@@ -206,11 +206,10 @@ def _with_better_method(
     else:
         args: Any = _numbers(objective, best.theta)
         row = int(np.argmax(prepared.batch.horizon - prepared.batch.t0))
-        args = Arguments(args.parameters, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start,
-                         doses_of(prepared.batch, row))  # fmt: skip
         x = objective.space.vector(best.theta[: objective.n_parameters])
         p = assigned(x, objective.base, prepared.batch.numbers[row], prepared.batch.index[row])
-        args = Arguments(p, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start)
+        args = Arguments(p, args.weights, signals_of(objective.compiled, dataset.series[row]), args.inputs_at_start,
+                         doses_of(prepared.batch, row))  # fmt: skip
         end = float(prepared.batch.ts[row, -1])
         choice = choose(objective.compiled, args, float(prepared.batch.t0[row]), end, settings)
         method, reason = choice.method, choice.reason

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hybridode.declarations import AtEvent, Declarations, Equation, Observation, Prior, Shape, State, WhenEvent, entry_names
+from hybridode.declarations import (
+    AtEvent,
+    Declarations,
+    Dose,
+    Equation,
+    Observation,
+    Prior,
+    Shape,
+    State,
+    WhenEvent,
+    entry_names,
+)
 from hybridode.equations.names import two_sides
 from hybridode.expr import Expr, show
 from hybridode.report import mathml
@@ -46,6 +57,7 @@ def equation_groups(declarations: Declarations) -> list[Group]:
         ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, notation)]),
         ("At the start", [line for s in d.states if s.start_given or not d.equations for line in _starts(s, d, notation)]),
         ("At known times", [line for event in d.at_events for line in _event(event, d, notation)]),
+        ("Doses", [line for dose in d.doses for line in _dose(dose, notation)]),
         ("Events", [line for event in d.when_events for line in _located(event, d, notation)]),
         ("What is observed", [_observation(o, notation) for o in d.observations]),
         ("What is known beforehand", [_prior(p, notation) for p in d.priors]),
@@ -89,6 +101,19 @@ def _event(event: AtEvent, declarations: Declarations, notation: mathml.Notation
         if expr is not None:
             time += f"<mtext>{word.replace(' ', NBSP)}</mtext>{mathml.expression(expr, notation)}"
     yield from _changes(mathml.row(time), event, shapes, notation)
+
+
+def _dose(dose: Dose, notation: mathml.Notation) -> Iterator[Line]:
+    """`x ← x + bioavailability · AMT`, when it comes, and how long it takes."""
+    state, amount = mathml.name(dose.target), "<mtext>AMT</mtext>"
+    if dose.bioavailability is not None:
+        factor = mathml.parenthesised(mathml.expression(dose.bioavailability, notation))
+        amount = mathml.row(factor, "<mo>&#x2062;</mo><mspace width='0.17em'/>", amount)
+    late = "" if dose.lag is None else mathml.row("<mo>+</mo>", mathml.parenthesised(mathml.expression(dose.lag, notation)))
+    yield mathml.row("<mtext>time of the record</mtext>", late), ":", mathml.row(state, "<mo>←</mo>", state, "<mo>+</mo>", amount)
+    for word in ("rate", "duration"):
+        if word in dose.options:
+            yield "", "", mathml.row(f"<mtext>{word}{NBSP}</mtext>", mathml.expression(dose.options[word], notation))
 
 
 def _located(event: WhenEvent, declarations: Declarations, notation: mathml.Notation) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from hybridode.declarations import (
     Algebraic,
     AtEvent,
     Declarations,
+    Dose,
     Equation,
     InputSignal,
     Network,
@@ -55,6 +56,7 @@ def model_text(d: Declarations) -> str:
             [line for x in d.definitions for line in entries_text(entry_names(x.name, x.shape), "", x.elements, name)],
         ),
         section("at known times", [_event(e, name) for e in d.at_events]),
+        section(counted(len(d.doses), "dose"), [_dose(x, name) for x in d.doses]),
         section(counted(len(d.when_events), "event"), [_located(e, name) for e in d.when_events]),
         section("observed", _observed(d, name)),
         section("priors", _priors(d, name)),
@@ -181,6 +183,11 @@ def _together(e: Equation, name: Names) -> list[str]:
         left, right = (expr_text(side, name) for side in two_sides(x.expr))
         lines.append(left_out(x.hidden) if x.hidden else f"{left} = {right}")
     return lines
+
+
+def _dose(dose: Dose, name: Names) -> str:
+    options = [f"{word}={expr_text(e, name)}" for word, e in dose.options.items()]
+    return ", ".join([f"dose {dose.target}", *options])
 
 
 def _event(e: AtEvent, name: Names) -> str:

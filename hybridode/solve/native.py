@@ -39,6 +39,7 @@ from hybridode.solve.raw import COUNTS, Raw, finish, without_states
 from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
+from hybridode.solve.steady import begins_steady, steady_start
 from hybridode.solve.stretches import between_firings, firings
 from hybridode.solve.switches import extended, twin_of, warn_of_chattering, without_sides
 from hybridode.store import digest
@@ -258,6 +259,8 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     start = compiled.numbers("start", t0, np.zeros(0), args) if y0 is None else np.asarray(y0, np.float64)
     ts = np.asarray(ts, np.float64)
     start, code = consistent_start(compiled, args, t0, start, y0 is None and as_declared(compiled, args))
+    if code == results.SUCCESS and begins_steady(args):
+        start, code = _steady_numbers(compiled, args, t0, start, method, settings)
     if code != results.SUCCESS:
         nothing = np.full((len(ts), compiled.size), np.nan)
         return Raw(nothing, nothing, np.asarray(code), np.asarray(t0), start, _counts(*np.zeros(len(INFO) - 1, np.int32)))
@@ -299,6 +302,24 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     known = ((result != results.TIMES) & (ts <= t_end))[:, None]
     ys, left = np.where(known, raw.ys, np.nan), np.where(known, raw.ys_left, np.nan)
     return Raw(ys, left, np.asarray(result), np.asarray(t_end), y_end, raw.stats)
+
+
+def _steady_numbers(compiled: Compiled, args: Arguments, t0: float, start: FloatArray, method: str,
+                    settings: Settings) -> tuple[FloatArray, int]:  # fmt: skip
+    """The steady state under the first dose, and a code of `results`: a program of JAX, kept with the model."""
+    key = ("steady", method, settings)
+    if key not in compiled.jitted:
+
+        def found(args: Arguments, t0: Any, start: Any) -> Any:
+            def solve(given: Arguments, ts: Any, y0: Any, gradient: str, plan: EventPlan) -> Raw:
+                return integrate(compiled, given, t0, ts, method, settings, gradient, y0, plan)
+
+            return steady_start(compiled, args, t0, start, solve, "forward")
+
+        compiled.jitted[key] = jax.jit(found)
+    with jax.enable_x64(True):
+        y, code = compiled.jitted[key](args, np.float64(t0), start)
+    return np.asarray(y), int(code)
 
 
 def schedule(times: Any, statements: Any, amounts: Any, xp: Any) -> Any:

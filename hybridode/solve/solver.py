@@ -23,7 +23,6 @@ from hybridode.solve.raw import Raw
 from hybridode.solve.settings import Settings
 from hybridode.solve.signals import Signals
 from hybridode.solve.solution import About, Solution
-from hybridode.solve.steady import begins_steady
 from hybridode.solve.tapes import state_names
 from hybridode.types import FloatArray
 
@@ -152,7 +151,7 @@ def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
 def _simulated(compiled: Compiled, args: Arguments, t0: Any, y0: Any, ts: Any, settings: Settings, reason: str,
                least: int = _SMALLEST_SHAPE) -> Solution:  # fmt: skip
     ts = np.atleast_1d(np.asarray(ts, np.float64))
-    run = _run_natively if settings.engine == "native" and not begins_steady(args) else _run_compiled
+    run = _run_natively if settings.engine == "native" else _run_compiled
     raw, timing, least = run(compiled, args, t0, y0, ts, settings, least)
 
     def again(args: Arguments, t0: Any, y0: Any, ts: Any) -> Solution:

@@ -18,7 +18,7 @@ def numpy_arguments(objective: Objective, batch: Batch, row: int, theta: np.ndar
     series: Batch = jax.tree_util.tree_map(np.asarray, series_of(batch, row))
     z, weights = unpack(theta, objective.n_parameters, objective.networks, objective.weights)
     p = assigned(objective.space.vector(z), objective.base, series.numbers, series.index)
-    args = Arguments(p, weights, series.signals, np.zeros(series.signals.count))
+    args = Arguments(p, weights, series.signals, np.zeros(series.signals.count), series.doses)
     return args.at_start(float(series.t0))
 
 
