@@ -174,6 +174,27 @@ def test_lorenz_is_recovered_from_a_far_start():
 
 
 @pytest.mark.slow
+def test_an_interrupt_on_the_ladder_keeps_the_direct_result():
+    def stop(progress):
+        if progress.stage == "multiple shooting" and progress.iteration == 2:
+            raise KeyboardInterrupt
+
+    run = check(fit(prey_model(off=True), prey_data(30, 12), starts=1, progress=stop))
+    assert (run.result["status"], run.result["search"]["stage"]) == ("interrupted", "direct")
+    assert np.isfinite(run.result["objective"]["nll"])
+    assert run.result["search"]["evidence"].startswith("the fit leaves")
+
+
+@pytest.mark.slow
+def test_a_state_that_nobody_sees_is_carried_from_piece_to_piece():
+    text = "".join(line for line in LORENZ.splitlines(keepends=True) if line[:9] not in ("observe y", "observe z"))
+    text = text.replace("sigma = 20", "sigma = 15").replace("rho = 10", "rho = 20").replace("beta = 6", "beta = 4")
+    run = check(fit(model(text), lorenz_data(10, 401, 0.3)[["t", "x"]]))
+    assert run.result["search"]["stage"] == "multiple shooting, joint polish"
+    np.testing.assert_allclose([run.parameters[n] for n in ("sigma", "rho", "beta")], [10, 28, 8 / 3], rtol=0.05)
+
+
+@pytest.mark.slow
 def test_a_chaotic_record_too_long_for_single_shooting_is_solved_in_pieces():
     data = lorenz_data(40, 401, 1.0)
     run = check(fit(model(LORENZ), data))

@@ -236,6 +236,7 @@ def _round(
     damping, growth, scale = 1e-3, 2.0, np.zeros(len(point.x))
     system = _System(point.linear, pieces, spread, k)
     for iteration in range(1, most + 1):
+        track.check_time()
         scale = np.maximum(scale * 0.9, system.diagonal(mu))
         floor = np.maximum(scale, 1e-10 * scale.max(initial=1e-300))
         added = damping * floor
@@ -254,7 +255,6 @@ def _round(
             damping = max(damping, 1e-12)
         else:
             damping, growth = damping * growth, growth * 2
-            track.check_time()
             if damping > 1e12:
                 return point, iteration, True
     return point, most, False
