@@ -75,7 +75,8 @@ def number_literal(value: Any) -> str:
     listed = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(listed, list | tuple):
         return f"[{', '.join(number_literal(item) for item in listed)}]"
-    return number_text(float(listed))
+    number = float(listed)
+    return "-0.0" if number == 0 and math.copysign(1.0, number) < 0 else number_text(number)
 
 
 def is_known(value: Any) -> bool:
