@@ -9,7 +9,7 @@ import numpy as np
 
 from hybridode.expr import Symbol
 from hybridode.fit.progress import Recorder, Track
-from hybridode.fit.search.ask import Search, View
+from hybridode.fit.search.ask import Ask, Search, View
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
@@ -74,6 +74,9 @@ def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Sna
         floor = SPHERE if start.number % 2 else ELLIPSOID  # neither is better on all problems
         box = Box(*objective.space.box())
         return (yield from fisher_scoring(theta, track, floor=floor, box=box, state=start.state))
+    if all(n.weights or n.freeze for n in objective.networks) and not (yield Ask(theta)).failed:
+        track.log.append(f"start {track.start}: the networks were trained before and go on from their weights, on all records")
+        return (yield from _jointly(lanes, theta, track))
     physics = yield from physics_first(lanes, theta, track)
     if physics is not None:
         return worth_it(lanes, physics, (yield from _jointly(lanes, physics.theta, track)), track)
