@@ -5,6 +5,7 @@ read_table(path)  ──►  Table of texts  ──columns.assign──►  role
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,15 +53,26 @@ class Series:
     numbers: Mapping[str, float] = field(default_factory=dict)
     doses: Schedule | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    steady: float = math.nan  # the time that stands for infinity; known when the model has been solved
+
+    @property
+    def has_steady(self) -> bool:
+        """Whether something was observed in the steady state (at time infinity)."""
+        return bool(np.isinf(self.records.time).any())
+
+    def solved(self, times: np.ndarray) -> np.ndarray:
+        """Times at which the model is evaluated: `steady` stands for infinity."""
+        return np.where(np.isinf(times), self.steady, times)
 
     @property
     def times(self) -> np.ndarray:
-        """Distinct times of the records, ascending."""
-        return np.unique(self.records.time)
+        """Distinct times at which the model is evaluated, ascending."""
+        return np.unique(self.solved(self.records.time))
 
     @property
     def end(self) -> float:
-        return float(self.records.time[-1]) if len(self.records.time) else self.start
+        finite = self.records.time[np.isfinite(self.records.time)]
+        return float(finite[-1]) if len(finite) else self.start
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +291,7 @@ def _groups(table: Table, roles: Roles) -> dict[str, np.ndarray]:
 def _series(
     table: Table, declarations: Declarations, roles: Roles, name: str, order: np.ndarray, times: np.ndarray, records: Records
 ) -> Series:
-    start = float(times[order[0]])
+    start = float(times[order[0]]) if np.isfinite(times[order[0]]) else 0.0
     if declarations.time_origin is not None:
         origin = constant_value(declarations.time_origin, columns.symbols_of_constants(declarations))
         if origin is None:

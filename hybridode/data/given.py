@@ -74,7 +74,8 @@ def given_by(
     schedule = segments(table, dosing, order)[0].schedule if dosing else None
     numbers = _numbers(table, declarations, roles, name, order)
     labels = labels_of(table, declarations, roles, name, order)
-    return Given(times[order], inputs, numbers, with_infusions(declarations, [schedule]), schedule, labels)
+    finite = times[order][np.isfinite(times[order])]
+    return Given(finite, inputs, numbers, with_infusions(declarations, [schedule]), schedule, labels)
 
 
 def _groups_from_resets(

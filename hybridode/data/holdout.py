@@ -42,10 +42,10 @@ def held_out(dataset: Dataset, spec: str | None) -> list[np.ndarray]:
     kind, value = parse_hold_out(spec)
     masks = []
     for s in dataset.series:
-        times = s.times
+        times = np.unique(s.records.time[np.isfinite(s.records.time)])
         count = int(value) if kind == "last" else math.ceil(value * len(times))
         if count >= len(times):
             which = f"series `{s.name}`" if s.name else "the series"
             raise data_error("E0636", f"hold-out `{spec}` leaves no time of {which}, which has {len(times)}", "hold out fewer")
-        masks.append(s.records.time > times[len(times) - count - 1])
+        masks.append((s.records.time > times[len(times) - count - 1]) & np.isfinite(s.records.time))
     return masks

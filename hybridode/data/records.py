@@ -77,12 +77,16 @@ def numeric_column(table: Table, j: int, name: str, rows: np.ndarray | None = No
     return out
 
 
+STEADY = frozenset({"inf", "infinity", "∞", "steady"})  # what a time says at which a series is in its steady state
+
+
 def time_of_rows(
     table: Table, declarations: Declarations, roles: Roles, clock: Clock | None = None
 ) -> tuple[np.ndarray, Clock | None]:
     """The time of every row in the model's unit, and the clock that made it of dates (None for numbers).
 
-    An empty time is an error. `clock` is that of another file whose times these are to be compared with.
+    An empty time is an error; infinity (`inf`) is the steady state.
+    `clock` is that of another file whose times these are to be compared with.
     """
     if holds_dates(table, roles.time):
         return times_of_dates(table, declarations, roles, clock)
@@ -90,6 +94,9 @@ def time_of_rows(
     out = np.empty(len(table.rows))
     for i in range(len(table.rows)):
         before = problems.count
+        if table.rows[i][roles.time].lower().lstrip("+") in STEADY:
+            out[i] = np.inf
+            continue
         out[i] = _read(table, problems, i, roles.time, declarations.time).value
         if np.isnan(out[i]) and problems.count == before:
             problems.cell("E0628", i, roles.time, "the time is missing", "give each row its time, or remove the row")

@@ -61,7 +61,7 @@ def _entry_name(declarations: Declarations, name: str, entry: int) -> str:
 
 def _knots(table: Table, j: int, name: str, order: np.ndarray, times: np.ndarray, series: str) -> Knots:
     values = numeric_column(table, j, name, order)
-    known = ~np.isnan(values)
+    known = ~np.isnan(values) & np.isfinite(times[order])
     t, v, rows = times[order][known], values[known], order[known]
     if not len(t):
         which = f" in series `{series}`" if series else ""

@@ -150,7 +150,7 @@ def summarise(
         _set_by_columns(declarations, roles),
         tuple(dict.fromkeys(f"`{table.headers[j].original}` from {change}" for (j, _), change in table.conversions.items())),
         tuple(w.message for w in warnings if w.code == "W0624"),
-        tuple(_remarks(table, declarations, roles)),
+        (*_remarks(table, declarations, roles), *_about_steady(series)),
         tuple(ignored),
         tuple(warnings),
     )
@@ -160,6 +160,7 @@ def _time(
     table: Table, declarations: Declarations, roles: Roles, times: np.ndarray, series: Sequence[Series], clock: Clock | None
 ) -> TimeSummary:
     starts = [s.start for s in series]
+    times = _finite(times, min(starts))
     unit = clock.unit if clock else declarations.time_unit or table.headers[roles.time].unit
     return TimeSummary(
         table.headers[roles.time].original,
@@ -173,9 +174,19 @@ def _time(
     )
 
 
+def _about_steady(series: Sequence[Series]) -> list[str]:
+    count = sum(int(np.isinf(s.records.time).sum()) for s in series)
+    return [f"{count} values at time infinity: observed in the steady state"] if count else []
+
+
+def _finite(times: np.ndarray, otherwise: float) -> np.ndarray:
+    """The times without those of steady states."""
+    return times[np.isfinite(times)] if np.isfinite(times).any() else np.array([otherwise])
+
+
 def _one_series(series: Series) -> SeriesSummary:
-    times = series.records.time
-    return SeriesSummary(series.name, len(times), float(times.min()), float(times.max()), dict(series.numbers))
+    times = _finite(series.records.time, series.start)
+    return SeriesSummary(series.name, len(series.records.time), float(times.min()), float(times.max()), dict(series.numbers))
 
 
 def _observed(table: Table, declarations: Declarations, roles: Roles, series: Sequence[Series], k: int) -> ObservedSummary:

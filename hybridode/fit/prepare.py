@@ -23,6 +23,7 @@ from hybridode.fit.objective.limits import kinds_of
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
 from hybridode.fit.objective.robust import Loss
+from hybridode.fit.objective.steady import with_steady_times
 from hybridode.fit.outcome.tables import (
     Curves,
     curve_solver,
@@ -90,6 +91,7 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     constraints, expressions = read_constraints(d, options.constraints)
     compiled = compile_model(with_constraints(d, constraints, expressions), promoted)
     space = parameter_space(d.parameters, options.fixed, dataset.given, dataset.groups)
+    dataset = with_steady_times(compiled, dataset, space, values, options.settings)
     batch, places = build_batch(compiled, dataset, space, values, len(constraints))
     used = {
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))

@@ -140,7 +140,7 @@ def fit(
 def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorder: Recorder) -> FitRun:
     recorder.log += dataset.notes
     prepared = prepare(dataset, options, recorder)
-    objective = prepared.objective
+    dataset, objective = prepared.dataset, prepared.objective
     if options.spread is not None:
         prepared.lanes.spread = options.spread(prepared, options)
     if recorder.keeper is not None:
@@ -162,10 +162,9 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
         method = METHODS[str(prepared.lanes.implicit)].title
         recorder.log.append(f"{prepared.lanes.stiff} points of the search were stiff and solved with {method}")
     recorder.log.append(starts_note(found, len(begun)))
+    cut = early or any(s.has_steady for s in dataset.series)  # a smooth curve says nothing about steady states
     climbed = (
-        climb(prepared.lanes, prepared.curves, found, begun, matched is not None, recorder)
-        if not early
-        else Climbed(found, early)
+        climb(prepared.lanes, prepared.curves, found, begun, matched is not None, recorder) if not cut else Climbed(found, early)
     )
     if recorder.keeper is not None:
         recorder.keeper.searched()
@@ -246,6 +245,7 @@ def _described(prepared: Prepared, dataset: Dataset, theta: np.ndarray, curves: 
             (s.name, dataset.columns[k], t, v, held)
             for s, out in zip(dataset.series, prepared.held, strict=True)
             for k, t, v, held in zip(s.records.column, s.records.time, s.records.value, out, strict=True)
+            if np.isfinite(t)
         ]
         found["panels"] = panels(rows, records)
     return found

@@ -7,6 +7,7 @@ reader never meets half a file; `result.json` comes last: where it stands, the r
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +140,8 @@ def _incomplete(directory: Path, failed: Sequence[OSError], count: int) -> Numer
 
 def draw_all(run: FitRun, time_label: str) -> list[Drawing]:
     """All figures of a run."""
-    predictions, residuals = columns_of(run.predictions), columns_of(run.residuals)
+    tables = (run.predictions, run.residuals)  # a steady state has no place on an axis of time
+    predictions, residuals = (columns_of(t.loc[t["time"] < math.inf]) for t in tables)
     observed = [o.column for o in run.dataset.declarations.observations]
     return [
         *fit_figures(predictions, residuals, time_label),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SUCCESS, MAX_STEPS, STEP_UNDERFLOW, NON_FINITE, NEWTON, START, EVENT_PERIOD, EVENT_COUNT, TIMES, OTHER, EVENT_ENDLESS = range(11)
-INCONSISTENT, CONFLICT, DOSE, STEADY = 11, 12, 13, 14
+INCONSISTENT, CONFLICT, DOSE, STEADY, UNSTEADY = 11, 12, 13, 14, 15
 
 RESULTS: dict[int, str] = {
     SUCCESS: "the solve succeeded",
@@ -20,6 +20,7 @@ RESULTS: dict[int, str] = {
     CONFLICT: "given start values contradict the equations",
     DOSE: "a dose has a negative lag or bioavailability, or an infusion no positive rate or duration",
     STEADY: "no steady state was found under the repeated dose that the series begins with",
+    UNSTEADY: "no steady state is reached: the rates do not vanish in the time that stands for infinity",
     OTHER: "the solver gave up for a reason that it does not name",
 }
 
@@ -28,4 +29,5 @@ DIAGNOSTIC_CODES: dict[int, str] = {
     MAX_STEPS: "E0703", STEP_UNDERFLOW: "E0702", NON_FINITE: "E0701", NEWTON: "E0704", START: "E0705",
     EVENT_PERIOD: "E0706", EVENT_COUNT: "E0707", TIMES: "E0822", OTHER: "E0702", EVENT_ENDLESS: "E0708",
     INCONSISTENT: "E0709", CONFLICT: "E0710", DOSE: "E0711", STEADY: "E0712",
+    UNSTEADY: "E0713",
 }  # fmt: skip

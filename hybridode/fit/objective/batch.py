@@ -51,6 +51,7 @@ class Batch:
     signals: Signals
     columns: tuple[Column, ...]
     doses: Doses | None = None
+    steady: Any = None  # (S,) the times that stand for infinity (NaN: of this series nothing is asked there), None: of none
 
     @property
     def count(self) -> int:
@@ -101,7 +102,8 @@ def build_batch(
     columns += [constraint_column(ts, [len(t) for t in times], [len(s.times) for s in series]) for _ in range(constraints)]
     batch = Batch(np.array([s.start for s in series]), ts, ts[:, -1].copy(), index, numbers,
                   stack_signals([signals_of(compiled, s) for s in series]), tuple(columns),
-                  stack_doses([None if s.doses is None else Doses(**vars(s.doses)) for s in series]))  # fmt: skip
+                  stack_doses([None if s.doses is None else Doses(**vars(s.doses)) for s in series]),
+                  np.array([s.steady for s in series]) if any(s.has_steady for s in series) else None)  # fmt: skip
     return batch, tuple(back)
 
 
@@ -113,7 +115,7 @@ def _column(series: tuple[Series, ...], times: Sequence[np.ndarray], k: int) -> 
     upper = np.ones((len(series), width))
     for row, (s, index) in enumerate(zip(series, mine, strict=True)):
         n = len(index)
-        time[row, :n] = np.searchsorted(times[row], s.records.time[index])
+        time[row, :n] = np.searchsorted(times[row], s.solved(s.records.time[index]))
         value[row, :n], upper[row, :n] = s.records.value[index], s.records.upper[index]
         censored[row, :n], used[row, :n] = s.records.censored[index], s.records.weight[index]
     where = RecordPlaces(

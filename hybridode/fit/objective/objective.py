@@ -26,6 +26,7 @@ from hybridode.fit.objective.limits import Kinds, information, log_likelihood
 from hybridode.fit.objective.priors import BoundPrior, prior_loss
 from hybridode.fit.objective.robust import Loss, check_loss, robust
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
+from hybridode.fit.objective.steady import checked
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
@@ -141,7 +142,9 @@ class Objective:
         args = args.at_start(series.t0)
         observed = jax.vmap(lambda t, y: self.compiled.observables(t, y, args))(ts, raw.ys_left)
         found = tuple(observed[c.time][:, where] for c, where in zip(series.columns, self.argument_places, strict=True))
-        return found, raw.result
+        if series.steady is None:
+            return found, raw.result
+        return found, checked(raw.result, self.compiled, args, series, ts[-1], raw.ys_left, self.settings)
 
     def arguments_of_noise(self, theta: Array, batch: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
         """Per observation the arguments of its noise at the records (S, R, a); results (S,)."""

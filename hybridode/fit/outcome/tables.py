@@ -67,7 +67,7 @@ def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callab
 
 def _arguments(objective: Objective, curves: Curves, k: int, row: int, times: np.ndarray) -> list[np.ndarray]:
     """Arguments of observation k's noise in series `row` at some of its times."""
-    at = np.searchsorted(curves.ts[row], times)
+    at = np.minimum(np.searchsorted(curves.ts[row], times), curves.ts.shape[1] - 1)  # the last one stands for infinity
     return [curves.observed[row, at, place] for place in objective.argument_places[k]]
 
 
@@ -76,6 +76,7 @@ def predictions_table(objective: Objective, dataset: Dataset, curves: Curves, he
     frames = []
     for row, series in enumerate(dataset.series):
         grid = np.unique(curves.ts[row])
+        grid = grid[grid <= series.end] if series.has_steady else grid
         for k, name in enumerate(dataset.columns):
             mine = series.records.column == k
             seen = np.unique(series.records.time[mine & ~held[row]])

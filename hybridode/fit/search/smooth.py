@@ -57,7 +57,7 @@ def _curve(dataset: Dataset, series: Series, k: int, mask: np.ndarray | None) ->
     mine = np.flatnonzero(series.records.column == k)
     if mask is not None:
         mine = mine[mask]
-    mine = mine[series.records.censored[mine] == 0]
+    mine = mine[(series.records.censored[mine] == 0) & np.isfinite(series.records.time[mine])]
     times, values = series.records.time[mine], series.records.value[mine]
     t, group = np.unique(times, return_inverse=True)
     if len(t) < 2:
