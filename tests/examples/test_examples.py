@@ -29,7 +29,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
 
 
 MADE = ("decay", "heat_rod", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator", "bang_bang",
-        "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment")  # fmt: skip
+        "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -150,6 +150,17 @@ def test_tablets_against_the_closed_form() -> None:
         sol = model.simulate(at=at, data=folder / "data.csv", series=subject, set=given, rtol=1e-9, atol=1e-11)
         exact = made["concentration"](at, float(dose["AMT [mg]"]), dose["WT [kg]"], int(dose["ADDL"]) + 1)
         np.testing.assert_allclose(sol.observed["conc"], exact, rtol=1e-6, atol=1e-9)
+
+
+def test_saturated_enzyme_against_scipy() -> None:
+    """With the law that the data were made with in place of the network."""
+    folder = EXAMPLES / "pk_elimination"
+    made, text = runpy.run_path(str(folder / "make_data.py")), (folder / "pk_elimination.ode").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("nn clearance")]
+    model = ho.parse("\n".join(lines) + "\nfunc clearance(c) = 30/(4 + c)\n")
+    given = {"ka": made["KA"], "V": made["V"]}
+    sol = model.simulate(at=made["TIMES"], data=folder / "data.csv", series="5", set=given, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(sol["C"], made["truth"](800), rtol=1e-6)
 
 
 def test_infusions_and_steady_states_against_matrix_exponentials() -> None:

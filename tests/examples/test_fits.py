@@ -165,3 +165,17 @@ def test_truth_lies_within_the_intervals_of_doses(name: str, tmp_path: Path) -> 
     for parameter, entry in result["parameters"].items():
         low, high = entry["interval95"]
         assert low < truth[parameter] < high, parameter
+
+
+def test_the_law_of_elimination_is_learnt(tmp_path: Path) -> None:
+    run, result = fitted(tmp_path, "pk_elimination", "pk_elimination.ode", "data.csv")
+    assert result["status"] == "converged"
+    made = runpy.run_path(str(EXAMPLES / "pk_elimination" / "make_data.py"))
+    for name, truth in (("ka", made["KA"]), ("V", made["V"]), ("prop", made["PROP"])):
+        low, high = result["parameters"][name]["interval95"]
+        assert low < truth < high, name
+    sol = ho.load(run / "fitted.ode").simulate(
+        at=np.linspace(1, 36, 200), data=tmp_path / "pk_elimination" / "data.csv", series="5"
+    )
+    law = made["VMAX"] / (made["KM"] + sol["C"])
+    np.testing.assert_allclose(sol["clearance(C)"], law, rtol=0.1)
