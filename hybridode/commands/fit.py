@@ -123,6 +123,9 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     ok = found.result["status"] != "failed"
     output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result})
     output.result(summary(found, directory))
+    for line in found.log:
+        if line.startswith("warning "):
+            output.note(line)
     return {"failed": 3, "interrupted": INTERRUPTED}.get(found.result["status"], 0)
 
 

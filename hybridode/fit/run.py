@@ -38,6 +38,7 @@ from hybridode.fit.parameters import check_names, trainable_weights, unpack
 from hybridode.fit.plan import Plan, plan_of
 from hybridode.fit.prepare import FALLBACK, Options, Prepared, Spread, points_of, prepare
 from hybridode.fit.progress import Keeps, Progress, Recorder
+from hybridode.fit.search.exchanged import exchange_warning
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import drawing
@@ -168,6 +169,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
     )
     if recorder.keeper is not None:
         recorder.keeper.searched()
+    swap = "" if climbed.early or climbed.in_pieces else exchange_warning(prepared.lanes, climbed.found, begun)
+    recorder.log += [f"warning W0646: {swap}"] * bool(swap)
     return _finish(declarations, dataset, prepared, climbed, options, recorder)
 
 

@@ -106,7 +106,10 @@ class Lanes:
 
     def block(self, thetas: np.ndarray, view: View) -> Evaluation:
         """Of thetas (B, d) with B up to the width, computed here."""
-        count, records = len(thetas), self._records(view)
+        return self._computed(thetas, self._records(view))
+
+    def _computed(self, thetas: np.ndarray, records: Batch) -> Evaluation:
+        count = len(thetas)
         if self.width == 1:  # the program that everything else uses too
             single = self._quick.with_fisher if thetas.shape[1] <= FISHER_MOST else self._quick.with_gradient
             return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[None], single(thetas[0], records))
@@ -146,6 +149,11 @@ class Lanes:
     def point(self, theta: np.ndarray, view: View = WHOLE) -> Point:
         """One vector."""
         return self._point(theta, self.evaluation(theta, view))
+
+    def point_on(self, records: Batch, theta: np.ndarray) -> Point:
+        """One vector on other records of the same shapes, computed here and not kept."""
+        found = self._computed(np.asarray(theta)[None], records)
+        return self._point(theta, jax.tree_util.tree_map(lambda leaf: leaf[0], found))
 
     def _point(self, theta: np.ndarray, e: Evaluation) -> Point:
         value = float(e.value)
