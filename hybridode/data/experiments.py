@@ -26,7 +26,7 @@ from hybridode.data.header_units import with_conversions
 from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
 from hybridode.data.remarks import about_amount, about_columns, about_dates, about_repetitions, unmatched_names, warning
-from hybridode.data.sources import Knots, own_inputs, source_inputs
+from hybridode.data.sources import Knots, SourceInputs, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
 from hybridode.data.swaps import about_swaps
 from hybridode.data.table import Table, data_error
@@ -134,38 +134,28 @@ def experiments(
     with problems.collecting():
         require_columns(table, declarations, roles)
     read = _values(table, declarations, roles, labels, warnings, problems)
-    table, times, clock, dosing = read.table, read.times, read.clock, read.dosing
+    table, clock = read.table, read.clock
     records, weighing = weighted(read.records, table, declarations, weights or {})
-    groups = _groups(table, roles)
     files = source_inputs(declarations, sources or {}, folder, clock, numeric=clock is None)
-    series: list[Series] = []
-    unsorted = 0
-    for name, rows in groups.items():
-        order = rows[np.argsort(times[rows], kind="stable")]
-        unsorted += bool(np.any(order != rows))
-        with problems.collecting():
-            one = _series(table, declarations, roles, name, order, times, records)
-            own = own_inputs(table, declarations, roles, order, times, name)
-            one = replace(one, inputs={**own, **files.of_series(name)})
-            series += _parts(table, dosing, one, order, times) if dosing else [one]
-    problems.raise_if_any()
-    if unsorted:
-        warnings.append(warning("W0622", f"the times of {table.name} do not rise; its rows were sorted by time"))
+    series = _all_series(replace(read, records=records), declarations, roles, files, problems, warnings)
     all_groups = groups_of([s.labels for s in series])
     series = _with_observed(table, series, warnings)
     by_group = groups_of([s.labels for s in series])
+    declarations = with_infusions(declarations, [s.doses for s in series])
+    given = given_entries(declarations, series)
     warnings += group_warnings(declarations, all_groups, by_group)
     warnings += dose_warnings(table, declarations, roles)
     warnings += about_repetitions(table, declarations, roles)
     warnings += about_swaps(table, declarations, roles, [s.start for s in series], [s.records for s in series])
-    declarations = with_infusions(declarations, [s.doses for s in series])
-    given = given_entries(declarations, series)
     warnings += about_amount(declarations, given, [s.records for s in series])
     constants = {c.name for c in declarations.constants}
     unmatched = unmatched_names(table, roles, read.unknown)
-    summary = summarise(table, declarations, roles, times, series, clock, unmatched, warnings)
-    summary = replace(summary, doses=tuple(about_doses(table, declarations, roles, [s.doses for s in series])))
-    summary = replace(summary, remarks=(*summary.remarks, *weighing, *group_notes(declarations, by_group)))
+    summary = summarise(table, declarations, roles, read.times, series, clock, unmatched, warnings)
+    summary = replace(
+        summary,
+        doses=tuple(about_doses(table, declarations, roles, [s.doses for s in series])),
+        remarks=(*summary.remarks, *group_notes(declarations, by_group), *weighing),
+    )
     return Dataset(
         table.name,
         declarations,
@@ -191,6 +181,31 @@ def _reading(columns_map: Any, sources: Any, conditions: Any, numbers: Any, weig
         "conditions": str(Path(conditions).resolve()) if isinstance(conditions, str | Path) else None,
         "numbers": {label: dict(values) for label, values in (numbers or {}).items()},
     }
+
+
+def _all_series(
+    read: _Values,
+    declarations: Declarations,
+    roles: Roles,
+    files: SourceInputs,
+    problems: Problems,
+    warnings: list[Diagnostic],
+) -> list[Series]:
+    """The series in the order of their first rows, each with its inputs; parts of one where doses reset it."""
+    table, times, unsorted = read.table, read.times, False
+    series: list[Series] = []
+    for name, rows in _groups(table, roles).items():
+        order = rows[np.argsort(times[rows], kind="stable")]
+        unsorted |= bool(np.any(order != rows))
+        with problems.collecting():
+            one = _series(table, declarations, roles, name, order, times, read.records)
+            own = own_inputs(table, declarations, roles, order, times, name)
+            one = replace(one, inputs={**own, **files.of_series(name)})
+            series += _parts(table, read.dosing, one, order, times) if read.dosing else [one]
+    problems.raise_if_any()
+    if unsorted:
+        warnings.append(warning("W0622", f"the times of {table.name} do not rise; its rows were sorted by time"))
+    return series
 
 
 def _with_observations(
