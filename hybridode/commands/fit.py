@@ -156,7 +156,9 @@ def parameter_table(run: FitRun) -> str:
 
 
 def statistics_text(run: FitRun) -> str:
-    """Likelihood, information criteria, status, hold-out and time."""
+    """Likelihood, information criteria, status, networks, hold-out and time."""
+    from hybridode.fit.outcome.shares import share_sentences
+
     result = run.result
     objective = result["objective"]
     lines = [
@@ -165,6 +167,7 @@ def statistics_text(run: FitRun) -> str:
     ]
     if result["status"] != "converged":
         lines.append(str(result["status_reason"]))
+    lines += share_sentences(result["networks"])
     if result.get("hold_out"):
         score = result["hold_out"]
         lines.append(f"held out: rmse {short(score['rmse'])} · log score {short(score['log_score'])} per observation")

@@ -24,6 +24,7 @@ from hybridode.fit.objective.robust import read_loss
 from hybridode.fit.outcome import result as results
 from hybridode.fit.outcome.ending import gradient_entry, status_of, uncertainty_of
 from hybridode.fit.outcome.in_pieces import curves_in_pieces, value_in_pieces
+from hybridode.fit.outcome.shares import network_shares, share_sentences
 from hybridode.fit.outcome.tables import (
     hold_out_scores,
     impossible_row,
@@ -283,7 +284,9 @@ def _finish(
         "schema": results.SCHEMA, "model": declarations.name, "status": status, "status_reason": reason,
         "objective": results.objective_entry(nll, float(evaluation.value), parts, n_data, len(theta), reason, no_criteria),
         "parameters": results.parameter_entries(dataset.declarations, table, dataset.groups),
-        "networks": results.network_entries(objective.networks, weights),
+        "networks": results.network_entries(
+            objective.networks, weights, network_shares(objective, prepared.batch, curves, theta), best is None
+        ),
         "constraints": constraint_entries(objective.constraints, curves.observed, objective.constraint_places, curves.ts),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
         "search": climbed.entry(),
@@ -296,6 +299,7 @@ def _finish(
         "timing": {"compile": prepared.seconds, "fit": searched - prepared.seconds, "total": recorder.elapsed},
         "versions": results.versions(),
     }  # fmt: skip
+    recorder.log += share_sentences(result["networks"])
     if result["hold_out"] is None:
         result["hold_out_reason"] = "nothing was held out"
     return FitRun(

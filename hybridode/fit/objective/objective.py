@@ -23,7 +23,7 @@ from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, Column
 from hybridode.fit.objective.constraints import Constraint
 from hybridode.fit.objective.limits import Kinds, information, log_likelihood
-from hybridode.fit.objective.priors import BoundPrior, prior_loss
+from hybridode.fit.objective.priors import BOUNDED, BoundPrior, prior_loss
 from hybridode.fit.objective.robust import Loss, check_loss, robust
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
 from hybridode.fit.objective.steady import checked
@@ -281,4 +281,7 @@ class Objective:
         ):
             if count:
                 return f"{count} predictions of `{o.column}` are impossible: {row.name} needs {row.requirement}"
+        if np.size(evaluation.parts) > 1 and not np.isfinite(np.ravel(evaluation.parts)[1]):
+            bounded = [p.density.name for p in self.priors if p.density.name in BOUNDED]
+            return f"a prior gives these values the density 0 ({', '.join(bounded) or 'of those declared'})"
         return "the objective is not finite"

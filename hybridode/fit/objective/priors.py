@@ -17,6 +17,8 @@ from hybridode.fit.objective.noise import PRIORS, PriorDensity
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.types import Array
 
+BOUNDED = frozenset({"uniform", "beta", "gamma", "halfnormal", "exponential", "lognormal"})  # density 0 somewhere
+
 
 @dataclass(frozen=True)
 class BoundPrior:

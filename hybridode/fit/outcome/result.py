@@ -15,6 +15,7 @@ import pandas as pd
 from hybridode.data.experiments import Series
 from hybridode.data.groups import group_entries
 from hybridode.declarations import Declarations, Network, Parameter, Shape
+from hybridode.fit.outcome.shares import share_entry
 from hybridode.fit.search.starts import StartResult
 from hybridode.version import __version__
 
@@ -113,14 +114,16 @@ def series_entries(series: Sequence[Series]) -> list[dict[str, Any]]:
     return [{"name": s.name, "start": s.start, "groups": dict(s.labels), "numbers": dict(s.numbers)} for s in series]
 
 
-def network_entries(networks: Sequence[Network], weights: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Layers (inputs, hidden, outputs) and how many numbers were learnt."""
+def network_entries(
+    networks: Sequence[Network], weights: Mapping[str, Mapping[str, Any]], shares: Mapping[str, Mapping[str, float]], failed: bool
+) -> dict[str, Any]:
+    """Layers (inputs, hidden, outputs), how many numbers were learnt, what part of its equations a network explains."""
     out = {}
     for n in networks:
         layers = [int(weights[n.name][f"W{i}"].shape[1]) for i in range(len(n.hidden) + 1)]
         layers.append(int(weights[n.name][f"W{len(n.hidden)}"].shape[0]))
         count = sum(int(np.size(a)) for name, a in weights[n.name].items() if name[0] in "Wb")
-        out[n.name] = {"layers": layers, "n_weights": count, "frozen": n.freeze}
+        out[n.name] = {"layers": layers, "n_weights": count, "frozen": n.freeze, **share_entry(shares.get(n.name), failed)}
     return out
 
 

@@ -1,0 +1,82 @@
+"""How much of the equations that it stands in a learnt term explains.
+
+Along the fitted solution a rate is split into what a network adds, the rate minus the rate without it, and the rest. Its share is
+the part of the first in the mean squares of both: 0 where the network does nothing, 1 where it is all there is, 1/2 where it only
+cancels what the physics says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from hybridode.fit.objective.batch import Batch, series_of
+from hybridode.fit.objective.objective import Objective
+from hybridode.fit.outcome.tables import Curves
+
+NOTHING = 0.01  # a network with a smaller share is said to explain nothing
+_TIMES = 400  # over all series
+
+
+def network_shares(objective: Objective, batch: Batch, curves: Curves, theta: np.ndarray) -> dict[str, dict[str, float]]:
+    """Per network: state -> its share in that state's rate, for the rates that it moves."""
+    compiled = objective.compiled
+    names = [n.name for n in objective.networks]
+    if not names or compiled.system.unknowns or not compiled.size:
+        return {}
+    with_it = {name: np.zeros(compiled.size) for name in names}
+    without = {name: np.zeros(compiled.size) for name in names}
+    each = max(_TIMES // batch.count, 5)
+    for row in range(batch.count):
+        finite = np.flatnonzero(np.all(np.isfinite(curves.states[row]), axis=1))
+        if not len(finite):
+            continue
+        places = finite[np.unique(np.linspace(0, len(finite) - 1, each).round().astype(int))]
+        args: Any = objective.numbers(theta, series_of(batch, row))
+        args = args.at_start(batch.t0[row])
+        args = replace(args, parameters=np.asarray(args.parameters), weights=jax.tree_util.tree_map(np.asarray, args.weights))
+        whole = _rates(objective, args, curves, row, places)
+        for name in names:
+            silent = {**args.weights, name: {**args.weights[name], "out_scale": np.zeros(())}}
+            rest = _rates(objective, replace(args, weights=silent), curves, row, places)
+            with_it[name] += np.nansum((whole - rest) ** 2, axis=0)
+            without[name] += np.nansum(rest**2, axis=0)
+    states = [str(s) for s in compiled.system.states]
+    return {
+        name: {s: float(a / (a + b)) for s, a, b in zip(states, with_it[name], without[name], strict=True) if a > 0 and a + b > 0}
+        for name in names
+    }
+
+
+def _rates(objective: Objective, args: Any, curves: Curves, row: int, places: np.ndarray) -> np.ndarray:
+    """Rates (times, n) of one series by NumPy."""
+    rates = objective.compiled.along("rates", args)
+    with np.errstate(all="ignore"):
+        return np.array([rates(curves.ts[row, i], curves.states[row, i]) for i in places])
+
+
+def share_entry(shares: Mapping[str, float] | None, failed: bool) -> dict[str, Any]:
+    """`share` (the largest) and `shares` of a network in result.json."""
+    if failed or shares is None:
+        why = "the model could not be solved" if failed else "not computed for systems with algebraic unknowns"
+        return {"share": None, "share_reason": why, "shares": {}}
+    return {"share": max(shares.values(), default=0.0), "shares": dict(shares)}
+
+
+def share_sentences(networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """One line per network of result.json: what it explains, or that it explains nothing."""
+    out = []
+    for name, entry in networks.items():
+        share = entry.get("share")
+        if share is None:
+            continue
+        if share < NOTHING:
+            out.append(f"`{name}` explains nothing: the rates are the same without it (share {100 * share:.2g} %)")
+        else:
+            parts = [f"{100 * s:.0f} % of the rate of `{state}`" for state, s in entry["shares"].items() if s >= NOTHING]
+            out.append(f"`{name}` explains " + ", ".join(parts))
+    return out
