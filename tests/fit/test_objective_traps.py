@@ -41,11 +41,12 @@ def test_a_prior_that_excludes_the_declared_value_is_said():
 
 
 def test_a_fit_with_limits_and_intervals_is_scipys():
-    """Values below 0.5 are limits, some are intervals: the optimum of the likelihood that SciPy writes with distribution functions."""
+    """Values below 0.5 are limits, some are intervals: the optimum of the likelihood by SciPy's distribution functions."""
     y = TRUTH + 0.2 * np.random.default_rng(5).normal(size=len(TIMES))
     low = y < 0.5
     between = (np.arange(len(y)) % 4 == 1) & ~low
-    cells = np.where(low, "<0.5", np.where(between, [f"[{np.floor(v)}, {np.floor(v) + 1}]" for v in y], [repr(float(v)) for v in y]))
+    intervals = [f"[{np.floor(v)}, {np.floor(v) + 1}]" for v in y]
+    cells = np.where(low, "<0.5", np.where(between, intervals, [repr(float(v)) for v in y]))
     run = ho.fit(ho.parse(HEAD + "observe x ~ normal(x, s)\n"), pd.DataFrame({"t": TIMES, "x": cells}), starts=1)
     assert run.status == "converged" and low.sum() > 3 and between.sum() > 3
 

@@ -21,7 +21,8 @@ def float64():
 
 
 def fitted(rate, x):
-    text = f"model m\nparam k = 0.3 in (0.01, 5) log\nstate x = 2\nstate y = 1\nx' = {rate}\ny' = -y\nobserve x ~ normal(x, 0.02)\n"
+    text = f"model m\nparam k = 0.3 in (0.01, 5) log\nstate x = 2\nstate y = 1\nx' = {rate}\ny' = -y\n"
+    text += "observe x ~ normal(x, 0.02)\n"
     return ho.fit(ho.parse(text), pd.DataFrame({"t": TIMES, "x": x}), starts=1)
 
 
