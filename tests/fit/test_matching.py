@@ -103,3 +103,30 @@ observe x ~ normal(x, 0.01)
     unseen = text.replace("observe x ~ normal(x, 0.01)", "observe z ~ normal(x + y, 0.01)")
     found, words, _ = matched(model(unseen), pd.DataFrame({"t": t, "z": 5 * np.exp(-0.8 * t)}))
     assert found is None and words == "no state is observed as it is"
+
+
+def test_starts_and_scales_by_group_come_from_the_curves_of_their_series():
+    text = """model decay
+param k = 0.3 in (0.01, 10) log
+state x = 1 in (0.1, 100) log by lab
+dx/dt = -k*x
+param s = 0.1 in (0.001, 5) log by lab
+observe x ~ normal(x, s)
+"""
+    t, rng = np.linspace(0, 3, 40), np.random.default_rng(0)
+    series = {"a": (5.0, 0.02), "b": (20.0, 0.5)}
+    frames = [
+        pd.DataFrame({"lab": lab, "t": t, "x": x0 * np.exp(-0.8 * t) + s * rng.normal(size=40)})
+        for lab, (x0, s) in series.items()
+    ]
+    with jax.enable_x64(True):
+        ready, dataset = prepared(model(text), pd.concat(frames))
+        objective = ready.objective
+        found = match(objective, ready.fitted, smooth_states(dataset), objective.theta(objective.space.unconstrain({})))
+        assert found.theta is not None
+        theta = with_noise_scales(objective, found.theta, noise_scales(objective, ready.fitted))
+    values = dict(zip(objective.space.names, objective.space.vector(theta), strict=True))
+    assert values["k"] == pytest.approx(0.8, rel=0.1)
+    starts, scales = ([v for n, v in values.items() if n.startswith(letter)] for letter in "xs")
+    np.testing.assert_allclose(starts, [5, 20], rtol=0.1)
+    np.testing.assert_allclose(scales, [1.5 * 0.02, 1.5 * 0.5], rtol=0.4)

@@ -184,7 +184,7 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
     curves, held = stage.curves(), np.array(sorted(scales), int)
     best, shots = best_of(direct.found), []
     for number, theta in enumerate(points[:_ATTEMPTS]):
-        theta = with_noise_scales(objective, starts_from_curves(objective, curves, theta), scales)
+        theta = with_noise_scales(objective, starts_from_curves(objective, batch, curves, theta), scales)
         nodes, spread = first_nodes(objective, pieces, curves, theta)
         stage.track.begin_stage("multiple shooting")
         shot = shoot(evaluate, pieces, theta, nodes, spread, held, stage.box(len(theta)), stage.track)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hybridode.declarations import entry_names
 from hybridode.expr import Symbol
+from hybridode.fit.objective.assignment import parameter_places
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.predicted import numpy_arguments
@@ -43,20 +45,27 @@ class Matched:
     words: str
 
 
+def _trained(objective: Objective, batch: Batch, row: int, entry: str) -> int | None:
+    """The place in theta of an entry of the parameter vector of one series (its group's, where it has values by group)."""
+    place = parameter_places(objective.compiled).get(entry)
+    i = -1 if place is None else int(np.asarray(batch.index)[row, place])
+    return i if 0 <= i < objective.n_parameters else None
+
+
 def noise_scales(objective: Objective, batch: Batch) -> dict[int, float]:
     """Place in theta -> what a smooth curve leaves, for parameters that are the scale of a noise by themselves."""
-    entries = {e.name: i for i, e in enumerate(objective.space.entries)}
     found: dict[int, list[float]] = {}
     for k, o in enumerate(objective.compiled.declarations.observations):
-        names = [str(e.data) for a, e in o.arguments if a in SCALE_ARGUMENTS and e.op == "sym" and str(e.data) in entries]
+        names = [str(e.data) for a, e in o.arguments if a in SCALE_ARGUMENTS and e.op == "sym"]
         scale = SCALES.get(o.distribution)
         if not names or scale is None:
             continue
         for row in range(batch.count):
+            place = _trained(objective, batch, row, names[0])
             t, y, _ = records_of(batch, k, row)
-            left = scatter(t, scale(y)) if len(y) else None
-            if left:
-                found.setdefault(entries[names[0]], []).append(left)
+            left = scatter(t, scale(y)) if len(y) and place is not None else None
+            if left and place is not None:
+                found.setdefault(place, []).append(left)
     return {i: float(np.sqrt(np.mean(np.square(v)))) for i, v in found.items()}
 
 
@@ -82,16 +91,22 @@ def _inside(e: Entry, value: float) -> float:
     return float(np.clip(value, e.lower + _MARGIN * width, e.upper - _MARGIN * width))
 
 
-def starts_from_curves(objective: Objective, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray) -> np.ndarray:
-    """theta with learnt starts where the curves begin (the mean of the series)."""
-    declared = {p.name: p.start_of for p in objective.compiled.declarations.parameters if p.start_of}
+def starts_from_curves(
+    objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray
+) -> np.ndarray:
+    """theta with learnt starts where the curves begin (the mean of the series that share one)."""
     states = {(s.name, max(s.index, 0)): s for s in objective.compiled.system.states}
+    begins: dict[int, list[float]] = {}
+    for p in (p for p in objective.compiled.declarations.parameters if p.start_of):
+        for number, entry in enumerate(entry_names(p.name, p.shape)):
+            symbol = states.get((p.start_of, number))
+            for row, curve in enumerate(curves):
+                place = _trained(objective, batch, row, entry)
+                if place is not None and symbol is not None and symbol in curve:
+                    begins.setdefault(place, []).append(float(curve[symbol].value(np.array(curve[symbol].start))))
     values = objective.space.vector(theta[: objective.n_parameters])
-    for i, e in enumerate(objective.space.entries):
-        symbol = states.get((declared.get(e.parameter, ""), e.place))
-        begins = [float(c[symbol].value(np.array(c[symbol].start))) for c in curves if symbol in c] if symbol else []
-        if begins:
-            values[i] = _inside(e, float(np.mean(begins)))
+    for i, found in begins.items():
+        values[i] = _inside(objective.space.entries[i], float(np.mean(found)))
     return np.concatenate([objective.space.unconstrain_vector(values), theta[objective.n_parameters :]])
 
 
@@ -109,7 +124,7 @@ def match(objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, C
     if windows < 8:
         return Matched(None, f"the interpreter would take {cost} instructions for one window")
     scene = _Scene(objective, batch, curves, seen, windows)
-    begin = starts_from_curves(objective, curves, theta)
+    begin = starts_from_curves(objective, batch, curves, theta)
     chosen = scene.readable(begin)
     if not len(chosen):
         return Matched(None, "every rate reads a state that is not observed as it is")
