@@ -113,6 +113,7 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         worker_processes(options.workers) as spread,
     ):
         found = run_fit(declarations, dataset, progress=progress, keeper=keeper, spread=spread, **chosen)
+        found.log.extend(keeper.log)
         try:
             write_run(found, directory, command)
         except NumericsError:  # a full disk: what was found is shown at least, and the checkpoint stays
@@ -142,6 +143,8 @@ def settings_file(model: str, given: str | None) -> FitFile | None:
 def summary(run: FitRun, directory: Path) -> str:
     """What a fit ends with: the parameters, the statistics, where everything is."""
     places = f"report: {directory / 'report.html'}\nmodel:  {directory / 'fitted.ode'}"
+    if run.cut_short:
+        places += f"\ngo on:  hybridode fit --resume {directory}"
     return "\n\n".join([parameter_table(run), statistics_text(run), places])
 
 

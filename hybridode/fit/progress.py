@@ -11,6 +11,8 @@ import numpy as np
 
 from hybridode.fit.memory import Memory
 
+MOST_ROWS = 200_000  # of the trace of all starts that are kept in memory
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -131,6 +133,10 @@ class Track:
         shared = self.recorder
         row = Progress(self.stage, self.start, shared.starts, self.iteration, float(value), norm, shared.elapsed, self.rejected)
         self.rows.append(row)
+        if len(self.rows) > max(1000, MOST_ROWS // max(shared.starts, 1)):
+            del self.rows[
+                1 : len(self.rows) // 2 : 2
+            ]  # the older half is thinned: memory stays bounded
         shared.tell(row)
 
     def reject(self, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import random
 import shutil
@@ -222,3 +223,26 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(hybridode: Callabl
 def test_a_fit_without_model_or_data_is_told_how_to_call_it(hybridode: Callable, decay_files: Path) -> None:
     ran = hybridode("fit", decay_files / "decay.ode")
     assert (ran.code, "hybridode fit MODEL DATA" in ran.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_refit_goes_on_from_trained_weights(hybridode: Callable, tmp_path: Path) -> None:
+    """x' = -0.4 x, its rate learnt by a network; then the same from another start and at other times."""
+    model = tmp_path / "learnt.ode"
+    model.write_text(
+        "model learnt\nstate x = 10 in (1, 100)\nparam s = 0.05 fixed\ndx/dt = -x*NN(x, hidden=[3])\n"
+        "observe x ~ lognormal(x, s)\n",
+        encoding="utf-8",
+    )
+    for name, start in (("first.csv", 10.0), ("second.csv", 8.0)):
+        rows = [f"{t},{start * math.exp(-0.4 * t) * (1 + 0.02 * math.cos(7 * t + start))}" for t in range(9)]
+        (tmp_path / name).write_text("t,x\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert hybridode("fit", model, tmp_path / "first.csv", "--out", first).code == 0
+    assert hybridode("fit", first / "fitted.ode", tmp_path / "second.csv", "--out", second).code == 0
+    assert "go on from their weights" in (second / "log.txt").read_text(encoding="utf-8")
+    result, trace = outcome(second)
+    assert result["status"] == "converged"
+    assert trace["stage"].iloc[0] == "fisher scoring"  # on all records: nothing of what an untrained network needs first
+    assert not {"physics alone", "fisher scoring 30 %"} & set(trace["stage"])
+    assert abs(result["parameters"]["x(0)"]["value"] - 8) < 0.5

@@ -14,6 +14,8 @@ from hybridode.errors import DataError, UsageError
 from hybridode.fit import checkpoint as checkpoints
 from hybridode.fit.checkpoint import Checkpoint, read_memory, read_state
 from hybridode.fit.memory import CLOCK, Memory, hash_of, question
+from hybridode.fit.progress import Progress, Recorder, Track
+from hybridode.fit.time_left import TimeLeft, duration
 
 
 def square(thetas: np.ndarray) -> dict[str, Any]:
@@ -149,3 +151,31 @@ def test_answers_carry_the_time_at_which_they_were_found(tmp_path: Path) -> None
     later = read_memory(tmp_path, [])
     later.answers(b"b", 0, theta, refuse)
     assert (later.clock, later.replaying) == (2.0, True)
+
+
+def test_the_trace_of_a_long_run_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hybridode.fit.progress.MOST_ROWS", 1000)
+    track = Track(Recorder())
+    for i in range(20_000):
+        track.accept(np.zeros(1), 1.0 / (i + 1), np.ones(1))
+    iterations = [row.iteration for row in track.rows]
+    assert len(iterations) <= 1000
+    assert iterations[0] == 1 and iterations[-300:] == list(range(19_701, 20_001)) and iterations == sorted(iterations)
+
+
+def test_time_left_is_known_from_the_starts_that_have_ended() -> None:
+    left = TimeLeft()
+    hear = lambda start, iteration, elapsed: left.hear(Progress("s", start, 4, iteration, 1.0, 1.0, elapsed))  # noqa: E731
+    hear(1, 1, 10.0)
+    assert (left.seconds(10.0), left.words(10.0)) == (None, "time left unknown")
+    for i in range(1, 11):
+        hear(1, i, 10.0 + i)
+    left.end(1)
+    # 10 iterations took 10 s; three starts of as many are left
+    assert left.seconds(20.0) == pytest.approx(30.0)
+    assert left.words(20.0) == "about 30 s left"
+    hear(2, 10, 30.0)  # as long as the first and not ended: half as many again
+    assert left.seconds(30.0) == pytest.approx(5 + 10 + 10)
+    limited = TimeLeft(limit=50.0)
+    assert limited.words(20.0) == "at most 30 s left"
+    assert [duration(x) for x in (8.2, 89, 600, 9000, 1e6)] == ["8 s", "89 s", "10 min", "2.5 h", "11.6 days"]
