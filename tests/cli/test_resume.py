@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from hybridode.fit import keeper
-from hybridode.fit.search.lanes import Lanes
+from hybridode.fit.memory import Memory
 from hybridode.report import run_directory
 from tests.cli.conftest import ROOT
 
@@ -31,10 +31,10 @@ SLOW = """
 import sys, time
 from hybridode.cli import main
 from hybridode.fit import keeper
-from hybridode.fit.search.lanes import Lanes
+from hybridode.fit.memory import Memory
 keeper.EVERY = keeper.AT_MOST = 0.02
-block = Lanes._block
-Lanes._block = lambda self, thetas, view: (time.sleep(0.05), block(self, thetas, view))[1]
+answers = Memory.answers
+Memory.answers = lambda self, *question: (time.sleep(0.05), answers(self, *question))[1]
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -118,9 +118,9 @@ def test_interrupted_runs_say_what_was_found_and_go_on(hybridode: Callable, deca
 
 def cut_off(hybridode: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch, *more: object) -> Path:
     """A run out of time at its first iterations."""
-    block = Lanes._block
+    answers = Memory.answers
     with monkeypatch.context() as patched:
-        patched.setattr(Lanes, "_block", lambda self, thetas, view: (time.sleep(0.3), block(self, thetas, view))[1])
+        patched.setattr(Memory, "answers", lambda self, *question: (time.sleep(0.3), answers(self, *question))[1])
         arguments = (
             "fit",
             folder / "decay.ode",
