@@ -213,7 +213,7 @@ def fit(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model file (.ode).", show_default=False)] = None,
     data: Annotated[str | None, typer.Argument(metavar="DATA", help="A data file (.csv).", show_default=False)] = None,
     starts: Annotated[
-        int | None, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best (8; with networks 1).")
+        int | None, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best (24; with networks 1).")
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Seed of the starts and of the networks' weights (0).")

@@ -134,9 +134,7 @@ class Track:
         row = Progress(self.stage, self.start, shared.starts, self.iteration, float(value), norm, shared.elapsed, self.rejected)
         self.rows.append(row)
         if len(self.rows) > max(1000, MOST_ROWS // max(shared.starts, 1)):
-            del self.rows[
-                1 : len(self.rows) // 2 : 2
-            ]  # the older half is thinned: memory stays bounded
+            del self.rows[1 : len(self.rows) // 2 : 2]  # the older half is thinned: memory stays bounded
         shared.tell(row)
 
     def reject(self, reason: str) -> None:

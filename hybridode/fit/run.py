@@ -40,10 +40,11 @@ from hybridode.fit.plan import Plan, plan_of
 from hybridode.fit.prepare import FALLBACK, Options, Prepared, Spread, points_of, prepare
 from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.exchanged import exchange_warning
+from hybridode.fit.search.influence import without_influence
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import drawing
-from hybridode.fit.search.starts import StartResult, best_of, run_starts, starts_note
+from hybridode.fit.search.starts import StartResult, best_of, optima_notes, run_starts, starts_note
 from hybridode.solve.engines import choose, chosen
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STARTS = 8  # by default, of a model without networks: a start costs little beside compiling, and local optima are common
+STARTS_IN_LANES = 24  # where starts share a call
 
 
 @dataclass
@@ -107,7 +109,7 @@ def fit(
     """Fits a model (`Model` or `Declarations`) to data: a CSV file, a DataFrame, or a Dataset already read. Runs in float64.
 
     set: other values to begin with (params, consts, learnt starts; consts stay constant). fix: names that are not learnt; a
-    mapping sets them too. starts: None means 8, or 1 with networks. hold_out: `last:5` or `fraction:0.2` of each series' times.
+    mapping sets them too. starts: None: 24 (8 without lanes, 1 with networks). hold_out: `last:5`, or `fraction:0.2`.
     columns: names of the model -> columns of the file. sources: names -> files of inputs. conditions: a table with a row per
     experiment; numbers: the same by label, `{"WT": {"dose": 3}}`. Ctrl-C and `max_seconds` end the
     search; the best point so far is reported (status "interrupted", "stopped"). keeper: writes the run down while it runs.
@@ -148,7 +150,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
     if recorder.keeper is not None:
         recorder.keeper.ready(objective.memory.hash_of(prepared.fitted), partial(_described, prepared, dataset))
     networks = bool(trainable_weights(objective.networks, objective.weights))
-    count = options.starts or (1 if networks or not objective.n_parameters else STARTS)
+    several = STARTS_IN_LANES if prepared.lanes.width > 1 else STARTS
+    count = options.starts or (1 if networks or not objective.n_parameters else several)
     recorder.starts = count
     points = points_of(objective, options, count)
     prepared = _first_evaluation(prepared, points[0], dataset, recorder)
@@ -163,11 +166,16 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
     if prepared.lanes.stiff:
         method = METHODS[str(prepared.lanes.implicit)].title
         recorder.log.append(f"{prepared.lanes.stiff} points of the search were stiff and solved with {method}")
-    recorder.log.append(starts_note(found, len(begun)))
+    recorder.log += [starts_note(found, len(begun)), *optima_notes(found, objective.space)]
     cut = early or any(s.has_steady for s in dataset.series)  # a smooth curve says nothing about steady states
     climbed = (
         climb(prepared.lanes, prepared.curves, found, begun, matched is not None, recorder) if not cut else Climbed(found, early)
     )
+    if climbed.in_pieces is None:
+        settled, names = without_influence(prepared.lanes, climbed.found, points[0])
+        climbed = replace(climbed, found=settled)
+        for name in names:
+            recorder.log.append(f"warning W0760: `{name}` has no influence on any record: it stays at its declared value")
     if recorder.keeper is not None:
         recorder.keeper.searched()
     swap = "" if climbed.early or climbed.in_pieces else exchange_warning(prepared.lanes, climbed.found, begun)

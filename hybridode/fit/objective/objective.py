@@ -222,7 +222,7 @@ class Objective:
         for k, (eta, slope, sens, c) in enumerate(zip(safe, slopes, sensitivities, batch.columns, strict=True)):
             a = eta.shape[-1]
             used = c.used.reshape(-1, 1) > 0
-            sens = jnp.where(used[..., None], sens.reshape(-1, a, theta.size), 0.0)
+            sens = jnp.where(used[..., None], sens.reshape(used.shape[0], a, theta.size), 0.0)
             gradient = gradient + jnp.einsum("ra,rak->k", jnp.where(used, slope.reshape(-1, a), 0.0), sens)
             matrices = self.information(k, c, eta).reshape(-1, a, a)
             fisher = fisher + jnp.einsum("rak,rab,rbl->kl", sens, matrices, sens)

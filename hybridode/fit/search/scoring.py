@@ -54,15 +54,17 @@ def fisher_scoring(
             )
         track.accept(point.theta, point.value, point.gradient)
         radius, scale, polishing, values, first = 1.0, np.zeros(len(theta)), 0, [point.value], 1
+        walled = False  # the region shrank because points in it could not be evaluated
     else:
         point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
         polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
+        walled = bool(state["walled"])
     for iteration in range(first, max_iterations + 1):
         norm = float(np.max(np.abs(point.gradient[~box.held(point.theta, point.gradient)]), initial=0.0))
         if norm <= GRADIENT_GOAL:
             return _end(point, "converged", f"gradient {norm:.1e}", iteration - 1)
-        now = {"point": point.plain(), "radius": radius, "scale": scale, "polishing": polishing, "values": values[-_STALL - 1 :],
-               "iteration": iteration}  # fmt: skip
+        now = {"point": point.plain(), "radius": radius, "scale": scale, "polishing": polishing, "walled": walled,
+               "values": values[-_STALL - 1 :], "iteration": iteration}  # fmt: skip
         diagonal = np.sqrt(np.maximum(np.diag(point.fisher), 0.0))
         scale = np.maximum(scale * 0.9, diagonal)  # forget slowly: a start far off must not shorten all later steps
         safe = np.maximum(scale, floor * max(scale.max(initial=0.0), 1e-300))
@@ -71,7 +73,7 @@ def fisher_scoring(
         gain, length, small = step.gain, step.length, step.gain <= goal
         if trial.failed:
             track.reject(trial.reason)
-            radius = 0.25 * min(radius, length)
+            radius, walled = 0.25 * min(radius, length), True
         else:
             actual = point.value - trial.value
             noise = _NOISE * (1 + abs(point.value))
@@ -80,11 +82,14 @@ def fisher_scoring(
             if (ratio > 1e-3 and actual > 0.01 * noise) or (flatter and actual > -noise and gain < 10 * noise):
                 point = trial
                 track.accept(point.theta, point.value, point.gradient)
-                polishing = polishing + 1 if small else 0
+                polishing, walled = polishing + 1 if small else 0, False
             elif small or gain < noise:
                 far = step.decrement > 1e3 * max(noise, goal) and length > 0.5 * radius  # the region is small, not the gain
                 words = "no step from here lowers the objective" if far else f"expected gain {gain:.1e}"
-                return _end(point, "stopped" if far else "converged", words, iteration)
+                words += ", those beyond cannot be evaluated" if far and walled else ""
+                return _end(point, "stopped" if far and walled else "converged", words, iteration)
+            else:
+                walled = False
             if ratio < 0.25 and gain > noise:
                 radius = 0.3 * min(radius, length)
             elif ratio > 0.75:

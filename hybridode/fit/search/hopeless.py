@@ -1,0 +1,42 @@
+"""Starts that are stopped early: far behind the best one, and falling too slowly to get there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from hybridode.fit.progress import Track
+
+FIRST = 24  # rounds that every start has
+BACK = 8  # rounds over which the fall is measured
+ROUNDS = 60  # that a start would have at its present pace to reach the best one
+MARGIN = 5.0  # of log-likelihood: nobody is stopped who is as near as this
+
+
+class Hopeless:
+    """Asked after every round. All starts have had the same number of evaluations then, so it does not matter what ran where."""
+
+    def __init__(self) -> None:
+        self.values: dict[int, list[float]] = {}
+        self.best = np.inf
+        self.stopped = 0
+
+    def __call__(self, round_: int, tracks: Mapping[int, Track]) -> dict[int, str]:
+        """The starts to stop, and why; never the best of those that go on."""
+        for number, track in tracks.items():
+            self.values.setdefault(number, []).append(track.best_value)
+        self.best = min([self.best, *(v[-1] for v in self.values.values())])
+        if round_ < FIRST:
+            return {}
+        out = {}
+        leader = min(tracks, key=lambda k: self.values[k][-1], default=0)
+        for number in tracks:
+            values = self.values[number]
+            if number == leader or len(values) <= BACK:
+                continue
+            gap, fall = values[-1] - self.best, values[-1 - BACK] - values[-1]
+            if gap > MARGIN and fall * ROUNDS < gap * BACK:
+                out[number] = f"stopped early: {gap:.3g} behind the best start and falling by {fall / BACK:.2g} a step"
+        self.stopped += len(out)
+        return out
