@@ -13,6 +13,15 @@ from hybridode.solve import native, results
 from hybridode.solve.problem import Arguments
 
 
+def cannot_predict(objective: Objective, batch: Batch) -> str | None:
+    """Why `locations` cannot be had, in words, or None."""
+    if objective.settings.engine != "native":
+        return "a fit by Diffrax is not compared with a smooth curve"
+    if batch.doses is not None or batch.steady is not None:
+        return "a fit with doses or steady states is not compared with a smooth curve"
+    return None
+
+
 def numpy_arguments(objective: Objective, batch: Batch, row: int, theta: np.ndarray) -> Arguments:
     """The numbers of one series at theta, in NumPy, with the inputs' values at its start."""
     series: Batch = jax.tree_util.tree_map(np.asarray, series_of(batch, row))

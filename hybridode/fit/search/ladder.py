@@ -18,7 +18,7 @@ import numpy as np
 from hybridode.expr import Symbol
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.objective import Objective
-from hybridode.fit.objective.predicted import locations, numpy_arguments
+from hybridode.fit.objective.predicted import cannot_predict, locations, numpy_arguments
 from hybridode.fit.progress import OutOfTime, Recorder, Track
 from hybridode.fit.search.ask import run_alone
 from hybridode.fit.search.attainable import Attained, compared
@@ -99,7 +99,7 @@ Curves = Callable[[], Sequence[Mapping[Symbol, Curve]]]
 
 def matched_start(objective: Objective, batch: Batch, curves: Curves, theta: np.ndarray, recorder: Recorder) -> np.ndarray | None:
     """The start that smoothed states suggest (of models without networks), or None with a line in the log."""
-    if len(theta) != objective.n_parameters or not len(theta) or not objective.compiled.size:
+    if len(theta) != objective.n_parameters or not len(theta) or not objective.compiled.size or batch.doses is not None:
         return None
     found = match(objective, batch, curves(), theta)
     recorder.log.append(f"gradient matching: {found.words}" + ("; it is one more start" if found.theta is not None else ""))
@@ -154,10 +154,13 @@ def climb(
 def _evidence(stage: _Stage, found: Sequence[StartResult]) -> tuple[bool, str]:
     """Whether to climb, and why or why not, in words with numbers."""
     best = best_of(found)
+    if best is None and stage.batch.steady is not None:
+        return False, "no start could be evaluated, and a series that ends in its steady state is not cut"
     if best is None:
         return True, f"none of {len(found)} starts could be evaluated"
-    if stage.objective.settings.engine != "native":
-        return False, "a fit by Diffrax is not compared with a smooth curve"
+    unknown = cannot_predict(stage.objective, stage.batch)
+    if unknown is not None:
+        return False, unknown
     worst = max(_compared(stage, best.theta), key=lambda a: a.loss, default=None)
     if worst is None:
         return False, "too few records to compare the fit with a smooth curve"

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.fit.objective.objective import Objective
-from hybridode.fit.objective.predicted import locations
+from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.progress import Track
 from hybridode.fit.search.ask import Ask, Optimum, Point, Search
 from hybridode.fit.search.attainable import compared
@@ -34,7 +34,7 @@ def physics_first(lanes: Lanes, theta: np.ndarray, track: Track) -> Generator[As
     """Fitted parameters with the weights as they were if the physics follows the data by itself, else None."""
     objective = lanes.objective
     k = objective.n_parameters
-    if not k or objective.settings.engine != "native":
+    if not k or cannot_predict(objective, lanes.batch) is not None:
         return None
     track.begin_stage("physics alone")
     if len(theta) <= FISHER_MOST:
