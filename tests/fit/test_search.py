@@ -93,7 +93,7 @@ def test_far_behind_and_hardly_falling_is_hopeless_but_never_the_best():
     tracks = {k: Track(Recorder(), k) for k in (1, 2, 3)}
     hopeless, stopped = Hopeless(), {}
     for round_ in range(1, FIRST + 1):
-        for k, value in {1: 0.0, 2: 100.0 - 1e-3 * round_, 3: 100.0 - 3 * round_}.items():
+        for k, value in {1: 0.0, 2: 100.0 - 1e-3 * round_, 3: 100.0 - 2 * round_}.items():
             tracks[k].best_value = value
         stopped = hopeless(round_, tracks)
         assert not stopped or round_ == FIRST

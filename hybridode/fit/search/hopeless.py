@@ -8,9 +8,9 @@ import numpy as np
 
 from hybridode.fit.progress import Track
 
-FIRST = 24  # rounds that every start has
+FIRST = 40  # rounds that every start has
 BACK = 8  # rounds over which the fall is measured
-ROUNDS = 60  # that a start would have at its present pace to reach the best one
+ROUNDS = 150  # that a start would have at its present pace to reach the best one
 MARGIN = 5.0  # of log-likelihood: nobody is stopped who is as near as this
 
 
