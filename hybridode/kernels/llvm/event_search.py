@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hybridode.kernels.llvm.lane_loop import LaneLoop
 
 NEAR = 0.25  # of a guard: where a parabola's turning point is nearer to 0, it is looked at
+DEEPEST = 18  # times a quarter of a sixteenth of a step: where a guard that turned back is looked for
 SCANNED = 8  # parts of a step that are looked at where an event is near
 LOCATED_TO, MOST_GUESSES = 2.0**-51, 80  # part of a step to which it is located, and the most evaluations for that
 ROUNDING = 32 * 2.2e-16  # of the time: events that near to each other happen together
@@ -19,7 +20,8 @@ OUTSIDE = -1.0  # a part of a step that is none
 UNROLLED = 8  # events up to which loops over them are written out
 
 ARRAYS = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
-          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard", "rate")  # fmt: skip
+          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard", "rate",
+          "pending")  # fmt: skip
 CELLS = ("flag", "unseen", "left", "right", "left_weight", "right_weight", "width", "last", "found", "kind", "stop", "best",
          "turn")  # fmt: skip
 
@@ -205,6 +207,7 @@ class EventSearch:
             self.set(name, const(value))
         for name in ("left_weight", "right_weight"):
             self.set(name, const(1.0))
+        self.turned_back(mask, t, h, at)
 
         def part(j: str) -> str:
             place = w.splat(w.value(f"sitofp i64 {w.value(f'add i64 {j}, 1')} to {loop.lanes.scalar}"))
@@ -229,6 +232,53 @@ class EventSearch:
         self.together(found, t, h, at)
         theta = self.get("right")
         return [self.get("found"), theta, *self.state_at(theta, at)]
+
+    def turned_back(self, mask: str, t: str, h: str, at: Callable[[str | float], State]) -> None:
+        """An event has left its guard about 0, and this moves back over 0 (`pending`; a ball leaves the floor): it may come again
+        within any part of a step, so the side that it goes to is looked for nearer and nearer to the beginning."""
+        if not self.may_turn_back:
+            return
+        w, c, loop, const = self.w, self.c, self.loop, self.loop.const
+
+        def pending(e: str) -> str:
+            return c.compare("one", self.get("pending", e), self.const(0.0))
+
+        def turned(e: str) -> str:
+            other = c.compare("oeq", c.mul(self.get("sign", e), self.get("new_sign", e)), self.const(-1.0))
+            return c.logic("and", pending(e), other)
+
+        def any_of(which: Callable[[str], str]) -> str:
+            self.lower_flag()
+            self.each(lambda e: self.raise_flag(which(e)))
+            return self.flagged()
+
+        waiting = w.logic("and", mask, any_of(pending))
+
+        def seek() -> list[str]:
+            self.set("best", const(0.25))
+            self.set("turn", const(0.0))
+
+            def nearer(_: str) -> str:
+                theta = w.mul(self.get("best"), const(0.25))
+                self.set("best", theta)
+                self.look_inside(w.add(t, w.mul(theta, h)), at(theta))
+                unseen = w.compare("oeq", self.get("turn"), const(0.0))
+                seen = w.logic("and", unseen, any_of(turned))
+                self.set("turn", w.select(seen, theta, self.get("turn")))
+                return w.any(w.logic("and", waiting, w.compare("oeq", self.get("turn"), const(0.0))))
+
+            loop.repeat_while(DEEPEST, nearer)
+            place = self.get("turn")
+            hit, _ = self.probe(w.logic("and", waiting, w.compare("ogt", place, const(0.0))), t, h, place, at)
+            self.set("found", w.select(hit, const(1.0), self.get("found")))
+            return []
+
+        loop.branch(w.any(waiting), seek, [], loop.lanes.real)
+
+    @property
+    def may_turn_back(self) -> bool:
+        """Do events go one way, and act?"""
+        return any(self.located.directions) and bool(self.located.states)
 
     def dips(self, mask: str, t: str, h: str, place: str, at: Callable[[str | float], State]) -> None:
         """Where the parabola through the last three values of a guard turns at the other side of 0, or near it, that place is
@@ -380,6 +430,8 @@ class EventSearch:
             sign = c.select(beyond, self.get("one_sign", e), self.get("sign", e))
             self.set("sign", c.select(before, self.get("scan", e), sign), e)
             self.set("guard", c.select(beyond, self.get("one_guard", e), self.get("guard", e)), e)
+            if self.may_turn_back:
+                self.set("pending", c.select(beyond, self.const(0.0), self.get("pending", e)), e)
 
         self.each(one)
 

@@ -89,6 +89,7 @@ class EventLoop(EventSearch):
         def one(e: str) -> None:
             sign, guard = self.get("new_sign", e), self.get("new_guard", e)
             self.set("guard", guard, e)
+            self.set("pending", const(0.0), e)
             holds = c.logic("and", c.compare("oeq", sign, const(1.0)), c.compare("oeq", self.tables.at_start(e), const(1.0)))
             zero = c.logic("and", c.compare("oeq", sign, const(0.0)), c.compare("oeq", self.tables.at_start(e), const(2.0)))
             fires = c.logic("or", holds, zero)
@@ -248,17 +249,17 @@ class EventLoop(EventSearch):
         c, here = self.c, self.wide(mask)
         later = self.wide(self.w.splat(self.w.value(f"icmp sgt i64 {k}, 0"), "i1"))
         self.look_at(t, self.now())
-        self.rates_at_zero(t)
+        self.rates_behind(t)
         self.lower_flag()
 
         def one(e: str) -> None:
             old, new, guard = self.get("sign", e), self.get("new_sign", e), self.get("new_guard", e)
             fired = self.truth("fired", e)
             # An event that left its own guard alone has happened, whatever rounding says on which side it stands.
-            unmoved = c.compare("oeq", guard, self.get("before", e))
-            left = c.logic("and", fired, unmoved)
+            unmoved, left = self.unmoved(e), self.left_alone(e)
             mine = c.select(left, c.neg(old), new)
             mine = self.after_reset(e, mine)
+            self.wait_for(e, here, mine)
             # What the rounds before have said of a guard stays while it stays: the same in one round as in several.
             said = c.logic("and", later, unmoved)
             others = c.select(said, old, self.settled(old, new))
@@ -273,19 +274,26 @@ class EventLoop(EventSearch):
         self.switch(mask)
         return self.w.any(self.w.logic("and", mask, self.flagged()))
 
-    def rates_at_zero(self, t: str) -> None:
-        """How fast the guards move that events of their own have put to exactly 0, into `rate`."""
+    def rates_behind(self, t: str) -> None:
+        """How fast the guards move whose events left them alone, or have put them to exactly 0, into `rate`."""
         loop = self.loop
-        if not any(self.located.resets):
+        if not self.may_turn_back:
             return
         self.lower_flag()
-        self.each(lambda e: self.raise_flag(self.put_to_zero(e)))
+        self.each(lambda e: self.raise_flag(self.c.logic("or", self.left_alone(e), self.put_to_zero(e))))
 
         def look() -> list[str]:
             self.look_at_rates(t, self.now())
             return []
 
         loop.branch(self.w.any(self.flagged()), look, [], loop.lanes.real)
+
+    def left_alone(self, e: str) -> str:
+        """Whether an event has left its own guard where it was."""
+        return self.c.logic("and", self.truth("fired", e), self.unmoved(e))
+
+    def unmoved(self, e: str) -> str:
+        return self.c.compare("oeq", self.get("new_guard", e), self.get("before", e))
 
     def put_to_zero(self, e: str) -> str:
         """Whether an event has put its own guard to exactly 0."""
@@ -304,6 +312,18 @@ class EventLoop(EventSearch):
         falls = c.logic("or", c.compare("olt", rate, const(0.0)), c.compare("oeq", new, const(-1.0)))
         sign = c.select(falls, const(-1.0), c.select(rises, const(1.0), old))
         return c.select(self.put_to_zero(e), sign, mine)
+
+    def wait_for(self, e: str, here: str, mine: str) -> None:
+        """Which events are `pending`: those whose guard goes back over 0. Others stay what they are while nothing moves them."""
+        c, nothing = self.c, self.const(0.0)
+        if not self.may_turn_back:
+            return
+        back = c.logic("and", self.unmoved(e), c.compare("olt", c.mul(self.get("rate", e), mine), nothing))
+        back = c.logic("and", back, c.compare("one", self.tables.direction(e), nothing))
+        old = self.get("pending", e)
+        others = c.select(self.unmoved(e), old, nothing)
+        new = c.select(self.truth("fired", e), self.number(back), others)
+        self.set("pending", c.select(here, new, old), e)
 
     # ---- after a step ---------------------------------------------------------------------------------------------------
     def following(self, now: Mapping[str, str], new: dict[str, str], ok: str, found: Found | None, h: str, span: str, ends: Ends,

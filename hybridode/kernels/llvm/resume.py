@@ -26,7 +26,7 @@ READ = ("rows", "status", "t")  # rows of the record in this part, status, time
 ROWS, STATUS, TIME = range(3)
 PAUSED = -1  # the status of a lane that goes on
 CELL = 8  # bytes
-KEPT_OF_EVENTS = ("sign", "guard")  # arrays that a step finds as the one before left them
+KEPT_OF_EVENTS = ("sign", "guard", "pending")  # arrays that a step finds as the one before left them
 
 Carried = Mapping[str, tuple[str, str]]
 Vector = tuple[str, int]  # reals of all lanes in memory, how many
