@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from hybridode.kernels.llvm.event_search import EventTables
+from hybridode.kernels.llvm.event_tables import EventTables
 from hybridode.kernels.llvm.events import AFTER, EVENT, KNOWN, LOCATED, SET_OFF, codes
 from hybridode.kernels.llvm.straight import Elements
 from hybridode.methods.located import Located

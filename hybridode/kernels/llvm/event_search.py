@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
+from hybridode.kernels.llvm.event_guards import EventGuards, State
 from hybridode.kernels.llvm.straight import Elements
-from hybridode.methods.located import Located
-
-if TYPE_CHECKING:
-    from hybridode.kernels.llvm.lane_loop import LaneLoop
 
 NEAR = 0.25  # of a guard: where a parabola's turning point is nearer to 0, it is looked at
 DEEPEST = 18  # times a quarter of a sixteenth of a step: where a guard that turned back is looked for
@@ -17,142 +14,21 @@ SCANNED = 8  # parts of a step that are looked at where an event is near
 LOCATED_TO, MOST_GUESSES = 2.0**-51, 80  # part of a step to which it is located, and the most evaluations for that
 ROUNDING = 32 * 2.2e-16  # of the time: events that near to each other happen together
 OUTSIDE = -1.0  # a part of a step that is none
-UNROLLED = 8  # events up to which loops over them are written out
-
-ARRAYS = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
-          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard", "rate",
-          "pending")  # fmt: skip
-CELLS = ("flag", "unseen", "left", "right", "left_weight", "right_weight", "width", "last", "found", "kind", "stop", "best",
-         "turn")  # fmt: skip
-
-State = Any  # of the model, as a loop keeps it: registers, or memory
 
 
 class Found(NamedTuple):
     """The lanes in which an event was found, the part of the step at which the first happens, and the state there (empty in
-    loops that keep states in memory)."""
+    loops that keep states in memory). lost: the lanes in which nothing was found although something must have happened (see
+    `turned_back`); "" where that cannot be."""
 
     hit: str
     theta: str
     y: Elements
+    lost: str = ""
 
 
-class EventSearch:
-    """Guards and signs of the lanes. The numbers of each event are arrays in memory, worked on in chunks: here one event in all
-    lanes (see `rolled/events` for others). What is said of a chunk's events is a register of the writer `c`; what is said of the
-    lanes, of `w`, and goes through `wide` where the two meet."""
-
-    def __init__(self, loop: LaneLoop, located: Located) -> None:
-        self.loop, self.w, self.located = loop, loop.w, located
-        self.E, self.n = located.count, loop.m.n
-        self.c = loop.w
-        self.begin = ""  # of the step that is looked at
-        self.make_room()
-        self.tables = EventTables(loop, located)
-
-    def make_room(self) -> None:
-        loop = self.loop
-        self.array = {name: loop.memory(f"event_{name}", self.E) for name in (*ARRAYS, "new_sign", "new_guard")}
-        self.cell = {name: loop.memory(f"event_{name}_cell", 1) for name in CELLS}
-        self.y = loop.memory("event_y", self.n)
-        self.values = loop.memory("event_values", max(1, len(self.located.states)))
-        self.rows = loop.integer_memory("event_rows")
-
-    # ---- small things -------------------------------------------------------------------------------------------------
-    def get(self, name: str, e: str = "") -> str:
-        """A number of an event, or (without `e`) of the lanes."""
-        return self.loop.at(self.array[name] if e else self.cell[name], e or "0")
-
-    def set(self, name: str, value: str, e: str = "") -> None:
-        self.loop.put(self.array[name] if e else self.cell[name], e or "0", value)
-
-    def const(self, x: float) -> str:
-        """A number in every place of a chunk."""
-        return self.c.lanes.const(x)
-
-    def not_(self, mask: str) -> str:
-        return self.c.logic("xor", mask, self.c.lanes.const(True))
-
-    def wide(self, mask: str) -> str:
-        """A mask of the lanes as one of a chunk."""
-        return mask
-
-    def truth(self, name: str, e: str = "") -> str:
-        """A number of memory as a mask."""
-        w = self.c if e else self.w
-        return w.compare("one", self.get(name, e), w.lanes.const(0.0))
-
-    def number(self, mask: str) -> str:
-        return self.c.select(mask, self.const(1.0), self.const(0.0))
-
-    def each(self, body: Callable[[str], None]) -> None:
-        """body(e) for every event."""
-        if self.E <= UNROLLED:
-            for e in range(self.E):
-                body(str(e))
-        else:
-            self.loop.repeat(self.E, body)
-
-    def lower_flag(self) -> None:
-        self.set("flag", self.loop.const(0.0))
-
-    def raise_flag(self, mask: str) -> None:
-        """In loops over the events."""
-        self.set("flag", self.w.select(mask, self.loop.const(1.0), self.get("flag")))
-
-    def flagged(self) -> str:
-        """The lanes in which the flag was raised."""
-        return self.truth("flag")
-
-    def crossing(self, old: str, new: str, e: str) -> str:
-        """Whether a change of sign is the event."""
-        c, const = self.c, self.const
-        turned = c.compare("oeq", c.mul(old, new), const(-1.0))
-        directions = set(self.located.directions)
-        if directions == {0}:
-            return turned
-        if len(directions) == 1:
-            return c.logic("and", turned, c.compare("oeq", new, const(float(*directions))))
-        wanted = self.tables.direction(e)
-        right = c.logic("or", c.compare("oeq", wanted, const(0.0)), c.compare("oeq", wanted, new))
-        return c.logic("and", turned, right)
-
-    def settled(self, old: str, new: str) -> str:
-        """The sign that is remembered: the last that was not 0."""
-        return self.c.select(self.c.compare("oeq", new, self.const(0.0)), old, new)
-
-    def size(self, x: str) -> str:
-        return self.c.intrinsic("fabs", x)
-
-    def look_at(self, t: str, y: State) -> None:
-        """Guards and signs at a point, into memory."""
-        given = {"t": [t], "y": y, "p": self.loop.p} | ({"begin": [self.begin]} if self.begin else {})
-        found = self.loop.evaluate(self.located.guards, given)
-        for e in range(self.E):
-            self.set("new_guard", found["guard"][e], str(e))
-            self.set("new_sign", found["sign"][e], str(e))
-
-    def look_inside(self, t: str, y: State) -> None:
-        """`look_at` inside a step: a condition that holds at 0 too is not met by staying where its event has put the guard."""
-        self.look_at(t, y)
-        if 2 not in self.located.resets:
-            return
-        c, const = self.c, self.const
-
-        def one(e: str) -> None:
-            stays = c.logic("and", c.compare("oeq", self.tables.resets(e), const(2.0)), self.is_zero(e))
-            self.set("new_sign", c.select(stays, const(-1.0), self.get("new_sign", e)), e)
-
-        self.each(one)
-
-    def is_zero(self, e: str) -> str:
-        return self.c.compare("oeq", self.get("new_guard", e), self.const(0.0))
-
-    def look_at_rates(self, t: str, y: State) -> None:
-        """How fast the guards change along the solution at a point, into memory."""
-        found = self.loop.evaluate(self.located.guard_rate, {"t": [t], "y": y, "p": self.loop.p})["guard_rate"]
-        for e in range(self.E):
-            self.set("rate", found[e], str(e))
+class EventSearch(EventGuards):
+    """The search of a step. (What is said of a chunk's events and of the lanes: see `EventGuards`.)"""
 
     # ---- a step -------------------------------------------------------------------------------------------------------
     def look(self, mask: str, t: str, h: str, at: Callable[[str | float], State]) -> Found:
@@ -162,6 +38,7 @@ class EventSearch:
         """
         self.begin = t
         w, c, const = self.w, self.c, self.loop.const
+        self.set("lost", const(0.0))
         self.lower_flag()
 
         def halfway(e: str) -> None:
@@ -188,7 +65,11 @@ class EventSearch:
         real = self.loop.lanes.real
         found, theta, *y = self.loop.branch(w.any(searched), lambda: self.search(searched, t, h, at), nothing, real)
         self.begin = ""
-        return Found(w.logic("and", mask, w.compare("one", found, const(0.0))), theta, y)
+        hit = w.logic("and", mask, w.compare("one", found, const(0.0)))
+        if not self.may_turn_back:
+            return Found(hit, theta, y)
+        lost = w.logic("and", mask, self.truth("lost"))
+        return Found(w.logic("and", hit, self.loop.not_(lost)), theta, y, lost)
 
     def state_at(self, theta: str, at: Callable[[str | float], State]) -> Elements:
         """The state of `Found`."""
@@ -230,50 +111,70 @@ class EventSearch:
 
         loop.repeat_while(MOST_GUESSES, nearer)
         self.together(found, t, h, at)
+        if self.may_turn_back:
+            self.confirm_lost(h)
         theta = self.get("right")
         return [self.get("found"), theta, *self.state_at(theta, at)]
 
     def turned_back(self, mask: str, t: str, h: str, at: Callable[[str | float], State]) -> None:
         """An event has left its guard about 0, and this moves back over 0 (`pending`; a ball leaves the floor): it may come again
-        within any part of a step, so the side that it goes to is looked for nearer and nearer to the beginning."""
+        within any part of a step, so the side that it goes to is looked for nearer and nearer to the beginning. Where it is seen
+        nowhere although the rate would bring it there, the next event is lost in rounding (the ball all but rests)."""
         if not self.may_turn_back:
             return
         w, c, loop, const = self.w, self.c, self.loop, self.loop.const
 
-        def pending(e: str) -> str:
-            return c.compare("one", self.get("pending", e), self.const(0.0))
-
         def turned(e: str) -> str:
             other = c.compare("oeq", c.mul(self.get("sign", e), self.get("new_sign", e)), self.const(-1.0))
-            return c.logic("and", pending(e), other)
+            return c.logic("and", self.truth("pending", e), other)
 
-        def any_of(which: Callable[[str], str]) -> str:
-            self.lower_flag()
-            self.each(lambda e: self.raise_flag(which(e)))
-            return self.flagged()
+        def unseen(e: str) -> str:
+            return c.logic("and", self.truth("pending", e), self.not_(self.truth("rate", e)))
 
-        waiting = w.logic("and", mask, any_of(pending))
+        waiting = w.logic("and", mask, self.any_of(lambda e: self.truth("pending", e)))
 
         def seek() -> list[str]:
             self.set("best", const(0.25))
             self.set("turn", const(0.0))
+            self.each(lambda e: self.set("rate", self.const(0.0), e))  # here: whether it was seen
 
             def nearer(_: str) -> str:
                 theta = w.mul(self.get("best"), const(0.25))
                 self.set("best", theta)
                 self.look_inside(w.add(t, w.mul(theta, h)), at(theta))
-                unseen = w.compare("oeq", self.get("turn"), const(0.0))
-                seen = w.logic("and", unseen, any_of(turned))
-                self.set("turn", w.select(seen, theta, self.get("turn")))
-                return w.any(w.logic("and", waiting, w.compare("oeq", self.get("turn"), const(0.0))))
+                fresh = self.any_of(lambda e: c.logic("and", unseen(e), turned(e)))
+                self.set("turn", w.select(fresh, theta, self.get("turn")))
+                self.each(lambda e: self.set("rate", c.select(turned(e), self.const(1.0), self.get("rate", e)), e))
+                return w.any(w.logic("and", waiting, self.any_of(unseen)))
 
             loop.repeat_while(DEEPEST, nearer)
             place = self.get("turn")
+            never = w.logic("and", waiting, self.any_of(unseen))
+            self.set("lost", w.select(never, const(1.0), const(0.0)))
             hit, _ = self.probe(w.logic("and", waiting, w.compare("ogt", place, const(0.0))), t, h, place, at)
             self.set("found", w.select(hit, const(1.0), self.get("found")))
             return []
 
         loop.branch(w.any(waiting), seek, [], loop.lanes.real)
+
+    def any_of(self, which: Callable[[str], str]) -> str:
+        """The lanes in which that is so for an event."""
+        self.lower_flag()
+        self.each(lambda e: self.raise_flag(which(e)))
+        return self.flagged()
+
+    def confirm_lost(self, h: str) -> None:
+        """An event is lost if its guard's rate would have brought it over 0 before the first other event."""
+        w, c, const = self.w, self.c, self.loop.const
+        first = w.select(self.truth("found"), self.loop.minimum(self.get("right"), const(1 / 16)), const(1 / 16))
+        until = self.wide_number(w.mul(h, first))
+
+        def reaches(e: str) -> str:
+            far = c.compare("ogt", c.mul(self.size(self.get("pending", e)), until), self.size(self.get("guard", e)))
+            return c.logic("and", far, self.not_(self.truth("rate", e)))
+
+        lost = w.logic("and", self.truth("lost"), self.any_of(reaches))
+        self.set("lost", w.select(lost, const(1.0), const(0.0)))
 
     @property
     def may_turn_back(self) -> bool:
@@ -405,9 +306,7 @@ class EventSearch:
         """Whether any event has happened by theta, since the signs in `scan`."""
         w = self.w
         self.look_inside(w.add(t, w.mul(theta, h)), at(theta))
-        self.lower_flag()
-        self.each(lambda e: self.raise_flag(self.crossing(self.get("scan", e), self.get("new_sign", e), e)))
-        return self.flagged()
+        return self.any_of(lambda e: self.crossing(self.get("scan", e), self.get("new_sign", e), e))
 
     def together(self, found: str, t: str, h: str, at: Callable[[str | float], State]) -> None:
         """Events that follow within rounding of the time happen at the same instant."""
@@ -427,53 +326,12 @@ class EventSearch:
         c, beyond, before = self.c, self.wide(passed), self.wide(found)
 
         def one(e: str) -> None:
-            sign = c.select(beyond, self.get("one_sign", e), self.get("sign", e))
-            self.set("sign", c.select(before, self.get("scan", e), sign), e)
-            self.set("guard", c.select(beyond, self.get("one_guard", e), self.get("guard", e)), e)
+            old, scan = self.get("sign", e), self.get("scan", e)
             if self.may_turn_back:
-                self.set("pending", c.select(beyond, self.const(0.0), self.get("pending", e)), e)
+                done = c.logic("or", beyond, c.logic("and", before, c.compare("oeq", c.mul(old, scan), self.const(-1.0))))
+                self.set("pending", c.select(done, self.const(0.0), self.get("pending", e)), e)
+            sign = c.select(beyond, self.get("one_sign", e), old)
+            self.set("sign", c.select(before, scan, sign), e)
+            self.set("guard", c.select(beyond, self.get("one_guard", e), self.get("guard", e)), e)
 
         self.each(one)
-
-
-class EventTables:
-    """What is known of the events beforehand, as constants of the module."""
-
-    def __init__(self, loop: LaneLoop, located: Located) -> None:
-        self.loop, self.w, self.located = loop, loop.w, located
-
-    def _numbers(self, name: str, values: Sequence[int]) -> None:
-        items = ", ".join(f"i64 {v}" for v in values)
-        self.w.needs[f"@event_{name} = private unnamed_addr constant [{len(values)} x i64] [{items}]"] = None
-
-    def whole(self, name: str, values: Sequence[int], k: str) -> str:
-        """Entry k of a table of whole numbers, an i64."""
-        if len(set(values)) == 1:
-            return str(values[0])
-        self._numbers(name, values)
-        return self.w.load(f"@event_{name}", k, "i64") if k != "0" else self.w.value(f"load i64, ptr @event_{name}, align 8")
-
-    def real(self, name: str, values: Sequence[int], k: str) -> str:
-        """The same as a real in all lanes."""
-        if len(set(values)) == 1:
-            return self.loop.const(float(values[0]))
-        number = self.w.value(f"sitofp i64 {self.whole(name, values, k)} to {self.loop.lanes.scalar}")
-        return self.w.splat(number)
-
-    def direction(self, e: str) -> str:
-        return self.real("direction", self.located.directions, e)
-
-    def at_start(self, e: str) -> str:
-        return self.real("at_start", self.located.at_start, e)
-
-    def stop(self, e: str) -> str:
-        return self.real("stop", self.located.stop, e)
-
-    def resets(self, e: str) -> str:
-        return self.real("resets", self.located.resets, e)
-
-    def each_change(self, e: str, act: Callable[[str, str], None]) -> None:
-        """act(a, state) for every assignment of event e."""
-        begin = self.whole("first", self.located.first, e)
-        end = self.whole("first", self.located.first, self.w.value(f"add i64 {e}, 1"))
-        self.loop.repeat_from(begin, end, lambda a: act(a, self.whole("state", self.located.states, a)))

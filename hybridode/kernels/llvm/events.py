@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from hybridode.kernels.llvm.event_search import EventSearch, Found, State
+from hybridode.kernels.llvm.event_guards import State
+from hybridode.kernels.llvm.event_search import EventSearch, Found
 from hybridode.kernels.llvm.job import DONE, ENDLESS
 from hybridode.methods.located import Located
 
@@ -322,7 +323,7 @@ class EventLoop(EventSearch):
         back = c.logic("and", back, c.compare("one", self.tables.direction(e), nothing))
         old = self.get("pending", e)
         others = c.select(self.unmoved(e), old, nothing)
-        new = c.select(self.truth("fired", e), self.number(back), others)
+        new = c.select(self.truth("fired", e), c.select(back, self.get("rate", e), nothing), others)
         self.set("pending", c.select(here, new, old), e)
 
     # ---- after a step ---------------------------------------------------------------------------------------------------
@@ -349,6 +350,8 @@ class EventLoop(EventSearch):
         recent = w.logic("or", recent, low)
         many = w.select(located, w.select(recent, w.add(now["many"], const(1.0)), const(1.0)), now["many"])
         endless = w.logic("or", w.compare("ogt", many, const(float(MANY + self.E))), w.compare("one", stuck, const(0.0)))
+        endless = w.logic("and", acting, endless)
+        endless = w.logic("or", endless, found.lost) if found.lost else endless
         stopped = w.logic("and", acting, w.compare("one", stop, const(0.0)))
         status = loop.select_integer(stopped, loop.integers(DONE), new["status"])
         landing = w.logic("and", found.hit, loop.not_(short))
@@ -362,7 +365,7 @@ class EventLoop(EventSearch):
             "landing": landing,
             "instant": w.select(w.logic("and", located, loop.not_(recent)), new["t"], now["instant"]),
             "many": many,
-            "status": loop.select_integer(w.logic("and", acting, endless), loop.integers(ENDLESS), status),
+            "status": loop.select_integer(endless, loop.integers(ENDLESS), status),
         }
 
     def following_known(

@@ -220,7 +220,7 @@ class Solve(EventSteps):
         t_new = w.select(final, target, w.add(now["t"], h))
         known = "" if self.known_times is None else w.logic("and", final, w.compare("oge", t_new, now["next"]))
         found = self.watch(ok, now, h, y, out, known) if self.locates else None
-        ok = ok if found is None else w.logic("and", ok, self.not_(found.hit))
+        ok = ok if found is None else self.passed(ok, found)
         landed = w.logic("and", ok, final)
         finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y, out)

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from hybridode.kernels.llvm.event_search import Found
 from hybridode.kernels.llvm.job import INFO, NO_MEMORY
 from hybridode.kernels.llvm.lane_loop import LaneLoop, Row
 
@@ -30,6 +31,12 @@ class StepLoop(LaneLoop):
     @abstractmethod
     def write_results(self, last: Mapping[str, str]) -> None:
         """What the solve leaves, from what is carried at its end."""
+
+    def passed(self, ok: str, found: Found) -> str:
+        """The lanes that accept a step, in which no event happened."""
+        for mask in (found.hit, found.lost):
+            ok = self.w.logic("and", ok, self.not_(mask)) if mask else ok
+        return ok
 
     def read_numbers(self, trajectories: list[str]) -> list[str]:
         """Sizes, save points and inputs; the options of every lane: tolerances, the first and the longest step."""

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridode.kernels.llvm.event_search import ARRAYS, CELLS, NEAR, OUTSIDE, EventTables, Found
+from hybridode.kernels.llvm.event_guards import ARRAYS, CELLS
+from hybridode.kernels.llvm.event_search import NEAR, OUTSIDE, Found
+from hybridode.kernels.llvm.event_tables import EventTables
 from hybridode.kernels.llvm.events import After, Ends, EventLoop, Instant
 from hybridode.kernels.llvm.rolled.changes import EventChanges
 from hybridode.kernels.llvm.wide_values import Buffer, Value
@@ -66,6 +68,9 @@ class RolledEvents(EventLoop):
 
     def wide(self, mask: str) -> str:
         return mask if self.e.step == 1 else self.c.splat(mask, "i1")
+
+    def wide_number(self, x: str) -> str:
+        return self.e.splat(x)
 
     def each(self, body: Callable[[str], None]) -> None:
         """body(first of a chunk) for all events."""

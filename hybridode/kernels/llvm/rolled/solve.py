@@ -124,7 +124,7 @@ class RolledSolve(RolledLoop, StepLoop):
         ok, bad = w.logic("and", good, running), w.logic("and", running, self.not_(good))
         t_new = w.select(final, target, w.add(now["t"], h))
         watched = None if self.events is None else self.events.watch(ok, now, h, y_new, out)
-        ok = ok if watched is None else w.logic("and", ok, self.not_(watched[0].hit))
+        ok = ok if watched is None else self.passed(ok, watched[0])
         landed = w.logic("and", ok, final)
         finished = w.logic("and", landed, w.compare("oge", target, t1))
         saved = self.save(ok, now["saved"], now["t"], h, t_new, y_new, out)
