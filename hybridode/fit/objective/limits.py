@@ -69,7 +69,7 @@ def information(noise: Noise, value: Array, upper: Array, censored: Array, argum
     def loss(a: Array, value: Array, upper: Array, censored: Array) -> Array:
         total = jnp.zeros(())
         for kind in kinds:
-            total = total - jnp.where(censored == kind, _log_probability(kind, noise, value, upper, censored, a), 0.0)
+            total = total - jnp.where(censored == kind, _log_probability(kind, noise, value, upper, censored, tuple(a)), 0.0)
         return total
 
     h = _step(noise, arguments, found)
@@ -87,7 +87,7 @@ def information(noise: Noise, value: Array, upper: Array, censored: Array, argum
         exact = found[:, place, place]
         share = observed[:, place, place] / jnp.where(exact > 0, exact, 1.0)
         if noise.kinked:  # the density bends at one point only, which an interval may not contain
-            share = 1 - jnp.exp(_log_probability(BETWEEN, noise, value, upper, censored, jnp.moveaxis(arguments, -1, 0)))
+            share = 1 - jnp.exp(_log_probability(BETWEEN, noise, value, upper, censored, tuple(jnp.moveaxis(arguments, -1, 0))))
         kept = found * jnp.clip(jnp.where(jnp.isfinite(share), share, 0.0), 0.0, 1.0)[:, None, None]
         positive = jnp.where((censored == BETWEEN)[:, None, None], kept, positive)
     return jnp.where((censored == 0)[:, None, None], found, positive)

@@ -174,8 +174,8 @@ class Objective:
     def information(self, k: int, c: Column, eta: Array) -> Array:
         """Fisher information (…, a, a) of the arguments eta (…, a) of observation k at its records c (…), with their weights."""
         a = eta.shape[-1]
-        flat = [x.reshape(-1) for x in (c.value, c.upper, c.censored)]
-        matrices = information(self.minimised[k], *flat, eta.reshape(-1, a), self.limits[k])
+        value, upper, censored = (x.reshape(-1) for x in (c.value, c.upper, c.censored))
+        matrices = information(self.minimised[k], value, upper, censored, eta.reshape(-1, a), self.limits[k])
         return c.used[..., None, None] * matrices.reshape(*eta.shape, a)
 
     def prior_and_regulariser(self, theta: Array) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hybridode.fit.objective.batch import Batch, series_of
@@ -36,7 +37,7 @@ def network_shares(objective: Objective, batch: Batch, curves: Curves, theta: np
         if not len(finite):
             continue
         places = finite[np.unique(np.linspace(0, len(finite) - 1, each).round().astype(int))]
-        args: Any = objective.numbers(theta, series_of(batch, row))
+        args: Any = objective.numbers(jnp.asarray(theta), series_of(batch, row))
         args = args.at_start(batch.t0[row])
         args = replace(args, parameters=np.asarray(args.parameters), weights=jax.tree_util.tree_map(np.asarray, args.weights))
         whole = _rates(objective, args, curves, row, places)

@@ -189,7 +189,7 @@ def trace_table(recorder: Recorder) -> pd.DataFrame:
 
 def likelihood_of(residuals: pd.DataFrame) -> float:
     """Negative log-likelihood of the fitted records as the model says: without weights and losses."""
-    return -float(residuals["log_density"][residuals["used"] == "fit"].sum())
+    return -float(np.sum(residuals["log_density"].to_numpy()[residuals["used"].to_numpy() == "fit"]))
 
 
 def hold_out_scores(residuals: pd.DataFrame, spec: str | None) -> dict[str, Any] | None:
