@@ -40,6 +40,12 @@ from tests.solve.test_native_pivoting import COUPLED
 from tests.solve.test_native_signals import arguments, model
 
 KICKED = "model k\nparam m = 9\nstate x = 1\nstate y = 0\nx' = y\ny' = -m*x\nevent kick when x < 0 { y := 0.8*y }\n"
+# Other tableaux, models and number formats in code that other cases run through as well: with ALL only.
+LONG = frozenset({"bosh3, one", "bosh3, ragged", "rodas5p, one", "rosenbrock23, one", "20 states", "networks 4, one",
+                  "networks 4, ragged", "networks 13, 5, own weights", "signals akima, one", "signals akima, ragged",
+                  "single precision, signals", "single precision, networks", "single precision, rolled", "parts, networks",
+                  "parts, signals"})  # fmt: skip
+ALL = "all"
 CONSTANT = "model still\ntime t\nstate x = 1\nx' = -1\n"
 TS = np.array([0.0, 0.3, 0.3, 1.0, 1.7])
 
@@ -195,9 +201,10 @@ def cases() -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def run(chosen: str = "") -> None:
-    """Runs the cases whose names contain `chosen`."""
+    """Runs the cases whose names contain `chosen`, with ALL also those of LONG."""
+    left_out = LONG if not chosen else frozenset[str]()
     for name, act in cases():
-        if chosen in name:
+        if chosen in (name, ALL) or (chosen in name and name not in left_out):
             print(name, flush=True)
             act()
     jax.effects_barrier()

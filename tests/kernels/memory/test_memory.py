@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.memory import memcheck
+from tests.kernels.memory.calls import ALL
 from tests.kernels.memory.faults import FAULTS
 
 ROOT = Path(__file__).parents[3]
@@ -25,9 +26,10 @@ def run_calls(folder: Path | str = "", chosen: str = "", fault: str = "") -> sub
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
 
 
-def test_between_forbidden_pages() -> None:
-    """All cases in this processor's widest code."""
-    done = run_calls()
+@pytest.mark.parametrize("chosen", ["", pytest.param(ALL, marks=pytest.mark.slow)])
+def test_between_forbidden_pages(chosen: str) -> None:
+    """In this processor's widest code."""
+    done = run_calls(chosen=chosen)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "fenced calls" in done.stdout
 
@@ -75,5 +77,5 @@ def test_valgrind_finds_faults(calls: Path, tmp_path: Path, fault: str) -> None:
 @needs_valgrind
 @pytest.mark.slow
 def test_valgrind_finds_nothing_in_all_cases(tmp_path: Path) -> None:
-    assert run_calls(tmp_path).returncode == 0
+    assert run_calls(tmp_path, ALL).returncode == 0
     check(tmp_path)
