@@ -100,7 +100,9 @@ def test_a_learnt_term_fits_to_the_noise_and_is_the_truth_where_there_are_data()
     assert 0.6 * noise < run.parameters["s"] < 1.05 * noise
     at_data = run.predictions[run.predictions["kind"] == "data"]["location"].to_numpy()
     assert np.sqrt(np.mean((at_data - LOGISTIC) ** 2)) < 0.008
-    assert run.result["networks"]["NN_x"] == {"layers": [1, 4, 1], "n_weights": 13, "frozen": False}
+    network = run.result["networks"]["NN_x"]
+    assert {k: network[k] for k in ("layers", "n_weights", "frozen")} == {"layers": [1, 4, 1], "n_weights": 13, "frozen": False}
+    np.testing.assert_allclose(network["share"], 1, atol=1e-9)  # the whole rate is the network's
     w = run.weights["NN_x"]
     x = np.linspace(0.35, 0.95, 30)
     hidden = np.tanh(w["W0"] @ ((x[None] - w["shift"][:, None]) / w["scale"][:, None]) + w["b0"][:, None])

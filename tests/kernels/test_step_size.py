@@ -33,9 +33,16 @@ def applied(lanes: Lanes, body: Callable[[Writer, str], str], x: np.ndarray) -> 
     return out.ravel()
 
 
+class _Bare(LaneLoop):
+    """A loop that never runs."""
+
+    def give_up(self) -> None:
+        raise AssertionError
+
+
 def loop_of(w: Writer) -> LaneLoop:
     """What step_size needs of a loop."""
-    loop = object.__new__(LaneLoop)
+    loop = object.__new__(_Bare)
     loop.w, loop.lanes = w, w.lanes
     return loop
 

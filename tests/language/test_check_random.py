@@ -50,10 +50,15 @@ def test_meaning(pair: Pair) -> None:
     d = declare(Source("m.ode", f"model m\nparam a = {A}\nparam b = {B}\nstate x = 0\nx' = -x\ny = {text}\n"))
     (e,) = d.definitions[0].elements
     found = evaluate(e, {Symbol("parameter", "a"): A, Symbol("parameter", "b"): B})
-    names = {n: getattr(math, n) for n in ("sin", "cos", "exp", "tanh", "atan")} | {"abs": abs, "a": A, "b": B}
+    names = {n: getattr(math, n) for n in ("sin", "cos", "exp", "tanh", "atan")} | {"abs": math.fabs, "a": A, "b": B}
     try:
         expected = eval(python, {"__builtins__": {}}, names)  # the oracle, on a text this test made
     except (ZeroDivisionError, OverflowError):
+        return
+    except TypeError:  # a function of a complex number: Python's power of a negative number, which has no real value
+        assert not math.isfinite(found)
+        return
+    if isinstance(expected, complex):
         return
     if math.isfinite(found) and abs(expected) < 1e200:
         assert math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-12)
