@@ -6,13 +6,16 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hybridode.commands.output import Output
 from hybridode.solve.settings import ENGINES, METHODS
 from hybridode.version import __version__
+
+if TYPE_CHECKING:
+    from hybridode.commands.simulate import SimulateOptions
 
 app = typer.Typer(
     name="hybridode",
@@ -76,6 +79,19 @@ def _version(wanted: bool) -> None:
 
 def _given(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _solved(
+    to: float | None, points: int | None, at: str | None, set_: list[str] | None, data: str | None, source: list[str] | None,
+    output: str | None, plot: str | None, series: str | None, group: list[str] | None, **settings: Any,
+) -> SimulateOptions:  # fmt: skip
+    """The options that commands which solve a model have in common."""
+    from hybridode.commands.simulate import SimulateOptions
+
+    return SimulateOptions(
+        to, points, at, tuple(set_ or ()), data, tuple(source or ()), output, plot, series, tuple(group or ()),
+        settings=_given(**settings),
+    )  # fmt: skip
 
 
 @app.callback(invoke_without_command=True)
@@ -187,22 +203,10 @@ def simulate(
       hybridode simulate examples/decay/decay.ode --to 10 --points 200 --set k=0.5 -o out.csv --plot out.svg
       hybridode simulate examples/decay/decay.ode --at 1,2,5 --method kvaerno5 --rtol 1e-9
     """
-    from hybridode.commands.simulate import SimulateOptions
     from hybridode.commands.simulate import simulate as run
 
-    settings = _given(engine=engine, method=method, rtol=rtol, atol=atol)
-    options = SimulateOptions(
-        to,
-        points,
-        at,
-        tuple(set_ or ()),
-        data,
-        tuple(source or ()),
-        output,
-        plot,
-        settings=settings,
-        series=series,
-        groups=tuple(group or ()),
+    options = _solved(
+        to, points, at, set_, data, source, output, plot, series, group, engine=engine, method=method, rtol=rtol, atol=atol
     )
     return run(model, options, Output(json, verbose, quiet))
 
@@ -336,21 +340,9 @@ def predict(
       hybridode predict examples/lynx_hare/lynx_hare.runs/001 --to 1930 -o forecast.csv
     """
     from hybridode.commands.predict import predict as go
-    from hybridode.commands.simulate import SimulateOptions
 
-    settings = _given(engine="auto", method=method, rtol=rtol, atol=atol)
-    options = SimulateOptions(
-        to,
-        points,
-        at,
-        tuple(set_ or ()),
-        data,
-        tuple(source or ()),
-        output,
-        plot,
-        settings=settings,
-        series=series,
-        groups=tuple(group or ()),
+    options = _solved(
+        to, points, at, set_, data, source, output, plot, series, group, engine="auto", method=method, rtol=rtol, atol=atol
     )
     return go(run, options, Output(json, verbose, quiet))
 

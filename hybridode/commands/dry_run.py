@@ -24,7 +24,8 @@ class _Planned(Exception):
 
 
 def dry_run(declarations: Declarations, dataset: Dataset, chosen: Mapping[str, Any], directory: str, output: Output) -> int:
-    """Prepares the fit up to its first evaluation, says what would follow, and returns 0; 3 when no start can be evaluated."""
+    """Prepares the fit up to its first evaluation, says what would follow (also when the declared values have no likelihood), and
+    returns 0."""
     from hybridode.fit.run import fit
 
     def stop(plan: Plan) -> None:

@@ -88,15 +88,9 @@ def times_of_dates(table: Table, declarations: Declarations, roles: Roles, given
         _check_midnight(table, declarations, roles, known)
     clock = given or _clock(table, declarations, min(known), first, order, shown_by)
     if given is not None and (given.clock_only != (first.family == "clock time") or given.zoned != first.has_zone):
-        raise DataError(
-            Diagnostic(
-                "E0641",
-                f"{table.where(table.lines[0], table.names[j])}: `{short(first.text)}` cannot be compared with times since "
-                f"{given.text}",
-                table.place(table.lines[0], table.headers[j].position),
-                "write the times of all files in one way, all with a zone or all without",
-            )
-        )
+        message = f"`{short(first.text)}` cannot be compared with times since {given.text}"
+        remedy = "write the times of all files in one way, all with a zone or all without"
+        raise DataError(table.problem("E0641", 0, j, message, remedy))
     return np.array([clock(s) for s in known]), clock
 
 

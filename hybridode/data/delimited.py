@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hybridode.data import cells
 from hybridode.data.problems import Problems
-from hybridode.data.table import Header, Table, data_error, header
+from hybridode.data.table import Header, Table, cell_error, data_error, header
 from hybridode.errors import Diagnostic, Source
 
 _SEPARATORS = ("\t", ";", ",")
@@ -154,11 +154,6 @@ def _decimal_mark(table: Table) -> str:
                 point = (i, j)
     if comma and point:
         (i, j), (k, m) = comma, point
-        raise data_error(
-            "E0626",
-            f"{table.where(table.lines[i], table.names[j])}: `{table.rows[i][j]}` has a decimal comma, "
-            f"`{table.rows[k][m]}` in line {table.lines[k]} a decimal point",
-            "use one decimal mark in the whole file",
-            table.place(table.lines[i], table.headers[j].position),
-        )
+        message = f"`{table.rows[i][j]}` has a decimal comma, `{table.rows[k][m]}` in line {table.lines[k]} a decimal point"
+        raise cell_error(table, "E0626", i, j, message, "use one decimal mark in the whole file")
     return "," if comma else "."

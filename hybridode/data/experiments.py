@@ -29,7 +29,7 @@ from hybridode.data.remarks import about_amount, about_columns, about_dates, abo
 from hybridode.data.sources import Knots, SourceInputs, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
 from hybridode.data.swaps import about_swaps
-from hybridode.data.table import Table, data_error
+from hybridode.data.table import Table, cell_error, data_error
 from hybridode.data.weights import Weights, weighted, without_weights
 from hybridode.declarations import Declarations, entry_names, group_entry
 from hybridode.errors import Diagnostic
@@ -293,12 +293,8 @@ def _groups(table: Table, roles: Roles) -> dict[str, np.ndarray]:
         labels = [row[j] for j in roles.series]
         if not all(labels):
             j = roles.series[labels.index("")]
-            raise data_error(
-                "E0635",
-                f"{table.where(table.lines[i], table.names[j])}: the cell is empty, so the row belongs to no series",
-                "give each row its series",
-                table.place(table.lines[i], table.headers[j].position),
-            )
+            message = "the cell is empty, so the row belongs to no series"
+            raise cell_error(table, "E0635", i, j, message, "give each row its series")
         found.setdefault("/".join(labels), []).append(i)
     return {name: np.array(rows) for name, rows in found.items()}
 
@@ -312,13 +308,8 @@ def _series(
         if origin is None:
             raise data_error("E0628", "the start of the time is no number before the fit", "write a number after `from`")
         if start < origin:
-            line = table.lines[order[0]]
-            raise data_error(
-                "E0628",
-                f"{table.where(line, table.names[roles.time])}: time {start:g} is before the start of the model, {origin:g}",
-                "remove the row, or change `from` in the model",
-                table.place(line, table.headers[roles.time].position),
-            )
+            message = f"time {start:g} is before the start of the model, {origin:g}"
+            raise cell_error(table, "E0628", order[0], roles.time, message, "remove the row, or change `from` in the model")
         start = origin
     mine = records.of_rows(order)
     mine = mine.kept(_at_marked_times(declarations, mine, float(times[order[-1]]), float(times[order[0]])))
@@ -366,14 +357,9 @@ def _numbers(table: Table, declarations: Declarations, roles: Roles, name: str, 
             )
         changed = [i for i in known if values[i] != values[known[0]]]
         if changed:
-            line = table.lines[order[changed[0]]]
-            raise data_error(
-                "E0631",
-                f"{table.where(line, table.names[j])}: {values[changed[0]]:g} after {values[known[0]]:g}, "
-                f"but `{owner}` is one number for all of {which}",
-                "write an `input` for what changes in time, or rename the column",
-                table.place(line, table.headers[j].position),
-            )
+            message = f"{values[changed[0]]:g} after {values[known[0]]:g}, but `{owner}` is one number for all of {which}"
+            remedy = "write an `input` for what changes in time, or rename the column"
+            raise cell_error(table, "E0631", order[changed[0]], j, message, remedy)
         out[columns.entry_of(declarations, owner, entry)] = float(values[known[0]])
     return out
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hybridode.data import columns
 from hybridode.data.columns import Roles
-from hybridode.data.table import Table, data_error
+from hybridode.data.table import Table, cell_error, data_error
 from hybridode.declarations import Declarations, Parameter, entry_names, group_entry
 from hybridode.errors import DataError, Diagnostic, UsageError
 
@@ -123,13 +123,9 @@ def labels_of(table: Table, declarations: Declarations, roles: Roles, name: str,
             )
         labels = sorted(found, key=lambda label: found[label])
         if len(labels) > 1:
-            line = table.lines[found[labels[1]]]
-            raise data_error(
-                "E0655",
-                f"{table.where(line, table.names[j])}: `{labels[1]}` after `{labels[0]}`, but {which} belongs to one group",
-                "a column `experiment` or `id` tells the series apart: give rows of different groups different series",
-                table.place(line, table.headers[j].position),
-            )
+            message = f"`{labels[1]}` after `{labels[0]}`, but {which} belongs to one group"
+            remedy = "a column `experiment` or `id` tells the series apart: give rows of different groups different series"
+            raise cell_error(table, "E0655", found[labels[1]], j, message, remedy)
         if '"' in labels[0] or not labels[0].isprintable():
             raise data_error(
                 "E0655",

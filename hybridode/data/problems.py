@@ -36,11 +36,7 @@ class Problems:
 
     def cell(self, code: str, row: int, j: int, message: str, remedy: str) -> None:
         """A problem of the cell in row `row` under header `j` (both places in the table)."""
-        self.count += 1
-        if len(self.found) < _MOST:
-            line = self.table.lines[row]
-            place = self.table.place(line, self.table.headers[j].position)
-            self.found.append(Diagnostic(code, f"{self.table.where(line, self.table.names[j])}: {message}", place, remedy))
+        self.add(self.table.problem(code, row, j, message, remedy))
 
     def raise_if_any(self) -> None:
         """Raises DataError with what was collected."""

@@ -15,7 +15,7 @@ from hybridode.data.columns import Roles
 from hybridode.data.files import read_table
 from hybridode.data.header_units import with_conversions
 from hybridode.data.records import numeric_column, time_of_rows
-from hybridode.data.table import Table, data_error
+from hybridode.data.table import Table, cell_error, data_error
 from hybridode.declarations import Declarations, entry_names
 
 if TYPE_CHECKING:
@@ -72,14 +72,8 @@ def _knots(table: Table, j: int, name: str, order: np.ndarray, times: np.ndarray
         )
     again = np.flatnonzero((t[1:] == t[:-1]) & (v[1:] != v[:-1]))
     if len(again):
-        line = table.lines[rows[again[0] + 1]]
-        raise data_error(
-            "E0632",
-            f"{table.where(line, table.names[j])}: the input has two values at time {t[again[0]]:g}: "
-            f"{v[again[0]]:g} and {v[again[0] + 1]:g}",
-            "keep one of them",
-            table.place(line, table.headers[j].position),
-        )
+        message = f"the input has two values at time {t[again[0]]:g}: {v[again[0]]:g} and {v[again[0] + 1]:g}"
+        raise cell_error(table, "E0632", int(rows[again[0] + 1]), j, message, "keep one of them")
     first = np.concatenate([[True], t[1:] != t[:-1]])
     return t[first], v[first]
 

@@ -75,6 +75,12 @@ class Table:
         row = f"{self.name}, {'line' if self.source else 'row'} {line}"
         return f"{row}, column `{name}`" if name else row
 
+    def problem(self, code: str, row: int, j: int, message: str, remedy: str) -> Diagnostic:
+        """What is wrong with the cell in row `row` under header `j` (both places in the table)."""
+        line = self.lines[row]
+        place = self.place(line, self.headers[j].position)
+        return Diagnostic(code, f"{self.where(line, self.names[j])}: {message}", place, remedy)
+
     def renamed(self, names: Mapping[int, str]) -> Table:
         """The same table with other names for some columns (keyed by their place in `headers`)."""
         headers = tuple(replace(h, name=names[j], theirs=h.original) if j in names else h for j, h in enumerate(self.headers))
@@ -103,6 +109,11 @@ def _field_range(text: str, separator: str, position: int) -> tuple[int, int]:
 
 def data_error(code: str, message: str, remedy: str, span: Span | None = None) -> DataError:
     return DataError(Diagnostic(code, message, span, remedy))
+
+
+def cell_error(table: Table, code: str, row: int, j: int, message: str, remedy: str) -> DataError:
+    """The error that one cell is, see `Table.problem`."""
+    return DataError(table.problem(code, row, j, message, remedy))
 
 
 def header(text: str, position: int) -> Header:

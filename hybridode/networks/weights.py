@@ -5,8 +5,6 @@ Weights, shifts and scales travel together. What the model's text says (`shift=`
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from safetensors.numpy import load, save
 
 from hybridode.declarations import Declarations, Network
 from hybridode.errors import Diagnostic, ModelError
+from hybridode.files import write_whole
 from hybridode.networks.initialise import constants, initialise
 from hybridode.networks.lower import weight_shapes
 
@@ -40,16 +39,9 @@ def first_weights(declarations: Declarations, seed: int = 0, dtype: Any = np.flo
 
 
 def save_weights(path: Path, weights: Mapping[str, Mapping[str, Any]]) -> None:
-    """Writes {network: {array name: array}} (to a temporary name, then renamed)."""
+    """Writes {network: {array name: array}} (see `write_whole`)."""
     arrays = {f"{net}.{name}": np.array(array, order="C") for net, group in weights.items() for name, array in group.items()}
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(save(arrays))
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, save(arrays))
 
 
 def load_weights(path: Path, network: Network) -> dict[str, np.ndarray]:
