@@ -30,6 +30,7 @@ from hybridode.fit.outcome.tables import (
 )
 from hybridode.fit.parameters import ParameterSpace, pack, parameter_space
 from hybridode.fit.progress import Recorder
+from hybridode.fit.search.given import Given, given_points
 from hybridode.fit.search.initial import scale_networks
 from hybridode.fit.search.lanes import LEAST_STEPS, MORE_STEPS, Blocks, Lanes
 from hybridode.fit.search.multistart import starting_points
@@ -58,6 +59,7 @@ class Options:
     loss: Loss | None = None
     constraints: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     spread: Spread | None = None
+    begin: Given = ()  # where the starts begin, if the caller says so
 
 
 Spread = Callable[["Prepared", Options], Blocks]  # see `workers`
@@ -165,7 +167,8 @@ def _plan(compiled: Compiled, arguments: Sequence[Arguments], batch: Batch) -> E
 
 
 def points_of(objective: Objective, options: Options, count: int) -> list[np.ndarray]:
-    """Where the starts begin: parameters from the design, networks initialised anew for each (given ones stay)."""
+    """Where the starts begin: as the caller says; else parameters from the design, networks initialised anew for each (given ones
+    stay)."""
     z = objective.space.unconstrain(dict(options.values))
     points = []
     for number, point in enumerate(starting_points(objective.space, objective.priors, z, count, options.seed)):
@@ -174,4 +177,4 @@ def points_of(objective: Objective, options: Options, count: int) -> list[np.nda
             if not (n.weights or n.freeze or options.weights):
                 weights[n.name] |= initialise(n, options.seed + number)
         points.append(pack(point, objective.networks, weights))
-    return points
+    return given_points(objective, options.begin, options.values, points) if options.begin else points

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ import numpy as np
 
 from hybridode.data.experiments import Dataset, experiments
 from hybridode.declarations import Declarations
-from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.live import panels, rows_of
 from hybridode.fit.objective.assignment import assigned, shared_at
 from hybridode.fit.objective.batch import doses_of, signals_of
@@ -40,6 +39,7 @@ from hybridode.fit.plan import Plan, plan_of
 from hybridode.fit.prepare import FALLBACK, Options, Prepared, Spread, points_of, prepare
 from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.exchanged import exchange_warning
+from hybridode.fit.search.given import check_starts, read_starts
 from hybridode.fit.search.influence import without_influence
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
@@ -89,7 +89,7 @@ def fit(
     *,
     set: Mapping[str, Any] | None = None,
     fix: Iterable[str] | None = None,
-    starts: int | None = None,
+    starts: int | Sequence[Mapping[str, Any]] | pd.DataFrame | None = None,
     seed: int = 0,
     hold_out: str | None = None,
     columns: Mapping[str, str] | None = None,
@@ -109,7 +109,8 @@ def fit(
     """Fits a model (`Model` or `Declarations`) to data: a CSV file, a DataFrame, or a Dataset already read. Runs in float64.
 
     set: other values to begin with (params, consts, learnt starts; consts stay constant). fix: names that are not learnt; a
-    mapping sets them too. starts: None: 24 (8 without lanes, 1 with networks). hold_out: `last:5`, or `fraction:0.2`.
+    mapping sets them too. starts: None: 24 (8 without lanes, 1 with networks); or the points themselves in natural units, as
+    mappings `[{"alpha": 0.5, "U": {"W0": …}}, …]` or a table with a row each. hold_out: `last:5`, or `fraction:0.2`.
     columns: names of the model -> columns of the file. sources: names -> files of inputs. conditions: a table with a row per
     experiment; numbers: the same by label, `{"WT": {"dose": 3}}`. Ctrl-C and `max_seconds` end the
     search; the best point so far is reported (status "interrupted", "stopped"). keeper: writes the run down while it runs.
@@ -123,21 +124,21 @@ def fit(
     declarations: Declarations = getattr(model, "declarations", model)
     fixed = dict(fix) if isinstance(fix, Mapping) else dict.fromkeys(fix or ())
     values = {**(set or {}), **{k: v for k, v in fixed.items() if v is not None}}
-    if starts is not None and starts < 1:
-        raise UsageError(Diagnostic("E0853", f"{starts} starts make no fit", hint="give at least one start"))
+    count, given = read_starts(starts)
     chosen = settings or Settings()
-    used: dict[str, Any] = {"starts": starts, "seed": seed, "hold_out": hold_out, "max_seconds": max_seconds, "fix": list(fixed),
+    used: dict[str, Any] = {"starts": count, "seed": seed, "hold_out": hold_out, "max_seconds": max_seconds, "fix": list(fixed),
                             "set": {name: np.asarray(value).tolist() for name, value in values.items()}}  # fmt: skip
     used |= {"loss": loss, "constraints": {text: dict(says) for text, says in (constraints or {}).items()}}
     used["settings"] = {f.name: getattr(chosen, f.name) for f in fields(chosen) if getattr(chosen, f.name) != f.default}
-    options = Options(values, frozenset(fixed), starts, seed, hold_out, chosen, getattr(model, "_weights", None), used,
-                       None if loss is None else read_loss(loss), constraints or {}, spread)  # fmt: skip
+    options = Options(values, frozenset(fixed), count, seed, hold_out, chosen, getattr(model, "_weights", None), used,
+                       None if loss is None else read_loss(loss), constraints or {}, spread, given)  # fmt: skip
     with jax.enable_x64(True):
         if not isinstance(data, Dataset):
             folder = Path(declarations.source.name).parent
             data = experiments(declarations, data, columns, sources, folder, conditions, numbers, weights)
         check_names(data.declarations, values, "set", data.groups)
         check_names(data.declarations, fixed, "fix", data.groups)
+        check_starts(given, data.declarations, data.groups)
         return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper, planned=planned))
 
 
@@ -154,12 +155,14 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
     count = options.starts or (1 if networks or not objective.n_parameters else several)
     recorder.starts = count
     points = points_of(objective, options, count)
-    prepared = _first_evaluation(prepared, points[0], dataset, recorder)
+    declared = objective.theta(objective.space.unconstrain(dict(options.values))) if options.begin else points[0]
+    prepared = _first_evaluation(prepared, declared, dataset, recorder)
     if recorder.planned is not None:
         recorder.planned(plan_of(prepared.lanes, points, prepared.seconds, recorder.log[len(dataset.notes) :]))
-    matched = matched_start(objective, prepared.fitted, prepared.curves, points[0], recorder) if count > 1 else None
+    match = count > 1 and not options.begin
+    matched = matched_start(objective, prepared.fitted, prepared.curves, points[0], recorder) if match else None
     begun = points if matched is None else [*points, matched]
-    draw = None if networks else drawing(objective.space, objective.priors, points[0], options.seed)
+    draw = None if networks or options.begin else drawing(objective.space, objective.priors, points[0], options.seed)
     found, early = run_starts(prepared.lanes, begun, prepared.curves() if networks else [], recorder, draw)
     if early != "interrupted" and options.settings.method == "auto":
         prepared, found = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
@@ -172,7 +175,7 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
         climb(prepared.lanes, prepared.curves, found, begun, matched is not None, recorder) if not cut else Climbed(found, early)
     )
     if climbed.in_pieces is None:
-        settled, names = without_influence(prepared.lanes, climbed.found, points[0])
+        settled, names = without_influence(prepared.lanes, climbed.found, declared)
         climbed = replace(climbed, found=settled)
         for name in names:
             recorder.log.append(f"warning W0760: `{name}` has no influence on any record: it stays at its declared value")

@@ -72,7 +72,8 @@ class Pool:
         recorder's limit of time end it early; then `endings` has the best of every start so far."""
         try:
             for number in sorted(self.waiting):
-                self._take(self.waiting.pop(number))
+                self._take(self.waiting[number])
+                del self.waiting[number]
             while self.active and (until is None or self.round < until):
                 self._one_round()
                 if hopeless is not None:
@@ -121,9 +122,10 @@ class Pool:
         return sorted([*found, *self.waiting.values()], key=lambda s: s.number)
 
     def endings(self) -> list[Ending]:
-        """How the starts ended, in order; those that have not end here, with the best that they found."""
+        """How the starts ended, in order; those that have not end here, with the best that they found. Starts that did not begin
+        are left out, but for the first if there is no other."""
         for snapshot in self.snapshots():
-            if snapshot.track.best is not None or snapshot.number in self.active:
+            if snapshot.track.best is not None or snapshot.number in self.active or not self.ended:
                 self.ended[snapshot.number] = self._cut_short(snapshot, self.early)
         return [self.ended[k] for k in sorted(self.ended)]
 
