@@ -153,8 +153,22 @@ def _excerpt(span: Span, hint: str) -> list[str]:
     return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * before + carets + (f" {hint}" if hint else "")]
 
 
+def visible(text: str) -> str:
+    """A text with its control characters (which move a terminal's cursor or turn the direction of writing) as escapes."""
+    if text.isprintable():
+        return text
+    hidden = ("Cc", "Cf")
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in hidden else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def render_one(diagnostic: Diagnostic) -> str:
     """A diagnostic as text: `file:line:column: error E0203: …`, the line, carets, the remedy."""
+    return visible(_rendered(diagnostic))
+
+
+def _rendered(diagnostic: Diagnostic) -> str:
     head = f"{diagnostic.severity} {diagnostic.code}: {diagnostic.message}"
     if diagnostic.span is None:
         return head + (f"\n    {diagnostic.hint}" if diagnostic.hint else "")

@@ -9,7 +9,9 @@ from typing import NamedTuple
 # Only ASCII digits, no underscores, no `inf`: Python's float() takes more than a data file may mean.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?\Z", re.ASCII)
-_GROUPED = re.compile(r"[+-]?\d{1,3}([,' ]\d{3})+(\.\d*)?\Z|[+-]?\d{1,3}(\.\d{3})+(,\d*)?\Z", re.ASCII)
+_GROUPED = re.compile(
+    r"[+-]?\d{1,3}([,' \u00a0\u202f\u2009]\d{3})+(\.\d*)?\Z|[+-]?\d{1,3}([. \u00a0\u202f]\d{3})+(,\d*)?\Z", re.ASCII
+)
 _DATE = re.compile(
     r"\d{4}-\d{1,2}(-\d{1,2})?([T ].*)?\Z|\d{1,4}[./]\d{1,2}[./]\d{1,4}( .*)?\Z|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?\Z", re.ASCII
 )
@@ -21,7 +23,14 @@ _ENDS_BESIDE_COMMAS = re.compile(r"\s*(?:\.\.|…|;)\s*|\s*,\s+|\s+,\s*|\s+")  #
 _RANGE = re.compile(r"[-+−.,\deE]+\s*(?:\.\.|…)\s*[-+−.,\deE]+\Z", re.ASCII)
 _HYPHENED = re.compile(r"\d+([.,]\d+)?\s*[-–—]\s*\d+([.,]\d+)?\Z", re.ASCII)
 _LIMIT = re.compile(r"(<=?|>=?|≤|≥)\s*(.*)\Z", re.DOTALL)
+_DETECTION = frozenset(  # words for what an instrument could not see
+    {"bql", "blq", "bdl", "lod", "loq", "lloq", "uloq", "nd", "n.d.", "not detected", "<lod", "<loq", "<lloq", ">uloq"}
+)
+_UNKNOWN = frozenset({"-", "--", "---", "–", "—", "?", "missing", "unknown", "x", "*", "null", "nil", "no data"})
 MISSING = frozenset({"", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"})
+
+_NINES = (88.0, 888.0, 8888.0, 99.0, 99.9, 999.0, 999.9, 9999.0, 9999.9, 99999.0, 999999.0, 1e20, 1e30, 1e35)
+MARKS = frozenset((-9.0, *_NINES, *(-m for m in _NINES)))  # numbers that programs write where nothing was measured
 
 BELOW, NONE, ABOVE, BETWEEN = -1, 0, 1, 2  # how a value is censored
 
@@ -75,10 +84,12 @@ def read_cell(text: str, decimal: str = ".") -> Cell:
             if limit[1] in ("<", "<=", "≤"):
                 return Cell(inner.value, BELOW, closed=(False, closed))
             return Cell(inner.value, ABOVE, closed=(closed, False))
-        return Cell(math.nan, NONE, "is no limit", "a censored value is a sign and a number: `<0.5` or `>100`")
+        remedy = _AT_DETECTION if text.lower() in _DETECTION else "a censored value is a sign and a number: `<0.5` or `>100`"
+        return Cell(math.nan, NONE, "is no limit", remedy)
     return _interval(text, decimal) or Cell(math.nan, NONE, *_complaint(text))
 
 
+_AT_DETECTION = "write the limit of detection as a number, `<0.5`, or leave the cell empty if nothing was measured"
 _INTERVAL_REMEDY = "an interval is two numbers, the smaller first: `[0.1, 0.5]` or `0.1..0.5`"
 
 
@@ -131,6 +142,12 @@ def _complaint(text: str) -> tuple[str, str]:
         return "is no number", "write the exponent with `e`: `1e5`"
     if text.lower().lstrip("+-") in ("inf", "infinity", "∞"):
         return "is infinite", "write a finite number, or leave the cell empty"
+    if text.lower() in _DETECTION:
+        return "is no number", _AT_DETECTION
+    if text.lower() in _UNKNOWN:
+        return "is no number", "if it means missing, leave the cell empty or write `NA`"
+    if "±" in text or "+/-" in text:
+        return "is no number", "write the value alone; how values scatter is what the noise model of `observe` says"
     if text.endswith("%"):
         return "is no number", "write the number without the sign: `0.05` for 5 %"
     if text[:1].isdigit() and any(c.isalpha() for c in text):

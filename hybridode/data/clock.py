@@ -112,9 +112,11 @@ def _order(problems: Problems, j: int, cells: list[Written | None]) -> tuple[str
         problems.cell("E0641", 0, j, *contradiction.args)
         return "dmy", ""
     if not order:
-        cell = known[0]
+        cell = next((c for c in known if int(c.fields["a"] or 0) != int(c.fields["b"] or 0)), None)
+        if cell is None:  # 1/1, 2/2: the same day in both readings
+            return "dmy", ""
         what = f"`{short(cell.text)}` can be {dates.both_readings(cell)}"
-        problems.cell("E0640", 0, j, what, "write year-month-day: `2020-03-04`")
+        problems.cell("E0640", cells.index(cell), j, what, "write year-month-day: `2020-03-04`")
         return "dmy", ""
     return order, shown_by.text if shown_by is not None else ""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from hybridode.data import cells, dates
+from hybridode.data.hints import column_hint, column_option, listed, near_names
 from hybridode.data.problems import Problems
 from hybridode.data.table import Table, data_error
 from hybridode.declarations import Algebraic, Declarations, Observation, Parameter, State, entry_names
@@ -15,6 +15,7 @@ from hybridode.errors import Diagnostic
 from hybridode.expr import Symbol, sym
 
 LIMIT_COLUMNS = ("lower", "upper", "censored")  # of a long table
+UNIT_COLUMNS = ("unit", "units")
 SERIES_COLUMNS = ("experiment", "id")
 NAMES_OF_DATES = ("date", "datetime", "timestamp")  # of a time column, when it holds dates
 DOSE_COLUMNS = ("AMT", "RATE", "DUR", "II", "ADDL", "CMT", "EVID", "SS", "MDV")  # in any case, of models with a `dose` statement
@@ -23,18 +24,19 @@ DOSE_COLUMNS = ("AMT", "RATE", "DUR", "II", "ADDL", "CMT", "EVID", "SS", "MDV") 
 @dataclass(frozen=True)
 class LongForm:
     """`observable, time, value`: the places of the columns that replace one column per observable. `lower`, `upper` and
-    `censored` are those of limits, where they are there."""
+    `censored` are those of limits, where they are there, `unit` that of each row's unit."""
 
     observable: int
     value: int
     lower: int | None = None
     upper: int | None = None
     censored: int | None = None
+    unit: int | None = None
 
     @property
     def places(self) -> tuple[int, ...]:
         """All of them."""
-        found = (self.observable, self.value, self.lower, self.upper, self.censored)
+        found = (self.observable, self.value, self.lower, self.upper, self.censored, self.unit)
         return tuple(j for j in found if j is not None)
 
 
@@ -79,7 +81,8 @@ def rename(table: Table, declarations: Declarations, columns: Mapping[str, str])
     ]
     new: dict[int, str] = {}
     labels: dict[str, str] = {}
-    long = find_long(table, declarations)
+    long_names = {table.names.index(columns[n]): n for n in ("observable", "value") if columns.get(n) in table.names}
+    long = find_long(table.renamed(long_names), declarations)
     present = set(table.column(long.observable)) if long else set()
     for ours, theirs in columns.items():
         if ours not in known:
@@ -151,7 +154,9 @@ def find_long(table: Table, declarations: Declarations) -> LongForm | None:
     own |= set(_numbered(declarations))
     if lower.count("observable") == 1 and lower.count("value") == 1 and not {"observable", "value"} & own:
         limits = {n: lower.index(n) if lower.count(n) == 1 and n not in own else None for n in LIMIT_COLUMNS}
-        return LongForm(lower.index("observable"), lower.index("value"), **limits)
+        units = [j for j, n in enumerate(lower) if n in UNIT_COLUMNS and n not in own]
+        unit = units[0] if len(units) == 1 else None
+        return LongForm(lower.index("observable"), lower.index("value"), **limits, unit=unit)
     return None
 
 
@@ -216,15 +221,20 @@ def _time_column(table: Table, declarations: Declarations) -> int:
             if len(found) == 1:
                 return found[0]
             if found:
-                raise data_error("E0624", f"{table.name} has {len(found)} columns `{table.names[found[0]]}`", "keep one of them")
+                what = f"{table.name} has {len(found)} columns `{table.names[found[0]]}`"
+                raise data_error(
+                    "E0624", what, "keep one of them", table.place(table.header_line, table.headers[found[1]].position)
+                )
     dated = [j for j, n in enumerate(table.names) if n.lower() in NAMES_OF_DATES and n not in taken and holds_dates(table, j)]
     if len(dated) == 1:
         return dated[0]
+    time = declarations.time
+    named = next((hint for name in names_of_time(declarations) if (hint := column_hint(name, table.names)) and "[" in hint), "")
     guess = _increasing(table)
-    remedy = (
-        f"if it is `{guess}`, say `--column {declarations.time}={guess}`"
+    remedy = named or (
+        f"if it is `{guess}`, say `{column_option(time, guess)}`"
         if guess
-        else (f"name it `{declarations.time}`, or say `--column {declarations.time}=NAME`; the columns are {listed(table.names)}")
+        else f"name it `{time}`, or say `--column {time}=NAME`; the columns are {listed(table.names)}"
     )
     raise data_error("E0625", f"{table.name} has no time column (`{'`, `'.join(names_of_time(declarations))}`)", remedy)
 
@@ -326,11 +336,13 @@ def infer_observations(
             Observation(name, "normal", (("mean", mean), ("sd", sym("parameter", sd))), unit=quantity.unit, inferred=True)
         )
     if not observations:
+        names = list(labels or table.names)
+        near = next((hint for name in entries if (hint := column_hint(name, names))), "")
         raise data_error(
             "E0629",
-            f"the model has no `observe`, and no column of {table.name} is named like a state",
-            f"the states are {listed(entries)}; map a column with `--column {next(iter(entries), 'x')}=NAME`, "
-            "or write `observe NAME ~ normal(x, sd)`",
+            f"the model has no `observe`, and no {'observable' if labels else 'column'} of {table.name} is named like a state",
+            (near or f"the states are {listed(entries)}; map a column with `--column {next(iter(entries), 'x')}=NAME`")
+            + ", or write `observe NAME ~ normal(x, sd)`",
         )
     return replace(declarations, parameters=(*declarations.parameters, *parameters), observations=tuple(observations))
 
@@ -338,15 +350,3 @@ def infer_observations(
 def symbols_of_constants(declarations: Declarations) -> dict[Symbol, float]:
     """Every constant's entries as symbols with their declared numbers."""
     return {Symbol("constant", c.name, i if c.shape else -1): v for c in declarations.constants for i, v in enumerate(c.values)}
-
-
-def near_names(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
-    near = near or [k for k in known if k.lower() == name.lower()]
-    return "did you mean " + " or ".join(f"`{n}`" for n in near) + "?" if near else ""
-
-
-def listed(names: Mapping[str, object] | Sequence[str], quote: str = "`") -> str:
-    shown = list(names)[:12]
-    more = len(list(names)) - len(shown)
-    return ", ".join(f"{quote}{n}{quote}" if n else "(unnamed)" for n in shown) + (f" and {more} more" if more > 0 else "")

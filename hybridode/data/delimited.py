@@ -7,13 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from hybridode.data import cells
 from hybridode.data.problems import Problems
 from hybridode.data.table import Header, Table, cell_error, data_error, header
 from hybridode.errors import Diagnostic, Source
 
-_SEPARATORS = ("\t", ";", ",")
+_SEPARATORS = ("\t", ";", ",", "|")
+_EXCEL = re.compile(r"\"?sep=.\"?", re.IGNORECASE)  # a first line by which Excel is told the separator
 
 
 def parse_table(text: str, name: str) -> Table:
@@ -22,6 +24,7 @@ def parse_table(text: str, name: str) -> Table:
     source = Source(name, text)
     first = next((i for i, line in enumerate(text.split("\n")) if _has_content(line)), None)
     separator = "," if first is None else _separator(text.split("\n")[first])
+    _refuse_title(source, separator)
     numbered = [(n, fields) for n, fields in _records(source, separator) if any(f.strip() for f in fields)]
     if not numbered:
         raise data_error("E0622", f"{name} is empty", "give it a header line with column names and one line per time")
@@ -33,13 +36,15 @@ def parse_table(text: str, name: str) -> Table:
         raise data_error("E0622", what, "write one line per time below the header", bare.place(header_line))
     lines = [line for line, _ in numbered[1:]]
     rows = _rectangular(bare, numbered[1:])
+    _refuse_row_of_units(bare, rows, lines)
     headers, rows = _without_empty_unnamed(headers, rows)
     table = replace(bare, headers=headers, rows=tuple(map(tuple, rows)), lines=tuple(lines))
     return replace(table, decimal=_decimal_mark(table))
 
 
 def _has_content(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
+    line = line.strip()
+    return bool(line) and not line.startswith("#") and not _EXCEL.fullmatch(line)
 
 
 def _separator(header: str) -> str:
@@ -92,6 +97,48 @@ def _headers(source: Source, line: int, fields: list[str]) -> tuple[Header, ...]
             Table(source.name, (), (), (), source=source).place(line),
         )
     return tuple(header(text, j) for j, text in enumerate(fields))
+
+
+def _refuse_title(source: Source, separator: str) -> None:
+    """Raises E0622 when the first line is a sentence above the table: it is one cell (or words), the lines below are more."""
+    numbered = enumerate(source.text.split("\n"), start=1)
+    lines = list(islice(((n, line) for n, line in numbered if _has_content(line)), 3))
+    if len(lines) < 3:
+        return
+    (number, title), below = lines[0], [line for _, line in lines[1:]]
+    filled = [f for f in title.split(separator) if f.strip()]
+    own = _separator(below[0])
+    columns = [len(line.split(own)) for line in below]
+    alone = separator == " " or len(filled) == 1
+    if alone and own != " " and min(columns) == max(columns) > 1 and (separator != own or len(filled) < columns[0]):
+        raise data_error(
+            "E0622",
+            f"{source.name}, line {number}: the line is no header: it has not the {columns[0]} cells of the next",
+            "if it is a title, put `#` in front of it: such lines are skipped",
+            Table(source.name, (), (), (), source=source).place(number),
+        )
+
+
+def _refuse_row_of_units(bare: Table, rows: list[list[str]], lines: list[int]) -> None:
+    """Raises E0622 when the first row holds texts where all others hold numbers: units below the names."""
+    if len(rows) < 2 or not all(len(row) == len(bare.headers) for row in rows):
+        return
+    numeric = [j for j in range(len(bare.headers)) if _numbers_below([row[j] for row in rows])]
+    if len(numeric) < 2 or not all(cells.read_cell(rows[0][j]).problem for j in numeric):
+        return
+    with_units = "`, `".join(f"{bare.headers[j].name} [{rows[0][j].strip('()[]')}]" for j in numeric[:4])
+    raise data_error(
+        "E0622",
+        f"{bare.name}, line {lines[0]}: the row holds texts where the rows below hold numbers",
+        f"if they are units, write them into the header, in brackets, and remove the row: `{with_units}`",
+        bare.place(lines[0]),
+    )
+
+
+def _numbers_below(column: list[str]) -> bool:
+    """Whether a column holds numbers, its first cell not looked at."""
+    rest = [t for t in column[1:] if t.lower() not in cells.MISSING]
+    return bool(rest) and all(map(cells.is_number, rest))
 
 
 def _rectangular(bare: Table, numbered: list[tuple[int, list[str]]]) -> list[list[str]]:

@@ -23,9 +23,11 @@ from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
 from hybridode.data.groups import group_notes, group_warnings, groups_of, labels_of, require_columns
 from hybridode.data.header_units import with_conversions
+from hybridode.data.marks import about_marks
 from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
 from hybridode.data.remarks import about_amount, about_columns, about_dates, about_repetitions, unmatched_names, warning
+from hybridode.data.row_units import with_row_units
 from hybridode.data.sources import Knots, SourceInputs, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
 from hybridode.data.swaps import about_swaps
@@ -146,6 +148,7 @@ def experiments(
     warnings += group_warnings(declarations, all_groups, by_group)
     warnings += dose_warnings(table, declarations, roles)
     warnings += about_repetitions(table, declarations, roles)
+    warnings += about_marks(declarations, [s.records for s in series])
     warnings += about_swaps(table, declarations, roles, [s.start for s in series], [s.records for s in series])
     warnings += about_amount(declarations, given, [s.records for s in series])
     constants = {c.name for c in declarations.constants}
@@ -252,7 +255,7 @@ def _values(
     """Reads all cells. Every stage is tried, so that one run tells all that is wrong with the file."""
     times, clock, records, unknown, dosing = np.zeros(len(table.rows)), None, None, (), {}
     with problems.collecting():
-        table = with_conversions(table, declarations, roles)
+        table = with_row_units(with_conversions(table, declarations, roles), declarations, roles, labels)
     with problems.collecting():
         times, clock = time_of_rows(table, declarations, roles)
         dosing = dose_rows(table, declarations, roles, times)

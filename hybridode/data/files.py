@@ -1,9 +1,14 @@
-"""Data files of any kind as tables: text in any of its habits, Parquet, DataFrames."""
+"""Data files of any kind as tables: text in any of its habits, Parquet, DataFrames; compressed or not."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hybridode.data.delimited import parse_table
 from hybridode.data.frames import frame_table
@@ -13,22 +18,24 @@ from hybridode.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST = 512 * 1024 * 1024  # bytes of a data file
+LARGEST = 512 * 1024 * 1024  # bytes of a data file, unpacked
 _SPREADSHEETS = (b"PK", b"\xd0\xcf\x11\xe0")
 _PARQUET = b"PAR1"
+_PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}  # how such files begin
+_DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def read_table(data: str | Path | pd.DataFrame, name: str = "") -> Table:
-    """Reads a text file of columns (CSV, TSV, …) or a Parquet file, or takes a DataFrame.
+    """Reads a text file of columns (CSV, TSV, …) or a Parquet file, or takes a DataFrame. Files may be packed (gzip, bzip2, xz).
 
-    What a file is, is seen from its content: separators `,`, `;`, tab or blanks from the header; lines that start with `#` and
-    empty lines are skipped; a byte order mark is dropped. Raises DataError (E0621, E0622, E0623) with the file, line and remedy.
+    What a file is, is seen from its content: separators `,`, `;`, `|`, tab or blanks from the header; lines that start with `#`
+    and empty lines are skipped; a byte order mark is dropped. Raises DataError (E0621, E0622, E0623) with file, line and remedy.
     """
     if isinstance(data, str | Path):
         path = Path(data)
         raw = _read_bytes(path)
         if raw[:4] == _PARQUET and raw[-4:] == _PARQUET:
-            return frame_table(_parquet(path), name or path.name)
+            return frame_table(_parquet(path, raw), name or path.name)
         return parse_table(_text(path, raw), name or path.name)
     frame: Any = data
     if hasattr(frame, "to_pandas"):  # Polars, Arrow
@@ -49,20 +56,38 @@ def _read_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         if size > LARGEST:
             raise _refusal(path, f"has {size} bytes; at most {LARGEST} are read", "thin the data or split the file")
-        return path.read_bytes()
+        return _unpacked(path, path.read_bytes())
     except OSError as e:
         raise _refusal(path, f"cannot be read: {e.strerror or e}", "check the file and its permissions") from e
 
 
+def _unpacked(path: Path, raw: bytes) -> bytes:
+    """The content of a packed file (at most LARGEST bytes); any other file as it is."""
+    opened = next((opened for magic, opened in _PACKED.items() if raw.startswith(magic)), None)
+    if opened is None:
+        return raw
+    file: IO[bytes]
+    try:
+        with opened(io.BytesIO(raw)) as file:
+            content = file.read(LARGEST + 1)
+    except _DAMAGED as e:
+        raise _refusal(path, f"cannot be unpacked: {e}", "it is damaged or incomplete: copy it again") from e
+    if len(content) > LARGEST:
+        raise _refusal(path, f"has more than {LARGEST} bytes when it is unpacked", "thin the data or split the file")
+    return content
+
+
 def _text(path: Path, raw: bytes) -> str:
     if raw.startswith(_SPREADSHEETS):
-        raise _refusal(path, "is a spreadsheet, not text", "save the sheet as CSV")
+        remedy = "save the sheet as CSV (in Excel: `CSV UTF-8`), or unpack the archive"
+        raise _refusal(path, "is a spreadsheet or a zip archive, not text", remedy)
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as e:
         line = raw.count(b"\n", 0, e.start) + 1
-        raise _refusal(path, f"is not UTF-8 (line {line}, byte {e.start})", "save it as UTF-8") from e
+        remedy = "save it as UTF-8 (in Excel: `CSV UTF-8`)"
+        raise _refusal(path, f"is not text in UTF-8 (line {line}, byte {e.start})", remedy) from e
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         why = f"holds a null byte in line {line}"
@@ -70,7 +95,7 @@ def _text(path: Path, raw: bytes) -> str:
     return text
 
 
-def _parquet(path: Path) -> pd.DataFrame:
+def _parquet(path: Path, raw: bytes) -> pd.DataFrame:
     try:
         import pyarrow
     except ImportError as e:
@@ -79,6 +104,6 @@ def _parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_parquet(path, engine="pyarrow")
+        return pd.read_parquet(io.BytesIO(raw), engine="pyarrow")
     except (pyarrow.ArrowException, OSError, ValueError) as e:
         raise _refusal(path, f"cannot be read as Parquet: {str(e).splitlines()[0]}", "write it again") from e

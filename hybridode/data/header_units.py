@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from hybridode.declarations import Declarations
 from hybridode.errors import DataError, Diagnostic
 from hybridode.expr import Expr
 
+_NAME = re.compile(r"[^\W\d_]+")  # a unit that needs no parentheses, not even under a power
 _DEEPEST = 10_000  # nodes on the way down; a unit of 120 characters needs far fewer
 
 
@@ -100,6 +102,12 @@ def unit_of_expression(root: Expr, declarations: Declarations) -> str:
     return found[root] if len(found[root]) <= LONGEST else ""
 
 
+def _grouped(unit: str) -> str:
+    """A unit as a factor."""
+    simple = bool(_NAME.fullmatch(unit.partition("^")[0])) and not set(unit) & set("*/ ()")
+    return unit if simple or unit == "1" else f"({unit})"
+
+
 def _unit_of_node(e: Expr, inner: list[str], declarations: Declarations) -> str:
     if e.op == "sym" and not inner:
         return declarations.unit_of(e.data.name)
@@ -107,15 +115,19 @@ def _unit_of_node(e: Expr, inner: list[str], declarations: Declarations) -> str:
         return "1" if abs(float(e.data)) == 1 else ""
     if e.op == "pow":
         n = e.args[1].value
-        return f"({inner[0]})^{int(n)}" if inner[0] and n is not None and n == int(n) else ""
+        return (
+            f"{inner[0] if _NAME.fullmatch(inner[0]) else f'({inner[0]})'}^{int(n)}"
+            if inner[0] and n is not None and n == int(n)
+            else ""
+        )
     if not all(inner) or sum(map(len, inner)) > LONGEST:
         return ""
     if e.op in ("sym", "neg", "abs"):
         return inner[0]
     if e.op == "mul":
-        return "*".join(f"({u})" for u in inner if u != "1") or "1"
+        return "*".join(_grouped(u) for u in inner if u != "1") or "1"
     if e.op == "div":
-        return f"({inner[0]})/({inner[1]})"
+        return f"{_grouped(inner[0])}/{_grouped(inner[1])}"
     if e.op in ("add", "min", "max") and all(same_text(u, inner[0]) for u in inner):
         return inner[0]
     return ""

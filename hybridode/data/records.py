@@ -62,7 +62,8 @@ def _read(table: Table, problems: Problems, row: int, j: int, name: str, limits:
             "E0626", row, j, f"`{short(text)}` is a limit, but a number is needed here", "only observed columns may hold `<0.5`"
         )
         return cells.EMPTY
-    change = table.conversions.get((j, name))
+    change = table.row_conversions.get(row) if limits else None
+    change = change or table.conversions.get((j, name))
     if change is None or np.isnan(cell.value):
         return cell
     return cell._replace(value=change(cell.value), upper=cell.upper if np.isnan(cell.upper) else change(cell.upper))
@@ -109,21 +110,25 @@ def spread_of_columns(
 ) -> dict[str, float]:
     """Standard deviation of what can be read as numbers in each column (or under each label of a long table), in the unit of the
     state of that name."""
-    groups: dict[tuple[str, int], list[float]] = {}
+    groups: dict[tuple[str, str], list[float]] = {}  # by name and unit
     for row in table.rows:
         pairs = (
-            [((labels.get(row[long.observable], row[long.observable]), long.value), row[long.value])]
+            [((labels.get(row[long.observable], row[long.observable]), _unit_of_row(table, long, row)), row[long.value])]
             if long
-            else zip(((name, j) for j, name in enumerate(table.names)), row, strict=True)
+            else zip(((h.name, h.unit) for h in table.headers), row, strict=True)
         )
         for key, text in pairs:
             cell = cells.read_cell(text, table.decimal)
             if not cell.problem and not np.isnan(cell.value):
                 groups.setdefault(key, []).append(cell.value)
     return {
-        name: float(np.std(values)) * scale_to(table.headers[j].unit, declarations.unit_of(name.split("[")[0]))
-        for (name, j), values in groups.items()
+        name: float(np.std(values)) * scale_to(unit, declarations.unit_of(name.split("[")[0]))
+        for (name, unit), values in groups.items()
     }
+
+
+def _unit_of_row(table: Table, long: LongForm, row: tuple[str, ...]) -> str:
+    return (row[long.unit] if long.unit is not None else "") or table.headers[long.value].unit
 
 
 def wide_records(table: Table, declarations: Declarations, roles: Roles, times: np.ndarray) -> Records:
@@ -167,6 +172,8 @@ def _records(
             continue
         distribution = declarations.observations[k].distribution
         remedy = impossible(cell, distribution)
+        if remedy and cell.value < 0 and cell.value in cells.MARKS:
+            remedy = "if it marks a missing value, leave the cell empty; " + remedy
         if remedy:
             problems.cell("E0633", i, j, f"`{short(table.rows[i][j])}` cannot be observed under `{distribution}`", remedy)
             continue

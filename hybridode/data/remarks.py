@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from hybridode.data import cells, columns
+from hybridode.data import cells
 from hybridode.data.clock import Clock
 from hybridode.data.columns import Roles
+from hybridode.data.hints import column_hint, column_option, listed
 from hybridode.data.records import Records
 from hybridode.data.table import Table
 from hybridode.declarations import Declarations, entry_names
@@ -34,30 +35,46 @@ def about_columns(
     missing = [o.column for k, o in enumerate(declarations.observations) if k not in present]
     found = []
     for name in missing:
-        near = columns.near_names(name, unmatched)
+        near = column_hint(name, unmatched)
         if near or not present:
-            hint = near or f"the columns are {columns.listed(table.names)}"
-            found.append(
-                Diagnostic(
-                    "E0629",
-                    f"{table.name} has no column `{name}`, which the model observes",
-                    None,
-                    f"{hint}; map it with `--column {name}=NAME`",
-                )
-            )
+            what = f"{table.name} has no {_kind(roles)} `{name}`, which the model observes"
+            found.append(Diagnostic("E0629", what, None, near or _where_it_may_be(table, roles, name)))
     if found:
         raise DataError(found)
     out = []
     if missing:
         out.append(
-            warning("W0623", f"{table.name} has no column {columns.listed(missing)}: what the model says about it is not fitted")
+            warning("W0623", f"{table.name} has no {_kind(roles)} {listed(missing)}: what the model says about it is not fitted")
         )
     if roles.unmatched or unknown:
         names = unmatched_names(table, roles, unknown)
-        out.append(
-            warning("W0621", f"not used by the model: {columns.listed(names)}", "map a column with `--column NAME=COLUMN`")
-        )
+        out.append(warning("W0621", f"not used by the model: {listed(names)}", "map a column with `--column NAME=COLUMN`"))
     return out
+
+
+def _kind(roles: Roles) -> str:
+    return "value of the observable" if roles.long else "column"
+
+
+def _where_it_may_be(table: Table, roles: Roles, name: str) -> str:
+    """A remedy for an observation without a column of nearly its name: a long table with other headers, or a list."""
+    holding = [] if roles.long else [j for j in range(len(table.names)) if table.names[j] and name in table.column(j)]
+    if holding:
+        label = table.names[holding[0]]
+        numeric = [n for j, n in enumerate(table.names) if j != roles.time and n and _holds_numbers(table, j)]
+        value = numeric[0] if len(numeric) == 1 else "NAME"
+        mapped = " ".join(
+            column_option(ours, theirs) for ours, theirs in (("observable", label), ("value", value)) if ours != theirs
+        )
+        return f"`{label}` holds names of observables, as in a long table: say `{mapped}`"
+    if roles.long:
+        labels = dict.fromkeys(table.column(roles.long.observable))
+        return f"`{table.names[roles.long.observable]}` holds {listed(labels)}; map one with `--column {name}=NAME`"
+    return f"the columns are {listed(table.names)}; map it with `--column {name}=NAME`"
+
+
+def _holds_numbers(table: Table, j: int) -> bool:
+    return all(not cells.read_cell(text, table.decimal).problem for text in table.column(j))
 
 
 def about_dates(table: Table, declarations: Declarations, clock: Clock | None) -> list[Diagnostic]:
@@ -77,7 +94,7 @@ def about_repetitions(table: Table, declarations: Declarations, roles: Roles) ->
     for k, observation in enumerate(declarations.observations):
         places = [j for j, number in roles.observed if number == k]
         if len(places) > 1:
-            names = columns.listed([table.headers[j].original for j in places])
+            names = listed([table.headers[j].original for j in places])
             out.append(
                 warning(
                     "W0641",

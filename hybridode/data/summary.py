@@ -12,6 +12,7 @@ from hybridode.data import cells
 from hybridode.data.columns import Roles, entry_of
 from hybridode.data.header_units import unit_of_observation, used_units
 from hybridode.data.records import Records
+from hybridode.data.row_units import converted_rows, unit_of_rows
 from hybridode.data.table import Table
 from hybridode.data.units import same_text
 from hybridode.declarations import Declarations, entry_names
@@ -148,7 +149,10 @@ def summarise(
         tuple(_inputs(table, declarations, roles, series)),
         (),
         _set_by_columns(declarations, roles),
-        tuple(dict.fromkeys(f"`{table.headers[j].original}` from {change}" for (j, _), change in table.conversions.items())),
+        (
+            *dict.fromkeys(f"`{table.headers[j].original}` from {change}" for (j, _), change in table.conversions.items()),
+            *converted_rows(table, roles),
+        ),
         tuple(w.message for w in warnings if w.code == "W0624"),
         (*_remarks(table, declarations, roles), *_about_steady(series)),
         tuple(ignored),
@@ -176,7 +180,7 @@ def _time(
 
 def _about_steady(series: Sequence[Series]) -> list[str]:
     count = sum(int(np.isinf(s.records.time).sum()) for s in series)
-    return [f"{count} values at time infinity: observed in the steady state"] if count else []
+    return [f"{count} value{'' if count == 1 else 's'} at time infinity: observed in the steady state"] if count else []
 
 
 def _finite(times: np.ndarray, otherwise: float) -> np.ndarray:
@@ -196,7 +200,8 @@ def _observed(table: Table, declarations: Declarations, roles: Roles, series: Se
     exact = _joined(mine, "value")[censored == cells.NONE]
     places = [roles.long.value] if roles.long else [j for j, number in roles.observed if number == k]
     rows = len(table.rows) if not roles.long else len(censored)
-    unit = unit_of_observation(declarations, k) or next((table.headers[j].unit for j in places), "")
+    unit = unit_of_observation(declarations, k) or unit_of_rows(table, roles, observation.column)
+    unit = unit or next((table.headers[j].unit for j in places), "")
     return ObservedSummary(
         observation.column,
         observation.column if roles.long else ", ".join(table.headers[j].original for j in places),
@@ -238,10 +243,10 @@ def _inputs(table: Table, declarations: Declarations, roles: Roles, series: Sequ
 
 
 def _set_by_columns(declarations: Declarations, roles: Roles) -> dict[str, str]:
-    constants = {c.name for c in declarations.constants}
+    kinds = {c.name: "constant" for c in declarations.constants}
+    kinds |= {p.name: "start, not learnt" for p in declarations.parameters if p.start_of}
     return {
-        entry_of(declarations, owner, entry): "constant" if owner in constants else "parameter, not learnt"
-        for _, owner, entry in roles.covariates
+        entry_of(declarations, owner, entry): kinds.get(owner, "parameter, not learnt") for _, owner, entry in roles.covariates
     }
 
 

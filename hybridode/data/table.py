@@ -34,7 +34,8 @@ class Table:
     """Texts of a data file. `rows[i][j]` is the stripped cell under `headers[j]`, `lines[i]` its line in the file.
 
     For a DataFrame `source` is None and a line is the row's number, counted from 1. `decimal` is "." or ",".
-    `conversions` say how the numbers under a header become those of a name of the model; the texts stay as they are.
+    `conversions` say how the numbers under a header become those of a name of the model, `row_conversions` how the observed value
+    of a row does, where rows have units of their own; the texts stay as they are.
     Of columns that came from conditions, `optional` are those in which a series may have nothing (the model's own number then
     holds), and `splitting` those that name the experiments.
     """
@@ -48,6 +49,7 @@ class Table:
     source: Source | None = field(default=None, repr=False)
     header_line: int = 0
     conversions: Mapping[tuple[int, str], Conversion] = field(default_factory=dict, repr=False)
+    row_conversions: Mapping[int, Conversion] = field(default_factory=dict, repr=False)
     optional: frozenset[str] = frozenset()
     splitting: tuple[str, ...] = ()
 

@@ -112,7 +112,7 @@ WRONG = {  # name: (text, code, words that the message must have)
     "limit without a number": ("t,prey,predator\n0,<LOQ,4\n", "E0626", ["limit"]),
     "impossible value": ("t,prey,predator\n0,0,4\n", "E0633", ["`lognormal`", "censor"]),
     "nothing observed": ("t,rain\n0,30\n", "E0629", ["`prey`", "`predator`"]),
-    "misspelt": ("t,Prey,predator\n0,30,4\n", "E0629", ["`prey`", "did you mean `Prey`"]),
+    "misspelt": ("t,Prey,predator\n0,30,4\n", "E0629", ["`prey`", "--column prey=Prey"]),
     "all cells empty": ("t,prey,predator\n0,,\n1,NA,\n", "E0629", ["no observed value"]),
     "covariate that changes": ("t,a,prey,predator\n0,1,30,4\n1,2,31,5\n", "E0631", ["line 3", "`a`", "1", "2"]),
     "covariate without a value": ("t,a,prey,predator\n0,,30,4\n", "E0631", ["no value"]),
@@ -371,7 +371,7 @@ def test_columns_of_one_name_are_replicates():
         assert "W0641" in [w.code for w in dataset.warnings]
         assert dataset.summary.observed[0].replicates == 1
         assert dataset.summary.observed[0].missing == 1
-    with pytest.raises(DataError, match=r"did you mean `prey\.1`"):  # without a `prey` it is another column
+    with pytest.raises(DataError, match=r"column prey=prey\.1"):  # without a `prey` it is another column
         read("t,prey.1,predator\n0,31,4\n")
 
 
