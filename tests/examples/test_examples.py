@@ -29,7 +29,8 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
 
 
 MADE = ("decay", "heat_rod", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator", "bang_bang",
-        "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination")  # fmt: skip
+        "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination",
+        "fisher_kpp")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -83,6 +84,16 @@ def test_heat_rod_against_scipy() -> None:
     known = "\n".join(lines) + "\nfunc K(u) = 0.5 + u^2/2\n"
     sol = ho.parse(known).simulate(at=made["TIMES"], rtol=1e-8, atol=1e-10, heat=made["HEAT"])
     np.testing.assert_allclose(np.asarray(sol["T"]).T, made["truth"](), rtol=1e-6, atol=1e-8)
+
+
+def test_population_that_spreads_against_scipy() -> None:
+    """The ring with the growth that the data were made with, written in place of the network."""
+    folder = EXAMPLES / "fisher_kpp"
+    made, text = runpy.run_path(str(folder / "make_data.py")), (folder / "fisher_kpp.ode").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("nn growth")]
+    known = "\n".join(lines) + "\nfunc growth(rho) = rho*(1 - rho)\n"
+    sol = ho.parse(known).simulate(at=made["TIMES"], rtol=1e-9, atol=1e-11, D=made["DIFFUSION"])
+    np.testing.assert_allclose(np.asarray(sol["rho"]).T, made["truth"](), rtol=1e-6, atol=1e-9)
 
 
 def test_thermostat_against_scipy() -> None:

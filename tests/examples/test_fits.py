@@ -86,6 +86,16 @@ def test_heat_rod_learns_the_law_of_conductivity(tmp_path: Path) -> None:
     assert np.sqrt(np.mean((np.asarray(sol["K(T[1])"]) - 0.5 - hot**2 / 2) ** 2)) < 0.05
 
 
+def test_growth_of_a_population_that_spreads_is_learnt(tmp_path: Path) -> None:
+    """To 2 % of its peak, 1/4, at all densities that occur (Fisher and Kolmogorov's equation)."""
+    run, result = fitted(tmp_path, "fisher_kpp", "fisher_kpp.ode", "data.csv")
+    assert result["status"] == "converged"
+    density, growth = runpy.run_path(str(EXAMPLES / "fisher_kpp" / "plot_growth.py"))["learnt"](run)
+    assert density.min() < 1e-4 and density.max() > 0.95
+    assert np.max(np.abs(growth - density * (1 - density))) < 0.02 * 0.25
+    assert result["parameters"]["D"]["value"] == pytest.approx(0.01, rel=0.01)
+
+
 def test_bouncing_ball(tmp_path: Path) -> None:
     """The published answer; one start at least ends at the local optimum, which the result says."""
     _, result = fitted(tmp_path, "bouncing_ball", "bouncing_ball.ode", "data.csv", "--starts", "20")

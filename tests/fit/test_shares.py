@@ -46,3 +46,9 @@ def test_entries_and_sentences():
     assert share_entry(None, False)["share"] is None and share_entry({"x": 1.0}, True)["share_reason"]
     lines = share_sentences({"U": {"share": 0.4, "shares": {"a": 0.4, "b": 0.001}}, "V": {"share": None}, "W": {"share": 0.0}})
     assert lines[0] == "`U` explains 40 % of the rate of `a`" and "`W` explains nothing" in lines[1] and len(lines) == 2
+
+
+def test_entries_of_a_vector_are_summed_up():
+    shares = {"T[1]": 0.38, "T[2]": 0.9, "T[3]": 0.001, "v": 0.5, "c[1]": 0.001, "c[2]": 0.2}
+    (line,) = share_sentences({"U": {"share": 0.9, "shares": shares}})
+    assert line == "`U` explains 38 to 90 % of the rates of 2 entries of `T`, 50 % of the rate of `v`, 20 % of the rate of `c[2]`"

@@ -78,6 +78,22 @@ def share_sentences(networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if share < NOTHING:
             out.append(f"`{name}` explains nothing: the rates are the same without it (share {100 * share:.2g} %)")
         else:
-            parts = [f"{100 * s:.0f} % of the rate of `{state}`" for state, s in entry["shares"].items() if s >= NOTHING]
-            out.append(f"`{name}` explains " + ", ".join(parts))
+            out.append(f"`{name}` explains " + ", ".join(_parts(entry["shares"])))
     return out
+
+
+def _parts(shares: Mapping[str, float]) -> list[str]:
+    """What a network explains, one part for each state, entries of a vector together."""
+    vectors: dict[str, dict[str, float]] = {}
+    for state, share in shares.items():
+        if share >= NOTHING:
+            vectors.setdefault(state.partition("[")[0], {})[state] = share
+    parts = []
+    for vector, entries in vectors.items():
+        low, high = (f"{100 * s:.0f}" for s in (min(entries.values()), max(entries.values())))
+        if len(entries) == 1:
+            parts.append(f"{high} % of the rate of `{next(iter(entries))}`")
+        else:
+            much = f"{high} %" if low == high else f"{low} to {high} %"
+            parts.append(f"{much} of the rates of {len(entries)} entries of `{vector}`")
+    return parts
