@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 
+import hybridode as ho
 from hybridode.fit.objective import limits, noise
 
 mpmath.mp.dps = 60
@@ -72,21 +74,16 @@ CASES = [
     (noise.POISSON, (900.0,), [(2.0, 6.0), (3.0, 90.0), (None, 0.5), (None, 20.0)]),
     (noise.NEGBINOMIAL, (3.7, 1.6), [(2.0, 6.0), (300.0, 302.0), (1.0, 90.0), (None, 1.0), (150.0, None)]),
     (noise.NEGBINOMIAL, (5000.0, 90.0), [(1.0, 3.0), (2.0, 60.0), (None, 5.0)]),
+    (noise.NEGBINOMIAL, (0.02, 0.05), [(0.0, 3.0), (None, 1.0), (None, 6.0), (5.0, None)]),
+    (noise.STUDENT, (0.3, 0.0, 1.0), [(None, 0.0), (-0.1, 40.0), (None, -1e12), (1e12, None)]),
     (noise.BERNOULLI, (0.3,), [(-0.5, 0.5), (0.5, 1.5), (-1.0, 2.0), (None, 0.5), (0.5, None)]),
     (noise.BERNOULLI_LOGIT, (-30.0,), [(-0.5, 0.5), (0.5, 1.5), (-1.0, 2.0), (None, 0.5), (0.5, None)]),
 ]  # fmt: skip
 IDS = [f"{row.name}{arguments}" for row, arguments, _ in CASES]
 
 
-# Tails that compile quickly; the others go through the same code.
+# What compiles quickly; the others go through the same code.
 QUICK = (noise.NORMAL, noise.LOGNORMAL, noise.LAPLACE, noise.BERNOULLI)
-
-
-SLOW = (noise.STUDENT, noise.NEGBINOMIAL)  # incomplete beta functions take seconds to compile
-MARKED = [
-    pytest.param(*case, id=name, marks=[pytest.mark.slow] if case[0] in SLOW else [])
-    for case, name in zip(CASES, IDS, strict=True)
-]
 
 
 def record(low, high):
@@ -104,7 +101,7 @@ def value_and_gradient(row):
     return jax.jit(jax.value_and_grad(value))
 
 
-@pytest.mark.parametrize(("row", "arguments", "ends"), MARKED)
+@pytest.mark.parametrize(("row", "arguments", "ends"), CASES, ids=IDS)
 def test_log_probabilities_and_their_gradients_are_those_of_many_digits(row, arguments, ends):
     for low, high in ends:
         found, gradient = value_and_gradient(row)(jnp.array(arguments), *record(low, high))
@@ -140,7 +137,7 @@ def test_a_narrow_interval_carries_the_information_of_a_value_and_a_wide_one_not
 
 
 def test_an_empty_interval_is_impossible():
-    for row, arguments, _ in (case for case in CASES if case[0] not in SLOW):
+    for row, arguments, _ in CASES:
         low = 0.2 if row in SYMMETRIC else 3.2
         high = low if row in SYMMETRIC else 3.6
         assert float(value_and_gradient(row)(jnp.array(arguments), low, high, 2)[0]) == -np.inf
@@ -150,3 +147,73 @@ def test_kinds_are_those_of_used_records():
     censored = np.array([[0, -1, 2], [1, 0, 0]])
     assert limits.kinds_of(censored, np.ones((2, 3))) == (-1, 1, 2)
     assert limits.kinds_of(censored, np.array([[1, 1, 0], [0, 1, 1]])) == (-1,)
+
+
+# ---- predictions at the edge of what is possible -------------------------------------------------------------------------
+EDGES = [
+    # row, arguments, record, log-probability, slope in the first argument (from the inside): limits for arguments -> 0
+    (noise.LOGNORMAL, (0.0, 0.4), (0.5, 0.5, -1), 0.0, 0.0),
+    (noise.LOGNORMAL, (1e-320, 0.4), (0.5, 0.5, -1), 0.0, 0.0),
+    (noise.LOGNORMAL, (1e-200, 0.4), (0.5, 0.5, -1), 0.0, 0.0),
+    (noise.LOGNORMAL, (0.0, 0.4), (0.0, 2.0, 2), 0.0, 0.0),
+    (noise.LOGNORMAL, (0.0, 0.4), (0.5, 0.5, 1), -np.inf, None),
+    (noise.LOGNORMAL, (0.0, 0.4), (0.5, 2.0, 2), -np.inf, None),
+    (noise.POISSON, (0.0,), (0.0, 0.0, 0), 0.0, -1.0),
+    (noise.POISSON, (0.0,), (1.0, 1.0, -1), 0.0, -1.0),
+    (noise.POISSON, (0.0,), (7.0, 7.0, -1), 0.0, 0.0),
+    (noise.POISSON, (0.0,), (3.0, 3.0, 0), -np.inf, None),
+    (noise.NEGBINOMIAL, (0.0, 2.0), (0.0, 0.0, 0), 0.0, -1.0),
+    (noise.NEGBINOMIAL, (0.0, 2.0), (1.0, 1.0, -1), 0.0, -1.0),
+    (noise.NEGBINOMIAL, (0.0, 2.0), (7.0, 7.0, -1), 0.0, 0.0),
+    (noise.NEGBINOMIAL, (0.0, 2.0), (0.0, 0.0, 1), -np.inf, None),
+    (noise.BERNOULLI, (0.0,), (0.0, 0.0, 0), 0.0, -1.0),
+    (noise.BERNOULLI, (1.0,), (1.0, 1.0, 0), 0.0, 1.0),
+    (noise.BERNOULLI, (0.0,), (0.5, 0.5, -1), 0.0, -1.0),
+    (noise.BERNOULLI, (0.0,), (1.0, 1.0, 0), -np.inf, None),
+    (noise.BERNOULLI_LOGIT, (-800.0,), (0.0, 0.0, 0), 0.0, 0.0),
+    (noise.BERNOULLI_LOGIT, (-800.0,), (1.0, 1.0, 0), -800.0, 1.0),
+]
+
+
+@pytest.mark.parametrize(("row", "arguments", "of", "value", "slope"), EDGES, ids=lambda x: getattr(x, "name", str(x)))
+def test_a_prediction_at_the_edge_has_the_probability_that_it_tends_to(row, arguments, of, value, slope):
+    found, gradient = value_and_gradient(row)(jnp.array(arguments), *of)
+    assert float(found) == value
+    assert bool(limits.possible(row, jnp.array(of[2]), tuple(jnp.array(arguments)))) or value == -np.inf
+    if slope is not None:
+        assert np.all(np.isfinite(gradient)) and float(gradient[0]) == pytest.approx(slope, abs=1e-12)
+    near = [mpmath.mpf(a) or mpmath.mpf(10) ** -40 for a in arguments]  # what it tends to, by many digits
+    if row is not noise.BERNOULLI_LOGIT and value == 0.0 and of[2] == -1:
+        assert abs(mpmath.log(probability(row, None, of[0], near))) < 1e-30
+
+
+def test_information_at_the_edge_is_finite():
+    for row, arguments in ((noise.LOGNORMAL, (0.0, 0.4)), (noise.POISSON, (0.0,)), (noise.BERNOULLI, (0.0,))):
+        value, upper, censored = jnp.array([1.0, 0.0]), jnp.array([1.0, 2.0]), jnp.array([-1, 2])
+        found = jax.jit(partial(limits.information, row))(value, upper, censored, jnp.tile(jnp.array(arguments), (2, 1)))
+        assert np.all(np.isfinite(found)), row.name
+
+
+def test_a_drug_that_is_not_there_yet_is_below_its_limit(tmp_path):
+    """Before the dose the model predicts exactly 0, which `<0.1` agrees with for every k: the fit without these records."""
+    text = """model m
+param k = 0.5 in (0.01, 5) log
+param s = 0.3 in (0.01, 3) log
+state x = 0
+x' = -k*x
+at 2 { x := x + 10 }
+observe x ~ lognormal(x, s)
+"""
+    t = np.array([3.0, 4.0, 5.0, 7.0, 9.0])
+    y = 10 * np.exp(-0.8 * (t - 2)) * np.exp([0.1, -0.2, 0.05, 0.15, -0.1])
+    with_limits = pd.DataFrame({"t": [0.0, 1.0, 2.0, *t], "x": ["<0.1", "<0.1", "<0.1", *map(repr, map(float, y))]})
+    without = pd.DataFrame({"t": [0.0, *t], "x": [None, *y]})
+    runs = [ho.fit(ho.parse(text), frame, starts=1) for frame in (with_limits, without)]
+    assert [run.status for run in runs] == ["converged", "converged"]
+    assert runs[0].result["objective"]["nll"] == pytest.approx(runs[1].result["objective"]["nll"], abs=1e-9)
+    for name in ("k", "s"):
+        assert runs[0].parameters[name] == pytest.approx(runs[1].parameters[name], rel=1e-6)
+    with_value = with_limits.assign(x=[0.05, "<0.1", *with_limits["x"][2:]])
+    failed = ho.fit(ho.parse(text), with_value, starts=1)  # a value is impossible there, and no perfect fit
+    assert failed.status == "failed"
+    assert any("1 predictions of `x` are impossible" in line and "line 1" in line for line in failed.log)

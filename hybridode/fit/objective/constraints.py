@@ -54,9 +54,9 @@ class Constraint:
 
 def _row(name: str, log_density: Any, information: Any) -> Noise:
     """A penalty dressed as a noise model: no constants, nothing censored."""
-    never = lambda v, d: jnp.zeros_like(d)  # noqa: E731
+    never = lambda v, d: (jnp.zeros_like(d), jnp.zeros_like(d))  # noqa: E731
     return Noise(
-        name, (_ARGUMENT,), log_density, never, never, lambda a, b, d: jnp.zeros_like(d), information,
+        name, (_ARGUMENT,), log_density, never, information,
         location=lambda d: d, residual=lambda x, d: d, valid=jnp.isfinite, neutral=(0.0,), requirement="a finite value",
         frozen=lambda d: None,
     )  # fmt: skip

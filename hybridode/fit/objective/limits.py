@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hybridode.data.cells import ABOVE, BELOW, BETWEEN
+from hybridode.fit.objective.between import log_between
 from hybridode.fit.objective.noise import Noise
 from hybridode.types import Array
 
@@ -20,11 +21,6 @@ _LOCATIONS = ("mean", "median", "loc", "p", "logit")
 Kinds = tuple[int, ...]
 _STEP = 1e-4  # of what one record says about an argument
 ALL: Kinds = (BELOW, ABOVE, BETWEEN)
-_LOG_PROBABILITY: dict[int, Callable[..., Array]] = {
-    BELOW: lambda noise, value, upper, arguments: noise.log_below(value, *arguments),
-    ABOVE: lambda noise, value, upper, arguments: noise.log_above(value, *arguments),
-    BETWEEN: lambda noise, value, upper, arguments: noise.log_between(value, upper, *arguments),
-}
 
 
 def kinds_of(censored: np.ndarray, used: np.ndarray) -> Kinds:
@@ -42,16 +38,44 @@ def log_likelihood(
     """
     if not kinds:
         return noise.log_density(value, *arguments)
-    found = noise.log_density(jnp.where(censored == 0, value, 1.0), *arguments)
-    for kind in kinds:
-        found = jnp.where(censored == kind, _log_probability(kind, noise, value, upper, censored, arguments), found)
-    return found
+    density = noise.log_density(jnp.where(censored == 0, value, 1.0), *_inner(noise, arguments))
+    return jnp.where(censored == 0, density, noise.bent(_log_probability(noise, value, upper, censored, arguments, kinds)))
 
 
-def _log_probability(kind: int, noise: Noise, value: Array, upper: Array, censored: Array, arguments: Sequence[Array]) -> Array:
-    """With harmless limits where a record is of another kind: what is not taken must be finite, or its gradient is not."""
-    mine = censored == kind
-    return _LOG_PROBABILITY[kind](noise, jnp.where(mine, value, 0.5), jnp.where(mine, upper, 1.5), arguments)
+def possible(noise: Noise, censored: Array, arguments: Sequence[Array]) -> Array:
+    """Which records can have a prediction with these arguments."""
+    valid = noise.valid(*arguments)
+    return valid if noise.valid_at_limits is None else jnp.where(censored == 0, valid, noise.valid_at_limits(*arguments))
+
+
+def _inner(noise: Noise, arguments: Sequence[Array]) -> list[Array]:
+    """The arguments, with harmless ones where only a limit is possible and the density has no slope."""
+    usable = noise.valid(*arguments)
+    return [jnp.where(usable, a, neutral) for a, neutral in zip(arguments, noise.neutral, strict=True)]
+
+
+def _log_probability(
+    noise: Noise, value: Array, upper: Array, censored: Array, arguments: Sequence[Array], kinds: Kinds
+) -> Array:
+    """Of limits. Ends that a record does not have are harmless ones: what is not taken must be finite, or its gradient is not.
+
+    All ends of all kinds go through one call of `log_sides`, which for some distributions takes long to compile.
+    """
+    noise = noise.original or noise
+    low = jnp.where((censored == ABOVE) | (censored == BETWEEN), value, 0.5)
+    high = jnp.where(censored == BELOW, value, jnp.where(censored == BETWEEN, upper, 1.5))
+    below, above = (jnp.ceil(high) - 1, jnp.floor(low)) if noise.counts else (high, low)
+    if kinds == (BELOW,):
+        return noise.log_sides(below, *arguments)[0]
+    if kinds == (ABOVE,):
+        return noise.log_sides(above, *arguments)[1]
+    shape = jnp.broadcast_shapes(*map(jnp.shape, (low, high, *arguments)))
+    lower, upper_ = noise.log_sides(jnp.stack([jnp.broadcast_to(x, shape) for x in (above, below)]), *arguments)
+    found = jnp.where(censored == BELOW, lower[1], upper_[0])
+    if BETWEEN not in kinds:
+        return found
+    within = log_between(noise, low, high, ((lower[0], upper_[0]), (lower[1], upper_[1])), _inner(noise, arguments))
+    return jnp.where(censored == BETWEEN, within, found)
 
 
 def information(noise: Noise, value: Array, upper: Array, censored: Array, arguments: Array, kinds: Kinds = ALL) -> Array:
@@ -67,10 +91,8 @@ def information(noise: Noise, value: Array, upper: Array, censored: Array, argum
         return found
 
     def loss(a: Array, value: Array, upper: Array, censored: Array) -> Array:
-        total = jnp.zeros(())
-        for kind in kinds:
-            total = total - jnp.where(censored == kind, _log_probability(kind, noise, value, upper, censored, tuple(a)), 0.0)
-        return total
+        logs = noise.bent(_log_probability(noise, value, upper, censored, tuple(a), kinds))
+        return -jnp.where(censored == 0, 0.0, logs)
 
     h = _step(noise, arguments, found)
     moves = h[:, None, :] * jnp.eye(arguments.shape[-1])  # (R, k, k)
@@ -87,8 +109,11 @@ def information(noise: Noise, value: Array, upper: Array, censored: Array, argum
         exact = found[:, place, place]
         share = observed[:, place, place] / jnp.where(exact > 0, exact, 1.0)
         if noise.kinked:  # the density bends at one point only, which an interval may not contain
-            share = 1 - jnp.exp(_log_probability(BETWEEN, noise, value, upper, censored, tuple(jnp.moveaxis(arguments, -1, 0))))
-        kept = found * jnp.clip(jnp.where(jnp.isfinite(share), share, 0.0), 0.0, 1.0)[:, None, None]
+            share = 1 - jnp.exp(_log_probability(noise, value, upper, censored, tuple(jnp.moveaxis(arguments, -1, 0)), kinds))
+        kept = (
+            jnp.where(jnp.isfinite(found), found, 0.0)
+            * jnp.clip(jnp.where(jnp.isfinite(share), share, 0.0), 0.0, 1.0)[:, None, None]
+        )
         positive = jnp.where((censored == BETWEEN)[:, None, None], kept, positive)
     return jnp.where((censored == 0)[:, None, None], found, positive)
 

@@ -15,32 +15,35 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import betaln, gammaln, log_ndtr, polygamma, xlog1py, xlogy
+from jax.scipy.special import betaln, gammaln, log_ndtr, xlog1py, xlogy
 
-from hybridode.fit.objective import between
 from hybridode.fit.objective import distributions as ds
 from hybridode.fit.objective.quantiles import Lognormal, Normal
 from hybridode.types import Array
 
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
+_TINY = np.finfo(float).tiny  # below it 1/x overflows
+
+
+def _as_it_is(log_probability: Array) -> Array:
+    return log_probability
 
 
 @dataclass(frozen=True)
 class Noise:
     """One distribution of observations. Functions take the value(s) first, then the arguments in order; they broadcast.
 
-    log_below(v, …) is log P(X < v), log_above(v, …) log P(X > v), log_between(a, b, …) log P(a < X < b). information(…) is the
+    log_sides(x, …) is (log P(X <= x), log P(X > x)); x is a whole number where the distribution `counts`. information(…) is the
     Fisher information of the arguments, (…, k, k). `neutral` are arguments at which everything is finite (used in the place of
-    impossible ones), `valid` says whether arguments are possible (rules F6), `requirement` says the same in words. `frozen`
-    gives a distribution with quantiles (`ppf`) outside JAX.
+    impossible ones), `valid` says whether arguments are possible (rules F6), `valid_at_limits` the same where only a limit is
+    known (None: the same), `requirement` says it in words. `frozen` gives a distribution with quantiles (`ppf`) outside JAX.
+    `original` is the distribution whose limits are `bent` (see `robust`), where that is another one.
     """
 
     name: str
     arguments: tuple[str, ...]
     log_density: Callable[..., Array]
-    log_below: Callable[..., Array]
-    log_above: Callable[..., Array]
-    log_between: Callable[..., Array]
+    log_sides: Callable[..., tuple[Array, Array]]
     information: Callable[..., Array]
     location: Callable[..., Any]
     residual: Callable[..., Any]
@@ -48,7 +51,12 @@ class Noise:
     neutral: tuple[float, ...]
     requirement: str
     frozen: Callable[..., Any]
+    counts: bool = False
+    most: float = np.inf  # the largest count
     kinked: bool = False  # the density bends at its location
+    valid_at_limits: Callable[..., Array] | None = None
+    bent: Callable[[Array], Array] = _as_it_is
+    original: Noise | None = None
 
     def interval(self, *arguments: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Quantiles that hold `level` of the values in the middle (NumPy)."""
@@ -76,13 +84,44 @@ def _normal_log_density(x: Array, mean: Array, sd: Array) -> Array:
     return -0.5 * ((x - mean) / sd) ** 2 - jnp.log(sd) - _HALF_LOG_2PI
 
 
-def _laplace_log_lower(x: Array, loc: Array, b: Array) -> Array:
-    z = (x - loc) / b
-    return jnp.where(z < 0, z - jnp.log(2.0), jnp.log1p(-0.5 * jnp.exp(-jnp.maximum(z, 0.0))))
+def _mirrored(log_lower: Callable[[Array], Array], z: Array) -> tuple[Array, Array]:
+    """Both sides of z for a distribution that is symmetric about 0, from the lesser one."""
+    small = log_lower(jnp.where(z > 0, -z, z))
+    large = jnp.log1p(-jnp.exp(small))
+    return jnp.where(z > 0, large, small), jnp.where(z > 0, small, large)
+
+
+def _lognormal_sides(x: Array, median: Array, sd: Array) -> tuple[Array, Array]:
+    """A median of exactly 0 has all its mass at 0."""
+    inside = (x > 0) & (median >= _TINY)
+    z = jnp.log(jnp.where(inside, x, 1.0)) - jnp.log(jnp.where(inside, median, 1.0))
+    lower, upper = _mirrored(log_ndtr, z / sd)
+    nothing = jnp.zeros_like(lower)
+    return (
+        jnp.where(inside, lower, jnp.where(x > 0, nothing, -jnp.inf)),
+        jnp.where(inside, upper, jnp.where(x > 0, -jnp.inf, nothing)),
+    )
+
+
+def _log_or_never(p: Array) -> Array:
+    """log p, -inf at 0, where its slope is 0 and not infinite."""
+    return jnp.where(p > 0, jnp.log(_positive(p)), -jnp.inf)
+
+
+def _log_of_rest(p: Array) -> Array:
+    """log(1 - p), likewise."""
+    return jnp.where(p < 1, jnp.log1p(-jnp.where(p < 1, p, 0.0)), -jnp.inf)
+
+
+def _binary_sides(x: Array, log_zero: Array, log_one: Array) -> tuple[Array, Array]:
+    return (
+        jnp.where(x >= 1, 0.0, jnp.where(x >= 0, log_zero, -jnp.inf)),
+        jnp.where(x < 0, 0.0, jnp.where(x < 1, log_one, -jnp.inf)),
+    )
 
 
 def _student_information(df: Array, loc: Array, scale: Array) -> Array:
-    trigamma = polygamma(1, df / 2) - polygamma(1, (df + 1) / 2)
+    trigamma = ds.trigamma(df / 2) - ds.trigamma((df + 1) / 2)
     of_df = 0.25 * (trigamma - 2 * (df + 5) / (df * (df + 1) * (df + 3)))
     of_loc = (df + 1) / ((df + 3) * scale**2)
     of_scale = 2 * df / ((df + 3) * scale**2)
@@ -107,9 +146,7 @@ def _scipy() -> Any:
 NORMAL = Noise(
     "normal", ("mean", "sd"),
     log_density=_normal_log_density,
-    log_below=lambda v, m, s: log_ndtr((v - m) / s),
-    log_above=lambda v, m, s: log_ndtr((m - v) / s),
-    log_between=lambda a, b, *of: between.smooth(NORMAL, a, b, *of),
+    log_sides=lambda x, m, s: _mirrored(log_ndtr, (x - m) / s),
     information=lambda m, s: _diagonal(s**-2 + 0 * m, 2 * s**-2),
     location=lambda m, s: m,
     residual=lambda x, m, s: (x - m) / s,
@@ -122,24 +159,21 @@ NORMAL = Noise(
 LOGNORMAL = Noise(
     "lognormal", ("median", "sd"),
     log_density=lambda x, m, s: _normal_log_density(jnp.log(x), jnp.log(m), s) - jnp.log(x),
-    log_below=lambda v, m, s: jnp.where(v > 0, log_ndtr(jnp.log(_positive(v) / m) / s), -jnp.inf),
-    log_above=lambda v, m, s: jnp.where(v > 0, log_ndtr(jnp.log(m / _positive(v)) / s), 0.0),
-    log_between=lambda a, b, *of: between.smooth(LOGNORMAL, a, b, *of),
+    log_sides=_lognormal_sides,
     information=lambda m, s: _diagonal((m * s) ** -2, 2 * s**-2),
     location=lambda m, s: m,
     residual=lambda x, m, s: np.log(x / m) / s,
-    valid=lambda m, s: _finite(m, s) & (m > 0) & (s > 0),
+    valid=lambda m, s: _finite(m, s) & (m >= _TINY) & (s > 0),
     neutral=(1.0, 1.0),
-    requirement="a positive median and a positive log-standard deviation",
+    requirement="a positive median (0 only where the data say `<`) and a positive log-standard deviation",
     frozen=Lognormal,
+    valid_at_limits=lambda m, s: _finite(m, s) & (m >= 0) & (s > 0),
 )  # fmt: skip
 
 STUDENT = Noise(
     "student", ("df", "loc", "scale"),
     log_density=lambda x, df, m, s: ds.student_log_density((x - m) / s, df) - jnp.log(s),
-    log_below=lambda v, df, m, s: ds.student_log_lower((v - m) / s, df),
-    log_above=lambda v, df, m, s: ds.student_log_lower((m - v) / s, df),
-    log_between=lambda a, b, *of: between.smooth(STUDENT, a, b, *of),
+    log_sides=lambda x, df, m, s: _mirrored(lambda z: ds.student_log_tail(z, df), (x - m) / s),
     information=_student_information,
     location=lambda df, m, s: m,
     residual=lambda x, df, m, s: (x - m) / _student_sd(df, s),
@@ -152,9 +186,7 @@ STUDENT = Noise(
 LAPLACE = Noise(
     "laplace", ("loc", "b"),
     log_density=lambda x, m, b: -jnp.abs(x - m) / b - jnp.log(2 * b),
-    log_below=_laplace_log_lower,
-    log_above=lambda v, m, b: _laplace_log_lower(-v, -m, b),
-    log_between=lambda a, b, *of: between.smooth(LAPLACE, a, b, *of, kink=of[0]),
+    log_sides=lambda x, m, b: _mirrored(lambda z: z - jnp.log(2.0), (x - m) / b),
     information=lambda m, b: _diagonal(b**-2 + 0 * m, b**-2),
     location=lambda m, b: m,
     residual=lambda x, m, b: (x - m) / (np.sqrt(2) * b),
@@ -168,54 +200,50 @@ LAPLACE = Noise(
 POISSON = Noise(
     "poisson", ("mean",),
     log_density=ds.poisson_log_density,
-    log_below=lambda v, m: ds.poisson_log_lower(jnp.ceil(v) - 1, m),
-    log_above=lambda v, m: ds.poisson_log_upper(jnp.floor(v), m),
-    log_between=lambda a, b, *of: between.counts(POISSON, a, b, *of),
+    log_sides=ds.poisson_log_sides,
     information=lambda m: _diagonal(1 / jnp.where(m > 0, m, jnp.inf)),
     location=lambda m: m,
     residual=lambda x, m: (x - m) / np.sqrt(np.where(m > 0, m, 1.0)),
     valid=lambda m: _finite(m) & (m >= 0),
     neutral=(1.0,),
-    requirement="a mean that is not negative",
+    requirement="a mean that is not negative (0 only where nothing was counted)",
     frozen=lambda m: _scipy().poisson(m),
+    counts=True,
 )  # fmt: skip
 
 NEGBINOMIAL = Noise(
     "negbinomial", ("mean", "k"),
     log_density=ds.negbinomial_log_density,
-    log_below=lambda v, m, k: ds.negbinomial_log_lower(jnp.ceil(v) - 1, m, k),
-    log_above=lambda v, m, k: ds.negbinomial_log_upper(jnp.floor(v), m, k),
-    log_between=lambda a, b, *of: between.counts(NEGBINOMIAL, a, b, *of),
+    log_sides=ds.negbinomial_log_sides,
     information=lambda m, k: _diagonal(k / (jnp.where(m > 0, m, jnp.inf) * (k + m)), ds.negbinomial_information_of_k(m, k)),
     location=lambda m, k: m,
     residual=lambda x, m, k: (x - m) / np.sqrt(np.where(m > 0, m + m**2 / k, 1.0)),
     valid=lambda m, k: _finite(m, k) & (m >= 0) & (k > 0),
     neutral=(1.0, 1.0),
-    requirement="a mean that is not negative and a positive k",
+    requirement="a mean that is not negative (0 only where nothing was counted) and a positive k",
     frozen=lambda m, k: _scipy().nbinom(k, k / (k + m)),
+    counts=True,
 )  # fmt: skip
 
 BERNOULLI = Noise(
     "bernoulli", ("p",),
-    log_density=lambda x, p: xlogy(x, p) + xlog1py(1 - x, -p),
-    log_below=lambda v, p: jnp.where(v > 1, 0.0, jnp.where(v > 0, jnp.log1p(-p), -jnp.inf)),
-    log_above=lambda v, p: jnp.where(v < 0, 0.0, jnp.where(v < 1, jnp.log(p), -jnp.inf)),
-    log_between=lambda a, b, *of: between.binary(BERNOULLI, a, b, *of),
-    information=lambda p: _diagonal(1 / jnp.clip(p * (1 - p), 1e-300, None)),
+    log_density=lambda x, p: jnp.where(x > 0.5, _log_or_never(p), _log_of_rest(p)),
+    log_sides=lambda x, p: _binary_sides(x, _log_of_rest(p), _log_or_never(p)),
+    information=lambda p: _diagonal(1 / jnp.where(p * (1 - p) > 0, p * (1 - p), jnp.inf)),
     location=lambda p: p,
     residual=lambda x, p: (x - p) / np.sqrt(np.maximum(p * (1 - p), 1e-300)),
     valid=lambda p: _finite(p) & (p >= 0) & (p <= 1),
     neutral=(0.5,),
-    requirement="a probability between 0 and 1",
+    requirement="a probability between 0 and 1 (0 and 1 only where the data agree)",
     frozen=lambda p: _scipy().bernoulli(p),
+    counts=True,
+    most=1.0,
 )  # fmt: skip
 
 BERNOULLI_LOGIT = Noise(
     "bernoulli", ("logit",),
     log_density=lambda x, a: -jnp.where(x > 0.5, jax.nn.softplus(-a), jax.nn.softplus(a)),
-    log_below=lambda v, a: jnp.where(v > 1, 0.0, jnp.where(v > 0, -jax.nn.softplus(a), -jnp.inf)),
-    log_above=lambda v, a: jnp.where(v < 0, 0.0, jnp.where(v < 1, -jax.nn.softplus(-a), -jnp.inf)),
-    log_between=lambda a, b, *of: between.binary(BERNOULLI_LOGIT, a, b, *of),
+    log_sides=lambda x, a: _binary_sides(x, -jax.nn.softplus(a), -jax.nn.softplus(-a)),
     information=lambda a: _diagonal(jax.nn.sigmoid(a) * jax.nn.sigmoid(-a)),
     location=lambda a: 0.5 * (1 + np.tanh(a / 2)),
     residual=lambda x, a: np.where(x > 0.5, np.exp(-a / 2), -np.exp(a / 2)),
@@ -223,6 +251,8 @@ BERNOULLI_LOGIT = Noise(
     neutral=(0.0,),
     requirement="a finite logit",
     frozen=lambda a: _scipy().bernoulli(0.5 * (1 + np.tanh(a / 2))),
+    counts=True,
+    most=1.0,
 )  # fmt: skip
 
 NOISES: dict[tuple[str, tuple[str, ...]], Noise] = {

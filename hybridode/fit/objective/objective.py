@@ -22,7 +22,7 @@ from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, Column
 from hybridode.fit.objective.constraints import Constraint
-from hybridode.fit.objective.limits import Kinds, information, log_likelihood
+from hybridode.fit.objective.limits import Kinds, information, log_likelihood, possible
 from hybridode.fit.objective.priors import BOUNDED, BoundPrior, prior_loss
 from hybridode.fit.objective.robust import Loss, check_loss, robust
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
@@ -158,18 +158,20 @@ class Objective:
         """The arguments with impossible ones replaced, and how many of the used ones were impossible."""
         safe, counts = [], []
         for row, eta, c in zip(self.rows, arguments, batch.columns, strict=True):
-            valid = row.valid(*jnp.moveaxis(eta, -1, 0))
+            valid = possible(row, c.censored, tuple(jnp.moveaxis(eta, -1, 0)))
             keep = valid & (c.used > 0)
             safe.append(jnp.where(keep[..., None], eta, jnp.array(row.neutral)))
             counts.append(jnp.sum((c.used > 0) & ~valid))
         return safe, jnp.stack(counts) if counts else jnp.zeros(0, int)
 
-    def _loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> Array:
-        total = jnp.zeros(())
+    def _loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> tuple[Array, Array]:
+        """The loss, and how many records of each observation have probability 0."""
+        total, counts = jnp.zeros(()), []
         for row, eta, c, kinds in zip(self.minimised, safe, batch.columns, self.limits, strict=True):
             value = log_likelihood(row, c.value, c.upper, c.censored, tuple(jnp.moveaxis(eta, -1, 0)), kinds)
             total = total - jnp.sum(c.used * jnp.where(c.used > 0, value, 0.0))
-        return total
+            counts.append(jnp.sum((c.used > 0) & jnp.isneginf(value)))
+        return total, jnp.stack(counts) if counts else jnp.zeros(0, int)
 
     def information(self, k: int, c: Column, eta: Array) -> Array:
         """Fisher information (…, a, a) of the arguments eta (…, a) of observation k at its records c (…), with their weights."""
@@ -217,7 +219,7 @@ class Objective:
         derive = jax.jacfwd if self.mode(theta.size, batch).forward else jax.jacrev
         sensitivities, (found, result) = derive(arguments, has_aux=True)(theta)
         safe, impossible = self._possible(found, batch)
-        loss, slopes = jax.value_and_grad(self._loss_of_arguments)(safe, batch)
+        (loss, never), slopes = jax.value_and_grad(self._loss_of_arguments, has_aux=True)(safe, batch)
         gradient, fisher = jnp.zeros(theta.shape), jnp.zeros((theta.size, theta.size))
         for k, (eta, slope, sens, c) in enumerate(zip(safe, slopes, sensitivities, batch.columns, strict=True)):
             a = eta.shape[-1]
@@ -231,7 +233,7 @@ class Objective:
         gradient = gradient + jax.grad(smooth)(theta)
         if self.priors or any(n.reg_l2 or n.reg_l1 for n in self.networks):
             fisher = fisher + jax.hessian(smooth)(theta)
-        return self._finish(loss, extra, gradient, fisher, result, impossible)
+        return self._finish(loss, extra, gradient, fisher, result, impossible + never)
 
     def value_and_gradient(self, theta: Array, batch: Batch) -> Evaluation:
         """What `with_gradient` compiles."""
@@ -239,9 +241,9 @@ class Objective:
         def total(theta: Array) -> Any:
             found, result = self.arguments_of_noise(theta, batch, "reverse")
             safe, impossible = self._possible(found, batch)
-            loss = self._loss_of_arguments(safe, batch)
+            loss, never = self._loss_of_arguments(safe, batch)
             extra = self.prior_and_regulariser(theta)
-            return loss + extra[0] + extra[1], (loss, extra, result, impossible)
+            return loss + extra[0] + extra[1], (loss, extra, result, impossible + never)
 
         (_, (loss, extra, result, impossible)), gradient = jax.value_and_grad(total, has_aux=True)(theta)
         return self._finish(loss, extra, gradient, None, result, impossible)

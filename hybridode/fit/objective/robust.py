@@ -114,11 +114,8 @@ def robust(noise: Noise, loss: Loss | None) -> Noise:
         s = residual(x, *arguments) ** 2
         return noise.log_density(x, *arguments) + 0.5 * (s - loss.rho(s))
 
-    def limit(log_probability: Callable[..., Array]) -> Callable[..., Array]:
-        return lambda *of: -0.5 * loss.rho(-2 * jnp.minimum(log_probability(*of), 0.0))
-
     return replace(
-        noise, log_density=log_density, log_below=limit(noise.log_below), log_above=limit(noise.log_above),
-        log_between=limit(noise.log_between),
+        noise, log_density=log_density, original=noise,
+        bent=lambda log_probability: -0.5 * loss.rho(-2 * jnp.minimum(log_probability, 0.0)),
         information=lambda *of: noise.information(*of) * jnp.diag(factors),
     )  # fmt: skip

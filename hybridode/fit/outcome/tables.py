@@ -17,7 +17,7 @@ from hybridode.data.groups import group_entries
 from hybridode.declarations import entry_names
 from hybridode.fit.objective.assignment import parameter_places
 from hybridode.fit.objective.batch import Batch
-from hybridode.fit.objective.limits import kinds_of, log_likelihood
+from hybridode.fit.objective.limits import kinds_of, log_likelihood, possible
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.uncertainty import Uncertainty
 from hybridode.fit.progress import Recorder
@@ -143,7 +143,9 @@ def impossible_row(objective: Objective, dataset: Dataset, batch: Batch, theta: 
     """The first record whose prediction its noise model cannot have, in words; "" when there is none (rules F6)."""
     found, _ = jax.jit(lambda x: objective.arguments_of_noise(x, batch, "forward"))(jnp.asarray(theta))
     for k, (row, eta, c) in enumerate(zip(objective.rows[: objective.n_observed], found, batch.columns, strict=False)):
-        valid = np.asarray(row.valid(*jnp.moveaxis(eta, -1, 0)))
+        arguments = tuple(jnp.moveaxis(eta, -1, 0))
+        likely = _log_likelihood(row, c.value, c.upper, c.censored, arguments, objective.limits[k]) > -np.inf
+        valid = np.asarray(possible(row, c.censored, arguments) & likely)
         for i, j in np.argwhere(~valid & (np.asarray(c.used) > 0)):
             records = dataset.series[i].records
             record = np.flatnonzero(records.column == k)[j]

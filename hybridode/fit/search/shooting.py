@@ -98,7 +98,7 @@ def linearised(objective: Objective, pieces: Pieces) -> Callable[[np.ndarray, np
         (sens, end_slopes), (found, ends, codes) = jax.vmap(jax.jacfwd(solved, has_aux=True))(x, lanes, origin)
         start_slopes, starts = jax.vmap(partial(jax.jacfwd(start, has_aux=True), theta))(lanes, origin)
         safe, impossible = objective._possible(found, lanes)
-        value, slopes = jax.value_and_grad(objective._loss_of_arguments)(safe, lanes)
+        (value, never), slopes = jax.value_and_grad(objective._loss_of_arguments, has_aux=True)(safe, lanes)
         gradient, fisher = jnp.zeros(x.shape), jnp.zeros((*x.shape, x.shape[1]))
         for k, (eta, slope, s, c) in enumerate(zip(safe, slopes, sens, lanes.columns, strict=True)):
             used = c.used[..., None] > 0
@@ -108,7 +108,7 @@ def linearised(objective: Objective, pieces: Pieces) -> Callable[[np.ndarray, np
             fisher = fisher + jnp.einsum("lrak,lrab,lrbm->lkm", s, matrices, s)
         smooth = lambda t: sum(objective.prior_and_regulariser(t))  # noqa: E731
         return Linear(value, gradient, fisher, ends, end_slopes, starts, start_slopes, smooth(theta), jax.grad(smooth)(theta),
-                      jax.hessian(smooth)(theta), codes, impossible)  # fmt: skip
+                      jax.hessian(smooth)(theta), codes, impossible + never)  # fmt: skip
 
     compiled = jax.jit(evaluate)
     return lambda theta, nodes: Linear(*(np.asarray(a) for a in compiled(theta, nodes)))
