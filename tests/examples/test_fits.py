@@ -47,6 +47,24 @@ def test_hybrid_lynx_and_hare(tmp_path: Path) -> None:
     assert "NN_hare" in (run / "report.html").read_text(encoding="utf-8")
 
 
+def test_three_forecasts_of_lynx_and_hare(tmp_path: Path) -> None:
+    """What is known helps: the freer the model, the closer to the years it saw and the worse its forecast."""
+    folder, runs = tmp_path / "lynx_hare", []
+    shutil.copytree(EXAMPLES / "lynx_hare", folder)
+    for model in ("lynx_hare", "lynx_hare_hybrid", "lynx_hare_neural"):
+        runs.append(folder / f"run_{model}")
+        options = ["--hold-out", "last:5", "--out", str(runs[-1])]
+        assert main(["fit", str(folder / f"{model}.ode"), str(folder / "pelts.csv"), *options]) == 0
+    physics, hybrid, neural = (json.loads((run / "result.json").read_text(encoding="utf-8")) for run in runs)
+    assert physics["objective"]["nll"] > hybrid["objective"]["nll"] > neural["objective"]["nll"]
+    rmse, score = (lambda r: r["hold_out"]["rmse"]), (lambda r: r["hold_out"]["log_score"])
+    assert rmse(physics) < 5.1 and rmse(hybrid) < 6 and rmse(hybrid) < rmse(neural) < 9
+    assert score(hybrid) > score(physics) > score(neural)
+    made = runpy.run_path(str(folder / "compare.py"))
+    assert made["table"](runs).count("\n") == 4
+    assert len(made["draw"](runs).axes) == 2
+
+
 def test_influenza_is_the_optimum_that_scipy_finds(tmp_path: Path) -> None:
     from scipy.integrate import solve_ivp
 

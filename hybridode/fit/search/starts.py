@@ -12,6 +12,7 @@ from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Search, View
 from hybridode.fit.search.hopeless import Hopeless
+from hybridode.fit.search.horizons import Horizons
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
@@ -87,7 +88,9 @@ def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Sna
         return worth_it(lanes, physics, (yield from _jointly(lanes, physics.theta, track)), track)
     matched = match_gradients(objective, lanes.batch, curves, theta, track)
     if matched is not None and len(theta) <= FISHER_MOST:
-        return (yield from _scoring_on_horizons(matched, track))
+        end = yield from _scoring_on_horizons(matched, track)
+        if np.isfinite(end.value):
+            return end
     theta = adam(objective, lanes.batch, theta if matched is None else matched, track)
     return (yield from _jointly(lanes, theta, track))
 
@@ -101,13 +104,22 @@ def _jointly(lanes: Lanes, theta: np.ndarray, track: Track) -> Search:
 
 
 def _scoring_on_horizons(theta: np.ndarray, track: Track, horizons: Sequence[float] = HORIZONS) -> Search:
-    """Fisher scoring on the first part of the records, then on all. A part that cannot be evaluated is passed over."""
-    for fraction in horizons:
-        track.begin_stage(f"fisher scoring {round(100 * fraction)} %")
-        early = yield from fisher_scoring(theta, track, HORIZON_ITERATIONS, floor=SPHERE, stalling=True, view=View(fraction))
-        theta = early.theta
-    track.begin_stage("fisher scoring")
-    return (yield from fisher_scoring(theta, track, floor=SPHERE, stalling=True))
+    """Fisher scoring on the first part of the records, then on more, then on all. A part that cannot be evaluated where the one
+    before it ended waits until one between them is trained."""
+    left = Horizons.of((*horizons, 1.0))
+    while True:
+        whole = left.next == 1.0
+        track.begin_stage("fisher scoring" if whole else f"fisher scoring {round(100 * left.next)} %")
+        part = {} if whole else {"max_iterations": HORIZON_ITERATIONS, "view": View(left.next)}
+        end = yield from fisher_scoring(theta, track, floor=SPHERE, stalling=True, **part)
+        if np.isfinite(end.value):
+            theta, left = end.theta, left.trained()
+        elif (nearer := left.nearer()) is not None:
+            left = nearer
+        else:
+            return end
+        if not left.ahead:
+            return end
 
 
 def best_of(results: Sequence[StartResult]) -> StartResult | None:

@@ -19,6 +19,7 @@ from hybridode.fit.objective.batch import Batch, up_to
 from hybridode.fit.objective.objective import Evaluation, Objective
 from hybridode.fit.progress import Track
 from hybridode.fit.search.ask import Optimum
+from hybridode.fit.search.horizons import Horizons
 from hybridode.fit.search.smooth import Curve
 
 HORIZONS = (0.2, 0.4, 0.7, 1.0)  # parts of the time that Adam sees, one after the other
@@ -88,17 +89,24 @@ def match_gradients(
 
 
 def adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, steps: int = ADAM_STEPS) -> np.ndarray:
-    """Adam on each horizon in turn; the best point of the last one. Failed steps go back and halve the rate."""
-    for fraction in HORIZONS:
-        part = up_to(batch, fraction)
-        if not any(np.any(c.used) for c in part.columns):
-            continue
-        track.begin_stage(f"adam {round(100 * fraction)} %")
-        theta = _adam(objective, part, theta, track, steps)
+    """Adam on each horizon in turn; the best point of the last one. Failed steps go back and halve the rate; a horizon that
+    cannot be evaluated where the one before it ended waits until one between them is trained."""
+    horizons: Horizons | None = Horizons.of(HORIZONS)
+    while horizons is not None and horizons.ahead:
+        part = up_to(batch, horizons.next)
+        if any(np.any(c.used) for c in part.columns):
+            track.begin_stage(f"adam {round(100 * horizons.next)} %")
+            found = _adam(objective, part, theta, track, steps)
+            if found is None:
+                horizons = horizons.nearer()
+                continue
+            theta = found
+        horizons = horizons.trained()
     return theta
 
 
-def _adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, steps: int) -> np.ndarray:
+def _adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, steps: int) -> np.ndarray | None:
+    """The best point; None where theta itself cannot be evaluated."""
     rate = ADAM_RATE
     import optax  # half a second with SciPy's optimisers: only where there are networks
 
@@ -112,6 +120,8 @@ def _adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, s
         value = float(e.value)
         if not np.isfinite(value):
             track.reject(objective.why(e))
+            if step == 0:
+                return None
             rate *= 0.5
             theta, state = good, optimiser.init(good)
             if rate < 1e-6:
