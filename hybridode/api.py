@@ -61,7 +61,8 @@ class Model:
 
     def __repr__(self) -> str:
         d = self.declarations
-        return f"<Model {d.name}: {len(d.states)} states, {len(d.parameters)} parameters, {len(d.networks)} networks>"
+        counts = ((len(d.states), "state"), (len(d.parameters), "parameter"), (len(d.networks), "network"))
+        return f"<Model {d.name}: {', '.join(f'{n} {what}' + 's' * (n != 1) for n, what in counts if n)}>"
 
     # ---- solving ----------------------------------------------------------------------------------------------------
     def simulate(
@@ -288,7 +289,15 @@ class Run:
         return write_run(self.fitted, new_directory(Path(self._model.declarations.source.name), Path(directory)))
 
     def __repr__(self) -> str:
-        return f"<Run of {self._model.name}: {self.status}>"
+        from hybridode.report.ending import ending_text
+
+        return f"Fit of {self._model.name}\n\n{ending_text(self.fitted)}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: parameters, statistics and the figures of data and fit."""
+        from hybridode.report.notebook import notebook_html
+
+        return notebook_html(self._model.name, self.fitted)
 
 
 def fit(

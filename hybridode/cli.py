@@ -220,7 +220,7 @@ def fit(
         int | None, typer.Option("--starts", metavar="N", help="Begin at N points and keep the best (24; with networks 1).")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Seed of the starts and of the networks' weights (0).")
+        int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of the starts and of the networks' weights (0).")
     ] = None,
     hold_out: Annotated[
         str | None, typer.Option("--hold-out", metavar="last:N", help="Keep the last N times from the fit.")
@@ -229,7 +229,7 @@ def fit(
         str | None, typer.Option("--loss", metavar="NAME", help="Against outliers: huber, soft_l1 or cauchy.")
     ] = None,
     set_: Set = None,
-    fix: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME", help="Do not learn this parameter.")] = None,
+    fix: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME[=VALUE]", help="Do not learn this parameter.")] = None,
     column: Column = None,
     source: Sources = None,
     conditions: Conditions = None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hybridode.commands.numbers import short, table
 from hybridode.data.summary import ObservedSummary, SeriesSummary, Summary
+from hybridode.report.plain import short, table
 
 SHOWN = 8  # series that are listed by name
 
@@ -35,6 +35,7 @@ def _series(summary: Summary) -> list[str]:
 
 def _one_series(series: SeriesSummary) -> str:
     numbers = "".join(f", {name} = {value:g}" for name, value in series.numbers.items())
+    numbers += "".join(f", {column} {label}" for column, label in series.groups.items() if label not in series.name.split("/"))
     name = f"`{series.name}`: " if series.name else ""
     return f"{name}{_count(series.values, 'value')}, {series.first:g} to {series.last:g}{numbers}"
 

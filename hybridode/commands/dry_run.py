@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hybridode.commands.numbers import short
 from hybridode.commands.output import Output
 from hybridode.fit.time_left import duration
+from hybridode.report.plain import short
 
 if TYPE_CHECKING:
     from hybridode.data.experiments import Dataset

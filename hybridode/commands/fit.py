@@ -10,7 +10,6 @@ from hybridode.commands.data_summary import summary_text
 from hybridode.commands.dry_run import dry_run
 from hybridode.commands.interrupt import Interruption
 from hybridode.commands.kept import kept
-from hybridode.commands.numbers import short, table
 from hybridode.commands.options import numbers_by_name, pairs
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
@@ -55,7 +54,10 @@ class FitOptions:
             "loss": self.loss,
             "max_seconds": self.max_seconds,
             "set": numbers_by_name("--set", self.set),
-            "fix": dict.fromkeys(self.fix),
+            "fix": {
+                **dict.fromkeys(name for name in self.fix if "=" not in name),
+                **numbers_by_name("--fix", [text for text in self.fix if "=" in text]),
+            },
             "columns": pairs("--column", self.columns),
             "sources": pairs("--source", self.sources),
             "conditions": self.conditions,
@@ -74,6 +76,9 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         model, data = model or stored["run"]["model"], data or stored["run"]["data"]
     if model is None or data is None:
         raise UsageError(Diagnostic("E0801", "a fit needs a model and data", hint="write `hybridode fit MODEL DATA`"))
+    if Path(model).suffix.lower() != ".ode" and Path(data).suffix.lower() == ".ode":
+        hint = f"write `hybridode fit {data} {model}`"
+        raise UsageError(Diagnostic("E0801", f"the model comes first: `{data}` is given as the data", hint=hint))
     given = options.keywords()
     declarations = declare(load(model))
     output.diagnostics(declarations.warnings)
@@ -81,6 +86,7 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
     from hybridode.data.fit_file import READING, check_names_of, merged
     from hybridode.fit.run import fit as run_fit
     from hybridode.fit.workers import worker_processes
+    from hybridode.report.ending import ending_text
     from hybridode.report.run_directory import new_directory, write_run
     from hybridode.solve.settings import Settings
 
@@ -117,7 +123,7 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         try:
             write_run(found, directory, command)
         except NumericsError:  # a full disk: what was found is shown at least, and the checkpoint stays
-            output.result(f"{parameter_table(found)}\n\n{statistics_text(found)}\n")
+            output.result(f"{ending_text(found)}\n")
             raise
         keeper.close(complete=not found.cut_short, written=True)
     read = None if dataset.summary is None else dataset.summary.as_dict()
@@ -145,35 +151,6 @@ def summary(run: FitRun, directory: Path) -> str:
     places = f"report: {directory / 'report.html'}\nmodel:  {directory / 'fitted.ode'}"
     if run.cut_short:
         places += f"\ngo on:  hybridode fit --resume {directory}"
-    return "\n\n".join([parameter_table(run), statistics_text(run), places])
+    from hybridode.report.ending import ending_text
 
-
-def parameter_table(run: FitRun) -> str:
-    """Name, value, standard error, 95 % interval, unit and remarks of every parameter."""
-    rows = []
-    for row in run.parameters_table.to_dict("records"):
-        interval = f"{short(row['lower95'], 4)} … {short(row['upper95'], 4)}" if short(row["lower95"]) != "–" else "–"
-        remark = row["reason"] or ("fixed" if row["fixed"] else "at its bound" if row["at_bound"] else "")
-        rows.append([str(row["name"]), short(row["value"]), short(row["se"], 2), interval, row["unit"], remark])
-    return table(["parameter", "value", "std. error", "95 % interval", "unit", ""], rows, frozenset({1, 2, 3}))
-
-
-def statistics_text(run: FitRun) -> str:
-    """Likelihood, information criteria, status, networks, hold-out and time."""
-    from hybridode.fit.outcome.shares import share_sentences
-
-    result = run.result
-    objective = result["objective"]
-    lines = [
-        f"{result['status']}: negative log-likelihood {short(objective['nll'], 7)} over {objective['n_data']} observations"
-        f" · AIC {short(objective['aic'], 6)} · BIC {short(objective['bic'], 6)}"
-    ]
-    if result["status"] != "converged":
-        lines.append(str(result["status_reason"]))
-    lines += share_sentences(result["networks"])
-    if result.get("hold_out"):
-        score = result["hold_out"]
-        lines.append(f"held out: rmse {short(score['rmse'])} · log score {short(score['log_score'])} per observation")
-    timing = result["timing"]
-    lines.append(f"time: compile {timing['compile']:.1f} s · fit {timing['fit']:.1f} s · total {timing['total']:.1f} s")
-    return "\n".join(lines)
+    return f"{ending_text(run)}\n\n{places}"

@@ -73,9 +73,13 @@ class ProgressDisplay:
     def _ended(self) -> set[int]:
         return set() if self._left is None else self._left.ended
 
+    def _count(self) -> int:
+        """How many starts there are: one more than planned where a stage adds its own."""
+        return max(self._best().starts, *self._rows)
+
     def _words(self, elapsed: float) -> str:
         """`2 of 8 starts ended · 12 s · about 40 s left`."""
-        starts = self._best().starts
+        starts = self._count()
         ended = f"{len(self._ended())} of {starts} starts ended · " if starts > 1 else ""
         left = "" if self._left is None else f" · {self._left.words(elapsed)}"
         return f"{ended}{elapsed:.0f} s{left}"
@@ -83,7 +87,7 @@ class ProgressDisplay:
     def line(self, elapsed: float) -> str:
         """The best start and how far all are in one line."""
         p = self._best()
-        start = f"start {p.start} of {p.starts} · " if p.starts > 1 else ""
+        start = f"start {p.start} of {self._count()} · " if p.starts > 1 else ""
         rejected = f" · {p.rejected} steps rejected" if p.rejected else ""
         return (
             f"{start}{p.stage} · iteration {p.iteration} · objective {_number(p.objective, '.6g')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -55,10 +56,30 @@ def _report(diagnostics: Sequence[Diagnostic], output: Output) -> None:
     output.diagnostics(diagnostics)
 
 
+_WORDS = (  # how Typer says what an option takes (two generations of it), and how we do
+    (r"Invalid value for '([^']*)'.*: (?:Input should be a valid integer|'?.*is not a valid int).*", r"\1 takes a whole number"),
+    (r"Invalid value for '([^']*)'.*: (?:Input should be a valid number|'?.*is not a valid float).*", r"\1 takes a number"),
+    (r"Invalid value for '([^']*)'.*: Input should be greater than or equal to (\S+)", r"\1 takes a number of at least \2"),
+    (r"Invalid value for '([^']*)'.*: Input should be less than or equal to (\S+)", r"\1 takes a number of at most \2"),
+    (r"Invalid value for '([^']*)'.*: .*is not in the range [x>]=*(\S+)\.?", r"\1 takes a number of at least \2"),
+    (r"Option '([^']*)' requires an argument\.?", r"\1 needs a value behind it"),
+    (r"Got unexpected extra arguments? \((.*)\)", r"there is no place for `\1` in this command"),
+    (r"Got unexpected extra argument\(s\) \((.*)\)", r"there is no place for `\1` in this command"),
+)
+
+
+def _in_words(message: str) -> str:
+    for pattern, words in _WORDS:
+        match = re.fullmatch(pattern, message.strip(), re.DOTALL)
+        if match:
+            return match.expand(words)
+    return message
+
+
 def _report_other(error: Exception, output: Output, verbose: bool) -> int:
     if isinstance(error, _TyperError):
         context = getattr(error, "ctx", None)
-        message = error.format_message()  # pyright: ignore[reportAttributeAccessIssue]
+        message = _in_words(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
         command = context.command_path if context is not None else "hybridode"
         _report([Diagnostic("E0801", message.rstrip("."), hint=f"`{command} --help` shows what it takes")], output)
         return 2

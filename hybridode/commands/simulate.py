@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybridode.commands.numbers import short, table
 from hybridode.commands.options import numbers, numbers_by_name, pairs
 from hybridode.commands.output import Output
 from hybridode.errors import Diagnostic, NumericsError, UsageError
+from hybridode.report.plain import short, table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -46,13 +46,14 @@ class TimeSummary:
 
 @dataclass(frozen=True)
 class SeriesSummary:
-    """One series: its records, their times, and the numbers that columns set for it."""
+    """One series: its records, their times, the numbers that columns set for it, and its groups (by column)."""
 
     name: str
     values: int
     first: float
     last: float
     numbers: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ def _finite(times: np.ndarray, otherwise: float) -> np.ndarray:
 
 def _one_series(series: Series) -> SeriesSummary:
     times = _finite(series.records.time, series.start)
-    return SeriesSummary(series.name, len(series.records.time), float(times.min()), float(times.max()), dict(series.numbers))
+    first, last = float(times.min()), float(times.max())
+    return SeriesSummary(series.name, len(series.records.time), first, last, dict(series.numbers), dict(series.labels))
 
 
 def _observed(table: Table, declarations: Declarations, roles: Roles, series: Sequence[Series], k: int) -> ObservedSummary:

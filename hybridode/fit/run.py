@@ -39,7 +39,7 @@ from hybridode.fit.plan import Plan, plan_of
 from hybridode.fit.prepare import FALLBACK, Options, Prepared, Spread, points_of, prepare
 from hybridode.fit.progress import Keeps, Progress, Recorder
 from hybridode.fit.search.exchanged import exchange_warning
-from hybridode.fit.search.given import check_starts, read_starts
+from hybridode.fit.search.given import check_seed, check_starts, read_starts
 from hybridode.fit.search.influence import without_influence
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
@@ -122,6 +122,7 @@ def fit(
     """
     began = time.perf_counter()
     declarations: Declarations = getattr(model, "declarations", model)
+    check_seed(seed)
     fixed = dict(fix) if isinstance(fix, Mapping) else dict.fromkeys(fix or ())
     values = {**(set or {}), **{k: v for k, v in fixed.items() if v is not None}}
     count, given = read_starts(starts)

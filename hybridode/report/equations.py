@@ -137,7 +137,11 @@ def _changes(left: str, event: AtEvent | WhenEvent, shapes: Mapping[str, Shape],
 
 def _observation(observation: Observation, notation: mathml.Notation) -> Line:
     left = f"<mtext>{mathml.escape(observation.column)}</mtext>"
-    return left, "∼", _distribution(observation.distribution, observation.arguments, notation)
+    right = _distribution(observation.distribution, observation.arguments, notation)
+    for limit, word in ((observation.censored_below, "below"), (observation.censored_above, "above")):
+        if limit is not None:
+            right = mathml.row(right, f"<mtext>,&#xA0;censored {word}&#xA0;</mtext>", mathml.expression(limit, notation))
+    return left, "∼", right
 
 
 def _prior(prior: Prior, notation: mathml.Notation) -> Line:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from hybridode.declarations import Declarations
+
 Rows = dict[str, Any]  # a table: column name -> array
 
 INK, MUTED, LINE, SHADE, PAPER = "#1b1f24", "#667080", "#dfe3e8", "#eef1f4", "#fefefe"
@@ -95,18 +97,36 @@ def _names(rows: Rows, column: str) -> list[Any]:
     return list(dict.fromkeys(rows[column].tolist()))
 
 
-def fit_figures(predictions: Rows, residuals: Rows, time_label: str, most: int = 12) -> list[Drawing]:
-    """Per observed column the data, the fitted location and its 95 % band; held-out data are hollow on a shaded ground."""
-    drawings = []
+def time_label_of(declarations: Declarations) -> str:
+    """The label of the axis of time: its name and unit."""
+    return _with_unit(declarations.time, declarations.time_unit)
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} [{unit}]" if unit else name
+
+
+def _colors(rows: Rows) -> dict[Any, str]:
+    """A colour for each series of a whole table, so that it keeps it in every figure."""
+    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(_names(rows, "series"))}
+
+
+def fit_figures(
+    predictions: Rows, residuals: Rows, time_label: str, most: int = 12, units: Mapping[str, str] | None = None
+) -> list[Drawing]:
+    """Per observed column the data, the fitted location and its 95 % band; held-out data are hollow on a shaded ground, limits
+    are triangles that point to where the value is. `units` are those of the columns."""
+    drawings, colors = [], _colors(residuals)
     for column in _names(residuals, "column")[:most]:
         seen = _where(residuals, residuals["column"] == column)
         curve = _where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
-        paint = partial(_paint_fit, seen=seen, curve=curve, time_label=time_label, label=column)
+        label = _with_unit(column, (units or {}).get(column, ""))
+        paint = partial(_paint_fit, seen=seen, curve=curve, time_label=time_label, label=label, colors=colors)
         drawings.append(Drawing(f"fit_{file_name(column)}", "fit", f"{column}: data and fit", draw(paint)))
     return drawings
 
 
-def _paint_fit(axes: Axes, seen: Rows, curve: Rows, time_label: str, label: str) -> None:
+def _paint_fit(axes: Axes, seen: Rows, curve: Rows, time_label: str, label: str, colors: Mapping[Any, str]) -> None:
     names = _names(seen, "series")
     held = seen["used"] == "hold_out"
     if held.any():
@@ -114,23 +134,31 @@ def _paint_fit(axes: Axes, seen: Rows, curve: Rows, time_label: str, label: str)
         before = before[before < first]
         left = (first + float(np.max(before))) / 2 if before.size else first
         axes.axvspan(left, float(np.max(seen["time"])), color=SHADE, linewidth=0, zorder=0)
-    for i, name in enumerate(names):
-        color = SERIES[i % len(SERIES)]
+    for name in names:
+        color = colors[name]
         line = _where(curve, curve["series"] == name)
         line = _where(line, np.argsort(line["time"], kind="stable"))
         if len(names) <= 3:  # more bands hide one another
             axes.fill_between(line["time"], line["lower95"], line["upper95"], color=color, alpha=0.16, linewidth=0)
-        axes.plot(line["time"], line["location"], color=color, linewidth=1.6)
-        censored, mine = seen["censored"].astype(bool), seen["series"] == name
+        axes.plot(line["time"], line["location"], color=color, linewidth=1.6, label=str(name))
+        censored, mine = seen["censored"].astype(int), seen["series"] == name
         for part, marker, face in (
-            (mine & ~censored & ~held, "o", color),
-            (mine & ~censored & held, "o", "none"),
-            (mine & censored, "v", "none"),
+            (mine & (censored == 0) & ~held, "o", color),
+            (mine & (censored == 0) & held, "o", "none"),
+            (mine & (censored < 0), "v", "none"),
+            (mine & (censored > 0), "^", "none"),  # of an interval the lower end is shown
         ):
             axes.plot(seen["time"][part], seen["observed"][part], marker, ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
     _limit_to(axes, seen["observed"], curve["location"])
     _time_axis(axes, time_label)
     axes.set_ylabel(label)
+    _legend_of_series(axes, names)
+
+
+def _legend_of_series(axes: Axes, names: Sequence[Any]) -> None:
+    """Which colour is which series, as long as each has its own."""
+    if 1 < len(names) <= len(SERIES):
+        axes.legend()
 
 
 def _time_axis(axes: Axes, label: str) -> None:
@@ -155,20 +183,20 @@ def _limit_to(axes: Axes, *values: Any) -> None:
 
 def residual_figures(residuals: Rows, time_label: str, most: int = 12) -> list[Drawing]:
     """Standardised residuals over time with the band that holds 95 % of them when the noise model is right."""
-    drawings = []
+    drawings, colors = [], _colors(residuals)
     for column in _names(residuals, "column")[:most]:
         keep = (residuals["column"] == column) & np.isfinite(residuals["residual"].astype(float))
         if keep.any():
-            paint = partial(_paint_residuals, seen=_where(residuals, keep), time_label=time_label)
+            paint = partial(_paint_residuals, seen=_where(residuals, keep), time_label=time_label, colors=colors)
             drawings.append(Drawing(f"residuals_{file_name(column)}", "residuals", f"{column}: residuals", draw(paint)))
     return drawings
 
 
-def _paint_residuals(axes: Axes, seen: Rows, time_label: str) -> None:
+def _paint_residuals(axes: Axes, seen: Rows, time_label: str, colors: Mapping[Any, str]) -> None:
     axes.axhspan(-1.96, 1.96, color=SHADE, linewidth=0, zorder=0)
     axes.axhline(0, color=MUTED, linewidth=0.9)
-    for i, name in enumerate(_names(seen, "series")):
-        color = SERIES[i % len(SERIES)]
+    for name in _names(seen, "series"):
+        color = colors[name]
         for used, face in (("fit", color), ("hold_out", "none")):
             part = _where(seen, (seen["series"] == name) & (seen["used"] == used))
             axes.vlines(part["time"], 0, part["residual"], color=color, linewidth=1.0, alpha=0.55)
@@ -216,24 +244,29 @@ def _paint_convergence(axes: Axes, trace: Rows, best: Mapping[str, float]) -> No
         axes.legend()
 
 
-def state_figures(predictions: Rows, observed: Sequence[str], time_label: str, most: int = 12) -> list[Drawing]:
+def state_figures(
+    predictions: Rows, observed: Sequence[str], time_label: str, most: int = 12, units: Mapping[str, str] | None = None
+) -> list[Drawing]:
     """The states that no column shows, along the fitted trajectory."""
     states = _where(predictions, predictions["kind"] == "state")
     drawings = []
     for state in [name for name in _names(states, "column") if name not in observed][:most]:
         rows = _where(states, states["column"] == state)
-        paint = partial(_paint_state, rows=rows, time_label=time_label, label=state)
+        label = _with_unit(state, (units or {}).get(state, ""))
+        paint = partial(_paint_state, rows=rows, time_label=time_label, label=label)
         drawings.append(Drawing(f"state_{file_name(state)}", "states", f"{state} (not observed)", draw(paint)))
     return drawings
 
 
 def _paint_state(axes: Axes, rows: Rows, time_label: str, label: str) -> None:
-    for i, name in enumerate(_names(rows, "series")):
+    names = _names(rows, "series")
+    for i, name in enumerate(names):
         part = _where(rows, rows["series"] == name)
         order = np.argsort(part["time"], kind="stable")
-        axes.plot(part["time"][order], part["location"][order], color=SERIES[i % len(SERIES)], linewidth=1.6)
+        axes.plot(part["time"][order], part["location"][order], color=SERIES[i % len(SERIES)], linewidth=1.6, label=str(name))
     _time_axis(axes, time_label)
     axes.set_ylabel(label)
+    _legend_of_series(axes, names)
 
 
 def page_svg(drawing: Drawing) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from hybridode.report.ending import remarks
 from hybridode.report.equations import equation_groups
 from hybridode.report.figures import Drawing, page_svg
 
@@ -85,6 +86,10 @@ def _context(run: FitRun, drawings: Sequence[Drawing], command: str | None) -> d
         "figures": {name: [d for d in shown if d["section"] == name] for name in ("fit", "residuals", "convergence", "states")},
         "parameters": parameter_rows(run),
         "networks": network_rows(run),
+        "remarks": remarks(run),
+        "warnings": [line for line in run.log if line.startswith("warning ")],
+        "has_limits": bool((run.residuals["censored"] != 0).any()),
+        "has_priors": bool(run.declarations.priors),
         "inline_networks": any(network.inline for network in run.declarations.networks),
         "notes": tuple(run.dataset.notes),
         "log": tuple(run.log),

@@ -107,6 +107,8 @@ def terms(root: Expr, notation: Notation = _PLAIN) -> list[str]:
 def _signed(e: Expr, notation: Notation) -> str:
     inner = e.args[0] if e.op == "neg" else e
     text = expression(inner, notation)
+    if e.op == "mul" and (e.args[0].op == "neg" or (e.args[0].op == "const" and e.args[0].data < 0)):
+        return text.replace(_MINUS, _INFIX_MINUS, 1)
     return row(_INFIX_MINUS if e.op == "neg" else _INFIX_PLUS, parenthesised(text) if inner.op == "add" else text)
 
 
@@ -135,19 +137,20 @@ def _sum(e: Expr, args: list[Piece]) -> Piece:
     parts = [_at(args[0], _SUM)]
     for a, piece in zip(e.args[1:], args[1:], strict=True):
         # A subtracted term was made as `−term`; here the sign is the sum's own operator.
-        minus = a.op == "neg" or (a.op == "const" and a.data < 0)
+        minus = a.op == "neg" or (a.op == "const" and a.data < 0) or (a.op == "mul" and piece[1] == _SIGN)
         parts.append(piece[0].replace(_MINUS, _INFIX_MINUS, 1) if minus else row(_INFIX_PLUS, _at(piece, _SIGN)))
     return row(*parts), _SUM
 
 
 def _product(e: Expr, args: list[Piece]) -> Piece:
     parts: list[str] = []
+    leads = args[0][1] == _SIGN  # `−k x` needs no parentheses
     for i, (a, piece) in enumerate(zip(e.args, args, strict=True)):
         if i:
             # Two numbers side by side need a sign between them; other factors stand close.
             parts.append("<mo>×</mo>" if a.op == "const" else "<mo>&#x2062;</mo><mspace width='0.17em'/>")
-        parts.append(_at(piece, _PRODUCT))
-    return row(*parts), _PRODUCT
+        parts.append(piece[0] if leads and not i else _at(piece, _PRODUCT))
+    return row(*parts), _SIGN if leads else _PRODUCT
 
 
 def _cases(e: Expr, args: list[Piece]) -> Piece:

@@ -17,7 +17,15 @@ from hybridode.data.fit_file import fit_file_text
 from hybridode.declarations import entry_names
 from hybridode.errors import DataError, Diagnostic, NumericsError, UsageError
 from hybridode.files import write_whole
-from hybridode.report.figures import Drawing, columns_of, convergence_figure, fit_figures, residual_figures, state_figures
+from hybridode.report.figures import (
+    Drawing,
+    columns_of,
+    convergence_figure,
+    fit_figures,
+    residual_figures,
+    state_figures,
+    time_label_of,
+)
 from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text
 from hybridode.report.html import report_html
 
@@ -93,9 +101,7 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
     Raises NumericsError E0774 when some cannot be written: all that can be are, but for `result.json`, which says that the
     directory is complete.
     """
-    time = run.declarations.time
-    label = f"{time} [{run.declarations.time_unit}]" if run.declarations.time_unit else time
-    drawings = draw_all(run, label)
+    drawings = draw_all(run)
     contents: dict[str, Callable[[], str | bytes]] = {  # what matters most first: disks fill up
         **({WEIGHTS_FILE: lambda: weights_bytes(run.weights)} if run.weights else {}),
         FITTED: lambda: model_text(run),
@@ -138,15 +144,18 @@ def _incomplete(directory: Path, failed: Sequence[OSError], count: int) -> Numer
     return NumericsError(Diagnostic("E0774", message, hint=hint))
 
 
-def draw_all(run: FitRun, time_label: str) -> list[Drawing]:
+def draw_all(run: FitRun) -> list[Drawing]:
     """All figures of a run."""
+    time_label = time_label_of(run.declarations)
+    units = {o.name: o.unit for o in run.dataset.summary.observed} if run.dataset.summary else {}
+    units |= {n: s.unit for s in run.declarations.states for n in entry_names(s.name, s.shape) if n not in units}
     tables = (run.predictions, run.residuals)  # a steady state has no place on an axis of time
     predictions, residuals = (columns_of(t.loc[t["time"] < math.inf]) for t in tables)
     observed = [o.column for o in run.dataset.declarations.observations]
     return [
-        *fit_figures(predictions, residuals, time_label),
+        *fit_figures(predictions, residuals, time_label, units=units),
         *residual_figures(residuals, time_label),
-        *state_figures(predictions, observed, time_label),
+        *state_figures(predictions, observed, time_label, units=units),
         *convergence_figure(columns_of(run.trace)),
     ]
 
@@ -198,7 +207,13 @@ def read_run(directory: str | Path) -> SavedRun:
     if directory.is_file() and directory.name in (RESULT, FITTED):
         return read_run(directory.parent)
     if not path.is_file():
-        reason = "does not exist" if not directory.exists() else f"has no `{RESULT}`, so it is no finished run"
+        reason = (
+            "does not exist"
+            if not directory.exists()
+            else "is a file"
+            if directory.is_file()
+            else f"has no `{RESULT}`, so it is no finished run"
+        )
         raise DataError(Diagnostic("E0807", f"`{directory}` {reason}", hint="give a directory that `hybridode fit` wrote"))
     try:
         result = json.loads(path.read_text(encoding="utf-8"))

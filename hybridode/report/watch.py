@@ -34,7 +34,7 @@ def check_directory(directory: Path) -> None:
     if directory.is_dir() and (directory / "checkpoint").is_dir():
         read_state(directory)
         return
-    reason = "has no run in it" if directory.is_dir() else "does not exist"
+    reason = "has no run in it" if directory.is_dir() else "is a file" if directory.exists() else "does not exist"
     raise DataError(Diagnostic("E0807", f"`{directory}` {reason}", hint="give a directory that `hybridode fit` writes"))
 
 

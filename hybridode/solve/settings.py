@@ -70,6 +70,8 @@ class Settings:
             if not (math.isfinite(value) and value >= 0):
                 raise _bad_number(name, value, "a positive number such as 1e-6")
             object.__setattr__(self, name, value)
+        if self.rtol >= 1:
+            raise _bad_number("rtol", self.rtol, "a number below 1, such as 1e-6: it is the relative error of a step")
         if self.rtol == 0 and self.atol == 0:
             raise _bad_number("rtol", 0.0, "at least one of rtol and atol above 0")
         if int(self.max_steps) < 1:

@@ -11,6 +11,7 @@ import pytest
 import hybridode as ho
 from hybridode.api import fit
 from hybridode.errors import UsageError
+from hybridode.fit.search.given import check_seed
 
 DECAY = """model decay
 time t from 0
@@ -38,6 +39,9 @@ def test_the_search_begins_at_the_points_given(starts):
     for number, point in enumerate(POINTS, start=1):
         assert first[number] == pytest.approx(minus_log_likelihood(point["k"], point.get("s", 0.2)), rel=1e-6)
     assert run.result["settings"]["used"]["starts"] == 3
+    assert repr(run).startswith("Fit of decay\n\nparameter ")
+    assert "of 3 starts ended at this optimum" in repr(run)
+    assert "<svg" in run._repr_html_()
 
 
 def test_weights_of_networks_are_given_by_array():
@@ -60,3 +64,11 @@ def test_points_that_make_no_sense(starts, code):
     with pytest.raises(UsageError) as caught:
         fit(ho.parse(DECAY), DATA, starts=starts)
     assert caught.value.diagnostics[0].code == code
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, "a", None])
+def test_a_seed_is_a_whole_number(seed) -> None:
+    with pytest.raises(UsageError, match="E0855"):
+        check_seed(seed)
+    for fine in (0, 7, np.int64(3), 2**63):
+        check_seed(fine)

@@ -64,6 +64,7 @@ def fitted_run(hybrid: bool = False) -> Any:
             notes=("time: column `year`, 1900 to 1920, 21 rows", "hare, lynx: observed, lognormal", "learnt: 8 numbers"),
             series=(SimpleNamespace(name="", start=1900.0),),
             given=frozenset(),
+            summary=None,
         ),
         constants={},
         parameters={name: np.float64(VALUES[name]) for name in names},

@@ -32,6 +32,12 @@ def read_starts(starts: int | Sequence[Mapping[str, Any]] | pd.DataFrame | None)
     return count, given
 
 
+def check_seed(seed: Any) -> None:
+    """Raises UsageError E0855 for what is no whole number of at least 0."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise UsageError(Diagnostic("E0855", f"the seed {seed} is none", hint="give a whole number of at least 0"))
+
+
 def check_starts(given: Given, declarations: Declarations, groups: Mapping[str, Sequence[str]]) -> None:
     """Raises UsageError E0850 for a name that the model does not have."""
     networks = {n.name for n in declarations.networks}

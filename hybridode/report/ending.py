@@ -1,0 +1,106 @@
+"""What a fit ends with, in words: the table of parameters, the likelihood, and what a reader should look at."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from hybridode.expr import symbols
+from hybridode.fit.outcome.shares import share_sentences
+from hybridode.report.plain import short, table
+
+if TYPE_CHECKING:
+    from hybridode.fit.run import FitRun
+
+NEAR = 1e-2  # in negative log-likelihood: starts that end so close are at one optimum
+_MOST = 5  # parameters at their bounds that are named
+
+
+def ending_text(run: FitRun) -> str:
+    """The parameters, the statistics, and the sentences below them."""
+    return "\n\n".join(part for part in (parameter_table(run), statistics_text(run)) if part)
+
+
+def parameter_table(run: FitRun) -> str:
+    """Name, value, standard error, 95 % interval, unit and remarks of every parameter; "" for a model without any."""
+    headers, rows = parameter_cells(run)
+    return table(headers, rows, frozenset({1, 2, 3})) if rows else ""
+
+
+def parameter_cells(run: FitRun) -> tuple[list[str], list[list[str]]]:
+    """The headers and rows of that table."""
+    rows = []
+    for row in run.parameters_table.to_dict("records"):
+        interval = f"{short(row['lower95'], 4)} … {short(row['upper95'], 4)}" if short(row["lower95"]) != "–" else "–"
+        remark = row["reason"] or ("fixed" if row["fixed"] else "at its bound" if row["at_bound"] else "")
+        rows.append([str(row["name"]), short(row["value"]), short(row["se"], 2), interval, row["unit"], remark])
+    return ["parameter", "value", "std. error", "95 % interval", "unit", ""], rows
+
+
+def statistics_text(run: FitRun) -> str:
+    """Likelihood, information criteria, status, what deserves a look, hold-out and time."""
+    result = run.result
+    objective = result["objective"]
+    criteria = f" · AIC {short(objective['aic'], 6)} · BIC {short(objective['bic'], 6)}" if objective["aic"] is not None else ""
+    likelihood = f"negative log-likelihood {short(objective['nll'], 7)} over {objective['n_data']} observations"
+    lines = [f"{result['status']}: {likelihood}{criteria}"]
+    if result["status"] != "converged":
+        lines.append(str(result["status_reason"]))
+    lines += remarks(run)
+    if result.get("hold_out"):
+        score = result["hold_out"]
+        lines.append(f"held out: rmse {short(score['rmse'])} · log score {short(score['log_score'])} per observation")
+    timing = result["timing"]
+    lines.append(f"time: compile {timing['compile']:.1f} s · fit {timing['fit']:.1f} s · total {timing['total']:.1f} s")
+    return "\n".join(lines)
+
+
+def remarks(run: FitRun) -> list[str]:
+    """How the starts compare, what networks explain, parameters at their bounds: sentences for a reader."""
+    return [
+        *_about_starts(run.result),
+        *share_sentences(run.result["networks"]),
+        *_about_weights(run.result),
+        *_about_bounds(run),
+    ]
+
+
+def _about_starts(result: dict[str, Any]) -> list[str]:
+    """`19 of 25 starts ended at this optimum; the next best one is 3.2 worse`."""
+    ends = sorted(s["objective"] for s in result["starts"] if s["objective"] is not None and math.isfinite(s["objective"]))
+    if len(result["starts"]) < 2 or not ends:
+        return []
+    there = sum(value - ends[0] < NEAR for value in ends)
+    others = f"; the next best ended {short(ends[there] - ends[0], 3)} higher" if there < len(ends) else ""
+    return [f"{there} of {len(result['starts'])} starts ended at this optimum{others}"]
+
+
+def _about_weights(result: dict[str, Any]) -> list[str]:
+    """What AIC and BIC count."""
+    weights = sum(n["n_weights"] for n in result["networks"].values() if not n.get("frozen"))
+    if not weights or result["objective"]["aic"] is None:
+        return []
+    return [f"AIC and BIC count each of the {weights} weights of networks as one number learnt"]
+
+
+def _about_bounds(run: FitRun) -> list[str]:
+    """What it means that parameters press against their bounds."""
+    noise = [e for o in run.dataset.declarations.observations for _, e in o.arguments[1:]]
+    scales = {symbol.name for symbol in symbols(*noise)}
+    lines = []
+    for row in run.parameters_table.to_dict("records"):
+        if not row["at_bound"]:
+            continue
+        name, low, high, value = str(row["name"]), row["lower_bound"], row["upper_bound"], row["value"]
+        lower = not math.isfinite(high) or (math.isfinite(low) and abs(value - low) <= abs(high - value))
+        what = f"`{name}` is at its {'lower' if lower else 'upper'} bound, {short(low if lower else high)}"
+        if name.partition("[")[0] not in scales:
+            lines.append(f"{what}: the data would take it further, so look whether the bound is right")
+        elif lower:
+            lines.append(
+                f"{what}: the model follows the data more closely than this noise (few data, or a model that is too free)"
+            )
+        else:
+            lines.append(f"{what}: the model does not follow the data more closely than this noise")
+    more = len(lines) - _MOST
+    return [*lines[:_MOST], *([f"and {more} more parameters are at their bounds"] if more > 0 else [])]

@@ -1,0 +1,92 @@
+"""The words a fit ends with: they follow from the numbers, and say what deserves a look."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hybridode.report.ending import ending_text, remarks, statistics_text
+from hybridode.report.html import report_html
+from hybridode.report.notebook import notebook_html
+from hybridode.report.run_directory import draw_all
+from tests.report.fake import fitted_run
+
+
+def with_starts(run, *objectives):
+    run.result["starts"] = [
+        {"start": i, "status": "converged", "objective": value, "iterations": 3, "rejected_steps": 0, "reason": "gradient 1e-9"}
+        for i, value in enumerate(objectives, 1)
+    ]
+    return run
+
+
+def test_how_the_starts_compare() -> None:
+    run = with_starts(fitted_run(), 12.0, 12.0001, 15.5, None)
+    assert "2 of 4 starts ended at this optimum; the next best ended 3.5 higher" in remarks(run)
+    assert not any("starts" in line for line in remarks(with_starts(fitted_run(), 12.0)))
+    assert "2 of 2 starts ended at this optimum" in statistics_text(with_starts(fitted_run(), 3.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "low", "high", "words"),
+    [
+        ("alpha", 5.0, 0.01, 5.0, "`alpha` is at its upper bound, 5: the data would take it further"),
+        ("alpha", 0.01, 0.01, np.nan, "`alpha` is at its lower bound, 0.01: the data would take it further"),
+        ("sigma_hare", 0.01, 0.01, 2.0, "`sigma_hare` is at its lower bound, 0.01: the model follows the data more closely"),
+        ("sigma_hare", 2.0, 0.01, 2.0, "`sigma_hare` is at its upper bound, 2: the model does not follow the data more closely"),
+    ],
+)
+def test_what_a_bound_means(name, value, low, high, words) -> None:
+    run = with_starts(fitted_run(), 3.0)
+    row = run.parameters_table["name"] == name
+    run.parameters_table.loc[row, ["value", "lower_bound", "upper_bound"]] = [value, low, high]
+    run.parameters_table["at_bound"] = row.to_numpy()
+    found = remarks(run)
+    assert len(found) == 1
+    assert found[0].startswith(words)
+
+
+def test_no_criteria_without_a_likelihood() -> None:
+    run = fitted_run()
+    run.result["objective"] |= {"aic": None, "bic": None}
+    assert "AIC" not in statistics_text(run).partition("starts")[0].splitlines()[0]
+
+
+def test_a_notebook_shows_parameters_and_curves_and_escapes_what_is_the_users() -> None:
+    run = fitted_run()
+    run.parameters_table["unit"] = "<script>"
+    shown = notebook_html("a < b", run)
+    assert "<script>" not in shown
+    assert "Fit of a &lt; b" in shown
+    assert shown.count("<svg") == 2
+    assert all(name in shown for name in run.parameters_table["name"])
+    assert "<script>" in ending_text(run)  # a terminal shows it as it is
+
+
+def test_the_page_says_the_same_in_sentences() -> None:
+    run = with_starts(fitted_run(), 12.0, 15.5)
+    run.log.append("warning W0646: look at `hare`")
+    page = report_html(run, draw_all(run), "hybridode fit a.ode b.csv")
+    assert "1 of 2 starts ended at this optimum" in page
+    assert "warning W0646: look at <code>hare</code>" in page
+    assert "Triangles" not in page
+    run.residuals["censored"] = -1
+    assert "Triangles: limits" in report_html(run, draw_all(run))
+
+
+def test_series_are_told_apart_by_a_legend_with_one_colour_each() -> None:
+    run = fitted_run()
+    for table in (run.predictions, run.residuals):
+        second = table.copy()
+        second["series"] = "island"
+        table["series"] = "mainland"
+        joined = pd.concat([table, second], ignore_index=True)
+        if table is run.predictions:
+            predictions = joined
+        else:
+            residuals = joined
+    run.predictions, run.residuals = predictions, residuals
+    drawings = {d.name: d.svg for d in draw_all(run)}
+    assert "mainland" in drawings["fit_hare"]
+    assert "island" in drawings["fit_hare"]
