@@ -90,6 +90,18 @@ class Memory:
             self._compare(theta, float(answer["value"]), where)
         return {name: np.stack([answer[name] for answer in rows]) for name in rows[0]}
 
+    def once(self, what: bytes, asked: Any, compute: Callable[[], Mapping[str, Any]]) -> Answer:
+        """One answer that is no evaluation of the objective: recalled, or computed and kept. what: hash of the function; asked: all
+        that the answer depends on, see `hash_of`. The answer is arrays by name."""
+        if not self.in_use:
+            return {name: np.asarray(value) for name, value in compute().items()}
+        key = hash_of([what, asked])
+        found = self.recall(key)
+        if found is None:
+            found = {name: np.asarray(value) for name, value in compute().items()}
+            self.keep(key, found)
+        return found
+
     def _compare(self, theta: np.ndarray, value: float, data: bytes) -> None:
         """Remembers the best point of each kind of data."""
         if value < self.best.get(data, (np.inf, theta))[0]:

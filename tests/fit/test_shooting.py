@@ -16,9 +16,10 @@ from hybridode.fit import run as fits
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.run import fit
 from hybridode.fit.search.ladder import cannot_shoot, first_nodes
+from hybridode.fit.search.linearised import linearised
 from hybridode.fit.search.pieces import cut
 from hybridode.fit.search.region import Box
-from hybridode.fit.search.shooting import covariance, linearised, shoot
+from hybridode.fit.search.shooting import Problem, covariance, shoot
 from hybridode.fit.search.smooth import smooth_states
 from hybridode.language.check import declare
 from hybridode.solve.settings import Settings
@@ -104,16 +105,8 @@ def short_problem():
         pieces = cut(ready.fitted, [6])
         theta = objective.theta(objective.space.unconstrain({}))
         nodes, spread = first_nodes(objective, pieces, smooth_states(dataset), theta)
-        shot = shoot(
-            linearised(objective, pieces),
-            pieces,
-            theta,
-            nodes,
-            spread,
-            np.zeros(0, int),
-            Box.unbounded(len(theta)),
-            Track(Recorder()),
-        )
+        problem = Problem(objective, pieces, spread, linearised(objective, pieces))
+        shot = shoot(problem, theta, nodes, np.zeros(0, int), Box.unbounded(len(theta)), Track(Recorder()))
         point = ready.lanes.point(shot.theta)
     return pieces, shot, point
 

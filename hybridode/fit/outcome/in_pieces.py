@@ -44,7 +44,6 @@ def curves_in_pieces(objective: Objective, dataset: Dataset, batch: Batch, solut
 def value_in_pieces(objective: Objective, solution: InPieces) -> tuple[Evaluation, Uncertainty]:
     """Value with its parts, and standard errors from the constrained problem (Bock 1981)."""
     shot = solution.shot
-    assert shot.linear is not None, "a solution in pieces has been evaluated"
     parts = np.array([float(shot.linear.value), *(float(x) for x in objective.prior_and_regulariser(jnp.asarray(shot.theta)))])
     spread = covariance(solution.pieces, shot)
     fisher = np.linalg.pinv(0.5 * (spread + spread.T), hermitian=True)

@@ -23,11 +23,12 @@ from hybridode.fit.progress import OutOfTime, Recorder, Track
 from hybridode.fit.search.ask import run_alone
 from hybridode.fit.search.attainable import Attained, compared
 from hybridode.fit.search.lanes import Lanes
-from hybridode.fit.search.matching import match, noise_scales, starts_from_curves, with_noise_scales
+from hybridode.fit.search.linearised import linearised
+from hybridode.fit.search.matching import Matched, match, noise_scales, starts_from_curves, with_noise_scales
 from hybridode.fit.search.pieces import Pieces, cut, numbers_of_pieces
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import fisher_scoring
-from hybridode.fit.search.shooting import Shot, linearised, shoot
+from hybridode.fit.search.shooting import Problem, Shot, shoot
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.starts import StartResult, best_of
 from hybridode.solve import native
@@ -101,7 +102,9 @@ def matched_start(objective: Objective, batch: Batch, curves: Curves, theta: np.
     """The start that smoothed states suggest (of models without networks), or None with a line in the log."""
     if len(theta) != objective.n_parameters or not len(theta) or not objective.compiled.size or batch.doses is not None:
         return None
-    found = match(objective, batch, curves(), theta)
+    memory = objective.memory
+    asked = [objective.identity, memory.hash_of(batch), theta] if memory.in_use else []
+    found = Matched.of(memory.once(b"gradient matching", asked, lambda: match(objective, batch, curves(), theta).plain()))
     recorder.log.append(f"gradient matching: {found.words}" + ("; it is one more start" if found.theta is not None else ""))
     return None if found.theta is None else with_noise_scales(objective, found.theta, noise_scales(objective, batch))
 
@@ -190,7 +193,8 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
         theta = with_noise_scales(objective, starts_from_curves(objective, batch, curves, theta), scales)
         nodes, spread = first_nodes(objective, pieces, curves, theta)
         stage.track.begin_stage("multiple shooting")
-        shot = shoot(evaluate, pieces, theta, nodes, spread, held, stage.box(len(theta)), stage.track)
+        problem = Problem(objective, pieces, spread, evaluate)
+        shot = shoot(problem, theta, nodes, held, stage.box(len(theta)), stage.track)
         recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
         if shot.closed:
             again = best is not None and abs(shot.value - best.objective) <= _SAME

@@ -44,6 +44,15 @@ class Matched:
     theta: np.ndarray | None
     words: str
 
+    def plain(self) -> dict[str, np.ndarray]:
+        """As arrays."""
+        words = np.frombuffer(self.words.encode(), np.uint8)
+        return {"theta": np.zeros(0) if self.theta is None else self.theta, "words": words}
+
+    @staticmethod
+    def of(plain: Mapping[str, np.ndarray]) -> Matched:
+        return Matched(plain["theta"] if len(plain["theta"]) else None, plain["words"].tobytes().decode())
+
 
 def _trained(objective: Objective, batch: Batch, row: int, entry: str) -> int | None:
     """The place in theta of an entry of the parameter vector of one series (its group's, where it has values by group)."""

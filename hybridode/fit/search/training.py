@@ -78,14 +78,18 @@ def match_gradients(
         finite = bool(np.isfinite(value)) and bool(np.all(np.isfinite(slope)))
         return (float(value), np.asarray(slope, float)) if finite else (1e10, np.zeros_like(x))
 
-    before = numpy(theta)[0]
-    import scipy.optimize
+    def matched() -> dict[str, Any]:
+        import scipy.optimize
 
-    found = scipy.optimize.minimize(numpy, theta, jac=True, method="L-BFGS-B", options={"maxiter": _MATCHING_ITERATIONS})
-    track.log.append(
-        f"start {track.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {found.fun:.3g} of their squares"
-    )
-    return found.x if found.fun < before else None
+        before = numpy(theta)[0]
+        found = scipy.optimize.minimize(numpy, theta, jac=True, method="L-BFGS-B", options={"maxiter": _MATCHING_ITERATIONS})
+        return {"theta": found.x, "before": before, "after": found.fun}
+
+    memory = objective.memory
+    found = memory.once(b"slopes", [objective.identity, memory.hash_of(batch), theta] if memory.in_use else [], matched)
+    before, after = float(found["before"]), float(found["after"])
+    track.log.append(f"start {track.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {after:.3g} of their squares")
+    return found["theta"] if after < before else None
 
 
 def adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, steps: int = ADAM_STEPS) -> np.ndarray:
