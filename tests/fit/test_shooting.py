@@ -13,6 +13,8 @@ import scipy.integrate
 from hybridode.data.experiments import experiments
 from hybridode.errors import Source
 from hybridode.fit import run as fits
+from hybridode.fit.checkpoint import Checkpoint, read_memory
+from hybridode.fit.memory import Memory
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.run import fit
 from hybridode.fit.search.ladder import cannot_shoot, first_nodes
@@ -98,7 +100,8 @@ def prepared(declarations, data):
 
 @cache
 def short_problem():
-    """Three periods in six pieces, shot from near the truth: pieces, shot, and single shooting at its theta."""
+    """Three periods in six pieces, shot from near the truth: what is shot, where it begins (theta, nodes), the shot, and single
+    shooting at its theta."""
     with jax.enable_x64(True):
         ready, dataset = prepared(prey_model(off=False), prey_data(3, 12))
         objective = ready.objective
@@ -106,9 +109,10 @@ def short_problem():
         theta = objective.theta(objective.space.unconstrain({}))
         nodes, spread = first_nodes(objective, pieces, smooth_states(dataset), theta)
         problem = Problem(objective, pieces, spread, linearised(objective, pieces))
-        shot = shoot(problem, theta, nodes, np.zeros(0, int), Box.unbounded(len(theta)), Track(Recorder()))
+        begin = theta, nodes, np.zeros(0, int), Box.unbounded(len(theta))
+        shot = shoot(problem, *begin, Track(Recorder()))
         point = ready.lanes.point(shot.theta)
-    return pieces, shot, point
+    return problem, begin, shot, point
 
 
 def test_pieces_share_the_records_and_follow_each_other():
@@ -131,13 +135,56 @@ def test_pieces_share_the_records_and_follow_each_other():
 
 
 def test_the_constrained_optimum_is_that_of_single_shooting():
-    pieces, shot, point = short_problem()
+    problem, _, shot, point = short_problem()
     assert shot.closed and shot.gap < 1e-6
     assert np.isfinite(point.value)
     assert point.value == pytest.approx(shot.value, abs=1e-4)
     decrement = point.gradient @ np.linalg.solve(point.fisher, point.gradient)
     assert decrement < 1e-4  # what Newton's step would still gain, in log-likelihood
-    np.testing.assert_allclose(covariance(pieces, shot), np.linalg.inv(point.fisher), rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(covariance(problem.pieces, shot), np.linalg.inv(point.fisher), rtol=1e-3, atol=1e-9)
+
+
+class Killed(BaseException):
+    """As sudden as kill -9."""
+
+
+@pytest.mark.parametrize("after", [3, 9])
+def test_a_shot_that_was_killed_goes_on_from_its_checkpoint(after, tmp_path):
+    whole, begin, shot, _ = short_problem()
+    assert shot.iterations > 10
+    evaluated = []
+
+    def evaluate(theta, nodes):
+        evaluated.append(theta)
+        return whole._evaluate(theta, nodes)
+
+    class Dying(Track):
+        def accept(self, *point):
+            super().accept(*point)
+            if self.iteration == after:
+                raise Killed
+
+    def shooting(memory, track):
+        problem = Problem(whole.objective, whole.pieces, whole.spread, evaluate)
+        problem.memory = memory
+        with jax.enable_x64(True):
+            return shoot(problem, *begin, track)
+
+    memory = Memory(keeping=True)
+    with pytest.raises(Killed):
+        shooting(memory, Dying(Recorder()))
+    first, checkpoint = len(evaluated), Checkpoint(tmp_path, {})
+    checkpoint.folder.mkdir()
+    checkpoint.write(memory.take(), 0.0)
+    again = shooting(read_memory(tmp_path, []), Track(Recorder()))
+    whole_count = len([*evaluated])
+    evaluated.clear()
+    alone = shooting(Memory(), Track(Recorder()))
+    assert whole_count <= len(evaluated) + 1  # only where it goes on the problem is solved once more
+    assert first > after and len(evaluated) > first
+    for one in (again, alone):
+        assert one.nodes.tobytes() == shot.nodes.tobytes() and one.theta.tobytes() == shot.theta.tobytes()
+        assert (one.value, one.gap, one.iterations) == (shot.value, shot.gap, shot.iterations)
 
 
 @pytest.mark.parametrize(("starts", "stage"), [(None, "gradient matching"), (1, "multiple shooting, joint polish")])
