@@ -89,7 +89,11 @@ def test_a_climb_that_was_killed_recalls_its_rungs(
         with monkeypatch.context() as patched:
             patched.setattr(Track, "accept", killing)
             patched.setattr(Keeper, "close", lambda self, *how, **more: self.checkpoint.close())
-            again = ("--resume", prey_files / "cut") if iterations > 4 else (model, data, "--starts", "1", "--out", prey_files / "cut")
+            again = (
+                ("--resume", prey_files / "cut")
+                if iterations > 4
+                else (model, data, "--starts", "1", "--out", prey_files / "cut")
+            )
             with pytest.raises(Killed):
                 hybridode("fit", *again)
         assert not (prey_files / "cut" / "result.json").exists()

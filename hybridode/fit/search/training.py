@@ -88,7 +88,9 @@ def match_gradients(
     memory = objective.memory
     found = memory.once(b"slopes", [objective.identity, memory.hash_of(batch), theta] if memory.in_use else [], matched)
     before, after = float(found["before"]), float(found["after"])
-    track.log.append(f"start {track.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {after:.3g} of their squares")
+    track.log.append(
+        f"start {track.start}: rates matched to smoothed slopes, misfit {before:.3g} -> {after:.3g} of their squares"
+    )
     return found["theta"] if after < before else None
 
 
