@@ -271,16 +271,20 @@ class Run:
 
     @property
     def model(self) -> Model:
-        """The model at the fitted values and weights."""
+        """The model at the fitted values and weights: what `fitted.ode` says. A fit of it goes on from there."""
         import numpy as np
 
-        d = self.fitted.dataset.declarations
+        dataset = self.fitted.dataset
+        d = dataset.declarations
         known = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.fitted.shared.items()}
         parameters = tuple(
             replace(p, values=known.get(p.name, p.values), groups=_groups(p, self.parameters[p.name]) if p.by else ())
             for p in d.parameters
         )
-        return Model(replace(d, parameters=parameters), self.weights if d.networks else None)
+        other = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.fitted.constants.items()}
+        constants = tuple(replace(c, values=other.get(c.name, c.values)) for c in d.constants)
+        fitted = replace(d, parameters=parameters, constants=constants, **_beginning(dataset))
+        return Model(fitted, self.weights if d.networks else None)
 
     def save(self, directory: str | Path) -> Path:
         """Writes the run directory (result.json, fitted.ode, tables, report) and returns it. Raises UsageError E0806, E0809."""
@@ -335,6 +339,19 @@ def fit(
             data = experiments(model.declarations, data, folder=Path(model.declarations.source.name).parent, **reading)
         check_names_of(file, data.declarations, data.groups)
     return Run(model, run_fit(model, data, **options))
+
+
+def _beginning(dataset: Dataset) -> dict[str, Any]:
+    """Where the time of a fitted model begins, of one that left it open: where the data did."""
+    from hybridode.expr import const
+
+    starts, clock = {series.start for series in dataset.series}, dataset.clock
+    if dataset.declarations.time_origin is not None or len(starts) != 1:
+        return {}
+    start = starts.pop()
+    if clock is not None and not clock.clock_only:
+        return {"time_origin": const(0.0), "time_date": clock.text, "time_unit": dataset.declarations.time_unit or clock.unit}
+    return {"time_origin": const(start)} if start else {}
 
 
 def _groups(p: Parameter, values: Mapping[str, Any]) -> tuple[tuple[str, tuple[float, ...]], ...]:

@@ -91,8 +91,8 @@ class Memory:
         return {name: np.stack([answer[name] for answer in rows]) for name in rows[0]}
 
     def once(self, what: bytes, asked: Any, compute: Callable[[], Mapping[str, Any]]) -> Answer:
-        """One answer that is no evaluation of the objective: recalled, or computed and kept. what: hash of the function; asked: all
-        that the answer depends on, see `hash_of`. The answer is arrays by name."""
+        """One answer that is no evaluation of the objective, as arrays by name: recalled, or computed and kept. what: hash of the
+        function; asked: all that the answer depends on, see `hash_of`."""
         if not self.in_use:
             return {name: np.asarray(value) for name, value in compute().items()}
         key = hash_of([what, asked])

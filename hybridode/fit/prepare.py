@@ -117,6 +117,7 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
         _plan(compiled, [replace(arguments, parameters=p) for p in _starting(space, base, batch, values)], batch),
         tuple(kinds_of(c.censored, c.used) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory, options.loss, constraints,
+        options.weights is not None or all(n.weights or n.freeze for n in d.networks),
     )  # fmt: skip
     recorder.log += objective.said()
     lanes = _lanes(objective, fitted, choice, options.settings)

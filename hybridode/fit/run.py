@@ -163,6 +163,7 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
     match = count > 1 and not options.begin
     matched = matched_start(objective, prepared.fitted, prepared.curves, points[0], recorder) if match else None
     begun = points if matched is None else [*points, matched]
+    recorder.starts = len(begun)
     draw = None if networks or options.begin else drawing(objective.space, objective.priors, points[0], options.seed)
     found, early = run_starts(prepared.lanes, begun, prepared.curves() if networks else [], recorder, draw)
     if early != "interrupted" and options.settings.method == "auto":

@@ -68,6 +68,7 @@ class Objective:
     memory: Memory = field(default_factory=Memory, repr=False)
     loss: Loss | None = None
     constraints: tuple[Constraint, ...] = ()
+    trained: bool = False  # the weights are those of an earlier fit
 
     @cached_property
     def identity(self) -> bytes:

@@ -62,7 +62,7 @@ class Shot:
 
 class Problem:
     """What is shot: all pieces of an objective's records, `spread` (n,) being the size of each state's changes; `evaluate` is
-    `linearised`. What an earlier process of the fit has found out is recalled from the objective's memory, iteration by iteration."""
+    `linearised`. Iterations of an earlier process of the fit are recalled from the objective's memory."""
 
     def __init__(self, objective: Objective, pieces: Pieces, spread: np.ndarray, evaluate: Evaluate) -> None:
         self.objective, self.pieces, self.spread, self._evaluate = objective, pieces, spread, evaluate

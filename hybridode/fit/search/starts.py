@@ -80,7 +80,7 @@ def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Sna
         floor = SPHERE if start.number % 2 else ELLIPSOID  # neither is better on all problems
         box = Box(*objective.space.box())
         return (yield from fisher_scoring(theta, track, floor=floor, box=box, state=start.state))
-    if all(n.weights or n.freeze for n in objective.networks) and not (yield Ask(theta)).failed:
+    if objective.trained and not (yield Ask(theta)).failed:
         track.log.append(f"start {track.start}: the networks were trained before and go on from their weights, on all records")
         return (yield from _jointly(lanes, theta, track))
     physics = yield from physics_first(lanes, theta, track)
