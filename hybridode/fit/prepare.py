@@ -40,6 +40,7 @@ from hybridode.solve.engines import Choice, choose, chosen
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.stretches import firings
 
 FALLBACK = "kvaerno5"  # where an explicit method could not solve the model at any start
 
@@ -106,7 +107,9 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     weights = {
         n: {k: np.array(a, float) for k, a in arrays.items()} for n, arrays in (options.weights or arguments.weights).items()
     }
-    curves = cache(lambda: smooth_states(dataset, used))
+    begins = _starting(space, base, batch, values)
+    jumps = _jumps(compiled, [replace(arguments, parameters=p) for p in begins], batch)
+    curves = cache(lambda: smooth_states(dataset, used, jumps))
     if weights and options.weights is None:
         weights = scale_networks(
             d, dataset, curves(), {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights
@@ -114,10 +117,10 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     choice = _choice(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(
         compiled, space, d.networks, base, weights, bind_priors(d, space), choice.method, choice.settings,
-        _plan(compiled, [replace(arguments, parameters=p) for p in _starting(space, base, batch, values)], batch),
+        _plan(compiled, [replace(arguments, parameters=p) for p in begins], batch),
         tuple(kinds_of(c.censored, c.used) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory, options.loss, constraints,
-        options.weights is not None or all(n.weights or n.freeze for n in d.networks),
+        options.weights is not None or all(n.weights or n.freeze for n in d.networks), jumps,
     )  # fmt: skip
     recorder.log += objective.said()
     lanes = _lanes(objective, fitted, choice, options.settings)
@@ -152,6 +155,17 @@ def _starting(space: ParameterSpace, base: np.ndarray, batch: Batch, values: Map
     """The parameter vector of each series where the search begins."""
     x = space.vector(space.unconstrain(values))
     return [assigned(x, base, own, index) for own, index in zip(batch.numbers, batch.index, strict=True)]
+
+
+def _jumps(compiled: Compiled, arguments: Sequence[Arguments], batch: Batch) -> tuple[np.ndarray, ...]:
+    """When the doses and `at` statements of each series fire at these numbers; () of a model without."""
+    if compiled.events is None:
+        return ()
+    found = [
+        firings(compiled, replace(args, doses=doses_of(batch, row)), float(t0), np.asarray(ts))[0]
+        for row, (args, t0, ts) in enumerate(zip(arguments, batch.t0, batch.ts, strict=True))
+    ]
+    return tuple(np.unique([firing.time for firing in fired]) for fired in found)
 
 
 def _plan(compiled: Compiled, arguments: Sequence[Arguments], batch: Batch) -> EventPlan | None:

@@ -38,7 +38,12 @@ def doses(rates, start, begin=0.0, seed=0):
 
 
 def bits(run):
-    return run.parameters_table["value"].tolist(), run.result["objective"]["value"], run.trace["objective"].tolist(), run.trace["stage"].tolist()
+    return (
+        run.parameters_table["value"].tolist(),
+        run.result["objective"]["value"],
+        run.trace["objective"].tolist(),
+        run.trace["stage"].tolist(),
+    )
 
 
 def refits(text, data, then, folder, **options):
@@ -72,6 +77,6 @@ def test_trained_weights(tmp_path):
     )
     _, of_file, of_run = refits(LEARNT, data, then, tmp_path)
     assert bits(of_file) == bits(of_run)
-    assert set(of_run.trace["stage"]) == {"fisher scoring"}  # nothing of what an untrained network needs first
+    assert not {"physics alone", "fisher scoring 30 %"} & set(of_run.trace["stage"])  # what an untrained network needs first
     assert any("go on from their weights" in line for line in of_run.log)
     assert of_run.parameters["x(0)"] == pytest.approx(8, abs=0.5)

@@ -69,6 +69,9 @@ class Objective:
     loss: Loss | None = None
     constraints: tuple[Constraint, ...] = ()
     trained: bool = False  # the weights are those of an earlier fit
+    jumps: tuple[
+        np.ndarray, ...
+    ] = ()  # per series the times of its doses and `at` statements at the declared values; (): of none
 
     @cached_property
     def identity(self) -> bytes:
@@ -122,6 +125,10 @@ class Objective:
     def theta(self, z: np.ndarray) -> np.ndarray:
         """The vector of unconstrained parameters z and the initial weights."""
         return pack(z, self.networks, self.weights)
+
+    def jumps_of(self, row: int) -> np.ndarray:
+        """The times (ascending) at which the states of a series may jump."""
+        return self.jumps[row] if self.jumps else np.zeros(0)
 
     @property
     def n_parameters(self) -> int:

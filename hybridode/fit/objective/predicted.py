@@ -17,8 +17,8 @@ def cannot_predict(objective: Objective, batch: Batch) -> str | None:
     """Why `locations` cannot be had, in words, or None."""
     if objective.settings.engine != "native":
         return "a fit by Diffrax is not compared with a smooth curve"
-    if batch.doses is not None or batch.steady is not None:
-        return "a fit with doses or steady states is not compared with a smooth curve"
+    if batch.steady is not None:
+        return "a fit with steady states is not compared with a smooth curve"
     return None
 
 

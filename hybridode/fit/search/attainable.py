@@ -3,7 +3,8 @@
 The scatter of records about a smooth curve is read off their neighbours: each record is predicted by the polynomial through the
 2m nearest others (m = 1, 2, 3), and what remains is divided by what the noise of the neighbours adds (T. Gasser, L. Sroka,
 C. Jennen-Steinmetz, Biometrika 73 (1986) 625, for m = 1). Curvature makes the smallest of the three too large, never too small in
-expectation, so that a fit is not blamed for what no curve could do.
+expectation, so that a fit is not blamed for what no curve could do. Where states jump, at doses and `at` statements, no
+polynomial goes across.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hybridode.fit.objective.objective import Objective
 
 _NEIGHBOURS = (1, 2, 3)
 _FEWEST = 9  # times from which on a scatter is estimated
+_PREDICTED = 6  # records that neighbours predict from which on it is
 _GRANTED = 2.5  # twice the standard error of a scatter, relative, times the root of the number of records (simulated)
 # The scale on which the noise of a distribution is about the same everywhere; where there is none nothing is compared.
 SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -33,13 +35,24 @@ SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @dataclass(frozen=True)
 class Attained:
     """Of one observation: root mean square of residuals of the `model` and about a smooth `curve`, and of the records about their
-    mean (`spread`), on the scale of its noise, over `count` records (of all series with enough of them)."""
+    mean (`spread`), on the scale of its noise, over `count` records (of all series with enough of them). `follow`: the
+    correlation of each residual with the one before it, over `pairs` of them."""
 
     column: str
     model: float
     curve: float
     spread: float
     count: int
+    follow: float = 0.0
+    pairs: int = 0
+
+    @property
+    def structure(self) -> float:
+        """What residuals that follow each other would gain in log-likelihood over independent ones (as a first-order
+        autoregression): a fit that has arrived leaves nothing to gain, however far apart the records are."""
+        if self.follow <= 0:
+            return 0.0
+        return -0.5 * self.pairs * float(np.log1p(-(min(self.follow, 1 - 1e-9) ** 2)))
 
     @property
     def ratio(self) -> float:
@@ -60,26 +73,31 @@ def merged(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     return times, np.bincount(group, y) / count, count
 
 
-def scatter(t: np.ndarray, y: np.ndarray) -> float | None:
-    """Standard deviation of values about a smooth curve through them; None where there are too few times."""
+def scatter(t: np.ndarray, y: np.ndarray, jumps: Sequence[float] | np.ndarray = ()) -> float | None:
+    """Standard deviation of values about a smooth curve through them, which may jump at `jumps` (ascending); None where there are
+    too few times. A value at a jump is from before it."""
     times, means, count = merged(t, y)
     if len(times) < _FEWEST:
         return None
     spare = count.sum() - len(times)
     if spare >= len(times):  # replicates say it without a curve
         return float(np.sqrt(max(np.sum((y - means[np.searchsorted(times, t)]) ** 2), 0.0) / spare))
-    found = [_about_neighbours(times, means, count, m) for m in _NEIGHBOURS]
-    return min(found)
+    stretches = np.split(np.arange(len(times)), np.unique(np.searchsorted(times, jumps, side="right")))
+    found = [np.concatenate([_about_neighbours(times[s], means[s], count[s], m) for s in stretches]) for m in _NEIGHBOURS]
+    return min((float(np.sqrt(np.mean(e))) for e in found if len(e) >= min(_PREDICTED, len(times) - 6)), default=None)
 
 
-def _about_neighbours(t: np.ndarray, y: np.ndarray, count: np.ndarray, m: int) -> float:
+def _about_neighbours(t: np.ndarray, y: np.ndarray, count: np.ndarray, m: int) -> np.ndarray:
+    """Squares of what is left of the values that have m neighbours on both sides, over their variance if the noise is 1."""
+    if len(t) < 2 * m + 1:
+        return np.zeros(0)
     places = np.arange(m, len(t) - m)[:, None] + np.delete(np.arange(-m, m + 1), m)
     nodes, at = t[places], t[m : len(t) - m, None]
     away = (at - nodes)[:, None, :] / np.where(np.eye(2 * m, dtype=bool), 1.0, nodes[:, :, None] - nodes[:, None, :])
     weights = np.prod(np.where(np.eye(2 * m, dtype=bool), 1.0, away), axis=2)
     error = y[m : len(t) - m] - np.sum(weights * y[places], axis=1)
     variance = 1 / count[m : len(t) - m] + np.sum(weights**2 / count[places], axis=1)
-    return float(np.sqrt(np.mean(error**2 / variance)))
+    return error**2 / variance
 
 
 def turns(t: np.ndarray, y: np.ndarray, noise: float | None) -> int:
@@ -118,18 +136,24 @@ def compared(objective: Objective, batch: Batch, solved: Batch, predictions: Seq
         if scale is None or o.at:
             continue
         curve, seen, squares, count, values = 0.0, 0, 0.0, 0, []
+        products, pairs = 0.0, 0
         for row in range(batch.count):
             t, y, _ = records_of(batch, k, row)
-            noise = scatter(t, scale(y)) if len(y) else None
+            noise = scatter(t, scale(y), objective.jumps_of(row)) if len(y) else None
             values.append(scale(y))
             if noise is not None:
                 curve, seen = curve + noise**2 * len(y), seen + len(y)
         for row in range(solved.count):
-            _, y, mine = records_of(solved, k, row)
+            t, y, mine = records_of(solved, k, row)
             with np.errstate(all="ignore"):
                 error = scale(predictions[k][row, mine]) - scale(y)
-            squares, count = squares + float(np.sum(np.where(np.isfinite(error), error, np.inf) ** 2)), count + len(y)
+                error = np.where(np.isfinite(error), error, np.inf)[np.argsort(t, kind="stable")]
+                products, pairs = products + float(np.sum(error[1:] * error[:-1])), pairs + max(len(y) - 1, 0)
+            squares, count = squares + float(np.sum(error**2)), count + len(y)
         if seen:
             spread = float(np.std(np.concatenate(values)))
-            out.append(Attained(o.column, float(np.sqrt(squares / count)), float(np.sqrt(curve / seen)), spread, count))
+            follow = products / squares if 0 < squares < np.inf else 0.0
+            out.append(
+                Attained(o.column, float(np.sqrt(squares / count)), float(np.sqrt(curve / seen)), spread, count, follow, pairs)
+            )
     return out

@@ -79,15 +79,19 @@ class Climbed:
         return entry
 
 
-def cannot_shoot(objective: Objective, numbers: int) -> str | None:
+def cannot_shoot(objective: Objective, numbers: int, batch: Batch | None = None) -> str | None:
     """Why multiple shooting cannot be used on a model, in words, or None."""
-    compiled = objective.compiled
+    compiled, d = objective.compiled, objective.compiled.declarations
     if objective.settings.engine != "native":
         return "multiple shooting needs the native engine"
     if is_constrained(compiled):
         return "multiple shooting does not cut models with algebraic equations"
-    if compiled.events is not None or compiled.system.when_events:
-        return "multiple shooting does not cut models with events"
+    if batch is not None and batch.doses is not None and batch.doses.interval.shape[-1]:
+        return "multiple shooting does not cut series that begin in a steady state"
+    if any(event.stop for event in (*d.at_events, *d.when_events)):
+        return "multiple shooting does not cut models with events that end the run"
+    if any(event.at_start for event in d.when_events):
+        return "multiple shooting does not cut models with events that fire where a solve begins"
     if any(i.name == "u0" for tape in compiled.tapes.values() for i in tape.inputs):
         return "multiple shooting does not cut models that read an input at the start"
     if numbers + compiled.size > _TANGENTS:
@@ -100,7 +104,7 @@ Curves = Callable[[], Sequence[Mapping[Symbol, Curve]]]
 
 def matched_start(objective: Objective, batch: Batch, curves: Curves, theta: np.ndarray, recorder: Recorder) -> np.ndarray | None:
     """The start that smoothed states suggest (of models without networks), or None with a line in the log."""
-    if len(theta) != objective.n_parameters or not len(theta) or not objective.compiled.size or batch.doses is not None:
+    if len(theta) != objective.n_parameters or not len(theta) or not objective.compiled.size:
         return None
     memory = objective.memory
     asked = [objective.identity, memory.hash_of(batch), theta] if memory.in_use else []
@@ -141,7 +145,7 @@ def climb(
     stage = _Stage(lanes, curves, recorder, Track(recorder, len(found) + 1))
     climb, evidence = _evidence(stage, found)
     direct = Climbed(found, stages={len(begun): "gradient matching"} if matched else {}, evidence=evidence)
-    reason = cannot_shoot(lanes.objective, len(begun[0])) if climb else ""
+    reason = cannot_shoot(lanes.objective, len(begun[0]), lanes.batch) if climb else ""
     recorder.log.append(f"ladder: {evidence}" + (f"; {reason}" if reason else "" if climb else ": the direct starts are enough"))
     if not climb or reason:
         return direct
@@ -164,14 +168,20 @@ def _evidence(stage: _Stage, found: Sequence[StartResult]) -> tuple[bool, str]:
     unknown = cannot_predict(stage.objective, stage.batch)
     if unknown is not None:
         return False, unknown
-    worst = max(_compared(stage, best.theta), key=lambda a: a.loss, default=None)
+    attained = _compared(stage, best.theta)
+    worst = max(attained, key=lambda a: a.loss, default=None)
     if worst is None:
         return False, "too few records to compare the fit with a smooth curve"
     words = f"the fit leaves {worst.model:.3g} of `{worst.column}` (root mean square), a smooth curve {worst.curve:.3g}"
+    far = worst.ratio > WORSE and worst.loss > LOSS
+    if not far:
+        worst = max(attained, key=lambda a: a.structure)
+        far = worst.structure > LOSS
+        words += f"; its residuals of `{worst.column}` follow each other ({worst.follow:.2g} of the one before)" if far else ""
     agreeing = sum(r.objective <= best.objective + _SAME for r in found)
-    if worst.ratio > WORSE and worst.loss > LOSS and agreeing >= _AGREEING and worst.model < _EXPLAINED * worst.spread:
+    if far and agreeing >= _AGREEING and worst.model < _EXPLAINED * worst.spread:
         return False, f"{words}, but {agreeing} of {len(found)} starts agree: it is the model that does not follow"
-    return worst.ratio > WORSE and worst.loss > LOSS, words
+    return far, words
 
 
 def _compared(stage: _Stage, theta: np.ndarray) -> list[Attained]:
@@ -184,7 +194,8 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
     if max(counts) < 2 or sum(counts) * objective.compiled.size > _UNKNOWNS:
         recorder.log.append(f"ladder: the records cannot be cut into pieces ({max(counts)} of a series)")
         return direct
-    pieces = cut(batch, counts)
+    compiled = objective.compiled
+    pieces = cut(batch, counts, compiled.events is not None or bool(compiled.system.when_events))
     recorder.log.append(f"ladder: multiple shooting with {pieces.count} pieces of {batch.count} series")
     evaluate, scales = linearised(objective, pieces), noise_scales(objective, batch)
     curves, held = stage.curves(), np.array(sorted(scales), int)
@@ -246,7 +257,8 @@ def first_nodes(
 def _near_enough(stage: _Stage, pieces: Pieces, shot: Shot) -> bool:
     """Whether the pieces follow the data about as well as a smooth curve does."""
     found = locations(stage.objective, pieces.batch, shot.theta, shot.nodes)
-    return all(a.ratio <= _ENOUGH for a in compared(stage.objective, stage.batch, pieces.batch, found))
+    reached = compared(stage.objective, stage.batch, pieces.batch, found)
+    return all(a.ratio <= _ENOUGH and a.structure <= LOSS for a in reached)
 
 
 def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Climbed:

@@ -45,7 +45,8 @@ def linearised(objective: Objective, pieces: Pieces) -> Evaluate:
     def solved(x: Any, lane: Any, origin: Any) -> Any:
         k = x.shape[0] - objective.compiled.size
         args: Any = objective.numbers(x[:k], lane)
-        raw = integrate(objective.compiled, args, lane.t0, lane.ts, objective.method, objective.settings, "forward", y0=x[k:])
+        how: Any = (objective.method, objective.settings, "forward", x[k:], objective.plan)
+        raw = integrate(objective.compiled, args, lane.t0, lane.ts, *how)
         args = args.at_start(origin)
         observed = jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(lane.ts, raw.ys_left)
         found = tuple(observed[c.time][:, where] for c, where in zip(lane.columns, objective.argument_places, strict=True))

@@ -72,7 +72,7 @@ def noise_scales(objective: Objective, batch: Batch) -> dict[int, float]:
         for row in range(batch.count):
             place = _trained(objective, batch, row, names[0])
             t, y, _ = records_of(batch, k, row)
-            left = scatter(t, scale(y)) if len(y) and place is not None else None
+            left = scatter(t, scale(y), objective.jumps_of(row)) if len(y) and place is not None else None
             if left and place is not None:
                 found.setdefault(place, []).append(left)
     return {i: float(np.sqrt(np.mean(np.square(v)))) for i, v in found.items()}
@@ -153,7 +153,7 @@ class _Scene:
         self, objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]], seen: Sequence[int], windows: int
     ) -> None:
         self.objective, self.batch, self.seen = objective, batch, np.array(seen)
-        states, times, values = objective.compiled.system.states, [], []
+        states, times, values, whole = objective.compiled.system.states, [], [], []
         for row, c in enumerate(curves):
             start, end = max(c[states[i]].start for i in seen), min(c[states[i]].end for i in seen)
             known: np.ndarray = np.unique(np.asarray(batch.ts)[row])
@@ -166,8 +166,11 @@ class _Scene:
                 y[..., i] = c[states[i]].value(t)
             times.append(t)
             values.append(y)
+            jumps = objective.jumps_of(row)
+            whole.append(np.searchsorted(jumps, t[:, 0], side="left") == np.searchsorted(jumps, t[:, -1], side="left"))
         self.times, self.values = np.stack(times), np.stack(values)
-        self.changes = self.values[:, :, -1] - self.values[:, :, 0]
+        self.whole = np.stack(whole)[..., None]  # of windows across a jump nothing is asked
+        self.changes = np.where(self.whole, self.values[:, :, -1] - self.values[:, :, 0], 0.0)
         size = np.sqrt(np.mean(self.changes**2, axis=(0, 1)))
         self.size = np.where(size > 0, size, 1.0)
 
@@ -196,7 +199,7 @@ class _Scene:
     def misfit(self, theta: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """What is left of the changes over the windows, in their root mean squares."""
         rates, steps = self.rates(theta)[..., chosen], np.diff(self.times, axis=2)[..., None]
-        integrals = np.sum(0.5 * (rates[:, :, 1:] + rates[:, :, :-1]) * steps, axis=2)
+        integrals = np.where(self.whole, np.sum(0.5 * (rates[:, :, 1:] + rates[:, :, :-1]) * steps, axis=2), 0.0)
         left = (integrals - self.changes[..., chosen]) / self.size[chosen]
         return (left / np.sqrt(left[..., 0].size)).ravel()
 

@@ -19,6 +19,7 @@ from hybridode.fit.objective.objective import Objective
 from hybridode.fit.search.attainable import SCALES, records_of, scatter, turns
 
 FEWEST, MOST = 4, 400  # pieces of one series
+_GOLDEN = (np.sqrt(5) - 1) / 2  # where a distance between records is cut: hardly ever where something happens
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,24 +41,24 @@ def numbers_of_pieces(objective: Objective, batch: Batch) -> list[int]:
     """How many pieces each series is cut into."""
     n, out = objective.compiled.size, []
     for row in range(batch.count):
-        most, values, times = 0, 0, np.zeros(0)
+        most, values, times, jumps = 0, 0, np.zeros(0), objective.jumps_of(row)
         for k, o in enumerate(objective.compiled.declarations.observations):
             t, y, _ = records_of(batch, k, row)
             scale = SCALES.get(o.distribution)
             values, times = values + len(y), np.union1d(times, t)
             if scale is not None and len(y):
-                most = max(most, turns(t, scale(y), scatter(t, scale(y))))
+                most = max(most, turns(t, scale(y), scatter(t, scale(y), jumps)))
         allowed = min(values // (2 * n + 1), len(times) // 2, MOST)
         out.append(int(max(min(max(most + 1, FEWEST), allowed), 1)))
     return out
 
 
-def cut(batch: Batch, counts: Sequence[int]) -> Pieces:
+def cut(batch: Batch, counts: Sequence[int], between: bool = False) -> Pieces:
     """Series `row` in `counts[row]` pieces of about as many times each. A record at a cut belongs to the piece that begins
-    there."""
+    there. `between`: cut between the times of records, as models with events must be, which fire at such times."""
     owner, spans = [], []
     for row, count in enumerate(counts):
-        bounds = _bounds(batch, row, count)
+        bounds = _bounds(batch, row, count, between)
         owner += [row] * (len(bounds) - 1)
         spans += list(pairwise(bounds))
     rows = np.array(owner)
@@ -74,12 +75,16 @@ def cut(batch: Batch, counts: Sequence[int]) -> Pieces:
     return Pieces(replace(lanes, t0=begins, ts=ts, horizon=ends, columns=columns), rows, first, np.asarray(batch.t0)[rows])
 
 
-def _bounds(batch: Batch, row: int, count: int) -> np.ndarray:
+def _bounds(batch: Batch, row: int, count: int, between: bool) -> np.ndarray:
     """Where the pieces of a series begin, and where the last one ends."""
     start, end = float(batch.t0[row]), float(batch.horizon[row])
     times = np.unique(np.asarray(batch.ts)[row])
     times = times[(times > start) & (times < end)]
-    inner = times[np.unique(np.round(np.linspace(0, len(times), count + 1)[1:-1]).astype(int))] if count > 1 else times[:0]
+    places = np.unique(np.round(np.linspace(0, len(times), count + 1)[1:-1]).astype(int))
+    inner = times[places] if count > 1 else times[:0]
+    if between and count > 1:
+        before = np.concatenate([[start], times])[places]
+        inner = before + _GOLDEN * (inner - before)
     return np.concatenate([[start], inner, [end]])
 
 
