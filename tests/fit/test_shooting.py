@@ -17,8 +17,9 @@ from hybridode.fit.checkpoint import Checkpoint, read_memory
 from hybridode.fit.memory import Memory
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.run import fit
-from hybridode.fit.search.ladder import cannot_shoot, first_nodes
+from hybridode.fit.search.ladder import cannot_shoot
 from hybridode.fit.search.linearised import linearised
+from hybridode.fit.search.nodes import first_nodes
 from hybridode.fit.search.pieces import cut
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.shooting import Problem, covariance, shoot
@@ -253,7 +254,11 @@ def test_a_chaotic_record_too_long_for_single_shooting_is_solved_in_pieces():
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [("at 2 { x := 2*x }", "events"), ("alg z = 0\nz^3 + z = x", "algebraic")],
+    [
+        ("at 2 { stop }", "events that end the run"),
+        ("event e when x > 3 at start { x := 2 }", "events that fire where"),
+        ("alg z = 0\nz^3 + z = x", "algebraic"),
+    ],
 )
 def test_what_is_not_cut_is_refused_by_name(change, words):
     with jax.enable_x64(True):

@@ -18,25 +18,26 @@ import numpy as np
 from hybridode.expr import Symbol
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.objective import Objective
-from hybridode.fit.objective.predicted import cannot_predict, locations, numpy_arguments
+from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.progress import OutOfTime, Recorder, Track
 from hybridode.fit.search.ask import run_alone
 from hybridode.fit.search.attainable import Attained, compared
 from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.linearised import linearised
 from hybridode.fit.search.matching import Matched, match, noise_scales, starts_from_curves, with_noise_scales
+from hybridode.fit.search.nodes import first_nodes
 from hybridode.fit.search.pieces import Pieces, cut, numbers_of_pieces
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.shooting import Problem, Shot, shoot
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.starts import StartResult, best_of
-from hybridode.solve import native
 from hybridode.solve.constrained import is_constrained
 
 WORSE, LOSS = 1.5, 10.0  # how much worse than a smooth curve, in scatter and in log-likelihood, is evidence to climb
 _ENOUGH = 1.2  # an attempt that comes as near as this to the curve ends the search
-_ATTEMPTS = 5  # starts of multiple shooting, at most
+_ATTEMPTS = 5  # starts of multiple shooting, at most,
+_SHORTER, _ATTEMPTS_SHORTER = 2.0, 3  # and with so many times more pieces
 _TANGENTS = 80  # numbers that a piece depends on, at most
 _UNKNOWNS = 20_000
 _SAME = 0.5  # differences in log-likelihood up to this make two results the same
@@ -150,7 +151,8 @@ def climb(
     if not climb or reason:
         return direct
     try:
-        chosen = [begun[-1], *([best.theta] if (best := best_of(found)) else []), *begun]
+        first = begun[-1] if matched else matched_start(lanes.objective, lanes.batch, curves, begun[0], recorder)
+        chosen = [begun[-1] if first is None else first, *([best.theta] if (best := best_of(found)) else []), *begun]
         return _shooting(stage, direct, _distinct(chosen))
     except (KeyboardInterrupt, OutOfTime) as stop:
         return replace(direct, early="interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time")
@@ -188,35 +190,61 @@ def _compared(stage: _Stage, theta: np.ndarray) -> list[Attained]:
     return compared(stage.objective, stage.batch, stage.batch, locations(stage.objective, stage.batch, theta))
 
 
+@dataclass(frozen=True, eq=False)
+class _Shots:
+    """What multiple shooting has found: solutions that are closed; theta of others, by their value; whether that is enough."""
+
+    closed: tuple[tuple[Pieces, Shot], ...] = ()
+    open: tuple[Shot, ...] = ()
+    enough: bool = False
+
+    @property
+    def best(self) -> tuple[Pieces, Shot]:
+        return min(self.closed, key=lambda found: found[1].value)
+
+
 def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> Climbed:
     objective, batch, recorder = stage.objective, stage.batch, stage.recorder
-    counts = numbers_of_pieces(objective, batch)
+    found, counts = _Shots(), numbers_of_pieces(objective, batch)
     if max(counts) < 2 or sum(counts) * objective.compiled.size > _UNKNOWNS:
         recorder.log.append(f"ladder: the records cannot be cut into pieces ({max(counts)} of a series)")
         return direct
+    found = _attempts(stage, direct, counts, points[:_ATTEMPTS], found)
+    shorter = numbers_of_pieces(objective, batch, _SHORTER)
+    if not found.enough and sum(shorter) >= 1.5 * sum(counts) and sum(shorter) * objective.compiled.size <= _UNKNOWNS:
+        reached = [shot.theta for _, shot in sorted(found.closed, key=lambda f: f[1].value)[:1]]
+        found = _attempts(stage, direct, shorter, _distinct([points[0], *reached, *points[1:]])[:_ATTEMPTS_SHORTER], found)
+    if found.closed:
+        return _polished(stage, direct, *found.best)
+    recorder.log.append("ladder: multiple shooting did not close its gaps")
+    return _from_open(stage, direct, found.open)
+
+
+def _attempts(stage: _Stage, direct: Climbed, counts: Sequence[int], points: Sequence[np.ndarray], found: _Shots) -> _Shots:
+    """Multiple shooting from each of the points, until one comes near the curve or several agree."""
+    objective, batch, recorder = stage.objective, stage.batch, stage.recorder
     compiled = objective.compiled
     pieces = cut(batch, counts, compiled.events is not None or bool(compiled.system.when_events))
     recorder.log.append(f"ladder: multiple shooting with {pieces.count} pieces of {batch.count} series")
     evaluate, scales = linearised(objective, pieces), noise_scales(objective, batch)
     curves, held = stage.curves(), np.array(sorted(scales), int)
-    best, shots = best_of(direct.found), []
-    for number, theta in enumerate(points[:_ATTEMPTS]):
+    best = best_of(direct.found)
+    for number, theta in enumerate(points):
         theta = with_noise_scales(objective, starts_from_curves(objective, batch, curves, theta), scales)
         nodes, spread = first_nodes(objective, pieces, curves, theta)
         stage.track.begin_stage("multiple shooting")
         problem = Problem(objective, pieces, spread, evaluate)
         shot = shoot(problem, theta, nodes, held, stage.box(len(theta)), stage.track)
         recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
-        if shot.closed:
-            again = best is not None and abs(shot.value - best.objective) <= _SAME
-            again = again or any(abs(shot.value - s.value) <= _SAME for s in shots)
-            shots.append(shot)
-            if again or _near_enough(stage, pieces, shot):
-                break
-    if not shots:
-        recorder.log.append("ladder: multiple shooting did not close its gaps; the direct result stays")
-        return direct
-    return _polished(stage, direct, pieces, min(shots, key=lambda s: s.value))
+        if not shot.closed:
+            found = replace(found, open=(*found.open, shot) if np.isfinite(shot.value) else found.open)
+            continue
+        found = replace(found, closed=(*found.closed, (pieces, shot)))
+        others = [s.value for _, s in found.closed] + ([] if best is None else [best.objective])
+        agreeing = sum(abs(shot.value - value) <= _SAME for value in others)
+        if agreeing >= _AGREEING or _near_enough(stage, pieces, shot):
+            return replace(found, enough=True)
+    return found
 
 
 def _distinct(points: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -225,33 +253,6 @@ def _distinct(points: Sequence[np.ndarray]) -> list[np.ndarray]:
         if not any(np.array_equal(theta, other) for other in kept):
             kept.append(theta)
     return kept
-
-
-def first_nodes(
-    objective: Objective, pieces: Pieces, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the pieces begin (L, n) and the spread of each state (n,): observed states on their curves, others as the model takes
-    them from piece to piece at theta."""
-    compiled = objective.compiled
-    states, lanes = compiled.system.states, pieces.batch
-    nodes, y = np.zeros((pieces.count, compiled.size)), np.zeros(compiled.size)
-    for lane in range(pieces.count):
-        seen = curves[pieces.owner[lane]]
-        args = numpy_arguments(objective, lanes, lane, theta)
-        t0 = float(lanes.t0[lane])
-        if pieces.first[lane]:
-            y = np.array(compiled.numbers("start", t0, np.zeros(0), args))
-        for i, s in enumerate(states):
-            if s in seen:
-                y[i] = seen[s].value(np.clip(t0, seen[s].start, seen[s].end))
-        nodes[lane] = y
-        if len(seen) < len(states):
-            end = np.array([float(lanes.horizon[lane])])
-            raw = native.solve_numbers(compiled, args, t0, end, objective.method, objective.settings, np.array(y))
-            y = np.array(raw.ys[-1]) if np.all(np.isfinite(raw.ys[-1])) else np.array(y)
-    spread = np.std(nodes, axis=0)
-    size = np.mean(np.abs(nodes), axis=0)
-    return nodes, np.maximum(spread, np.where(size > 0, 1e-3 * size, 1.0))
 
 
 def _near_enough(stage: _Stage, pieces: Pieces, shot: Shot) -> bool:
@@ -287,3 +288,20 @@ def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Cli
         stages={**direct.stages, number: "multiple shooting"},
         in_pieces=InPieces(pieces, shot),
     )
+
+
+def _from_open(stage: _Stage, direct: Climbed, shots: Sequence[Shot]) -> Climbed:
+    """Single shooting from parameters at which pieces were still apart: jumps that move from piece to piece have no slopes."""
+    recorder, track, best = stage.recorder, stage.track, best_of(direct.found)
+    ends = []
+    for shot in sorted(shots, key=lambda s: s.gap)[:_ATTEMPTS_SHORTER]:
+        track.begin_stage("joint polish")
+        ends.append(run_alone(fisher_scoring(shot.theta, track, box=stage.box(len(shot.theta))), stage.lanes.point))
+    end = min(ends, key=lambda e: e.value, default=None)
+    if end is None or not np.isfinite(end.value) or (best is not None and end.value >= best.objective):
+        recorder.log.append("ladder: the direct result stays")
+        return direct
+    recorder.log.append(f"ladder: joint polish from its parameters: objective {end.value:.6g}")
+    result = StartResult(track.start, end.theta, end.value, end.status, end.message, track.iteration, track.rejected)
+    stages = {**direct.stages, track.start: "multiple shooting, joint polish"}
+    return replace(direct, found=[*direct.found, result], stages=stages)

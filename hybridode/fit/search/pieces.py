@@ -37,8 +37,8 @@ class Pieces:
         return len(self.owner)
 
 
-def numbers_of_pieces(objective: Objective, batch: Batch) -> list[int]:
-    """How many pieces each series is cut into."""
+def numbers_of_pieces(objective: Objective, batch: Batch, finer: float = 1.0) -> list[int]:
+    """How many pieces each series is cut into; `finer` times as many where its records allow."""
     n, out = objective.compiled.size, []
     for row in range(batch.count):
         most, values, times, jumps = 0, 0, np.zeros(0), objective.jumps_of(row)
@@ -49,7 +49,7 @@ def numbers_of_pieces(objective: Objective, batch: Batch) -> list[int]:
             if scale is not None and len(y):
                 most = max(most, turns(t, scale(y), scatter(t, scale(y), jumps)))
         allowed = min(values // (2 * n + 1), len(times) // 2, MOST)
-        out.append(int(max(min(max(most + 1, FEWEST), allowed), 1)))
+        out.append(int(max(min(finer * max(most + 1, FEWEST), allowed), 1)))
     return out
 
 
