@@ -19,7 +19,7 @@ from hybridode.fit.search.smooth import Curve
 from hybridode.solve import native
 
 _ITERATIONS = 4
-_TIE = 0.05  # how strongly a state is held where the model takes it, per its size, against slopes in their spread
+_TIE = 0.01  # how strongly a state is held where the model takes it, per its size, against slopes in their spread
 _STEP = 1e-5
 
 Rates = Callable[[float, np.ndarray], np.ndarray]
@@ -72,7 +72,8 @@ def _on_curves(
 def _by_slopes(rates: Rates, t: float, y: np.ndarray, seen: np.ndarray, slopes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """y with the unseen states where the rates of the seen ones come nearest to their slopes (Gauss and Newton, held to where
     they were); y itself where that cannot be computed or brings nothing."""
-    free, size = np.flatnonzero(~seen), np.maximum(np.abs(y[~seen]), 1e-3)
+    free = np.flatnonzero(~seen)
+    size = np.maximum(np.abs(y[free]), float(np.mean(np.abs(y[seen]))) or 1.0)  # one near 0 is not held there
 
     def misfit(u: np.ndarray) -> np.ndarray:
         at = np.array(y)
