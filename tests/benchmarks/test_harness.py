@@ -111,7 +111,20 @@ def test_the_page_is_made_from_json(tmp_path):
 
 
 def test_every_goal_is_some_tables():
-    names = {"stiff", "nonstiff", "gradient", "ensemble", "ragged", "events", "limit", "network", "startup", "growth", "dae"}
+    names = {
+        "stiff",
+        "nonstiff",
+        "gradient",
+        "ensemble",
+        "ragged",
+        "events",
+        "limit",
+        "network",
+        "startup",
+        "growth",
+        "dae",
+        "fits",
+    }
     assert {t.name for t in TABLES} == names
     assert all(goal.at_least > 0 and math.isfinite(goal.aim) for goal in GOALS.values())
     assert QUICK.rounds < Effort().rounds

@@ -8,7 +8,7 @@ from tests.benchmarks.peers.peer import Peer
 MODULES = (ours, roadrunner, pydiffsol, casadi, sundae, amici, diffrax, scipy, torchdiffeq)
 PACKAGES = (
     "jax", "llvmlite", "diffrax", "scipy", "libroadrunner", "antimony", "pydiffsol", "casadi", "scikit-sundae", "torch",
-    "torchdiffeq", "amici",
+    "torchdiffeq", "amici", "pypesto", "fides", "optimistix",
 )  # fmt: skip
 
 
