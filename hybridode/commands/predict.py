@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hybridode.commands.options import pairs
 from hybridode.commands.output import Output
 from hybridode.commands.simulate import SimulateOptions, simulate
-from hybridode.data.columns import listed, near_names
+from hybridode.data.hints import listed, near_names
+from hybridode.data.kept_files import INPUTS, kept_sources
 from hybridode.errors import Diagnostic, UsageError
+
+if TYPE_CHECKING:
+    from hybridode.report.run_directory import SavedRun
 
 
 def predict(run: str, options: SimulateOptions, output: Output) -> int:
@@ -22,8 +26,24 @@ def predict(run: str, options: SimulateOptions, output: Output) -> int:
     if saved.result["status"] != "converged":
         output.note(f"note: this fit is not converged but {saved.result['status']}")
     if options.data is None:
-        options = _of_series(saved.result, options)
+        options = _with_kept(saved, _of_series(saved.result, options))
     return simulate(str(saved.model), replace(options, observed=True), output)
+
+
+def _with_kept(saved: SavedRun, options: SimulateOptions) -> SimulateOptions:
+    """With the inputs and doses of the fit, which its directory keeps."""
+    from hybridode.language.check import declare
+    from hybridode.language.reader import load
+
+    directory, names = saved.directory, [s["name"] for s in saved.result["data"].get("experiments", [])]
+    if options.series is None and len(names) > 1 and any(directory.glob("inputs*.csv")):
+        hint = f"choose one with --series: {listed(names)}"
+        raise UsageError(Diagnostic("E0833", f"the fit has {len(names)} series, each with inputs or doses of its own", hint=hint))
+    said = {text.split("=")[0].strip() for text in options.sources}
+    kept = kept_sources(declare(load(str(saved.model))), directory) if any(directory.glob("inputs_*.csv")) else {}
+    sources = tuple(f"{name}={path}" for name, path in kept.items() if name not in said)
+    data = str(directory / INPUTS) if (directory / INPUTS).is_file() else None
+    return replace(options, data=data, sources=(*options.sources, *sources))
 
 
 def _of_series(result: Mapping[str, Any], options: SimulateOptions) -> SimulateOptions:

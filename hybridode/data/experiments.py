@@ -23,6 +23,7 @@ from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
 from hybridode.data.groups import group_notes, group_warnings, groups_of, labels_of, require_columns
 from hybridode.data.header_units import with_conversions
+from hybridode.data.kept_files import kept_files
 from hybridode.data.marks import about_marks
 from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
@@ -95,6 +96,7 @@ class Dataset:
     summary: Summary | None = None
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column after `by` -> its labels
     reading: Mapping[str, Any] = field(default_factory=dict)  # how the file was read, as keywords of `experiments`
+    files: Mapping[str, Table] = field(default_factory=dict)  # what inputs and doses are read from, see `data/kept_files`
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -172,6 +174,7 @@ def experiments(
         summary=summary,
         groups=by_group,
         reading=_reading(columns_map, sources, conditions, numbers, weights),
+        files=kept_files(table, declarations, roles, files.tables),
     )
 
 

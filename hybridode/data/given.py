@@ -63,7 +63,13 @@ def given_by(
     groups = _groups_from_resets(table, dosing, _groups(table, roles), times)
     if series is None and len(groups) > 1:
         listed = ", ".join(f"`{name}`" for name in list(groups)[:8])
-        raise UsageError(Diagnostic("E0833", f"{table.name} has {len(groups)} series", hint=f"choose one with series=: {listed}"))
+        raise UsageError(
+            Diagnostic(
+                "E0833",
+                f"{table.name} has {len(groups)} series",
+                hint=f"choose one by its name (`--series`, in Python series=): {listed}",
+            )
+        )
     if series is not None and series not in groups:
         raise UsageError(
             Diagnostic("E0833", f"{table.name} has no series `{series}`", hint=f"it has {columns.listed(list(groups))}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class SourceInputs:
 
     shared: Mapping[str, Knots]
     by_series: Mapping[str, Mapping[str, Knots]]  # input entry -> series -> knots
+    tables: Mapping[str, Table] = field(default_factory=dict)  # the files, by source
 
     def of_series(self, name: str) -> dict[str, Knots]:
         out = dict(self.shared)
@@ -104,8 +105,9 @@ def source_inputs(
         )
     shared: dict[str, Knots] = {}
     by_series: dict[str, dict[str, Knots]] = {}
+    tables: dict[str, Table] = {}
     for source, entries in wanted.items():
-        table = _open(source, sources, folder)
+        table = tables[source] = _open(source, sources, folder)
         roles = replace(
             columns.assign(table, replace(declarations, inputs=(), observations=(), parameters=(), constants=())), long=None
         )
@@ -140,7 +142,7 @@ def source_inputs(
                 by_series[entry] = found
             else:
                 shared[entry] = found[""]
-    return SourceInputs(shared, by_series)
+    return SourceInputs(shared, by_series, tables)
 
 
 def _open(source: str, sources: Mapping[str, str | Path | pd.DataFrame], folder: Path | None) -> Table:

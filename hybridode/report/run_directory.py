@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybridode.data.fit_file import fit_file_text
+from hybridode.data.kept_files import table_text as kept_text
 from hybridode.declarations import entry_names
 from hybridode.errors import DataError, Diagnostic, NumericsError, UsageError
 from hybridode.files import write_whole
@@ -111,6 +112,7 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
         "predictions.csv": lambda: table_text(run.predictions),
         "residuals.csv": lambda: table_text(run.residuals),
         "trace.csv": lambda: table_text(run.trace),
+        **{name: lambda table=table: kept_text(table) for name, table in run.dataset.files.items()},
         **{f"figures/{drawing.name}.svg": lambda drawing=drawing: drawing.svg for drawing in drawings},
         REPORT: lambda: report_html(run, drawings, command),
     }

@@ -199,3 +199,32 @@ def test_a_fit_by_groups_is_predicted_series_by_series(hybridode: Callable, tmp_
     np.testing.assert_allclose(pd.read_csv(io.StringIO(ran.out))["x"], np.exp(-1), rtol=1e-3)
     assert "choose with --group site=LABEL" in hybridode("simulate", fitted, "--to", "2").err
     assert hybridode("simulate", fitted, "--to", "2", "--group", "site=A").code == 1
+
+
+def test_a_run_predicts_with_its_own_inputs_once_the_data_are_gone(hybridode: Callable, tmp_path: Path) -> None:
+    """Oracle: x' = F - k*x in closed form, with another constant F in each series, and one that is asked for anew."""
+    (tmp_path / "m.ode").write_text(
+        "model m\nparam k = 1 in (0, 5)\ninput F from feed.F, interp=previous\ninput G from data.G, interp=previous\n"
+        "state x = 0\nx' = F + G - k*x\nobserve x ~ normal(x, 0.01)\n",
+        encoding="utf-8",
+    )
+    t = np.linspace(0, 2, 9)
+    rows = [
+        pd.DataFrame({"id": n, "t": t, "G": g, "x": (g + 1) / 0.5 * (1 - np.exp(-0.5 * t))}) for n, g in (("a b", 1), ("c", 3))
+    ]
+    pd.concat(rows).to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "f.csv").write_text("t,F\n0,1\n", encoding="utf-8")
+    run = tmp_path / "run"
+    files = (tmp_path / "m.ode", tmp_path / "d.csv")
+    assert hybridode("fit", *files, "--source", f"feed={tmp_path / 'f.csv'}", "--starts", "1", "--out", run).code == 0
+    (tmp_path / "d.csv").unlink()
+    (tmp_path / "f.csv").unlink()
+    refused = hybridode("predict", run, "--to", "3")
+    assert (refused.code, "choose one with --series: `a b`, `c`" in refused.err) == (2, True)
+    for name, rate in (("a b", 2), ("c", 4)):
+        rows = pd.read_csv(io.StringIO(hybridode("predict", run, "--at", "1,3", "--series", name, "-o", "-").out))
+        np.testing.assert_allclose(rows["x"], rate / 0.5 * (1 - np.exp(-0.5 * np.array([1, 3]))), rtol=1e-3)
+    other = tmp_path / "g.csv"
+    other.write_text("t,F\n0,2\n", encoding="utf-8")
+    ran = hybridode("predict", run, "--at", "3", "--series", "c", "--source", f"feed={other}", "-o", "-")
+    np.testing.assert_allclose(pd.read_csv(io.StringIO(ran.out))["x"], 5 / 0.5 * (1 - np.exp(-1.5)), rtol=1e-3)

@@ -65,6 +65,7 @@ def fitted_run(hybrid: bool = False) -> Any:
             series=(SimpleNamespace(name="", start=1900.0),),
             given=frozenset(),
             summary=None,
+            files={},
         ),
         constants={},
         parameters={name: np.float64(VALUES[name]) for name in names},

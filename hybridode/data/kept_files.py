@@ -1,0 +1,68 @@
+"""What a run keeps of its data so that a prediction needs no other file: inputs, doses, what columns set, per series.
+
+`inputs.csv` is a data file by itself: the rows of the data without what is observed. `inputs_NAME.csv` is the file behind
+`from NAME.column`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hybridode.data.columns import SERIES_COLUMNS, Roles
+from hybridode.data.table import Header, Table
+from hybridode.declarations import Declarations
+
+INPUTS = "inputs.csv"
+
+
+def source_file(source: str) -> str:
+    """The name under which the file of a source is kept."""
+    letters = re.sub(r"\W+", "_", source).strip("_")
+    return f"inputs_{letters}.csv"
+
+
+def sources_of(declarations: Declarations) -> tuple[str, ...]:
+    """The names of the files, other than the data, that inputs read."""
+    return tuple(dict.fromkeys(source for signal in declarations.inputs for source, _ in signal.columns if source != "data"))
+
+
+def kept_files(table: Table, declarations: Declarations, roles: Roles, sources: Mapping[str, Table]) -> dict[str, Table]:
+    """The tables to keep, by file name; none for a model that reads neither inputs nor doses."""
+    kept = {source_file(name): found for name, found in sources.items()}
+    if roles.inputs or roles.doses:
+        kept[INPUTS] = _without_observations(table, roles)
+    return kept
+
+
+def kept_sources(declarations: Declarations, directory: Path) -> dict[str, str]:
+    """The kept files that are there, by the source they stand for."""
+    paths = {name: directory / source_file(name) for name in sources_of(declarations)}
+    return {name: str(path) for name, path in paths.items() if path.is_file()}
+
+
+def _without_observations(table: Table, roles: Roles) -> Table:
+    """The columns that are no observations, with one column for the name of the series."""
+    places = [roles.time, *(j for j, *_ in (*roles.inputs, *roles.covariates, *roles.groups)), *roles.doses.values()]
+    places = list(dict.fromkeys(places))
+    free = [name for name in SERIES_COLUMNS if name not in {table.names[j].lower() for j in places}]
+    names = [Header(free[0], "", 0)] if roles.series and free else []
+    rows = [(*(["/".join(row[j] for j in roles.series)] * len(names)), *(row[j] for j in places)) for row in table.rows]
+    return Table(table.name, (*names, *(table.headers[j] for j in places)), tuple(rows), table.lines, decimal=table.decimal)
+
+
+def table_text(table: Table) -> str:
+    """The table as a text that is read back as the same cells and units."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";" if table.decimal == "," else ",", lineterminator="\n")
+    writer.writerow([f"{h.name} [{h.unit}]" if h.unit else h.name for h in table.headers])
+    writer.writerows(_with_content(table.rows))
+    return out.getvalue()
+
+
+def _with_content(rows: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+    """A row with one empty cell would be an empty line."""
+    return (row for row in rows if any(row))
