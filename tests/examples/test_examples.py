@@ -28,7 +28,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
     assert "hybridode fit " in page or "hybridode simulate " in page
 
 
-MADE = ("decay", "heat_rod", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator", "bang_bang",
+MADE = ("decay", "heat_rod", "lorenz96", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator", "bang_bang",
         "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination",
         "fisher_kpp")  # fmt: skip
 
@@ -94,6 +94,20 @@ def test_population_that_spreads_against_scipy() -> None:
     known = "\n".join(lines) + "\nfunc growth(rho) = rho*(1 - rho)\n"
     sol = ho.parse(known).simulate(at=made["TIMES"], rtol=1e-9, atol=1e-11, D=made["DIFFUSION"])
     np.testing.assert_allclose(np.asarray(sol["rho"]).T, made["truth"](), rtol=1e-6, atol=1e-9)
+
+
+def test_coarse_atmosphere_against_scipy() -> None:
+    """With a quartic in place of the network, on the eight slow variables."""
+    text = (EXAMPLES / "lorenz96" / "lorenz96.ode").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("nn U")]
+    known = ho.parse("\n".join(lines) + "\nfunc U(x) = 0.6 + 1.26*x - 0.0026*x^2 - 0.0074*x^3 + 0.0003*x^4\n")
+    plot = runpy.run_path(str(EXAMPLES / "lorenz96" / "plot_closure.py"))
+    closure = np.polynomial.Polynomial([0.6, 1.26, -0.0026, -0.0074, 0.0003])
+    start = np.random.default_rng(3).uniform(-5, 12, 8)
+    exact = plot["forecast"](start[None], closure)[0]
+    given = {f"x[{k + 1}](0)": v for k, v in enumerate(start)}
+    sol = known.simulate(at=0.05 * np.arange(plot["AHEAD"]), set=given, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(np.asarray(sol["x"]).T, exact, atol=2e-3)
 
 
 def test_thermostat_against_scipy() -> None:

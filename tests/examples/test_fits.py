@@ -95,6 +95,17 @@ def test_interactions_are_found(tmp_path: Path) -> None:
         assert np.sqrt(np.mean((sol[learnt] - sol[truth]) ** 2)) < 0.03 * np.max(np.abs(sol[truth]))
 
 
+def test_closure_of_a_coarse_atmosphere(tmp_path: Path) -> None:
+    """Forecasts from starts of another run: much better than without a closure, and than the best line."""
+    run, result = fitted(tmp_path, "lorenz96", "lorenz96.ode", "data.csv")
+    assert result["status"] == "converged"
+    plot = runpy.run_path(str(EXAMPLES / "lorenz96" / "plot_closure.py"))
+    errors = plot["judged"](plot["learnt"](run))[0]
+    for i in (4, 10, 20):
+        assert errors["learnt"][i] < errors["none"][i] / 3
+        assert errors["learnt"][i] < errors["line"][i] / 1.1
+
+
 def test_heat_rod_learns_the_law_of_conductivity(tmp_path: Path) -> None:
     run, result = fitted(tmp_path, "heat_rod", "heat_rod.ode", "data.csv")
     assert result["status"] == "converged"
