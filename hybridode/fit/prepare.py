@@ -94,7 +94,8 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     constraints, expressions = read_constraints(d, options.constraints)
     compiled = compile_model(with_constraints(d, constraints, expressions), promoted)
     space = parameter_space(d.parameters, options.fixed, dataset.given, dataset.groups)
-    dataset = with_steady_times(compiled, dataset, space, values, options.settings)
+    dataset, fixed_points, how_steady = with_steady_times(compiled, dataset, space, values, options.settings)
+    recorder.log += [how_steady] * bool(how_steady)
     batch, places = build_batch(compiled, dataset, space, values, len(constraints))
     used = {
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
@@ -120,7 +121,7 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
         _plan(compiled, [replace(arguments, parameters=p) for p in begins], batch),
         tuple(kinds_of(c.censored, c.used) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory, options.loss, constraints,
-        options.weights is not None or all(n.weights or n.freeze for n in d.networks), jumps,
+        options.weights is not None or all(n.weights or n.freeze for n in d.networks), jumps, fixed_points,
     )  # fmt: skip
     recorder.log += objective.said()
     lanes = _lanes(objective, fitted, choice, options.settings)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.optimize
 
 import hybridode as ho
 from hybridode.data.experiments import experiments
@@ -48,31 +49,47 @@ def test_finite_and_infinite_times_in_one_series(tmp_path):
     assert run.save(tmp_path / "run").is_dir()
 
 
+def objective_of(text, frame, start=None, settings=PRECISE):
+    """Objective, batch and the words about derivatives."""
+    m = ho.parse(text)
+    data = experiments(m.declarations, frame)
+    compiled = m.compiled(data.promoted)
+    space = parameter_space(m.declarations.parameters, (), data.given)
+    data, fixed, words = with_steady_times(compiled, data, space, start or {}, settings)
+    batch, _ = build_batch(compiled, data, space)
+    base = np.array(compiled.arguments().parameters)
+    limits = ((),) * len(m.declarations.observations)
+    return Objective(compiled, space, (), base, {}, (), "rodas5p", settings, None, limits, fixed_points=fixed), batch, words
+
+
+def same(objective, batch, z, nll, rtol=1e-6):
+    """Value and gradient of both modes are those of `nll`."""
+    h = 1e-6
+    slopes = [(nll(z + h * v) - nll(z - h * v)) / (2 * h) for v in np.eye(len(z))]
+    for e in (objective.with_fisher(z, batch), objective.with_gradient(z, batch)):
+        assert np.all(np.asarray(e.results) == results.SUCCESS)
+        assert float(e.value) == pytest.approx(nll(z), rel=1e-8)
+        np.testing.assert_allclose(e.gradient, slopes, rtol=rtol, atol=1e-6 * np.max(np.abs(slopes)))
+
+
+def normal_nll(observed, predicted, sd=0.01):
+    return float(np.sum(0.5 * ((np.array(observed) - predicted) / sd) ** 2 + np.log(sd) + 0.5 * np.log(2 * np.pi)))
+
+
 def test_gradients_through_a_steady_state_with_a_conserved_quantity():
     """Only steady states of two experiments, which differ in what is conserved; the likelihood is written down."""
     frame = pd.DataFrame({"id": ["1", "2"], "t": ["inf", "steady"], "x": [0.55, 1.2], "total": [2.0, 4.0]})
-    m = ho.parse(EXCHANGE)
     with jax.enable_x64(True):
-        data = experiments(m.declarations, frame)
-        compiled = m.compiled(data.promoted)
-        space = parameter_space(m.declarations.parameters, (), data.given)
-        data = with_steady_times(compiled, data, space, {}, PRECISE)
-        batch, _ = build_batch(compiled, data, space)
-        base = np.array(compiled.arguments().parameters)
-        objective = Objective(compiled, space, (), base, {}, (), "rodas5p", PRECISE, None, (frozenset(),))
-        z = space.unconstrain({"a": 0.8, "b": 0.4})
+        objective, batch, words = objective_of(EXCHANGE, frame)
+        fixed, space = objective.fixed_points, objective.space
+        assert fixed is not None and fixed.alone and len(fixed.laws) == 1 and "one quantity is conserved" in words
+        np.testing.assert_allclose(fixed.laws[0, 0], fixed.laws[0, 1])  # x + y
 
         def nll(z):
             a, b = space.vector(z)
-            residual = (np.array([0.55, 1.2]) - np.array([2.0, 4.0]) * b / (a + b)) / 0.01
-            return float(np.sum(0.5 * residual**2 + np.log(0.01) + 0.5 * np.log(2 * np.pi)))
+            return normal_nll([0.55, 1.2], np.array([2.0, 4.0]) * b / (a + b))
 
-        h = 1e-6
-        slopes = [(nll(z + h * v) - nll(z - h * v)) / (2 * h) for v in np.eye(2)]
-        for e in (objective.with_fisher(z, batch), objective.with_gradient(z, batch)):
-            assert np.all(np.asarray(e.results) == results.SUCCESS)
-            assert float(e.value) == pytest.approx(nll(z), rel=1e-8)
-            np.testing.assert_allclose(e.gradient, slopes, rtol=1e-6)
+        same(objective, batch, space.unconstrain({"a": 0.8, "b": 0.4}), nll)
         # Too slow for the time that stands for infinity: no likelihood, and the reason. Not asked on a part of the time.
         slow = objective.with_fisher(space.unconstrain({"a": 1e-10, "b": 1e-10}), batch)
         assert np.isinf(float(slow.value))
@@ -80,6 +97,86 @@ def test_gradients_through_a_steady_state_with_a_conserved_quantity():
         assert "no steady state" in objective.why(slow)
         early = objective.with_fisher(space.unconstrain({"a": 1e-10, "b": 1e-10}), up_to(batch, 0.5))
         assert np.all(np.asarray(early.results) == results.SUCCESS)
+
+
+def test_gradients_where_a_learnt_start_is_conserved_and_finite_times_stand_before():
+    text = EXCHANGE.replace("const total = 2\nstate x\nx(0) = total\n", "state x = 2 in (0.1, 9)\n")
+    times, seen = np.array([0.0, 0.5, 1.0]), np.array([2.1, 1.3, 0.9, 0.7])
+    with jax.enable_x64(True):
+        objective, batch, _ = objective_of(text, pd.DataFrame({"t": [*map(str, times), "inf"], "x": seen}))
+        assert objective.fixed_points is not None and not objective.fixed_points.alone
+
+        def nll(z):
+            a, b, x0 = objective.space.vector(z)
+            return normal_nll(seen, np.append(exact(times, a, b, x0), x0 * b / (a + b)))
+
+        z = objective.space.unconstrain({"a": 0.8, "b": 0.4, "x(0)": 1.9})
+        same(objective, batch, z, nll)
+        early = objective.with_fisher(z, up_to(batch, 1e-6))  # of the time to infinity: only the start is seen
+        assert float(early.value) == pytest.approx(normal_nll(seen[:1], 1.9), rel=1e-9)
+
+
+def test_a_steady_state_that_depends_on_the_way_there_has_its_gradient_through_the_solve():
+    """The final size of an epidemic: S = S0 exp(-R0 (N - S)/N) (Kermack & McKendrick 1927)."""
+    text = """model m
+param R0 = 2 in (1, 8) log
+state S = 0.999
+state I = 0.001
+state R = 0
+S' = -R0*S*I
+I' = R0*S*I - I
+R' = I
+observe S ~ normal(S, 0.01)
+"""
+    with jax.enable_x64(True):
+        objective, batch, words = objective_of(text, pd.DataFrame({"t": ["inf"], "S": [0.2]}))
+        assert objective.fixed_points is None and "depends on the way there" in words
+
+        def nll(z):
+            (r0,) = objective.space.vector(z)
+            end = scipy.optimize.brentq(lambda s: s - 0.999 * np.exp(-r0 * (1 - s)), 0, 0.9 / r0, xtol=1e-15)
+            return normal_nll([0.2], end)
+
+        same(objective, batch, objective.space.unconstrain({"R0": 2.2}), nll, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_networks_of_reactions_with_several_conserved_quantities(seed):
+    """Enzymes and substrates against SciPy's root of rates and conservation laws."""
+    text = """model m
+param kon = 2 in (0.01, 100) log
+param koff = 1 in (0.01, 100) log
+param kcat = 0.7 in (0.01, 100) log
+param kback = 0.3 in (0.01, 100) log
+state S = 3 in (0.1, 20)
+state E = 0.8
+state C = 0
+state P = 0
+bind = kon*S*E - koff*C
+S' = kback*P - bind
+E' = kcat*C - bind
+C' = bind - kcat*C
+P' = kcat*C - kback*P
+observe C ~ normal(C, 0.01)
+observe P ~ normal(P, 0.01)
+"""
+    with jax.enable_x64(True):
+        objective, batch, words = objective_of(text, pd.DataFrame({"t": ["inf"], "C": [0.5], "P": [1.5]}))
+        assert objective.fixed_points is not None and "2 quantities are conserved" in words
+
+        def nll(z):
+            kon, koff, kcat, kback, s0 = objective.space.vector(z)
+
+            def rest(v):
+                s, e, c, p = np.exp(v)
+                return [kon * s * e - (koff + kcat) * c, kcat * c - kback * p, s + c + p - s0, e + c - 0.8]
+
+            root = scipy.optimize.root(rest, np.log([s0 / 2, 0.4, 0.4, s0 / 3]), tol=1e-14)
+            assert np.max(np.abs(rest(root.x))) < 1e-10
+            return normal_nll([0.5, 1.5], np.exp(root.x[2:]))
+
+        z = objective.space.unconstrain({}) + 0.4 * np.random.default_rng(seed).normal(size=5)
+        same(objective, batch, z, nll)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,11 +22,12 @@ from hybridode.fit.objective import noise as noises
 from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, Column
 from hybridode.fit.objective.constraints import Constraint
+from hybridode.fit.objective.fixed_points import FixedPoints, at_infinity
 from hybridode.fit.objective.limits import Kinds, information, log_likelihood, possible
 from hybridode.fit.objective.priors import BOUNDED, BoundPrior, prior_loss
 from hybridode.fit.objective.robust import Loss, check_loss, robust
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
-from hybridode.fit.objective.steady import checked
+from hybridode.fit.objective.steady import checked, sizes
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
@@ -72,6 +73,7 @@ class Objective:
     jumps: tuple[
         np.ndarray, ...
     ] = ()  # per series the times of its doses and `at` statements at the declared values; (): of none
+    fixed_points: FixedPoints | None = None  # None: derivatives of steady states go through the solve
 
     @cached_property
     def identity(self) -> bytes:
@@ -146,13 +148,22 @@ class Objective:
         """Of one series: per observation the arguments at its records (R, a); the result of the solve."""
         args: Any = self.numbers(theta, series)
         ts = jnp.minimum(series.ts, series.horizon)
-        raw = integrate(self.compiled, args, series.t0, ts, self.method, self.settings, gradient, events=self.plan)
         args = args.at_start(series.t0)
-        observed = jax.vmap(lambda t, y: self.compiled.observables(t, y, args))(ts, raw.ys_left)
+
+        def solve(args: Any, ts: Any) -> Any:
+            return integrate(self.compiled, args, series.t0, ts, self.method, self.settings, gradient, events=self.plan)
+
+        if series.steady is not None and self.fixed_points is not None:
+            size_of = partial(sizes, self.settings)
+            ys, result = at_infinity(self.compiled, args, series, ts, self.fixed_points, solve, size_of)
+        else:
+            raw = solve(args, ts)
+            ys, result = raw.ys_left, raw.result
+            if series.steady is not None:
+                result = checked(result, self.compiled, args, series, ts[-1], ys, self.settings)
+        observed = jax.vmap(lambda t, y: self.compiled.observables(t, y, args))(ts, ys)
         found = tuple(observed[c.time][:, where] for c, where in zip(series.columns, self.argument_places, strict=True))
-        if series.steady is None:
-            return found, raw.result
-        return found, checked(raw.result, self.compiled, args, series, ts[-1], raw.ys_left, self.settings)
+        return found, result
 
     def arguments_of_noise(self, theta: Array, batch: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
         """Per observation the arguments of its noise at the records (S, R, a); results (S,)."""

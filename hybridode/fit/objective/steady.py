@@ -1,8 +1,8 @@
 """Measurements in the steady state: the time that stands for infinity, and the test that the state is steady there.
 
-The solve simply goes on until the rates have vanished, so that derivatives, conserved quantities (whose Jacobian is singular),
-events and inputs need nothing of their own; an implicit method takes a few steps per decade. The model is steady at t when, for
-each state,
+The solve simply goes on until the rates have vanished; an implicit method takes a few steps per decade. Derivatives are those of
+the steady state itself where rates and conservation laws determine it (see `fixed_points`), else they go through the solve. The
+model is steady at t when, for each state,
 
     |y'| (t - t0) <= 1e-4 max|y|          (max over the solve; what still changes at this rate changes little in as long again)
 
@@ -24,6 +24,7 @@ from hybridode.data.experiments import Dataset, Series
 from hybridode.data.groups import nameable
 from hybridode.errors import Diagnostic, NumericsError
 from hybridode.fit.objective.assignment import assigned, assignment
+from hybridode.fit.objective.fixed_points import FixedPoints, conserved
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.solve import results
 from hybridode.solve.engines import choose, chosen, integrate
@@ -42,28 +43,38 @@ _METHOD = "kvaerno5"  # the implicit one: `chosen` takes the native engine's own
 
 def with_steady_times(
     compiled: Compiled, dataset: Dataset, space: ParameterSpace, values: Mapping[str, Any], settings: Settings
-) -> Dataset:
-    """The dataset with the times that stand for infinity, found at the parameters where the search begins (`values` were set).
+) -> tuple[Dataset, FixedPoints | None, str]:
+    """The dataset with the times that stand for infinity, found at the parameters where the search begins (`values` were set);
+    how derivatives of steady states are computed (None: through the solve), and that in words.
 
     Raises NumericsError E0713 for a series that does not become steady, and for models that cannot be tested.
     """
     if not any(s.has_steady for s in dataset.series):
-        return dataset
+        return dataset, None, ""
     shared = nameable(dataset.declarations, {})
     index, own = assignment(compiled, space, dataset, values)
     x = space.vector(space.unconstrain(values))
-    out = []
+    out, laws, reason = [], None, ""
     for row, s in enumerate(dataset.series):
         if not s.has_steady:
             out.append(s)
             continue
         args = compiled.arguments({n: v for n, v in values.items() if n in shared}, dict(s.inputs) or None)
         args = replace(args, parameters=assigned(x, np.asarray(args.parameters, float), own[row], index[row]))
-        out.append(replace(s, steady=s.start + _time(compiled, s, args, settings)))
-    return replace(dataset, series=tuple(out))
+        ahead, ys = _time(compiled, s, args, settings)
+        out.append(replace(s, steady=s.start + ahead * LATER))
+        if not reason:
+            moved = np.flatnonzero(index[row] < space.size)
+            laws, reason = conserved(compiled, args.at_start(s.start), moved, s.start, ahead, ys)
+    found = replace(dataset, series=tuple(out))
+    if laws is None or reason:
+        return found, None, f"steady states: derivatives go through the solve: {reason}"
+    fixed_points = FixedPoints(laws, all(s.has_steady and not np.isfinite(s.records.time).any() for s in out))
+    return found, fixed_points, fixed_points.words
 
 
-def _time(compiled: Compiled, series: Series, args: Any, settings: Settings) -> float:
+def _time(compiled: Compiled, series: Series, args: Any, settings: Settings) -> tuple[float, np.ndarray]:
+    """How long the series takes to become steady, and its states until then."""
     which = f"series `{series.name}`" if series.name else "the model"
     if compiled.system.unknowns or compiled.system.declarations.equations:
         raise _failed(f"{which} is observed in its steady state (time inf), and the model has algebraic equations",
@@ -87,7 +98,7 @@ def _time(compiled: Compiled, series: Series, args: Any, settings: Settings) -> 
         still = np.all(slopes * ahead[:, None] <= _STEADY * size, axis=1)
     for k in range(len(still) - _NEIGHBOURS + 1):
         if still[k : k + _NEIGHBOURS].all():
-            return float(ahead[k] * LATER)
+            return float(ahead[k]), np.concatenate([y0[None], ys[: k + 1]])
     known = np.flatnonzero(np.all(np.isfinite(ys), axis=1))
     last = int(known[-1]) if len(known) else 0
     worst = int(np.argmax(slopes[last] * ahead[last] / size[last])) if len(known) else 0
@@ -118,9 +129,7 @@ def checked(result: Any, compiled: Compiled, args: Any, series: Any, t: Any, ys:
     state is, by the step that Newton's method would take to it. Conserved quantities make the Jacobian singular; the step of
     least length leaves them as they are.
     """
-    start, y = compiled.start(series.t0, args), ys[-1]
-    size = jnp.max(jnp.abs(jnp.concatenate([start[None], ys])), axis=0)
-    size = jnp.maximum(size, 1e-3 * jnp.max(size)) + settings.atol
+    y, size = ys[-1], sizes(settings, compiled.start(series.t0, args), ys)
     rates, jacobian = (jax.lax.stop_gradient(v) for v in (compiled.plain_rates(t, y, args), _jacobian(compiled, t, y, args)))
     finite = jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(rates))
     scaled = jnp.where(finite, jacobian * size, 0.0)  # columns in units of the states
@@ -129,6 +138,12 @@ def checked(result: Any, compiled: Compiled, args: Any, series: Any, t: Any, ys:
     still = finite & jnp.all(jnp.abs(step) <= _LOOSE) & ~jnp.any(slow)
     asked = series.horizon >= series.steady  # false for series without such records (NaN), and on earlier horizons
     return jnp.where((result == results.SUCCESS) & asked & ~still, results.UNSTEADY, result)
+
+
+def sizes(settings: Settings, start: Any, ys: Any) -> Any:
+    """How large the states are (n,)."""
+    size = jnp.max(jnp.abs(jnp.concatenate([start[None], ys])), axis=0)
+    return jnp.maximum(size, 1e-3 * jnp.max(size)) + settings.atol
 
 
 def _jacobian(compiled: Compiled, t: Any, y: Any, args: Any) -> Any:
