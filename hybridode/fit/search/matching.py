@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import jax
 import numpy as np
 
 from hybridode.declarations import entry_names
@@ -23,6 +25,8 @@ from hybridode.fit.objective.predicted import numpy_arguments
 from hybridode.fit.parameters import Entry
 from hybridode.fit.search.attainable import SCALES, records_of, scatter
 from hybridode.fit.search.smooth import Curve
+from hybridode.solve.problem import environment
+from hybridode.tape.many import at_many
 
 _WINDOWS, _INTERVALS = 100, 4  # windows per series at most, and into how many intervals the integral over one is cut
 _LENGTH = 2.0  # of a window, in median distances of the records
@@ -171,22 +175,34 @@ class _Scene:
         self.times, self.values = np.stack(times), np.stack(values)
         self.whole = np.stack(whole)[..., None]  # of windows across a jump nothing is asked
         self.changes = np.where(self.whole, self.values[:, :, -1] - self.values[:, :, 0], 0.0)
+        self.signals = [self._signals(row) for row in range(batch.count)]
         size = np.sqrt(np.mean(self.changes**2, axis=(0, 1)))
         self.size = np.where(size > 0, size, 1.0)
 
+    def _signals(self, row: int) -> tuple[np.ndarray, ...]:
+        """Values and rates (k, W*T) of the inputs; () where there are none."""
+        signals: Any = jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[row], self.batch.signals)
+        if not signals.count:
+            return ()
+        found = [signals(t) for t in self.times[row].ravel()]
+        return np.stack([u for u, _ in found], axis=-1), np.stack([du for _, du in found], axis=-1)
+
     def rates(self, theta: np.ndarray, shift: float = 0.0) -> np.ndarray:
         """(S, W, T, n); states without a curve are at their start (plus a shift)."""
+        compiled, moving = self.objective.compiled, ("t", "y", "u", "du")
         values, out = np.array(self.values), np.zeros_like(self.values)
         unseen = np.setdiff1d(np.arange(len(self.size)), self.seen)
         for row in range(len(values)):
             args = numpy_arguments(self.objective, self.batch, row, theta)
             if len(unseen):
-                start = self.objective.compiled.numbers("start", float(self.batch.t0[row]), np.zeros(0), args)
+                start = compiled.numbers("start", float(self.batch.t0[row]), np.zeros(0), args)
                 values[row][..., unseen] = start[unseen] * (1 + shift) + shift
-            rate = self.objective.compiled.along("rates", args)
+            fixed = environment(0.0, np.zeros(compiled.size), args)
+            signals = self.signals[row]
             with np.errstate(all="ignore"):
-                for place in np.ndindex(self.times.shape[1:]):
-                    out[row][place] = rate(self.times[row][place], values[row][place])
+                rate = at_many(compiled.tapes["rates"], fixed, moving[: 2 + len(signals)], "rates")
+                found = rate(self.times[row].ravel(), values[row].reshape(-1, compiled.size).T, *signals)
+            out[row] = found.T.reshape(out[row].shape)
         return out
 
     def readable(self, theta: np.ndarray) -> np.ndarray:
