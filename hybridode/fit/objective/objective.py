@@ -7,7 +7,7 @@ fails, or a prediction that the noise model cannot have, makes the value infinit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -19,11 +19,12 @@ import numpy as np
 from hybridode.declarations import Network
 from hybridode.fit.memory import Memory, hash_of
 from hybridode.fit.objective import noise as noises
+from hybridode.fit.objective.alike import Kind, kinds_alike
 from hybridode.fit.objective.assignment import assigned
-from hybridode.fit.objective.batch import Batch, Column
+from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.constraints import Constraint
 from hybridode.fit.objective.fixed_points import FixedPoints, at_infinity
-from hybridode.fit.objective.limits import Kinds, information, log_likelihood, possible
+from hybridode.fit.objective.limits import Kinds, possible
 from hybridode.fit.objective.priors import BOUNDED, BoundPrior, prior_loss
 from hybridode.fit.objective.robust import Loss, check_loss, robust
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
@@ -119,6 +120,11 @@ class Objective:
         pairs = zip(self.compiled.declarations.observations, self.rows, strict=True)
         return tuple(np.array([index[o.column, a] for a in row.arguments]) for o, row in pairs)
 
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The observations by noise and limits."""
+        return kinds_alike(self.rows, self.minimised, self.limits, self.argument_places)
+
     @property
     def constraint_places(self) -> list[int]:
         """Where the constraints stand among the observables."""
@@ -145,7 +151,7 @@ class Objective:
         return Arguments(p, jax.tree_util.tree_map(jnp.asarray, weights), batch.signals, jnp.zeros(k), batch.doses)  # type: ignore[return-value]
 
     def _arguments_of_noise(self, theta: Array, series: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
-        """Of one series: per observation the arguments at its records (R, a); the result of the solve."""
+        """Of one series: per kind of observation the arguments at its records (R, a); the result of the solve."""
         args: Any = self.numbers(theta, series)
         ts = jnp.minimum(series.ts, series.horizon)
         args = args.at_start(series.t0)
@@ -162,42 +168,38 @@ class Objective:
             if series.steady is not None:
                 result = checked(result, self.compiled, args, series, ts[-1], ys, self.settings)
         observed = jax.vmap(lambda t, y: self.compiled.observables(t, y, args))(ts, ys)
-        found = tuple(observed[c.time][:, where] for c, where in zip(series.columns, self.argument_places, strict=True))
-        return found, result
+        return tuple(kind.arguments(series, observed) for kind in self.kinds), result
 
     def arguments_of_noise(self, theta: Array, batch: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
-        """Per observation the arguments of its noise at the records (S, R, a); results (S,)."""
+        """Per kind of observation the arguments of its noise at the records (S, R, a); results (S,)."""
         if batch.t0.shape[0] == 1:  # no lockstep machinery for a single series
             one = jax.tree_util.tree_map(lambda leaf: leaf[0], batch)
             return jax.tree_util.tree_map(lambda leaf: leaf[None], self._arguments_of_noise(theta, one, gradient))
         return jax.vmap(lambda series: self._arguments_of_noise(theta, series, gradient))(batch)
 
     # ---- likelihood of the arguments ------------------------------------------------------------------------------------
-    def _possible(self, arguments: Sequence[Array], batch: Batch) -> tuple[list[Array], Array]:
-        """The arguments with impossible ones replaced, and how many of the used ones were impossible."""
-        safe, counts = [], []
-        for row, eta, c in zip(self.rows, arguments, batch.columns, strict=True):
-            valid = possible(row, c.censored, tuple(jnp.moveaxis(eta, -1, 0)))
-            keep = valid & (c.used > 0)
-            safe.append(jnp.where(keep[..., None], eta, jnp.array(row.neutral)))
-            counts.append(jnp.sum((c.used > 0) & ~valid))
-        return safe, jnp.stack(counts) if counts else jnp.zeros(0, int)
+    def possible(self, arguments: Sequence[Array], batch: Batch) -> tuple[list[Array], Array]:
+        """The arguments (S, R, a) of each kind with impossible ones replaced; of each observation how many of the used ones were
+        impossible."""
+        safe, counts = [], {}
+        for kind, eta in zip(self.kinds, arguments, strict=True):
+            c = kind.column(batch)
+            used, valid = c.used > 0, possible(kind.row, c.censored, tuple(jnp.moveaxis(eta, -1, 0)))
+            safe.append(jnp.where((valid & used)[..., None], eta, jnp.array(kind.row.neutral)))
+            counts |= kind.counts(used & ~valid, batch)
+        return safe, self._by_observation(counts)
 
-    def _loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> tuple[Array, Array]:
-        """The loss, and how many records of each observation have probability 0."""
-        total, counts = jnp.zeros(()), []
-        for row, eta, c, kinds in zip(self.minimised, safe, batch.columns, self.limits, strict=True):
-            value = log_likelihood(row, c.value, c.upper, c.censored, tuple(jnp.moveaxis(eta, -1, 0)), kinds)
-            total = total - jnp.sum(c.used * jnp.where(c.used > 0, value, 0.0))
-            counts.append(jnp.sum((c.used > 0) & jnp.isneginf(value)))
-        return total, jnp.stack(counts) if counts else jnp.zeros(0, int)
+    def loss_of_arguments(self, safe: Sequence[Array], batch: Batch) -> tuple[Array, Array]:
+        """The loss of arguments as `possible` gives them, and how many records of each observation have probability 0."""
+        total, counts = jnp.zeros(()), {}
+        for kind, eta in zip(self.kinds, safe, strict=True):
+            loss, never = kind.loss(eta, batch)
+            total, counts = total + loss, counts | kind.counts(never, batch)
+        return total, self._by_observation(counts)
 
-    def information(self, k: int, c: Column, eta: Array) -> Array:
-        """Fisher information (…, a, a) of the arguments eta (…, a) of observation k at its records c (…), with their weights."""
-        a = eta.shape[-1]
-        value, upper, censored = (x.reshape(-1) for x in (c.value, c.upper, c.censored))
-        matrices = information(self.minimised[k], value, upper, censored, eta.reshape(-1, a), self.limits[k])
-        return c.used[..., None, None] * matrices.reshape(*eta.shape, a)
+    @staticmethod
+    def _by_observation(counts: Mapping[int, Array]) -> Array:
+        return jnp.stack([counts[k] for k in sorted(counts)]) if counts else jnp.zeros(0, int)
 
     def prior_and_regulariser(self, theta: Array) -> tuple[Array, Array]:
         """Negative log-density of the priors and the regularisers of the networks (on weights W, not biases; rules D7)."""
@@ -237,15 +239,15 @@ class Objective:
 
         derive = jax.jacfwd if self.mode(theta.size, batch).forward else jax.jacrev
         sensitivities, (found, result) = derive(arguments, has_aux=True)(theta)
-        safe, impossible = self._possible(found, batch)
-        (loss, never), slopes = jax.value_and_grad(self._loss_of_arguments, has_aux=True)(safe, batch)
+        safe, impossible = self.possible(found, batch)
+        (loss, never), slopes = jax.value_and_grad(self.loss_of_arguments, has_aux=True)(safe, batch)
         gradient, fisher = jnp.zeros(theta.shape), jnp.zeros((theta.size, theta.size))
-        for k, (eta, slope, sens, c) in enumerate(zip(safe, slopes, sensitivities, batch.columns, strict=True)):
+        for kind, eta, slope, sens in zip(self.kinds, safe, slopes, sensitivities, strict=True):
             a = eta.shape[-1]
-            used = c.used.reshape(-1, 1) > 0
+            used = kind.column(batch).used.reshape(-1, 1) > 0
             sens = jnp.where(used[..., None], sens.reshape(used.shape[0], a, theta.size), 0.0)
             gradient = gradient + jnp.einsum("ra,rak->k", jnp.where(used, slope.reshape(-1, a), 0.0), sens)
-            matrices = self.information(k, c, eta).reshape(-1, a, a)
+            matrices = kind.information(eta, batch).reshape(-1, a, a)
             fisher = fisher + jnp.einsum("rak,rab,rbl->kl", sens, matrices, sens)
         extra = self.prior_and_regulariser(theta)
         smooth = lambda x: sum(self.prior_and_regulariser(x))  # noqa: E731
@@ -259,8 +261,8 @@ class Objective:
 
         def total(theta: Array) -> Any:
             found, result = self.arguments_of_noise(theta, batch, "reverse")
-            safe, impossible = self._possible(found, batch)
-            loss, never = self._loss_of_arguments(safe, batch)
+            safe, impossible = self.possible(found, batch)
+            loss, never = self.loss_of_arguments(safe, batch)
             extra = self.prior_and_regulariser(theta)
             return loss + extra[0] + extra[1], (loss, extra, result, impossible + never)
 

@@ -142,7 +142,9 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
 def impossible_row(objective: Objective, dataset: Dataset, batch: Batch, theta: np.ndarray) -> str:
     """The first record whose prediction its noise model cannot have, in words; "" when there is none (rules F6)."""
     found, _ = jax.jit(lambda x: objective.arguments_of_noise(x, batch, "forward"))(jnp.asarray(theta))
-    for k, (row, eta, c) in enumerate(zip(objective.rows[: objective.n_observed], found, batch.columns, strict=False)):
+    joined = {k: eta for kind, of in zip(objective.kinds, found, strict=True) for k, eta in kind.split(of, batch)}
+    for k, (row, c) in enumerate(zip(objective.rows[: objective.n_observed], batch.columns, strict=False)):
+        eta = joined[k]
         arguments = tuple(jnp.moveaxis(eta, -1, 0))
         likely = _log_likelihood(row, c.value, c.upper, c.censored, arguments, objective.limits[k]) > -np.inf
         valid = np.asarray(possible(row, c.censored, arguments) & likely)

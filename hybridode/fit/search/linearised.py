@@ -49,7 +49,7 @@ def linearised(objective: Objective, pieces: Pieces) -> Evaluate:
         raw = integrate(objective.compiled, args, lane.t0, lane.ts, *how)
         args = args.at_start(origin)
         observed = jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(lane.ts, raw.ys_left)
-        found = tuple(observed[c.time][:, where] for c, where in zip(lane.columns, objective.argument_places, strict=True))
+        found = tuple(kind.arguments(lane, observed) for kind in objective.kinds)
         return (found, raw.ys[-1]), (found, raw.ys[-1], raw.result)
 
     def start(theta: Any, lane: Any, origin: Any) -> Any:
@@ -61,14 +61,14 @@ def linearised(objective: Objective, pieces: Pieces) -> Evaluate:
         x = jnp.concatenate([jnp.broadcast_to(theta, (nodes.shape[0], theta.size)), nodes], axis=1)
         (sens, end_slopes), (found, ends, codes) = jax.vmap(jax.jacfwd(solved, has_aux=True))(x, lanes, origin)
         start_slopes, starts = jax.vmap(partial(jax.jacfwd(start, has_aux=True), theta))(lanes, origin)
-        safe, impossible = objective._possible(found, lanes)
-        (value, never), slopes = jax.value_and_grad(objective._loss_of_arguments, has_aux=True)(safe, lanes)
+        safe, impossible = objective.possible(found, lanes)
+        (value, never), slopes = jax.value_and_grad(objective.loss_of_arguments, has_aux=True)(safe, lanes)
         gradient, fisher = jnp.zeros(x.shape), jnp.zeros((*x.shape, x.shape[1]))
-        for k, (eta, slope, s, c) in enumerate(zip(safe, slopes, sens, lanes.columns, strict=True)):
-            used = c.used[..., None] > 0
+        for kind, eta, slope, s in zip(objective.kinds, safe, slopes, sens, strict=True):
+            used = kind.column(lanes).used[..., None] > 0
             s = jnp.where(used[..., None], s, 0.0)
             gradient = gradient + jnp.einsum("lra,lrak->lk", jnp.where(used, slope, 0.0), s)
-            matrices = objective.information(k, c, eta)
+            matrices = kind.information(eta, lanes)
             fisher = fisher + jnp.einsum("lrak,lrab,lrbm->lkm", s, matrices, s)
         smooth = lambda t: sum(objective.prior_and_regulariser(t))  # noqa: E731
         return Linear(value, gradient, fisher, ends, end_slopes, starts, start_slopes, smooth(theta), jax.grad(smooth)(theta),
