@@ -38,13 +38,14 @@ from hybridode.fit.parameters import check_names, trainable_weights, unpack
 from hybridode.fit.plan import Plan, plan_of
 from hybridode.fit.prepare import FALLBACK, Options, Prepared, Spread, points_of, prepare
 from hybridode.fit.progress import Keeps, Progress, Recorder
+from hybridode.fit.search.agreement import agreement_entry, doubt, optima_notes, starts_note
 from hybridode.fit.search.exchanged import exchange_warning
 from hybridode.fit.search.given import check_seed, check_starts, read_starts
 from hybridode.fit.search.influence import without_influence
 from hybridode.fit.search.ladder import Climbed, climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import drawing
-from hybridode.fit.search.starts import StartResult, best_of, optima_notes, run_starts, starts_note
+from hybridode.fit.search.starts import StartResult, best_of, run_starts
 from hybridode.solve.engines import choose, chosen
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
@@ -183,6 +184,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
             recorder.log.append(f"warning W0760: `{name}` has no influence on any record: it stays at its declared value")
     if recorder.keeper is not None:
         recorder.keeper.searched()
+    unsure = "" if climbed.early or climbed.in_pieces else doubt(climbed.found)
+    recorder.log += [f"warning W0761: {unsure}"] * bool(unsure)
     swap = "" if climbed.early or climbed.in_pieces else exchange_warning(prepared.lanes, climbed.found, begun)
     recorder.log += [f"warning W0646: {swap}"] * bool(swap)
     return _finish(declarations, dataset, prepared, climbed, options, recorder)
@@ -237,7 +240,7 @@ def _with_better_method(
     prepared = replace(prepared, objective=objective, lanes=Lanes(objective, prepared.fitted))
     again, _ = run_starts(prepared.lanes, points, [], recorder)
     return prepared, [*found, *(replace(r, start=len(found) + r.start) for r in again)] if best is None else [
-        *(r for r in found if r.start != best.start), replace(again[0], start=best.start)]  # fmt: skip
+        *(r for r in found if r.start != best.start), replace(again[0], start=best.start, resampled=best.resampled)]  # fmt: skip
 
 
 def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
@@ -302,7 +305,7 @@ def _finish(
         ),
         "constraints": constraint_entries(objective.constraints, curves.observed, objective.constraint_places, curves.ts),
         "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
-        "search": climbed.entry(),
+        "search": {**climbed.entry(), **agreement_entry(found, prepared.lanes.stiff)},
         "settings": {"engine": objective.settings.engine, "method": objective.method,
                      **gradient_entry(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,

@@ -298,7 +298,8 @@ class Objective:
         """Why an evaluation is infinite, in words."""
         failed = [int(r) for r in np.ravel(evaluation.results) if int(r) != results.SUCCESS]
         if failed:
-            return results.RESULTS[failed[0]] + (f" ({len(failed)} series)" if np.size(evaluation.results) > 1 else "")
+            count = np.size(evaluation.results)
+            return results.RESULTS[failed[0]] + (f" ({len(failed)} of {count} series)" if count > 1 else "")
         for o, row, count in zip(
             self.compiled.declarations.observations, self.rows, np.ravel(evaluation.impossible), strict=True
         ):

@@ -133,7 +133,8 @@ def start_entries(results: Sequence[StartResult]) -> list[dict[str, Any]]:
     for r in results:
         value = _number(r.objective)
         row: dict[str, Any] = {"start": r.start, "status": r.status, "objective": value, "iterations": r.iterations,
-                               "rejected_steps": r.rejected, "reason": r.reason}  # fmt: skip
+                               "rejected_steps": r.rejected, "resampled": r.resampled, "stopped_early": r.stopped_early,
+                               "reason": r.reason}  # fmt: skip
         if value is None:
             row["objective_reason"] = r.reason or "nothing could be computed"
         out.append(row)

@@ -34,9 +34,9 @@ _STEEPEST = 1e150  # entry of a Fisher matrix beyond which a point counts as one
 Blocks = Callable[[list[np.ndarray], View, bool], list[Evaluation]]  # points (B, d) of each block, view, by the implicit method
 PARTS = 8  # blocks that a round is cut into where others evaluate them
 
-# How much XLA does to a program. Beside the native solves, what it makes faster takes tenths of a millisecond, and all that it can
-# do took longer than most fits. Of 11 parameters and 6 observations: all 1.5 s to compile and 1.7 ms for a block of 16 starts,
-# some 0.7 s and 2.3 ms, little 0.2 s and 5 ms.
+# How much XLA does to a program. Beside the native solves, what it makes faster takes tenths of a millisecond, and all that it
+# can do took longer than most fits. Of 11 parameters and 6 observations: all 1.5 s to compile and 1.7 ms for a block of 16
+# starts, some 0.7 s and 2.3 ms, little 0.2 s and 5 ms.
 SOME: Mapping[str, Any] = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 LITTLE: Mapping[str, Any] = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 

@@ -30,12 +30,13 @@ class Snapshot:
 
 @dataclass(frozen=True, eq=False)
 class Ending:
-    """How one start ended. `finished`: by itself; else it was stopped, which `optimum.message` explains."""
+    """How one start ended. `finished`: by itself; else it was stopped, which `optimum.message` explains, maybe as `hopeless`."""
 
     number: int
     optimum: Optimum
     track: Track
     finished: bool
+    hopeless: bool = False
 
 
 Begin = Callable[[Snapshot], Search]  # the optimiser of a start, from its state if there is one
@@ -112,7 +113,7 @@ class Pool:
         for number, why in sorted(chosen.items()):
             active = self.active.pop(number)
             active.search.close()
-            self.ended[number] = self._cut_short(active.snapshot, why)
+            self.ended[number] = replace(self._cut_short(active.snapshot, why), hopeless=True)
             self.recorder.end_start(number)
 
     # ---- what there is -----------------------------------------------------------------------------------------------

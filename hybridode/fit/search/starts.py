@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybridode.expr import Symbol
-from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Search, View
 from hybridode.fit.search.hopeless import Hopeless
@@ -24,14 +23,12 @@ from hybridode.fit.search.training import adam, lbfgs, match_gradients
 
 HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
 HORIZON_ITERATIONS = 8
-_SAME = 1e-3  # starts whose log-likelihoods differ by less ended at one optimum
-_LISTED, _NAMED = 4, 8  # other optima that the log lists, with so many parameters
 
 
 @dataclass(frozen=True)
 class StartResult:
     """How one start ended: status "converged", "stopped", "failed", "interrupted"; objective inf when nothing was computed.
-    `resampled`: how many points were drawn in place of ones that could not be evaluated."""
+    `resampled`: how many points were drawn in place of ones that could not be evaluated; `stopped_early`: as hopeless."""
 
     start: int
     theta: np.ndarray
@@ -41,6 +38,7 @@ class StartResult:
     iterations: int
     rejected: int
     resampled: int = 0
+    stopped_early: bool = False
 
 
 def run_starts(
@@ -67,7 +65,15 @@ def _result(ending: Ending, resampled: int, early: str) -> StartResult:
     interrupted = not ending.finished and early == "interrupted"
     status = "failed" if failed else "interrupted" if interrupted else optimum.status
     return StartResult(
-        ending.number, optimum.theta, optimum.value, status, optimum.message, track.iteration, track.rejected, resampled
+        ending.number,
+        optimum.theta,
+        optimum.value,
+        status,
+        optimum.message,
+        track.iteration,
+        track.rejected,
+        resampled,
+        ending.hopeless,
     )
 
 
@@ -126,43 +132,3 @@ def best_of(results: Sequence[StartResult]) -> StartResult | None:
     """The start with the smallest objective; None when all failed."""
     good = [r for r in results if np.isfinite(r.objective)]
     return min(good, key=lambda r: r.objective) if good else None
-
-
-def starts_note(results: Sequence[StartResult], planned: int) -> str:
-    """One line on how the starts compare."""
-    good = sorted(r.objective for r in results if np.isfinite(r.objective))
-    failed = sum(r.status == "failed" for r in results)
-    resampled = sum(r.resampled for r in results)
-    same = sum(v - good[0] < _SAME for v in good) if good else 0
-    parts = [f"{same} of {len(results)} starts reached the best objective {good[0]:.6g}" if good else "no start succeeded"]
-    if len(good) > same:
-        parts.append(f"the next best is {good[same]:.6g}")
-    if failed:
-        parts.append(f"{failed} failed")
-    early = sum(r.reason.startswith("stopped early") for r in results)
-    if early:
-        parts.append(f"{early} were stopped early, far behind the best")
-    if resampled:
-        parts.append(f"{resampled} starting points that could not be evaluated were drawn anew")
-    if len(results) < planned:
-        parts.append(f"{planned - len(results)} were not begun")
-    return "; ".join(parts)
-
-
-def optima_notes(results: Sequence[StartResult], space: ParameterSpace) -> list[str]:
-    """A line on each other optimum that starts converged to (duplicates merged), best first, with its parameters."""
-    good = sorted((r for r in results if np.isfinite(r.objective) and r.status == "converged"), key=lambda r: r.objective)
-    groups: list[list[StartResult]] = []
-    for r in good:
-        if groups and r.objective - groups[-1][0].objective < _SAME:
-            groups[-1].append(r)
-        else:
-            groups.append([r])
-    lines = []
-    for group in groups[1 : 1 + _LISTED]:
-        x = space.vector(group[0].theta[: space.size])
-        values = ", ".join(f"{name} = {v:.6g}" for name, v in list(zip(space.names, x, strict=True))[:_NAMED])
-        more = ", …" if space.size > _NAMED else ""
-        count = f"{len(group)} starts" if len(group) > 1 else f"start {group[0].start}"
-        lines.append(f"local optimum of {count}: objective {group[0].objective:.6g} at {values}{more}")
-    return lines
