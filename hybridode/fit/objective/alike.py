@@ -51,7 +51,7 @@ class Kind:
         return dict(zip(self.members, jnp.sum(wrong, axis=0, dtype=int) @ mine, strict=True))
 
     def loss(self, eta: Array, batch: Batch) -> tuple[Array, Array]:
-        """Minus the log-likelihood of the records, weighted, from the arguments eta (S, R, a); which (S, R) have probability 0."""
+        """Minus the weighted log-likelihood of the records, from the arguments eta (S, R, a); which (S, R) have probability 0."""
         c = self.column(batch)
         value = log_likelihood(self.minimised, c.value, c.upper, c.censored, tuple(jnp.moveaxis(eta, -1, 0)), self.limits)
         return -jnp.sum(c.used * jnp.where(c.used > 0, value, 0.0)), (c.used > 0) & jnp.isneginf(value)
