@@ -45,13 +45,17 @@ def kept_sources(declarations: Declarations, directory: Path) -> dict[str, str]:
 
 
 def _without_observations(table: Table, roles: Roles) -> Table:
-    """The columns that are no observations, with one column for the name of the series."""
-    places = [roles.time, *(j for j, *_ in (*roles.inputs, *roles.covariates, *roles.groups)), *roles.doses.values()]
-    places = list(dict.fromkeys(places))
-    free = [name for name in SERIES_COLUMNS if name not in {table.names[j].lower() for j in places}]
-    names = [Header(free[0], "", 0)] if roles.series and free else []
-    rows = [(*(["/".join(row[j] for j in roles.series)] * len(names)), *(row[j] for j in places)) for row in table.rows]
-    return Table(table.name, (*names, *(table.headers[j] for j in places)), tuple(rows), table.lines, decimal=table.decimal)
+    """The columns that are no observations. Series that are told apart by other columns than `experiment` and `id` (groups, the
+    columns that conditions are joined by) get a column `experiment` with their name."""
+    named = all(table.names[j].lower() in SERIES_COLUMNS for j in roles.series)
+    others = (j for j, *_ in (*roles.inputs, *roles.covariates, *roles.groups))
+    places = list(dict.fromkeys((*(roles.series if named else ()), roles.time, *others, *roles.doses.values())))
+    headers = [table.headers[j] for j in places]
+    rows = [tuple(row[j] for j in places) for row in table.rows]
+    if not named:
+        headers = [Header("experiment", "", 0), *headers]
+        rows = [("/".join(old[j] for j in roles.series), *new) for old, new in zip(table.rows, rows, strict=True)]
+    return Table(table.name, tuple(headers), tuple(rows), table.lines, decimal=table.decimal)
 
 
 def table_text(table: Table) -> str:
