@@ -96,7 +96,8 @@ class Model:
         state. method: see `hybridode.solve.settings`. Raises NumericsError with the partial solution when the solve fails,
         unless check=False.
         """
-        from hybridode.solve.solver import is_traced, simulate_once, start_of
+        from hybridode.solve.solver import is_traced, simulate_once
+        from hybridode.solve.starts import start_of
 
         values = {**(set or {}), **names}
         if is_traced(values, start, at, to):
@@ -135,7 +136,8 @@ class Model:
         Precision follows JAX's flag unless `dtype` says otherwise; raises UsageError E0830 when single precision cannot meet
         rtol.
         """
-        from hybridode.solve.solver import Solver, check_precision, start_of
+        from hybridode.solve.solver import Solver, check_precision
+        from hybridode.solve.starts import start_of
 
         chosen = _settings(engine=engine, method=method, gradient=gradient, rtol=rtol, atol=atol, max_steps=max_steps,
                            checkpoints=checkpoints)  # fmt: skip
@@ -212,7 +214,7 @@ class Model:
         """(compiled, arguments, start time, start values by place, last time of the data)."""
         from hybridode.solve.defaults import default_arguments
         from hybridode.solve.doses import Doses
-        from hybridode.solve.solver import spread, state_places
+        from hybridode.solve.starts import spread, state_places
 
         d = self.declarations
         needs_files = data is not None or sources or any(source != "data" for i in d.inputs for source, _ in i.columns)

@@ -360,6 +360,7 @@ class Declarations:
     priors: tuple[Prior, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     starts_read: frozenset[str] = frozenset()  # states whose starts dynamics read as `x(0)`: they stand written out there
+    starts_followed: frozenset[str] = frozenset()  # these, and states whose starts the starts of others read
 
     def unit_of(self, name: str) -> str:
         """The declared unit of a param, const, state, alg or input, "" if none."""

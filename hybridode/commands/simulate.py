@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,19 +58,23 @@ def simulate(model: str, options: SimulateOptions, output: Output) -> int:
     groups = pairs("--group", options.groups)
     _say_middle(loaded.declarations, groups, options, output)
     points = POINTS if options.points is None and at is None else options.points
+    from hybridode.solve.switches import Chattering
+
     try:
-        solution = loaded.simulate(
-            to=options.to,
-            points=points,
-            at=at,
-            set={**options.values, **set_},
-            data=options.data,
-            sources=sources,
-            series=options.series if options.data is not None else None,
-            groups=groups,
-            start=options.start,
-            **options.settings,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Chattering)  # `_deliver` shows them as remarks
+            solution = loaded.simulate(
+                to=options.to,
+                points=points,
+                at=at,
+                set={**options.values, **set_},
+                data=options.data,
+                sources=sources,
+                series=options.series if options.data is not None else None,
+                groups=groups,
+                start=options.start,
+                **options.settings,
+            )
     except NumericsError as error:
         if error.partial is not None:
             _deliver(error.partial, options, output)
@@ -118,10 +123,13 @@ def _deliver(solution: Any, options: SimulateOptions, output: Output) -> None:
             "columns": {str(name): rows[name].tolist() for name in rows.columns},
             "t_end": float(solution.t_end),
             "stats": solution.stats,
+            "diagnostics": [d.as_dict() for d in solution.remarks],
         }
     )
     if options.output is None:
         output.result(short_table(rows))
+    if solution.successful:
+        output.diagnostics(solution.remarks)
     output.detail("\n".join(f"{name}: {value}" for name, value in solution.stats.items()))
 
 

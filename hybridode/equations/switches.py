@@ -13,6 +13,7 @@ from dataclasses import replace
 from hybridode.declarations import MOST_LOCATED_CHOICES
 from hybridode.equations.conditions import guard_of, without_conditions_by_name
 from hybridode.equations.system import EquationSystem, ScalarDefinition, ScalarWhenEvent, definition_expressions
+from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, const, node, postorder, rebuild, symbols
 
 FREE = 1.5  # above it: no longer located
@@ -29,12 +30,13 @@ def located_switches(system: EquationSystem) -> EquationSystem | None:
     bodies = {d.symbol: d.expr for d in system.definitions}
     boolean = frozenset(d.symbol for d in system.definitions if is_condition(d.expr))
     discretes = _unmoved(system)
-    found: dict[Expr, tuple[Expr, list[Expr]]] = {}
-    for condition, within in _conditions(roots):
+    found: dict[Expr, tuple[Expr, list[Expr], Span | None]] = {}
+    places = [*(system.rate_spans or [None] * len(system.rates)), *(d.span for d in system.definitions)]
+    for condition, within, root in _conditions(roots):
         if condition not in found:
             truth = without_conditions_by_name(condition, bodies, boolean)
             if _moves(truth, bodies, discretes) and not any(e.op in ("eq", "ne") for e in postorder((truth,))):
-                found[condition] = truth, [without_conditions_by_name(c, bodies, boolean) for c in within]
+                found[condition] = truth, [without_conditions_by_name(c, bodies, boolean) for c in within], places[root]
     if not found or len(found) > MOST_LOCATED_CHOICES:
         return None
     n = len(system.states)
@@ -72,27 +74,27 @@ def is_condition(e: Expr) -> bool:
     return e.op in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not")
 
 
-def _conditions(roots: Sequence[Expr]) -> list[tuple[Expr, list[Expr]]]:
-    """The conditions of all `if`s, outer ones first, each with what holds where it is asked."""
-    found: list[tuple[Expr, list[Expr]]] = []
+def _conditions(roots: Sequence[Expr]) -> list[tuple[Expr, list[Expr], int]]:
+    """The conditions of all `if`s, outer ones first, each with what holds where it is asked, and the root that asks it."""
+    found: list[tuple[Expr, list[Expr], int]] = []
     seen: set[Expr] = set()
-    stack: list[tuple[Expr, tuple[Expr, ...]]] = [(e, ()) for e in reversed(roots)]
+    stack: list[tuple[Expr, tuple[Expr, ...], int]] = [(e, (), k) for k, e in reversed([*enumerate(roots)])]
     while stack:
-        e, within = stack.pop()
+        e, within, root = stack.pop()
         if e in seen:  # asked elsewhere too: there what holds may differ
             continue
         seen.add(e)
         if e.op == "where" and not is_condition(e):
             c, a, b = e.args
-            found.append((c, list(within)))
-            stack += [(b, (*within, node("not", (c,)))), (a, (*within, c)), (c, within)]
+            found.append((c, list(within), root))
+            stack += [(b, (*within, node("not", (c,))), root), (a, (*within, c), root), (c, within, root)]
         else:
-            stack += [(a, within) for a in reversed(e.args)]
+            stack += [(a, within, root) for a in reversed(e.args)]
     return found
 
 
-def _event(k: int, state: int, mode: Symbol, truth: Expr, within: list[Expr]) -> ScalarWhenEvent:
-    """Where what is said outside does not hold the condition counts as false: it may be undefined there."""
+def _event(k: int, state: int, mode: Symbol, truth: Expr, within: list[Expr], span: Span | None) -> ScalarWhenEvent:
+    """Where what is said outside does not hold the condition counts as false: it may be undefined there. `span`: the equation."""
     guard = guard_of(truth)
     for c in within:
         guard = node("where", (c, guard, const(-1.0)))
@@ -100,7 +102,7 @@ def _event(k: int, state: int, mode: Symbol, truth: Expr, within: list[Expr]) ->
         truth = node("gt", (guard, const(0.0)))
     free = node("gt", (node("sym", (), mode), const(FREE)))
     guard = node("where", (free, const(1.0), guard))
-    return ScalarWhenEvent(f"if {k + 1}", guard, node("or", (free, truth)), (), "either", mode=state)
+    return ScalarWhenEvent(f"if {k + 1}", guard, node("or", (free, truth)), (), "either", span=span, mode=state)
 
 
 def _unmoved(system: EquationSystem) -> frozenset[Symbol]:

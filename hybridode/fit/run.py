@@ -49,6 +49,7 @@ from hybridode.fit.search.starts import StartResult, best_of, run_starts
 from hybridode.solve.engines import choose, chosen
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.switches import sliding_ifs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -286,6 +287,8 @@ def _finish(
     else:
         evaluation, unknown = value_in_pieces(objective, in_pieces)
         curves = curves_in_pieces(objective, dataset, prepared.batch, in_pieces)
+    recorder.log += [f"warning {d.code}: {d.span and f'line {d.span.line}: '}{d.message}"
+                     for d in sliding_ifs(objective.compiled, curves.sliding)]  # fmt: skip
     residuals = residuals_table(objective, dataset, curves, prepared.held)
     numbers = _numbers(objective, theta)
     groups = values_by_group(objective, dataset, theta[: objective.n_parameters], options.values)

@@ -97,8 +97,13 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
     parts = restarts.Model(states, intermediates, observed, known_times, located, unknowns, equations.written)
     parts = circles.without_circles(parts, equations.rate_statements(), findings)
     read_starts: frozenset[str] = frozenset()
-    if not restarts.start_circles(parts, findings) and el.restarts:
-        read_starts = restarts.starts_read(parts)
+    followed_starts: frozenset[str] = frozenset()
+    if not restarts.start_circles(parts, findings):
+        read_starts = restarts.starts_read(parts) if el.restarts else read_starts
+        followed_starts = read_starts | restarts.read_by_starts(parts)
+        parts, made = restarts.with_numbers_as_parameters(parts, followed_starts)
+        starts += made
+    if not findings.failed and el.restarts:
         parts = restarts.resolve(parts, origin, findings.span(el.restarts[0]), findings)
     parts.equations.sort(key=lambda e: e.span.start if e.span else 0)
     determined = balance.check(parts, equations, findings)
@@ -113,7 +118,7 @@ def _read(tree: s.File, findings: Findings, syntax_errors: Sequence[Diagnostic])
         tuple(parts.algebraics), tuple(parts.equations), tuple(parts.definitions),
         tuple(sorted(el.networks.values(), key=lambda n: n.span.start if n.span else 0)), tuple(inputs), tuple(tables),
         tuple(parts.at_events), tuple(parts.when_events), tuple(dosing), tuple(parts.observations), tuple(prior),
-        starts_read=read_starts,
+        starts_read=read_starts, starts_followed=followed_starts,
     )  # fmt: skip
     advice.unused(found.scope, findings)
     advice.unseen(model, determined, found.scope, findings)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from hybridode.declarations import Algebraic, Assignment, AtEvent, Definition, Equation, Observation, State, WhenEvent
+from hybridode.declarations import Algebraic, Assignment, AtEvent, Definition, Equation, Observation, Parameter, State, WhenEvent
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, postorder, substitute, sym, symbols
 from hybridode.language.findings import Findings
@@ -120,8 +120,20 @@ def resolve(model: Model, origin: Expr | None, place: Span, findings: Findings) 
 
 def starts_read(model: Model) -> frozenset[str]:
     """States whose starts stand written out where dynamics read `x(0)`, directly or through the start of another."""
+    return _reached(model, [s for roots in _roots(model) for s in symbols(*roots) if s.kind == "start"])
+
+
+def read_by_starts(model: Model) -> frozenset[str]:
+    """States whose starts the starts of others read, directly or through definitions."""
+    read = [s for st in model.states for s in symbols_read(st.start) if s.kind in _OTHERS]
+    return _reached(model, [meant for s in read for meant in (s, *_kinds_of_start(s))])
+
+
+def _reached(model: Model, work: list[Symbol]) -> frozenset[str]:
+    """The states among these symbols and those that their starts need."""
+    if not work:
+        return frozenset()
     known = _entries(model)
-    work = [s for roots in _roots(model) for s in symbols(*roots) if s.kind == "start"]
     seen: set[Symbol] = set()
     while work:
         symbol = work.pop()
@@ -130,6 +142,22 @@ def starts_read(model: Model) -> frozenset[str]:
                 seen.add(s)
                 work += _needed(s, known)
     return frozenset(s.name for s in seen if s.kind == "state")
+
+
+def with_numbers_as_parameters(model: Model, read: frozenset[str]) -> tuple[Model, list[Parameter]]:
+    """Starts among those `read` that are plain numbers become parameters that no fit learns: whoever sets `x(0)` sets it wherever
+    it is read."""
+    computed = {s.name for s in _computed(model)}
+    made: list[Parameter] = []
+
+    def one(st: State) -> State:
+        if st.name not in read or st.name in computed or symbols_read(st.start) or any(e.value is None for e in st.start):
+            return st
+        name, values = f"{st.name}(0)", tuple(e.value or 0.0 for e in st.start)
+        made.append(Parameter(name, values, st.shape, st.unit, fixed=True, span=st.span, start_of=st.name))
+        return replace(st, start=tuple(sym("parameter", name, i if st.shape else -1) for i in range(len(values))))
+
+    return model._replace(states=[one(st) for st in model.states]), made
 
 
 def report_unknown_start(model: Model, symbol: Symbol, place: Span, findings: Findings) -> None:

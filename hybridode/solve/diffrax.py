@@ -17,7 +17,7 @@ from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.guards import guarded
 from hybridode.solve.implicit import implicit_solver
 from hybridode.solve.problem import Arguments, Compiled
-from hybridode.solve.raw import Raw, finish, without_states
+from hybridode.solve.raw import Raw, finish, nothing_counted, without_states
 from hybridode.solve.segments import between_events
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
@@ -112,5 +112,4 @@ def _segment(compiled: Compiled, t0: Array, t1: Array, y0: Array, ts: Array, *, 
     t_end = jnp.where(code == results.SUCCESS, asked, t_end)  # not the number before it
     stats = {name: solution.stats[f"num_{key}"] for name, key in
              (("steps", "steps"), ("accepted", "accepted_steps"), ("rejected", "rejected_steps"))}  # fmt: skip
-    stats["pivoted"] = jnp.array(0)
-    return Raw(ys, ys, code, lax.stop_gradient(t_end), y_end, stats)
+    return Raw(ys, ys, code, lax.stop_gradient(t_end), y_end, nothing_counted() | stats)

@@ -41,7 +41,7 @@ from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.signals import jump_times
 from hybridode.solve.steady import begins_steady, steady_start
 from hybridode.solve.stretches import between_firings, firings
-from hybridode.solve.switches import extended, twin_of, warn_of_chattering, without_sides
+from hybridode.solve.switches import extended, twin_of, without_sides
 from hybridode.store import digest
 from hybridode.tape.identity import identity
 from hybridode.tape.shapes import Shape
@@ -129,6 +129,7 @@ def program_of(compiled: Compiled, method: str, plan: EventPlan | None = None, d
             solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
             0 if in_loops(compiled, method) else -1,
             bool(compiled.system.doses),
+            any(event.mode < 0 for event in compiled.system.when_events),
         )
         if not made.has("solve", 1):
             _check_length(method, made.method.step.count())
@@ -270,9 +271,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
         return Raw(nothing, nothing, np.asarray(code), ts[-1], start, _counts(*np.zeros(len(INFO) - 1, np.int32)))
     twin = switched(compiled, method, settings.dtype)
     if twin is not None:
-        raw = solve_numbers(twin, args, t0, ts, method, settings, extended(twin, start, np))
-        warn_of_chattering(compiled, raw)
-        return without_sides(compiled, raw)
+        return without_sides(compiled, solve_numbers(twin, args, t0, ts, method, settings, extended(twin, start, np)), np)
     program = program_of(compiled, method, None, settings.dtype)
     w = weight_vector(program, args, np)
     p, s = parameter_vector(args, np), signal_vector(compiled, args, np)
@@ -337,9 +336,10 @@ def split(raw: Raw) -> Raw:
     return replace(raw, ys=pairs[:, 1], ys_left=pairs[:, 0])
 
 
-def _counts(rows: Any, rejected: Any, pivoted: Any, events: Any = 0) -> dict[str, Any]:
+def _counts(rows: Any, rejected: Any, pivoted: Any, events: Any = 0, fired: Any = 0) -> dict[str, Any]:
+    """From the columns of `INFO`, or with rows of steps only."""
     accepted = rows - events
-    return dict(zip(COUNTS, (accepted + rejected, accepted, rejected, pivoted), strict=True))
+    return dict(zip(COUNTS, (accepted + rejected, accepted, rejected, pivoted, fired, 0 * fired), strict=True))
 
 
 # ---- JAX ------------------------------------------------------------------------------------------------------------
@@ -363,7 +363,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     twin = switched(compiled, method, dtype.name)
     if twin is not None:
         y0 = extended(twin, start, jnp)
-        return without_sides(compiled, integrate(twin, args, t0, ts, method, settings, gradient, y0, plan))
+        return without_sides(compiled, integrate(twin, args, t0, ts, method, settings, gradient, y0, plan), jnp)
     program = program_of(compiled, method, plan, dtype.name, settings.checkpoints != "all")
     jumps = number_of_jumps(compiled, args)
     program = program if not jumps else _with_records(compiled, program, jumps + program.share)
@@ -413,10 +413,11 @@ def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any
     from hybridode.kernels.ffi.primitives import solve_p
 
     out = solve_p.bind(*read, y0, t0, ts, options, program=program, capacity=0)
-    ys, _, _, _, result, t_end, y_end, *counts = out
+    ys, info, _, _, result, t_end, y_end, *counts = out
+    fired = info[INFO.index("fired")] if program.counts_events else jnp.zeros((), info.dtype)
     if constrained:  # what is saved is consistent, what a step ends with only nearly
         y_end = jnp.where(jnp.all(jnp.isfinite(ys[-1])), ys[-1], y_end)
-    return Raw(ys, ys, result, t_end, y_end, _counts(*counts))
+    return Raw(ys, ys, result, t_end, y_end, _counts(*counts, fired=fired))
 
 
 def _options(program: Program, settings: Settings) -> FloatArray:

@@ -27,15 +27,21 @@ class Raw:
 
 
 # Steps tried, accepted and rejected; attempts for which the native engine's order of pivots was bad, so that it took partial
-# pivoting (Diffrax always does, and counts none).
-COUNTS: tuple[str, ...] = ("steps", "accepted", "rejected", "pivoted")
+# pivoting (Diffrax always does, and counts none); how often `event` statements fired; which `if`s are not located any more
+# because their sides changed without end, as bits (see `switches`).
+COUNTS: tuple[str, ...] = ("steps", "accepted", "rejected", "pivoted", "events", "sliding")
+
+
+def nothing_counted() -> dict[str, Any]:
+    """The counts of a solve that did nothing."""
+    return dict.fromkeys(COUNTS, jnp.array(0))
 
 
 def without_states(start: Array, t0: Array, ts: Array) -> Raw:
     """A model that has only definitions: there is nothing to solve."""
-    empty, zero = jnp.zeros((len(ts), 0), start.dtype), jnp.array(0)
+    empty = jnp.zeros((len(ts), 0), start.dtype)
     code = jnp.where(jnp.any(ts < t0) | jnp.any(ts[1:] < ts[:-1]), results.TIMES, results.SUCCESS)
-    return Raw(empty, empty, code, lax.stop_gradient(ts[-1]), start, dict.fromkeys(COUNTS, zero))
+    return Raw(empty, empty, code, lax.stop_gradient(ts[-1]), start, nothing_counted())
 
 
 def finish(raw: Raw, result: Array, t0: Array, ts: Array) -> Raw:

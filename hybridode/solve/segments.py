@@ -12,7 +12,7 @@ from hybridode.solve.consistent import after_a_jump, consistent_in_jax
 from hybridode.solve.constrained import jumps_of_unknowns
 from hybridode.solve.events import EventPlan, no_occurrences, occurrences, state_after, with_jumps
 from hybridode.solve.problem import Arguments, Compiled
-from hybridode.solve.raw import COUNTS, Raw
+from hybridode.solve.raw import Raw, nothing_counted
 from hybridode.solve.signals import jump_times
 from hybridode.types import Array
 
@@ -61,8 +61,7 @@ def between_events(compiled: Compiled, segment: Segment, args: Arguments, t0: Ar
         return (b, done, stopped | (fires & ends)), None
 
     everywhere = jnp.broadcast_to(start, (len(ts), len(start)))
-    zero = jnp.array(0)
-    first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, dict.fromkeys(COUNTS, zero))
+    first = Raw(everywhere, everywhere, jnp.array(fired.problem), t0, start, nothing_counted())
     carry = t0, first, jnp.array(False)
     (_, raw, _), _ = lax.scan(advance, carry, (fired.times, fired.active, fired.statements, fired.amounts))
     return raw

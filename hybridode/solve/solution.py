@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from hybridode.solve.events import EventPlan
 from hybridode.solve.problem import Arguments, Compiled, environment
 from hybridode.solve.pytree import pytree, static
 from hybridode.solve.settings import METHODS, Settings
+from hybridode.solve.switches import sliding_ifs
 from hybridode.solve.tapes import in_system, state_names, tape_of
 from hybridode.tape.interpret import Interpreter
 from hybridode.tape.shapes import Shape
@@ -124,9 +125,11 @@ class Solution:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """Method and why it was chosen, steps, evaluations of the right-hand side (None where not counted), engine, seconds."""
+        """Method and why it was chosen, steps, firings of events (`events`), `if`s that slide (`sliding`), evaluations of the
+        right-hand side (None where not counted), engine, seconds."""
         method = METHODS[self.about.method]
         counts = {name: _number(value) for name, value in self.counts.items()}
+        counts["sliding"] = _number(_bits(self.counts["sliding"]))
         evaluations = None if method.evaluations is None else counts["steps"] * method.evaluations
         return {
             "engine": self.about.settings.engine,
@@ -165,9 +168,16 @@ class Solution:
         """Why a solve failed: the state, its equation, the time, the last accepted values. Outside jit, one solve."""
         args = jax.tree_util.tree_map(lambda leaf: np.asarray(leaf, np.float64), self.args)
         t1 = float(np.asarray(self.t)[-1])
-        return diagnose(
+        found = diagnose(
             self.about.compiled, args, int(self.result), float(self.t_end), np.asarray(self.y_end, float), t1, self.about.settings
         )
+        slides = self.remarks if int(self.result) == results.MAX_STEPS else ()
+        return replace(found, hint=slides[0].hint, related=((slides[0].span, slides[0].message),)) if slides else found
+
+    @property
+    def remarks(self) -> tuple[Diagnostic, ...]:
+        """What is to be said of a solve besides how it ended: `if`s that slide. Outside jit only."""
+        return sliding_ifs(self.about.compiled, self.counts["sliding"])
 
     def _evaluate(self, outputs: Mapping[str, list[Expr] | tuple[Expr, ...]], states: AnyArray, shape: Shape = (-1,)) -> AnyArray:
         """The one output (T, *shape) of some expressions, with the leading axes of a mapped solution."""
@@ -335,6 +345,11 @@ def _state_places(system: EquationSystem, exprs: Any) -> list[int] | None:
     place = {s: i for i, s in enumerate(system.states)}
     found = [place.get(e.data) if e.op == "sym" else None for e in exprs]
     return None if any(i is None for i in found) else [i for i in found if i is not None]
+
+
+def _bits(value: Any) -> Any:
+    """How many bits are set."""
+    return np.bitwise_count(value) if isinstance(value, int | np.ndarray | np.generic) else jnp.bitwise_count(value)
 
 
 def _number(value: Any) -> Any:

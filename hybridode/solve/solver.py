@@ -15,7 +15,7 @@ from jax.core import Tracer
 
 from hybridode.errors import Diagnostic, NumericsError, UsageError
 from hybridode.solve import native
-from hybridode.solve.defaults import build_inputs, unknown_name, with_parameters
+from hybridode.solve.defaults import build_inputs, with_parameters
 from hybridode.solve.engines import choose, integrate
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
@@ -23,7 +23,8 @@ from hybridode.solve.raw import Raw
 from hybridode.solve.settings import Settings
 from hybridode.solve.signals import Signals
 from hybridode.solve.solution import About, Solution
-from hybridode.solve.tapes import state_names
+from hybridode.solve.starts import plain_start, start_in_jax, start_in_numbers
+from hybridode.solve.switches import TWIN, warn_of_sliding
 from hybridode.types import FloatArray
 
 Timing = tuple[tuple[str, float], ...]
@@ -54,82 +55,6 @@ def is_traced(*trees: Any) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves(trees))
 
 
-# ---- start: a time, start values, or both ---------------------------------------------------------------------------
-def start_of(compiled: Compiled, start: Any, t0: Any) -> tuple[Any, Mapping[int, Any]]:
-    """(start time, {place in y: value}) from what a caller gives as `start`.
-
-    A number is the time of the start; a mapping gives values by the names of states (`x`, `x'`, `v`, `v[2]`, also written `x(0)`)
-    and the time by its own name; a vector (n,) is the whole state. Raises UsageError E0829.
-    """
-    if start is None:
-        return t0, {}
-    if not isinstance(start, Mapping):
-        if np.ndim(start) == 0:
-            return start, {}
-        whole = whole_start(compiled, start)
-        return t0, {i: whole[i] for i in range(compiled.size)}
-    places = state_places(compiled)
-    given: dict[int, Any] = {}
-    for name, value in start.items():
-        bare = name.removesuffix("(0)")
-        if bare == compiled.declarations.time and bare not in places:
-            t0 = value
-        elif bare not in places:
-            raise unknown_name("start", name, [*places, compiled.declarations.time])
-        else:
-            given |= spread(name, places[bare], value)
-    return t0, given
-
-
-def whole_start(compiled: Compiled, start: Any) -> Any:
-    """`start` where it is a vector (n,) of the whole state, else None. Raises UsageError E0829 for a vector of another shape."""
-    if start is None or isinstance(start, Mapping) or np.ndim(start) == 0:
-        return None
-    if np.shape(start) != (compiled.size,):
-        raise UsageError(Diagnostic("E0829", f"the start has shape {np.shape(start)}, the model has {compiled.size} states"))
-    return start
-
-
-def state_places(compiled: Compiled) -> dict[str, tuple[int, ...]]:
-    """Places in y of every state and of every entry of a vector state."""
-    places: dict[str, tuple[int, ...]] = {}
-    for k, (symbol, name) in enumerate(zip(compiled.system.states, state_names(compiled.system), strict=True)):
-        places[symbol.name] = (*places.get(symbol.name, ()), k)
-        places[name] = places.get(name, (k,))
-    return places
-
-
-def spread(name: str, places: tuple[int, ...], value: Any) -> dict[int, Any]:
-    """A value for each place: one number for all, or as many as there are. Raises UsageError E0829."""
-    size = int(np.size(value))
-    if size not in (1, len(places)):
-        raise UsageError(Diagnostic("E0829", f"`{name}` takes {len(places)} numbers, {size} were given"))
-    flat = value.reshape(-1) if hasattr(value, "reshape") else np.ravel(value)
-    return {place: flat[0 if size == 1 else k] for k, place in enumerate(places)}
-
-
-def _plain_start(start: Any) -> Any:
-    """What a caller gives as `start`, as JAX can flatten it."""
-    return dict(start) if isinstance(start, Mapping) else start
-
-
-def _start_in_jax(compiled: Compiled, args: Arguments, t0: Any, starts: Mapping[int, Any], start: Any) -> tuple[Any, Any]:
-    """(start time, the state there or None for the declared one). `starts`: what the solver was made with."""
-    dtype = args.parameters.dtype
-    whole = whole_start(compiled, start)
-    if whole is not None:  # not entry by entry: the transpose of that is n additions of vectors
-        return jnp.asarray(t0, dtype), jnp.asarray(whole, dtype)
-    t0, given = start_of(compiled, start, t0)
-    t0, given = jnp.asarray(t0, dtype), {**starts, **given}
-    if not given:
-        return t0, None
-    places = sorted(given)
-    y0 = jnp.stack([jnp.asarray(given[k], dtype) for k in places])
-    if len(places) < compiled.size:
-        y0 = compiled.start(t0, args.at_start(t0)).at[np.array(places)].set(y0)
-    return t0, y0
-
-
 # ---- NumPy in, NumPy out --------------------------------------------------------------------------------------------
 def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray, settings: Settings, start: Mapping[int, float],
                   check: bool = True) -> Solution:  # fmt: skip
@@ -137,14 +62,12 @@ def simulate_once(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
 
     Raises NumericsError (E07) with the partial solution when the solve fails and `check` is set.
     """
-    y0 = None
-    if start:
-        y0 = compiled.numbers("start", t0, np.zeros(0), args.at_start(t0)).copy()
-        y0[list(start)] = [float(v) for v in start.values()]
+    args, y0 = start_in_numbers(compiled, args, t0, start)
     choice = choose(compiled, args, t0, float(ts[-1]), settings, y0)
     solution = _simulated(compiled, args, t0, y0, ts, choice.settings, choice.reason)
     if check and not solution.successful:
         raise NumericsError(solution.diagnostic, partial=solution)
+    warn_of_sliding(compiled, solution.counts["sliding"])
     return solution
 
 
@@ -225,7 +148,9 @@ class Solver:
             raise UsageError(Diagnostic("E0832", "no times were given", hint="give at= when the solver is made or called"))
         about = self.about(ts)
         signals = self._signals(inputs)
-        raw, ts, args, t0, y0 = self._whole(dict(params or {}), _plain_start(start), signals, ts)
+        raw, ts, args, t0, y0 = self._whole(dict(params or {}), plain_start(start), signals, ts)
+        if self.compiled.jitted.get(TWIN) is not None and not is_traced(raw.stats):
+            warn_of_sliding(self.compiled, raw.stats["sliding"])
         return solution_of(raw, ts, args, t0, y0, about)
 
     @cached_property
@@ -244,7 +169,7 @@ class Solver:
             if signals is not None:
                 args = replace(args, signals=jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), signals))
             ts = jnp.atleast_1d(jnp.asarray(ts, dtype))
-            t0, y0 = _start_in_jax(compiled, args, self.t0, self.start, start)
+            args, t0, y0 = start_in_jax(compiled, args, self.t0, self.start, start)
             return run(args, t0, ts, y0), ts, args, t0, y0
 
         return jax.jit(whole)
@@ -276,11 +201,7 @@ class Solver:
         return self._chosen["about"]
 
     def _about(self, last: float) -> About:
-        y0 = None
-        args = jax.tree_util.tree_map(np.asarray, self.base)
-        if self.start:
-            y0 = self.compiled.numbers("start", self.t0, np.zeros(0), args.at_start(self.t0)).copy()
-            y0[list(self.start)] = [float(v) for v in self.start.values()]
+        args, y0 = start_in_numbers(self.compiled, jax.tree_util.tree_map(np.asarray, self.base), self.t0, self.start)
         choice = choose(self.compiled, args, self.t0, last, self.settings, y0)
         self.method = choice.method
         plan = plan_events(self.compiled, args, self.t0, last, spare=True)

@@ -108,7 +108,8 @@ def test_starts_that_cannot_be_set_are_refused_by_name():
     with pytest.raises(DataError, match=r"the conditions set `x\(0\)` in some experiments"):
         read(table=TABLE.replace(",5\n", ",\n"), model=computed)
     with pytest.raises(DataError, match=r"`x\(0\)` is read in the dynamics"):
-        read(table=TABLE, model=MODEL.replace("+ c", "+ c*x(0)"))
+        read(table=TABLE, model=computed.replace("+ c", "+ c*x(0)"))
+    assert read(table=TABLE, model=MODEL.replace("+ c", "+ c*x(0)")).given == {"x(0)"}
 
 
 def test_a_fit_with_conditions_is_the_exact_solution(tmp_path):

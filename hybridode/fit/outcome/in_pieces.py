@@ -22,7 +22,7 @@ def curves_in_pieces(objective: Objective, dataset: Dataset, batch: Batch, solut
     ts = grid_of(dataset)
     states = np.full((*ts.shape, compiled.size), np.nan)
     observed = np.full((*ts.shape, len(compiled.observable_index)), np.nan)
-    codes = np.zeros(len(ts), int)
+    codes, sliding = np.zeros(len(ts), int), np.zeros(len(ts), int)
     for row in range(len(ts)):
         args = numpy_arguments(objective, batch, row, shot.theta)
         observe = compiled.along("observables", args)
@@ -35,10 +35,11 @@ def curves_in_pieces(objective: Objective, dataset: Dataset, batch: Batch, solut
             t0 = float(pieces.batch.t0[lane])
             raw = native.solve_numbers(compiled, args, t0, ts[row, mine], objective.method, objective.settings, shot.nodes[lane])
             codes[row] = codes[row] or int(raw.result)
+            sliding[row] |= int(raw.stats["sliding"])
             states[row, mine] = raw.ys_left
             with np.errstate(all="ignore"):
                 observed[row, mine] = [observe(t, y) for t, y in zip(ts[row, mine], raw.ys_left, strict=True)]
-    return Curves(ts, states, observed, codes)
+    return Curves(ts, states, observed, codes, sliding)
 
 
 def value_in_pieces(objective: Objective, solution: InPieces) -> tuple[Evaluation, Uncertainty]:

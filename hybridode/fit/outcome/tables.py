@@ -28,12 +28,14 @@ _GRID = 200  # times of the dense curves
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """The fitted model along each series: ts (S, T), states (S, T, n), observed arguments (S, T, q), results (S,)."""
+    """The fitted model along each series: ts (S, T), states (S, T, n), observed arguments (S, T, q), results (S,), `if`s that
+    slide (S,) (see `solve/switches`)."""
 
     ts: np.ndarray
     states: np.ndarray
     observed: np.ndarray
     results: np.ndarray
+    sliding: np.ndarray
 
 
 def grid_of(dataset: Dataset) -> np.ndarray:
@@ -54,13 +56,13 @@ def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callab
             objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", events=objective.plan
         )
         args = args.at_start(series.t0)
-        return raw.ys_left, jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left), raw.result
+        observed = jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left)
+        return raw.ys_left, observed, raw.result, raw.stats["sliding"]
 
     program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
 
     def solve(theta: np.ndarray) -> Curves:
-        states, observed, results = program(jnp.asarray(theta), batch, ts)
-        return Curves(ts, np.asarray(states), np.asarray(observed), np.asarray(results))
+        return Curves(ts, *map(np.asarray, program(jnp.asarray(theta), batch, ts)))
 
     return solve
 

@@ -86,6 +86,7 @@ class Program:
         -1
     )  # of `at` statements, behind the signals in the operand s (see `llvm/known_times`); -1: there are none there
     amounts: bool = False  # every firing has an amount, that of a dose
+    counts_events: bool = False  # there are located events besides the sides of `if`s: how many happened is worth reading
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     in_parts: bool = False  # derivatives keep a few states of a solve and make what lies between again
     modules: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)
@@ -208,7 +209,7 @@ class Program:
 
 def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0: FloatArray, ts: FloatArray,
               options: FloatArray, s: FloatArray = NO_SIGNALS) -> tuple[FloatArray, np.ndarray, FloatArray]:  # fmt: skip
-    """ys (B, T, n), info (B, 3), end (B, 1 + n) of B solves without JAX, Python's lock not held, from p (B, m) or (m,), w (B, k)
+    """ys (B, T, n), info (B, 6), end (B, 1 + n) of B solves without JAX, Python's lock not held, from p (B, m) or (m,), w (B, k)
     or (k,), s (B, c) or (c,), y0 (B, n) or (n,), ts (B, T) or (T,), t0 (B,) or (); B is 1 when nothing is batched."""
     kind = np.dtype(program.dtype)
     given = {"p": (p, 1), "w": (w, 1), "s": (s, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}

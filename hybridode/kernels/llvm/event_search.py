@@ -93,8 +93,9 @@ class EventSearch(EventGuards):
         def part(j: str) -> str:
             place = w.splat(w.value(f"sitofp i64 {w.value(f'add i64 {j}, 1')} to {loop.lanes.scalar}"))
             going = w.logic("and", mask, loop.not_(self.truth("found")))
-            self.each(lambda e: self.set("older_guard", self.get("middle_guard", e), e))
-            self.each(lambda e: self.set("middle_guard", self.get("left_guard", e), e))
+            for name, source in (("older_guard", "middle_guard"), ("middle_guard", "left_guard"),
+                                 ("older_sign", "middle_sign"), ("middle_sign", "scan")):  # fmt: skip
+                self.each(lambda e, name=name, source=source: self.set(name, self.get(source, e), e))
             hit, passed = self.probe(going, t, h, w.mul(place, const(1 / SCANNED)), at)
             self.set("found", w.select(hit, const(1.0), self.get("found")))
             early = w.splat(w.value(f"icmp sgt i64 {j}, 0"), "i1")
@@ -183,7 +184,7 @@ class EventSearch(EventGuards):
 
     def dips(self, mask: str, t: str, h: str, place: str, at: Callable[[str | float], State]) -> None:
         """Where the parabola through the last three values of a guard turns at the other side of 0, or near it, that place is
-        looked at: an event may happen between two values on the same side."""
+        looked at, beside the first of the three: an event may happen between two values on the same side."""
         w, loop = self.w, self.loop
         best, turn = self.deepest()
         seen = w.logic("and", mask, w.compare("olt", best, loop.const(NEAR)))
@@ -191,7 +192,14 @@ class EventSearch(EventGuards):
         def look() -> Elements:
             middle = w.sub(place, loop.const(1.0))
             left = self.get("left")
-            self.each(lambda e: self.set("kept_guard", self.get("left_guard", e), e))
+            here = self.wide(seen)
+
+            def since_the_first(e: str) -> None:
+                self.set("kept_guard", self.get("left_guard", e), e)
+                self.set("kept_sign", self.get("scan", e), e)
+                self.set("scan", self.c.select(here, self.get("older_sign", e), self.get("scan", e)), e)
+
+            self.each(since_the_first)
             hit, _ = self.probe(seen, t, h, w.mul(w.add(middle, turn), loop.const(1 / SCANNED)), at)
             before = w.mul(w.sub(place, loop.const(2.0)), loop.const(1 / SCANNED))
             self.set("left", w.select(hit, before, left))
@@ -200,6 +208,7 @@ class EventSearch(EventGuards):
 
             def put_back(e: str) -> None:
                 self.set("left_guard", self.c.select(back, self.get("older_guard", e), self.get("kept_guard", e)), e)
+                self.set("scan", self.c.select(back, self.get("scan", e), self.get("kept_sign", e)), e)
 
             self.each(put_back)
             return []

@@ -55,15 +55,15 @@ class EventSteps(StepLoop):
         read = {i.name for i in self.events.located.guards.inputs} if self.events is not None else set()
         return bool(self.inputs.landing) and not read.isdisjoint(("u", "du"))
 
-    def events_at_start(self, t: str, y: Elements) -> tuple[Elements, str, str, str]:
-        """State, rows of the record, lanes that stop and save points that are done, after the events of the start."""
+    def events_at_start(self, t: str, y: Elements) -> tuple[Elements, After, str]:
+        """The state, what the events of the start leave (`stop` is a mask), and how many save points are done."""
         e, w, zero, nowhere = self.events, self.w, self.integers(0), self.lanes.const(False)
         assert e is not None
         if e.E:
             e.start(t, y)
             y = e.with_modes(y)
         if not e.any_at_start():
-            return y, zero, nowhere, zero
+            return y, After(zero, zero, nowhere, "", ""), zero
         mask, known, saved = e.any_fired() if e.E else nowhere, "", zero
         if self.known_times is not None:
             known = w.compare("ole", e.next_known(), t)
@@ -72,7 +72,7 @@ class EventSteps(StepLoop):
         after, _, found = self.instant(Instant(mask, nowhere, known), t, y, [], zero)
         if known:
             self.save_after(zero, known, t, after)
-        return after, found.rows, w.compare("one", found.stop, self.const(0.0)), saved
+        return after, found._replace(stop=w.compare("one", found.stop, self.const(0.0))), saved
 
     def instant(self, of: Instant, t: str, y: Elements, k: Elements, rows: str, t1: str = "") -> tuple[Elements, Elements, After]:
         """State, slope and more after an instant of events; with `t1` the step that follows `at` statements begins as one at
@@ -80,6 +80,7 @@ class EventSteps(StepLoop):
         e, w, n, nothing = self.events, self.w, self.m.n, self.const(0.0)
         assert e is not None
         self.put_integer(e.rows, rows)
+        self.put_integer(e.fired, self.integers(0))
         first = bool(t1 and of.known)
 
         def act() -> list[str]:
@@ -94,7 +95,7 @@ class EventSteps(StepLoop):
 
         otherwise = [*y, *k, nothing, nothing, self.const(math.inf)]
         found = self.branch(w.any(of.lanes), act, otherwise, self.lanes.real)
-        return found[:n], found[n:-3], After(self.get_integer(e.rows), *found[-3:])
+        return found[:n], found[n:-3], After(self.get_integer(e.rows), self.get_integer(e.fired), *found[-3:])
 
     def watch(self, ok: str, now: Mapping[str, str], h: str, y: Elements, out: Mapping[str, Elements], known: str) -> Found:
         """The lanes of an accepted step in which an event happens before its end. A step onto an event is not looked at. What

@@ -60,10 +60,11 @@ class Ends(NamedTuple):
 
 
 class After(NamedTuple):
-    """What an instant leaves: rows of the record; reals that are not 0 in lanes that stop, and in lanes where events set each
-    other off without end; the longest step from there."""
+    """What an instant leaves: rows of the record; how many events happened; reals that are not 0 in lanes that stop, and in lanes
+    where events set each other off without end; the longest step from there."""
 
     rows: str
+    fired: str
     stop: str
     stuck: str
     longest: str
@@ -77,6 +78,7 @@ class EventLoop(EventSearch):
         first = self.E - len(located.modes)
         self.modes = [(first + k, m) for k, m in enumerate(located.modes)]  # (event, state) of every `if`
         self.known, self.unit = located.known, EVENT[loop.lanes.dtype]
+        self.fired = loop.integer_memory("event_count")  # how many happened at this instant
         self.q = loop.integer_memory("event_firing")  # of the lanes: the next firing of an `at` statement
         if self.known is not None:
             loop.put_integer(self.q, loop.integers(0))
@@ -228,11 +230,19 @@ class EventLoop(EventSearch):
             self.set("kind", w.select(mine, const(0.0), self.get("kind")))
             stops = w.logic("and", mine, w.compare("oeq", self.tables.stop(e), const(1.0)))
             self.set("stop", w.select(stops, const(1.0), self.get("stop")))
+            self.count_firing(e, mine)
             if self.located.changes is not None:
                 self.change(e, mine, t, y)
             return []
 
         loop.branch(w.any(mine), do, [], loop.lanes.real)
+
+    def count_firing(self, e: str, mine: str) -> None:
+        """One event more in the lanes `mine`, unless it is an `if`."""
+        w, loop, own = self.w, self.loop, self.E - len(self.modes)
+        if self.modes:
+            mine = w.logic("and", mine, w.splat(w.value(f"icmp slt i64 {e}, {own}"), "i1"))
+        loop.put_integer(self.fired, loop.count(loop.get_integer(self.fired), mine))
 
     def change(self, e: str, mine: str, t: str, y: State) -> None:
         """The assignments of event e, all of which read the state y."""
@@ -343,7 +353,7 @@ class EventLoop(EventSearch):
         of = Instant(acting, acting)
         for other in (mask for mask in ends if mask):
             of = Instant(w.logic("or", of.lanes, other), w.logic("and", of.located, loop.not_(other)), *ends)
-        rows, stop, stuck, longest = instant(short, of)
+        rows, fired, stop, stuck, longest = instant(short, of)
         acting, located = of.lanes, of.located
         recent = w.compare("ole", w.sub(new["t"], now["instant"]), w.mul(span, const(INSTANT)))
         low = w.compare("ole", now["h"], loop.minimum(w.mul(now["resume"], const(TINY)), w.mul(span, const(SHORTEST))))
@@ -360,6 +370,7 @@ class EventLoop(EventSearch):
         return new | {
             "accepted": rows,
             "events": loop.whole("add", now["events"], loop.whole("sub", rows, new["accepted"])),
+            "fired": loop.whole("add", now["fired"], fired),
             "h": w.select(landing, step, w.select(short, now["h"], resumed)),
             "resume": w.select(landing, h, now["resume"]),
             "landing": landing,
@@ -373,7 +384,7 @@ class EventLoop(EventSearch):
     ) -> dict[str, str]:
         """The same of a model that has `at` statements only."""
         w, loop, nowhere = self.w, self.loop, self.loop.lanes.const(False)
-        rows, stop, _, longest = instant(nowhere, Instant(known, nowhere, known))
+        rows, _, stop, _, longest = instant(nowhere, Instant(known, nowhere, known))
         stopped = w.logic("and", known, w.compare("one", stop, loop.const(0.0)))
         return new | {
             "accepted": rows,

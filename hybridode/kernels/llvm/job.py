@@ -34,7 +34,7 @@ SLOTS = (
     "ts",  # (B, T) ascending
     "ts_stride",
     "ys",  # out (B, T, n), or null
-    "info",  # out of a solve, read by the others: int32 (B, 4), see INFO
+    "info",  # out of a solve, read by the others: int32 (B, 6), see INFO
     "end",  # out (B, 1 + n): the last time that was reached, the state there
     "record",  # out of a solve, read by the others, or null: (B, capacity, 2 + n) t, h (< 0: pivoted), y of fewer steps
     "p_dot",  # (K B, m) | out: p_bar
@@ -53,8 +53,9 @@ SLOTS = (
 )
 FIRST, LAST = 1, 2  # parts of a derivative, in its own direction
 SLOT = {name: k for k, name in enumerate(SLOTS)}
-INFO = ("status", "accepted", "rejected", "pivoted", "events")  # accepted: rows of the record, `events` of which are no steps;
-# pivoted: attempts that took partial pivoting
+# accepted: rows of the record, `events` of which are no steps; pivoted: attempts that took partial pivoting; fired: located
+# events that happened, without the sides of `if`s.
+INFO = ("status", "accepted", "rejected", "pivoted", "events", "fired")
 DONE, MAX_STEPS, UNDERFLOW, NON_FINITE, RUNNING, NO_MEMORY, ENDLESS = 0, 1, 2, 3, 5, 9, 10  # status (see `solve/results`)
 
 

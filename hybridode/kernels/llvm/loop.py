@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from hybridode.kernels.llvm.event_steps import EventSteps
-from hybridode.kernels.llvm.events import Ends, EventLoop
+from hybridode.kernels.llvm.events import After, Ends, EventLoop
 from hybridode.kernels.llvm.fallback import Fallback
 from hybridode.kernels.llvm.job import DONE, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.settled import Settled, continued
@@ -73,9 +73,9 @@ class Solve(EventSteps):
         t1 = self.time(self.integers(1 << 62))
         self.span = w.sub(t1, t0)
         zero = self.integers(0)
-        rows, stopped, saved = zero, self.lanes.const(False), zero
+        done, saved = After(zero, zero, self.lanes.const(False), "", ""), zero
         if self.events is not None:
-            y0, rows, stopped, saved = self.events_at_start(t0, y0)
+            y0, done, saved = self.events_at_start(t0, y0)
         k0 = self.slope_at(t0, y0)
         h0 = self.first_step(self.first, t0, t1, y0, k0)
         k0 = k0 if self.m.takes_slope else []
@@ -83,14 +83,15 @@ class Solve(EventSteps):
         ready = w.fresh("ready")
         w.line(f"br label {ready}")
         w.label(ready[1:])
-        idle = w.logic("or", stopped, w.compare("uge", t0, t1))  # also where a time is NaN
+        idle = w.logic("or", done.stop, w.compare("uge", t0, t1))  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
         carried |= {f"y{k}_": (real, v) for k, v in enumerate(y0)} | {f"k{k}_": (real, v) for k, v in enumerate(k0)}
         carried |= {
-            "accepted": (integer, rows),
+            "accepted": (integer, done.rows),
             "rejected": (integer, zero),
             "pivoted": (integer, zero),
-            "events": (integer, rows),
+            "events": (integer, done.rows),
+            "fired": (integer, done.fired),
             "saved": (integer, saved),
         }
         if self.locates:
@@ -251,7 +252,7 @@ class Solve(EventSteps):
             if self.inputs.landing:
                 slope = self.after_jump(landed, new["t"], [new[f"y{i}_"] for i in range(n)], slope)
             new |= {f"k{i}_": slope[i] for i in range(n)}
-        new["events"] = now["events"]
+        new |= {"events": now["events"], "fired": now["fired"]}
         ends = Ends(w.logic("and", ok, known) if known else "", landed if self.turns_by_jumps else "")
         return new if self.events is None else self.happen(now, new, ok, found, h, t1, ends)
 

@@ -146,9 +146,9 @@ def _written(n: int, lanes: Lanes) -> str:
 def _counts() -> str:
     """The numbers of steps, each to an array of its own. Rows of the record that are events are no steps."""
     lines = []
-    for k, name in enumerate(INFO[1:], 1):
+    for name in (*COUNTED, "events"):
         lines += [
-            f"  %{name}_in = getelementptr i32, ptr %status_at, i64 {k}",
+            f"  %{name}_in = getelementptr i32, ptr %status_at, i64 {INFO.index(name)}",
             f"  %n_{name} = load i32, ptr %{name}_in, align 4",
         ]
     lines.append("  %n_steps = sub i32 %n_accepted, %n_events")

@@ -189,19 +189,20 @@ class RolledEvents(EventLoop):
         self.changes.assign(e, mine, given, self.solve.y)
 
     # ---- in the loop ----------------------------------------------------------------------------------------------------------
-    def happen_at_start(self, t: str) -> tuple[str, str]:
-        """Rows of the record, and lanes that stop, after the events of the start."""
-        loop = self.solve
+    def happen_at_start(self, t: str) -> After:
+        """What the events of the start leave; `stop` is a mask."""
+        loop, zero = self.solve, self.solve.integers(0)
         self.start(t, loop.y)
         if not self.any_at_start():
-            return loop.integers(0), loop.lanes.const(False)
-        found = self.instant(Instant(self.any_fired(), loop.lanes.const(False)), t, loop.integers(0))
-        return found.rows, self.w.compare("one", found.stop, loop.const(0.0))
+            return After(zero, zero, loop.lanes.const(False), "", "")
+        found = self.instant(Instant(self.any_fired(), loop.lanes.const(False)), t, zero)
+        return found._replace(stop=self.w.compare("one", found.stop, loop.const(0.0)))
 
     def instant(self, of: Instant, t: str, rows: str) -> After:
         """As in `llvm/event_steps`, with state and slope where they stand."""
         loop, nothing = self.solve, self.loop.const(0.0)
         loop.put_integer(self.rows, rows)
+        loop.put_integer(self.fired, loop.integers(0))
 
         def act() -> Sequence[str]:
             _, stop, stuck = self.act(of, t, loop.y, lambda rows, t, h, y: loop.record(rows, t, h))
@@ -210,7 +211,7 @@ class RolledEvents(EventLoop):
         stop, stuck = loop.branch(self.w.any(of.lanes), act, [nothing, nothing], loop.lanes.real)
         if loop.m.takes_slope:
             loop.after_jump(of.lanes, t)
-        return After(loop.get_integer(self.rows), stop, stuck, loop.const(math.inf))
+        return After(loop.get_integer(self.rows), loop.get_integer(self.fired), stop, stuck, loop.const(math.inf))
 
     def watch(self, ok: str, now: Mapping[str, str], h: str, new: Buffer, out: Mapping[str, Value]) -> tuple[Found, Callable]:
         """What is found in an accepted step (one onto an event is not looked at), and the states of its dense output."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from hybridode.kernels.llvm.events import After
 from hybridode.kernels.llvm.job import DONE, MAX_STEPS, NON_FINITE, RUNNING, UNDERFLOW
 from hybridode.kernels.llvm.lane_loop import Inputs
 from hybridode.kernels.llvm.rolled.events import RolledEvents
@@ -37,15 +38,16 @@ class RolledSolve(RolledLoop, StepLoop):
         h0 = self.first_step(self.first, t0, t1)
         self.span = w.sub(t1, t0)
         zero = self.integers(0)
-        rows, stopped = (zero, self.lanes.const(False)) if self.events is None else self.events.happen_at_start(t0)
+        nothing = After(zero, zero, self.lanes.const(False), "", "")
+        done = nothing if self.events is None else self.events.happen_at_start(t0)
         saved = self.over_points(self.integers(0), lambda time: w.compare("ole", time, t0), lambda time: self.y)
         ready = w.fresh("ready")
         w.line(f"br label {ready}")
         w.label(ready[1:])
-        idle = w.logic("or", stopped, w.compare("uge", t0, t1))  # also where a time is NaN
+        idle = w.logic("or", done.stop, w.compare("uge", t0, t1))  # also where a time is NaN
         carried = {"t": (real, t0), "h": (real, h0), "before": (real, self.const(0.0))}
         carried |= dict.fromkeys(("rejected", "pivoted"), (integer, zero)) | {"saved": (integer, saved)}
-        carried |= dict.fromkeys(("accepted", "events"), (integer, rows))
+        carried |= dict.fromkeys(("accepted", "events"), (integer, done.rows)) | {"fired": (integer, done.fired)}
         if self.events is not None:
             carried |= {"landing": (self.lanes.mask, self.lanes.const(False)), "resume": (real, h0)}
             carried |= {"instant": (real, t0), "many": (real, self.const(0.0))}
@@ -150,6 +152,7 @@ class RolledSolve(RolledLoop, StepLoop):
             "saved": saved,
             "status": self.select_integer(stuck, why, status),
             "events": now["events"],
+            "fired": now["fired"],
         }
         self.accept(ok, landed, new["t"], y_new, out)
         return new if self.events is None or watched is None else self.events.happen(now, new, ok, h, *watched)
