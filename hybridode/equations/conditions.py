@@ -15,8 +15,8 @@ def guard_of(condition: Expr) -> Expr:
     """
     made: dict[Expr, Expr] = {}
     for e in postorder((condition,)):
-        if e.op in _COMPARED:
-            made[e] = _COMPARED[e.op](*e.args)
+        if e.op in COMPARISONS:
+            made[e] = COMPARISONS[e.op](*e.args)
         elif e.op in ("and", "or"):
             made[e] = node("min" if e.op == "and" else "max", tuple(made[a] for a in e.args))
         elif e.op == "not":
@@ -31,7 +31,7 @@ def _difference(a: Expr, b: Expr) -> Expr:
     return node("add", (a, node("neg", (b,))))
 
 
-_COMPARED = {
+COMPARISONS = {
     "lt": lambda a, b: _difference(b, a),
     "le": lambda a, b: _difference(b, a),
     "gt": _difference,

@@ -53,12 +53,14 @@ def equations_of(
 
 
 def switched_of(declarations: Declarations, promoted: frozenset[str] = frozenset()) -> EquationSystem | None:
-    """The system with its `if`s as events, after all passes; None without such, and for models that have to be reduced."""
+    """The system with its `if`s as events, and more that steps land on, after all passes (see `switches`); None without such,
+    and for models that have to be reduced."""
     if is_implicit(declarations):
         return None
     with without_collector():
-        system = located_switches(canonical(declarations, promoted))
-        return None if system is None else after_passes(system, ShapeCache())
+        shapes = ShapeCache()
+        system = located_switches(canonical(declarations, promoted), shapes)
+        return None if system is None else after_passes(system, shapes)
 
 
 def after_passes(system: EquationSystem, shapes: ShapeCache, dump: Dump | None = None) -> EquationSystem:

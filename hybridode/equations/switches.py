@@ -12,7 +12,9 @@ from dataclasses import replace
 
 from hybridode.declarations import MOST_LOCATED_CHOICES
 from hybridode.equations.conditions import guard_of, without_conditions_by_name
+from hybridode.equations.gradients import ShapeCache
 from hybridode.equations.system import EquationSystem, ScalarDefinition, ScalarWhenEvent, definition_expressions
+from hybridode.equations.watched import MOST, landing_event, landings, swings
 from hybridode.errors import Span
 from hybridode.expr import Expr, Symbol, const, node, postorder, rebuild, symbols
 
@@ -20,10 +22,12 @@ FREE = 1.5  # above it: no longer located
 _MOVING = ("time", "input", "input_rate", "derivative")
 
 
-def located_switches(system: EquationSystem) -> EquationSystem | None:
-    """The canonical system with its `if`s located, None where there are none, or too many.
+def located_switches(system: EquationSystem, shapes: ShapeCache) -> EquationSystem | None:
+    """The canonical system with its `if`s located, unless there are too many, and with what its steps must not pass over watched
+    (see `watched`); None where there is nothing of that.
 
-    The new states stand behind the others. The events of the `if`s stand behind the others and have a `mode`.
+    The new states stand behind the others, the sides last. So do the new events: those that are watched, then those of the `if`s,
+    which have a `mode`.
     """
     definitions = definition_expressions(system.definitions)
     roots = [*system.rates, *definitions]
@@ -37,11 +41,19 @@ def located_switches(system: EquationSystem) -> EquationSystem | None:
             truth = without_conditions_by_name(condition, bodies, boolean)
             if _moves(truth, bodies, discretes) and not any(e.op in ("eq", "ne") for e in postorder((truth,))):
                 found[condition] = truth, [without_conditions_by_name(c, bodies, boolean) for c in within], places[root]
-    if not found or len(found) > MOST_LOCATED_CHOICES:
+    found = {} if len(found) > MOST_LOCATED_CHOICES else found
+    conditions = [e.guard if e.truth is None else e.truth for e in system.when_events]
+    conditions += [truth for truth, within, _ in found.values() if not within]
+    watched = [e for e in landings(conditions) if _moves(e, bodies, discretes)]
+    guards = [*(e.guard for e in system.when_events), *(guard_of(truth) for truth, within, _ in found.values() if not within)]
+    swinging = swings(guards, bodies, shapes)
+    watched, swinging = ([] if len(some) > MOST else some for some in (watched, swinging))
+    if not found and not watched and not swinging:
         return None
-    n = len(system.states)
+    n = len(system.states) + len(swinging)
     modes = {c: Symbol("state", f"if {k + 1}") for k, c in enumerate(found)}
     events = [_event(k, n + k, modes[c], *found[c]) for k, c in enumerate(found)]
+    added = [*(Symbol("state", f"swing {k + 1}") for k in range(len(swinging))), *modes.values()]
 
     def switched(exprs: Sequence[Expr]) -> tuple[Expr, ...]:
         def frozen(e: Expr, args: tuple[Expr, ...]) -> Expr | None:
@@ -54,16 +66,16 @@ def located_switches(system: EquationSystem) -> EquationSystem | None:
 
         return rebuild(exprs, frozen)
 
-    zero = [const(0.0)] * len(modes)
+    zero = [const(0.0)] * len(added)
     made = switched(definitions)
     return replace(
         system,
-        states=(*system.states, *modes.values()),
-        rates=(*switched(list(system.rates)), *zero),
+        states=(*system.states, *added),
+        rates=(*switched(list(system.rates)), *swinging, *zero[len(swinging) :]),
         starts=(*system.starts, *zero),
         definitions=tuple(ScalarDefinition(d.symbol, e, d.span) for d, e in zip(system.definitions, made, strict=True)),
-        rate_spans=(*system.rate_spans, *[None] * len(modes)) if system.rate_spans else (),
-        when_events=(*system.when_events, *events),
+        rate_spans=(*system.rate_spans, *[None] * len(added)) if system.rate_spans else (),
+        when_events=(*system.when_events, *map(landing_event, watched), *events),
     )
 
 

@@ -94,7 +94,8 @@ class ScalarWhenEvent:
     """An event that is located. `guard` is a number; a condition's guard is positive where `truth` (boolean) holds.
 
     With `truth` the event fires when it turns true; without, when the guard changes sign in the `direction`. The event of an `if`
-    fires either way and sets the state `mode` to the side that holds (see `equations/switches`).
+    fires either way and sets the state `mode` to the side that holds (see `equations/switches`). One that is `watched` does
+    nothing: steps land on it (see `equations/watched`).
     """
 
     name: str
@@ -106,6 +107,12 @@ class ScalarWhenEvent:
     stop: bool = False
     span: Span | None = None
     mode: int = -1
+    watched: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether it is an `event` statement of the model."""
+        return self.mode < 0 and not self.watched
 
 
 @dataclass(frozen=True)

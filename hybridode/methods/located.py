@@ -92,9 +92,9 @@ class Located:
     of all assignments from what was before; those of event e are first[e] … first[e + 1] - 1, and go to the states `states`.
     rates: the vector field. at_start: 1 where an event also fires at the start if its condition holds there, 2 if its bare
     number is 0 there; stop: 1 where it ends the run; resets: 1 where it assigns a state that its own guard reads, 2 where its
-    condition may also hold at a guard of 0. split(): the same assignments in families, for loops over long vectors. modes: the
-    events of `if`s are the last; the states that hold which side it is, 2 where that is no longer located (see
-    `equations/switches`).
+    condition may also hold at a guard of 0. split(): the same assignments in families, for loops over long vectors. own: how many
+    events, the first, are the model's. modes: the events of `if`s are the last; the states that hold which side it is, 2 where
+    that is no longer located (see `equations/switches`).
     """
 
     guards: Tape
@@ -109,6 +109,7 @@ class Located:
     split: Callable[[], Changes]
     known: Known | None = None
     modes: tuple[int, ...] = ()
+    own: int = 0
 
     @property
     def count(self) -> int:

@@ -45,6 +45,7 @@ def located_events(compiled: Compiled) -> Located | None:
         split=partial(change_families, compiled.system),
         known=_known(compiled),
         modes=tuple(e.mode for e in events if e.mode >= 0),
+        own=sum(e.own for e in events),
     )
 
 
@@ -79,7 +80,9 @@ def fingerprint(compiled: Compiled) -> str:
         return ""
     known = found.known
     at = () if known is None else (known.owners, known.states, known.stop)
-    return repr((found.directions, found.at_start, found.stop, found.resets, found.first, found.states, at, found.modes))
+    return repr(
+        (found.directions, found.at_start, found.stop, found.resets, found.first, found.states, at, found.modes, found.own)
+    )
 
 
 def cannot_combine(compiled: Compiled, dtype: str) -> str | None:
@@ -102,4 +105,4 @@ def must_be_straight(compiled: Compiled) -> bool:
     """Whether the loops over long vectors cannot do what the events ask for."""
     read = {i.name for name in ("guards", "changes") if name in compiled.tapes for i in compiled.tapes[name].inputs}
     events = compiled.system.when_events
-    return bool(events) and bool(compiled.events is not None or read & {"u", "du", "u0"} or events[-1].mode >= 0)
+    return bool(events) and bool(compiled.events is not None or read & {"u", "du", "u0"} or not events[-1].own)

@@ -129,7 +129,7 @@ def program_of(compiled: Compiled, method: str, plan: EventPlan | None = None, d
             solved_singly(method, compiled.tapes["rates"], compiled.size, bool(_weights(compiled))),
             0 if in_loops(compiled, method) else -1,
             bool(compiled.system.doses),
-            any(event.mode < 0 for event in compiled.system.when_events),
+            any(event.own for event in compiled.system.when_events),
         )
         if not made.has("solve", 1):
             _check_length(method, made.method.step.count())
@@ -149,7 +149,7 @@ def in_loops(compiled: Compiled, method: str) -> bool:
 
 def switched(compiled: Compiled, method: str, dtype: str) -> Compiled | None:
     """The model with its `if`s located, if they are (see `solve/switches`)."""
-    if compiled.system.when_events and compiled.system.when_events[-1].mode >= 0:
+    if compiled.make_twin is None:
         return None  # it is that model
     rates, n = compiled.tapes.get("rates"), compiled.size
     count = len(compiled.system.when_events)

@@ -1,4 +1,5 @@
-"""The `if`s of a model as events of the native loops: a twin of the model with their sides as further states, hidden from all."""
+"""The `if`s of a model as events of the native loops: a twin of the model with their sides as further states, hidden from all,
+and with what its steps must not pass over (see `equations/watched`)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridode.declarations import MOST_STATES_WITH_LOCATED_CHOICES
+from hybridode.equations.watched import may_be_passed_over
 from hybridode.errors import Diagnostic, render_one
 from hybridode.solve.problem import Compiled
 from hybridode.solve.raw import Raw
@@ -32,15 +34,21 @@ class Chattering(UserWarning):
 def twin_of(compiled: Compiled, dtype: str, rolls: Callable[[], bool]) -> Compiled | None:
     """The model with its `if`s located, None where there are none, or where they stay kinks that error control sees: in single
     precision, in large systems and those that loops over vectors solve (`rolls`), with too many conditions."""
-    if dtype != "float64" or not 0 < compiled.size <= MOST_STATES_WITH_LOCATED_CHOICES or not _has_choice(compiled) or rolls():
+    if (
+        dtype != "float64"
+        or not 0 < compiled.size <= MOST_STATES_WITH_LOCATED_CHOICES
+        or not _may_be_watched(compiled)
+        or rolls()
+    ):
         return None
     if TWIN not in compiled.jitted:
         compiled.jitted[TWIN] = None if compiled.make_twin is None else compiled.make_twin()
     return compiled.jitted[TWIN]
 
 
-def _has_choice(compiled: Compiled) -> bool:
-    return any(i.op == "select" for i in compiled.tapes["rates"].instructions)
+def _may_be_watched(compiled: Compiled) -> bool:
+    chooses = any(i.op == "select" for i in compiled.tapes["rates"].instructions)
+    return chooses or any(may_be_passed_over(event) for event in compiled.system.when_events)
 
 
 def extended(twin: Compiled, y0: Any, xp: Any) -> Any:
@@ -50,10 +58,12 @@ def extended(twin: Compiled, y0: Any, xp: Any) -> Any:
 
 def without_sides(compiled: Compiled, raw: Raw, xp: Any) -> Raw:
     """What the model itself has; which of its `if`s are not located any more, as bits, among the counts."""
-    n = compiled.size
-    free = raw.y_end[n:] == FREE
-    sliding = xp.sum(xp.where(free, 1 << xp.arange(len(free)), 0))
-    return replace(raw, ys=raw.ys[:, :n], ys_left=raw.ys_left[:, :n], y_end=raw.y_end[:n], stats=raw.stats | {"sliding": sliding})
+    n, stats = compiled.size, raw.stats
+    count = sum(event.mode >= 0 for event in compiled.jitted[TWIN].system.when_events)
+    if count:
+        free = raw.y_end[-count:] == FREE
+        stats = stats | {"sliding": xp.sum(xp.where(free, 1 << xp.arange(count), 0))}
+    return replace(raw, ys=raw.ys[:, :n], ys_left=raw.ys_left[:, :n], y_end=raw.y_end[:n], stats=stats)
 
 
 def sliding_ifs(compiled: Compiled, counted: Any) -> tuple[Diagnostic, ...]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 UNROLLED = 8  # events up to which loops over them are written out
 
 ARRAYS = ("sign", "guard", "half_sign", "half_guard", "one_sign", "one_guard", "scan", "fired", "before",
-          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard", "middle_sign", "older_sign", "kept_sign", "rate",
-          "pending")  # fmt: skip
+          "left_guard", "right_guard", "middle_guard", "older_guard", "kept_guard", "middle_sign", "older_sign", "kept_sign",
+          "rate", "pending")  # fmt: skip
 CELLS = ("flag", "unseen", "left", "right", "left_weight", "right_weight", "width", "last", "found", "kind", "stop", "best",
          "turn", "lost")  # fmt: skip
 

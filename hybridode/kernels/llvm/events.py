@@ -238,9 +238,9 @@ class EventLoop(EventSearch):
         loop.branch(w.any(mine), do, [], loop.lanes.real)
 
     def count_firing(self, e: str, mine: str) -> None:
-        """One event more in the lanes `mine`, unless it is an `if`."""
-        w, loop, own = self.w, self.loop, self.E - len(self.modes)
-        if self.modes:
+        """One event more in the lanes `mine`, if it is one of the model's."""
+        w, loop, own = self.w, self.loop, self.located.own
+        if own < self.E:
             mine = w.logic("and", mine, w.splat(w.value(f"icmp slt i64 {e}, {own}"), "i1"))
         loop.put_integer(self.fired, loop.count(loop.get_integer(self.fired), mine))
 
