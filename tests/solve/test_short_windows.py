@@ -39,7 +39,7 @@ def test_each_fires_once(condition: str) -> None:
 
 
 def test_pulses_and_their_derivatives() -> None:
-    """Sides that last for no part of a step: x = k (b - a); and those of an oscillation, each of which lasts 2 (pi/2 - pi/6) / w."""
+    """Sides that last for no part of a step: x = k (b - a); and those of an oscillation, each 2 (pi/2 - pi/6) / w long."""
     text = """model m
     param a = 3
     param b = 3.01
