@@ -48,6 +48,7 @@ def agreement_entry(results: Sequence[StartResult], stiff: int) -> dict[str, Any
         "optima": len(optima_of(results)),
         "unseen_share": share,
         "stopped_early": sum(r.stopped_early for r in results),
+        "not_continued": sum(r.waited for r in results),
         "failed": sum(r.status == "failed" for r in results),
         "resampled": sum(r.resampled for r in results),
         "stiff_points": stiff,
@@ -87,6 +88,8 @@ def starts_note(results: Sequence[StartResult], planned: int) -> str:
         parts.append(f"{counts['failed']} failed")
     if counts["stopped_early"]:
         parts.append(f"{counts['stopped_early']} were stopped early, far behind the best")
+    if counts["not_continued"]:
+        parts.append(f"{counts['not_continued']} led to where the model is stiff and were not continued")
     if counts["resampled"]:
         parts.append(f"{counts['resampled']} starting points that could not be evaluated were drawn anew")
     if len(results) < planned:

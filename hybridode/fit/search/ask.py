@@ -44,13 +44,14 @@ class Ask:
 @dataclass(frozen=True, eq=False)
 class Point:
     """An evaluation in NumPy. `fisher` (d, d), or (0, 0) where only the gradient (d,) was computed. `reason` says why the value
-    is inf."""
+    is inf; `postponed`: because only an implicit method could solve it, which nobody has tried yet."""
 
     theta: np.ndarray
     value: float
     gradient: np.ndarray
     fisher: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     reason: str = ""
+    postponed: bool = False
 
     @property
     def failed(self) -> bool:

@@ -8,14 +8,14 @@ import numpy as np
 
 from hybridode.fit.progress import Track
 
-FIRST = 40  # rounds that every start has
+FIRST = 40  # evaluations that every start has
 BACK = 8  # rounds over which the fall is measured
 ROUNDS = 150  # that a start would have at its present pace to reach the best one
 MARGIN = 5.0  # of log-likelihood: nobody is stopped who is as near as this
 
 
 class Hopeless:
-    """Asked after every round. All starts have had the same number of evaluations then, so it does not matter what ran where."""
+    """Asked after every round. It counts the evaluations of each start, so it does not matter what ran where."""
 
     def __init__(self) -> None:
         self.values: dict[int, list[float]] = {}
@@ -27,13 +27,11 @@ class Hopeless:
         for number, track in tracks.items():
             self.values.setdefault(number, []).append(track.best_value)
         self.best = min([self.best, *(v[-1] for v in self.values.values())])
-        if round_ < FIRST:
-            return {}
         out = {}
         leader = min(tracks, key=lambda k: self.values[k][-1], default=0)
         for number in tracks:
             values = self.values[number]
-            if number == leader or len(values) <= BACK:
+            if number == leader or len(values) < FIRST:
                 continue
             gap, fall = values[-1] - self.best, values[-1 - BACK] - values[-1]
             if gap > MARGIN and fall * ROUNDS < gap * BACK:

@@ -60,7 +60,7 @@ class Lanes:
     """Evaluates asks whose view is a `View`: `lanes(asks) -> points`. Value, gradient and Fisher matrix.
 
     `implicit`: the method for what takes more than `most_steps`; None: there is no such method and no such limit. `stiff`: how
-    many points it had to solve."""
+    many points it had to solve. `postponing`: such points are not solved but marked."""
 
     def __init__(self, objective: Objective, batch: Batch, implicit: str | None = None, most_steps: int = 0) -> None:
         self.objective = objective
@@ -68,7 +68,7 @@ class Lanes:
         self.views: dict[View, Batch] = {WHOLE: batch}
         self.implicit, self.most_steps, self.stiff = implicit, most_steps, 0
         self.spread: Blocks | None = None  # evaluates blocks elsewhere, see `fit/workers`
-        self.is_other = False
+        self.is_other = self.postponing = False
         limited = replace(objective.settings, max_steps=min(most_steps, objective.settings.max_steps)) if implicit else None
         self._quick = objective if limited is None else replace(objective, settings=limited)
 
@@ -107,7 +107,7 @@ class Lanes:
         else:
             compute = lambda rest: self._blocks(rest, view)._asdict()  # noqa: E731
             found = Evaluation(**memory.answers(b"lanes" + self._quick.identity, self._records(view), thetas, compute))
-        return found if self.implicit is None else self._with_stiff(thetas, view, found)
+        return found if self.implicit is None or self.postponing else self._with_stiff(thetas, view, found)
 
     def _records(self, view: View) -> Batch:
         """The records that a view sees."""
@@ -165,6 +165,8 @@ class Lanes:
             found = self.evaluations(np.stack([asks[i].theta for i in mine]), view)
             for row, i in enumerate(mine):
                 points[i] = self._point(asks[i].theta, jax.tree_util.tree_map(lambda leaf, row=row: leaf[row], found))
+                if self.postponing and np.any(np.asarray(found.results)[row] == results.MAX_STEPS):
+                    points[i] = replace(points[i], postponed=True)
         return [p for p in points if p is not None]
 
     def point(self, theta: np.ndarray, view: View = WHOLE) -> Point:

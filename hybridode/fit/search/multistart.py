@@ -49,7 +49,7 @@ def evaluated_starts(
     each start. A start for which no attempt is any good keeps its first point."""
     found = evaluate_many([Ask(theta) for theta in points])
     drawn = [0] * len(points)
-    failed = [i for i, point in enumerate(found) if point.failed]
+    failed = [i for i, point in enumerate(found) if point.failed and not point.postponed]
     if draw is None:
         return found, drawn
     for attempt in range(1, MOST_DRAWN + 1):
@@ -58,13 +58,13 @@ def evaluated_starts(
         again = evaluate_many([Ask(draw(tracks[i].start, attempt)) for i in failed])
         for i, point in zip(failed, again, strict=True):
             drawn[i] += 1
-            if not point.failed:
+            if not point.failed or point.postponed:
                 track = tracks[i]
                 track.log.append(
                     f"start {track.start}: {drawn[i]} drawn anew, as the first could not be evaluated: {found[i].reason}"
                 )
                 found[i] = point
-        failed = [i for i in failed if found[i].failed]
+        failed = [i for i in failed if found[i].failed and not found[i].postponed]
     return found, drawn
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,16 +30,30 @@ class Snapshot:
 
 @dataclass(frozen=True, eq=False)
 class Ending:
-    """How one start ended. `finished`: by itself; else it was stopped, which `optimum.message` explains, maybe as `hopeless`."""
+    """How one start ended. `finished`: by itself; else it was stopped, which `optimum.message` explains, maybe as `hopeless`, or
+    as one that `waited`."""
 
     number: int
     optimum: Optimum
     track: Track
     finished: bool
     hopeless: bool = False
+    waited: bool = False
 
 
 Begin = Callable[[Snapshot], Search]  # the optimiser of a start, from its state if there is one
+
+
+class Postpones(Protocol):
+    """Who decides on starts that asked for what is solved only if it must be (see `postponed`)."""
+
+    def begin(self) -> None: ...
+
+    def end(self) -> None: ...
+
+    def not_needed(self, ended: Sequence[Ending]) -> str: ...
+
+
 Hopeless = Callable[[int, Mapping[int, Track]], Mapping[int, str]]  # round, tracks of the active starts -> those to stop, and why
 
 
@@ -56,9 +70,11 @@ class Pool:
     """The starts of one fit (or those that one worker has). `early`: why the search ended before all starts did, "" if not."""
 
     def __init__(self, starts: Iterable[Snapshot], begin: Begin, evaluate_many: EvaluateMany, recorder: Recorder,
-                 view: Any = WHOLE) -> None:  # fmt: skip
+                 view: Any = WHOLE, postpones: Postpones | None = None) -> None:  # fmt: skip
         self.waiting = {s.number: s for s in starts}
         self.active: dict[int, _Active] = {}
+        self.postponed: dict[int, _Active] = {}
+        self.postpones = postpones
         self.ended: dict[int, Ending] = {}
         self.begin, self.evaluate_many, self.recorder = begin, evaluate_many, recorder
         self.view = view  # of the value that starts are compared by
@@ -82,6 +98,8 @@ class Pool:
                 if watch is not None:
                     watch(self)
                 self.recorder.check_time()
+                if self.postponed and not self.active:
+                    self._decide()
         except (KeyboardInterrupt, OutOfTime) as stop:
             self.early = "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time"
         return self
@@ -91,7 +109,24 @@ class Pool:
         points = self.evaluate_many([self.active[k].ask for k in numbers])
         self.round += 1
         for number, point in zip(numbers, points, strict=True):
+            if point.postponed:
+                self.postponed[number] = self.active.pop(number)
+                continue
             self._advance(self.active[number], lambda search, point=point: search.send(point))
+
+    def _decide(self) -> None:
+        """Only starts are left that wait: they go on, or end as not needed."""
+        assert self.postpones is not None, "somebody postpones"
+        why = self.postpones.not_needed(list(self.ended.values()))
+        if not why:
+            self.postpones.end()
+            self.active, self.postponed = self.postponed, {}
+            return
+        for number in sorted(self.postponed):
+            active = self.postponed.pop(number)
+            active.search.close()
+            self.ended[number] = replace(self._cut_short(active.snapshot, why), waited=True)
+            self.recorder.end_start(number)
 
     def _take(self, snapshot: Snapshot) -> None:
         search = self.begin(snapshot)
@@ -119,14 +154,14 @@ class Pool:
     # ---- what there is -----------------------------------------------------------------------------------------------
     def snapshots(self) -> list[Snapshot]:
         """The starts that have not ended, in order: what another pool goes on from."""
-        found = [replace(a.snapshot, state=a.ask.state, round=self.round) for a in self.active.values()]
+        found = [replace(a.snapshot, state=a.ask.state, round=self.round) for a in (self.active | self.postponed).values()]
         return sorted([*found, *self.waiting.values()], key=lambda s: s.number)
 
     def endings(self) -> list[Ending]:
         """How the starts ended, in order; those that have not end here, with the best that they found. Starts that did not begin
         are left out, but for the first if there is no other."""
         for snapshot in self.snapshots():
-            if snapshot.track.best is not None or snapshot.number in self.active or not self.ended:
+            if snapshot.track.best is not None or snapshot.number in self.active | self.postponed or not self.ended:
                 self.ended[snapshot.number] = self._cut_short(snapshot, self.early)
         return [self.ended[k] for k in sorted(self.ended)]
 

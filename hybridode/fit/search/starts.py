@@ -15,6 +15,7 @@ from hybridode.fit.search.horizons import Horizons
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
+from hybridode.fit.search.postponed import Postponing
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import ELLIPSOID, SPHERE, fisher_scoring
 from hybridode.fit.search.smooth import Curve
@@ -28,7 +29,8 @@ HORIZON_ITERATIONS = 8
 @dataclass(frozen=True)
 class StartResult:
     """How one start ended: status "converged", "stopped", "failed", "interrupted"; objective inf when nothing was computed.
-    `resampled`: how many points were drawn in place of ones that could not be evaluated; `stopped_early`: as hopeless."""
+    `resampled`: how many points were drawn in place of ones that could not be evaluated; `stopped_early`: as hopeless;
+    `waited`: it led to where the model is stiff, and was not continued."""
 
     start: int
     theta: np.ndarray
@@ -39,6 +41,7 @@ class StartResult:
     rejected: int
     resampled: int = 0
     stopped_early: bool = False
+    waited: bool = False
 
 
 def run_starts(
@@ -50,18 +53,22 @@ def run_starts(
 ) -> tuple[list[StartResult], str]:
     """All starts side by side. The second value says why it ended before the last one did, "" if it did not."""
     tracks = [Track(recorder, number) for number in range(1, len(points) + 1)]
+    postponing = Postponing(lanes)
+    if draw is not None:  # starts that somebody gave all have their turn
+        postponing.begin()
     begun, drawn = evaluated_starts(lanes, points, draw, tracks)
     starts = [Snapshot(track.start, point.theta, None, track) for track, point in zip(tracks, begun, strict=True)]
-    pool = Pool(starts, lambda start: one_start(lanes, curves, start), lanes, recorder)
+    pool = Pool(starts, lambda start: one_start(lanes, curves, start), lanes, recorder, postpones=postponing)
     pool.run(hopeless=Hopeless() if begun[0].theta.size == lanes.objective.n_parameters else None)
     endings = pool.endings()
+    postponing.end()
     recorder.gather(tracks)
     return [_result(e, drawn[e.number - 1], pool.early) for e in endings], pool.early
 
 
 def _result(ending: Ending, resampled: int, early: str) -> StartResult:
     optimum, track = ending.optimum, ending.track
-    failed = not np.isfinite(optimum.value)
+    failed = not np.isfinite(optimum.value) and not ending.waited
     interrupted = not ending.finished and early == "interrupted"
     status = "failed" if failed else "interrupted" if interrupted else optimum.status
     return StartResult(
@@ -74,6 +81,7 @@ def _result(ending: Ending, resampled: int, early: str) -> StartResult:
         track.rejected,
         resampled,
         ending.hopeless,
+        ending.waited,
     )
 
 
