@@ -150,3 +150,23 @@ def test_nothing_left_to_learn_is_an_evaluation():
     residuals = (DECAY["x"] - 6 * np.exp(-0.8 * DECAY["t"])) / 0.05
     expected = np.sum(0.5 * residuals**2 + np.log(0.05) + 0.5 * np.log(2 * np.pi))
     assert run.result["objective"]["nll"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_parameters_known_only_as_a_product_are_named_and_end_far_from_their_bounds():
+    """Every start converges to the same product, none drifts along the flat direction to a bound."""
+    text = """model m
+param k1 = 2 in (1e-4, 1e3) log
+param k2 = 1 in (1e-4, 1e3) log
+param x0 = 3 in (0.1, 100) log
+state x = x0
+x' = -k1*k2*x
+observe x ~ normal(x, s)
+param s = 0.3 in (1e-3, 10) log
+"""
+    run = ho.fit(ho.parse(text), DECAY, starts=12)
+    assert run.status == "converged" and max(s["iterations"] for s in run.result["starts"]) < 60
+    assert run.parameters["k1"] * run.parameters["k2"] == pytest.approx(0.8, rel=0.02)
+    for name, other in (("k1", "k2"), ("k2", "k1")):
+        entry = run.result["parameters"][name]
+        assert entry["se"] is None and f"traded against `{other}`" in entry["se_reason"]
+        assert not entry["at_bound"] and 0.01 < entry["value"] < 100
