@@ -30,7 +30,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
 
 MADE = ("decay", "heat_rod", "lorenz96", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator", "bang_bang",
         "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination",
-        "fisher_kpp")  # fmt: skip
+        "fisher_kpp", "hill_gene", "double_pendulum")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -108,6 +108,37 @@ def test_coarse_atmosphere_against_scipy() -> None:
     given = {f"x[{k + 1}](0)": v for k, v in enumerate(start)}
     sol = known.simulate(at=0.05 * np.arange(plot["AHEAD"]), set=given, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(np.asarray(sol["x"]).T, exact, atol=2e-3)
+
+
+def test_gene_that_switches_itself_on_against_scipy() -> None:
+    folder = EXAMPLES / "hill_gene"
+    made, model = runpy.run_path(str(folder / "make_data.py")), ho.load(folder / "hill_gene.ode")
+    for series, begin in (("3", made["BEGINS"][2]), ("4", made["BEGINS"][3])):
+        sol = model.simulate(at=made["TIMES"], data=folder / "data.csv", series=series, set=made["TRUTH"], rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(sol["x"], made["truth"](begin), rtol=1e-6)
+
+
+def test_one_start_finds_the_law_of_regulation() -> None:
+    """The fit of the formula in its shortest form."""
+    folder = EXAMPLES / "hill_gene"
+    run = ho.fit(ho.load(folder / "hill_gene.ode"), folder / "data.csv", starts=1)
+    assert run.status == "converged"
+    for name, truth in runpy.run_path(str(folder / "make_data.py"))["TRUTH"].items():
+        assert run.parameters[name] == pytest.approx(truth, rel=0.05)
+
+
+def test_double_pendulum_against_scipy() -> None:
+    """With the friction that the data were made with in place of the network. Energy and what friction took add up."""
+    folder = EXAMPLES / "double_pendulum"
+    made, text = runpy.run_path(str(folder / "make_data.py")), (folder / "double_pendulum.ode").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("nn friction")]
+    model = ho.parse("\n".join(lines) + "\nfunc friction(w) = 0.02*w + 0.1*tanh(w)\n")
+    for series, release in zip("12", made["RELEASES"], strict=True):
+        at = np.concatenate([[0.0], made["TIMES"]])
+        sol = model.simulate(at=at, data=folder / "data.csv", series=series, rtol=1e-10, atol=1e-10)
+        found = np.stack([np.asarray(sol[name]) for name in ("a", "b", "a'", "b'", "lost")])
+        np.testing.assert_allclose(found[:, 1:], made["truth"](release), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(sol["energy"] + sol["lost"], sol["energy"][0], rtol=1e-8)
 
 
 def test_thermostat_against_scipy() -> None:

@@ -125,6 +125,35 @@ def test_growth_of_a_population_that_spreads_is_learnt(tmp_path: Path) -> None:
     assert result["parameters"]["D"]["value"] == pytest.approx(0.01, rel=0.01)
 
 
+def test_hill_gene(tmp_path: Path) -> None:
+    """The formula's numbers within 5 %; the law as a network within 2 % of its height."""
+    _, result = fitted(tmp_path / "formula", "hill_gene", "hill_gene.ode", "data.csv")
+    made = runpy.run_path(str(EXAMPLES / "hill_gene" / "make_data.py"))
+    for name, truth in made["TRUTH"].items():
+        found = result["parameters"][name]
+        assert found["value"] == pytest.approx(truth, rel=0.05) and abs(found["value"] - truth) < 3 * found["se"]
+    run, result = fitted(tmp_path / "hybrid", "hill_gene", "hill_gene_hybrid.ode", "data.csv")
+    assert result["status"] == "converged"
+    x, regulation = runpy.run_path(str(EXAMPLES / "hill_gene" / "plot_regulation.py"))["learnt"](run)
+    assert x.min() < 0.01 and x.max() > 4.9
+    assert np.max(np.abs(regulation - 1.1 * x**3 / (2**3 + x**3))) < 0.02 * 1.1
+
+
+def test_friction_of_a_double_pendulum(tmp_path: Path) -> None:
+    """Within 2 % of its largest value at all speeds that occur, and the energy that is lost is what friction took."""
+    run, result = fitted(tmp_path, "double_pendulum", "double_pendulum.ode", "data.csv")
+    assert result["status"] == "converged"
+    folder = EXAMPLES / "double_pendulum"
+    made, learnt = (runpy.run_path(str(folder / name)) for name in ("make_data.py", "plot_friction.py"))
+    for series, release in zip("12", made["RELEASES"], strict=True):
+        found = learnt["learnt"](run, series)
+        truth = made["friction"](found["speed"])
+        assert np.max(np.abs(found["friction"] - truth)) < 0.02 * np.max(np.abs(truth))
+        gone = found["energy"][0] - found["energy"]
+        np.testing.assert_allclose(gone, found["lost"], atol=1e-5 * found["lost"][-1])
+        assert found["lost"][-1] == pytest.approx(made["truth"](release)[4, -1], rel=0.01)
+
+
 def test_bouncing_ball(tmp_path: Path) -> None:
     """The published answer; one start at least ends at the local optimum, which the result says."""
     _, result = fitted(tmp_path, "bouncing_ball", "bouncing_ball.ode", "data.csv", "--starts", "20")
