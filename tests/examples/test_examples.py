@@ -28,9 +28,9 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
     assert "hybridode fit " in page or "hybridode simulate " in page
 
 
-MADE = ("decay", "heat_rod", "lorenz96", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator", "bang_bang",
-        "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination",
-        "fisher_kpp", "hill_gene", "double_pendulum")  # fmt: skip
+MADE = ("decay", "heat_rod", "lorenz96", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator",
+        "bang_bang", "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination", "fisher_kpp",
+        "hill_gene", "double_pendulum")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MADE)
