@@ -23,6 +23,8 @@ from hybridode.version import __version__
 VARIABLE = "HYBRIDODE_CACHE"  # a folder to use instead, or "off"
 ENDINGS = (".o", ".json")
 _MAGIC = b"hybridode object 1\n"
+PROGRAMS = "xla"
+MOST_PROGRAMS = 1000  # of 10 to 100 kB
 MOST_BYTES = 256 << 20  # the least recently used files go when there is more
 
 
@@ -38,6 +40,34 @@ def folder() -> Path | None:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "hybridode" / "kernels"
+
+
+def programs(name: str) -> Path | None:
+    """A folder in which another's cache (JAX's) may keep its files: there and the user's alone; None where that cannot be had.
+    The least recently written go when there are too many."""
+    place = folder()
+    if place is None:
+        return None
+    inner = place / PROGRAMS / name
+    try:
+        for made in (place, inner.parent, inner):
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _trusted(made):
+                return None
+    except OSError:
+        return None
+    if not os.access(inner, os.W_OK):
+        return None
+    found = sorted((stat.st_mtime, path) for path in _programs() if (stat := _stat(path)) is not None)
+    for _, path in found[: max(len(found) - MOST_PROGRAMS, 0)]:
+        path.unlink(missing_ok=True)
+    return inner
+
+
+def _programs() -> Iterator[Path]:
+    place = folder()
+    if place is not None:
+        yield from sorted(path for path in (place / PROGRAMS).glob("*/*") if path.is_file())
 
 
 def digest(*parts: str) -> str:
@@ -84,10 +114,11 @@ def write_json(name: str, value: Any) -> None:
 def clear() -> int:
     """Deletes all files; returns how many there were."""
     count = 0
-    for path in [*_files(), *_left_over()]:
+    ours, theirs = list(_files()), list(_programs())
+    for path in [*ours, *theirs, *_left_over()]:
         try:
             path.unlink()
-            count += path.suffix in ENDINGS
+            count += path in ours or path in theirs
         except OSError:  # another process was quicker
             continue
     return count
@@ -95,7 +126,7 @@ def clear() -> int:
 
 def size() -> tuple[int, int]:
     """(number of files, bytes)."""
-    sizes = [found.st_size for path in _files() if (found := _stat(path)) is not None]
+    sizes = [found.st_size for path in (*_files(), *_programs()) if (found := _stat(path)) is not None]
     return len(sizes), sum(sizes)
 
 

@@ -46,6 +46,7 @@ from hybridode.fit.search.ladder import Climbed, climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import drawing
 from hybridode.fit.search.starts import StartResult, best_of, run_starts
+from hybridode.kernels.programs import programs_kept
 from hybridode.solve.engines import choose, chosen
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
@@ -135,7 +136,7 @@ def fit(
     used["settings"] = {f.name: getattr(chosen, f.name) for f in fields(chosen) if getattr(chosen, f.name) != f.default}
     options = Options(values, frozenset(fixed), count, seed, hold_out, chosen, getattr(model, "_weights", None), used,
                        None if loss is None else read_loss(loss), constraints or {}, spread, given)  # fmt: skip
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), programs_kept():
         if not isinstance(data, Dataset):
             folder = Path(declarations.source.name).parent
             data = experiments(declarations, data, columns, sources, folder, conditions, numbers, weights)
