@@ -1,7 +1,7 @@
 """What a fit of the benchmark is: equations by hand for every contender, simulated data, bounds, and fifty starts.
 
 A vector of parameters p (d,) is the model's parameters in the order of `names`, then a network's weights W0, b0, W1, b1 row
-by row. All contenders minimise the same number, the sum over all records of (r/s)^2/2 + log s + log(2 pi)/2 (r = record - output).
+by row. All contenders minimise one number, the sum over all records of (r/s)^2/2 + log s + log(2 pi)/2 (r = record - output).
 """
 
 from __future__ import annotations
