@@ -238,8 +238,11 @@ def _with_better_method(
             return prepared, found
         recorder.log.append(f"at the optimum the method is {METHODS[method].title}: {reason}; the search continues with it")
         points = [best.theta]
-    objective = replace(objective, method=method)
-    prepared = replace(prepared, objective=objective, lanes=Lanes(objective, prepared.fitted))
+    objective, lanes = replace(objective, method=method), prepared.lanes
+    lanes = (
+        lanes.other if method == lanes.implicit else Lanes(objective, prepared.fitted)
+    )  # that has been compiled for stiff points
+    prepared = replace(prepared, objective=objective, lanes=lanes)
     again, _ = run_starts(prepared.lanes, points, [], recorder)
     return prepared, [*found, *(replace(r, start=len(found) + r.start) for r in again)] if best is None else [
         *(r for r in found if r.start != best.start), replace(again[0], start=best.start, resampled=best.resampled)]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import ELLIPSOID, SPHERE, fisher_scoring
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.stages import physics_first, worth_it
-from hybridode.fit.search.training import adam, lbfgs, match_gradients
+from hybridode.fit.search.training import Misfit, adam, lbfgs, match_gradients, misfit_of_slopes
 
 HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
 HORIZON_ITERATIONS = 8
@@ -58,7 +59,8 @@ def run_starts(
         postponing.begin()
     begun, drawn = evaluated_starts(lanes, points, draw, tracks)
     starts = [Snapshot(track.start, point.theta, None, track) for track, point in zip(tracks, begun, strict=True)]
-    pool = Pool(starts, lambda start: one_start(lanes, curves, start), lanes, recorder, postpones=postponing)
+    misfit = cache(lambda: misfit_of_slopes(lanes.objective, lanes.batch, curves))
+    pool = Pool(starts, lambda start: one_start(lanes, misfit, start), lanes, recorder, postpones=postponing)
     pool.run(hopeless=Hopeless() if begun[0].theta.size == lanes.objective.n_parameters else None)
     endings = pool.endings()
     postponing.end()
@@ -85,7 +87,7 @@ def _result(ending: Ending, resampled: int, early: str) -> StartResult:
     )
 
 
-def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Snapshot) -> Search:
+def one_start(lanes: Lanes, misfit: Callable[[], Misfit | None], start: Snapshot) -> Search:
     """The optimiser of a start: Fisher scoring for parameters; with networks what comes before it, or instead of it."""
     objective, track, theta = lanes.objective, start.track, start.theta
     if len(theta) == objective.n_parameters:
@@ -100,7 +102,7 @@ def one_start(lanes: Lanes, curves: Sequence[Mapping[Symbol, Curve]], start: Sna
     physics = yield from physics_first(lanes, theta, track)
     if physics is not None:
         return worth_it(lanes, physics, (yield from _jointly(lanes, physics.theta, track)), track)
-    matched = match_gradients(objective, lanes.batch, curves, theta, track)
+    matched = match_gradients(objective, lanes.batch, misfit(), theta, track)
     if matched is not None and len(theta) <= FISHER_MOST:
         end = yield from _scoring_on_horizons(matched, track)
         if np.isfinite(end.value):

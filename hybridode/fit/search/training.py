@@ -35,11 +35,12 @@ _TIE = 1e-3  # how strongly matching holds parameters to where they were, per sq
 Evaluate = Callable[[np.ndarray, Batch], Evaluation]
 
 
-def match_gradients(
-    objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]], theta: np.ndarray, track: Track
-) -> np.ndarray | None:
-    """theta at which the rates along the smoothed states come closest to their slopes; None when a state has no curve, or
-    some states are algebraic unknowns."""
+Misfit = Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]
+
+
+def misfit_of_slopes(objective: Objective, batch: Batch, curves: Sequence[Mapping[Symbol, Curve]]) -> Misfit | None:
+    """How far the rates along the smoothed states are from their slopes, with its gradient, at theta (d,) tied to the parameters
+    of another vector (d,): compiled once for all starts. None when a state has no curve or some states are algebraic."""
     states = objective.compiled.system.states
     if objective.compiled.system.unknowns:
         return None  # a residual has no slope to be matched to
@@ -59,7 +60,7 @@ def match_gradients(
     size = np.where(size > 0, size, 1.0)
     k = objective.n_parameters
 
-    def loss(x: Any) -> Any:
+    def loss(x: Any, tied: Any) -> Any:
         def of_series(series: Batch, t: Any, y: Any, target: Any) -> Any:
             args: Any = objective.numbers(x, series)
             args = args.at_start(series.t0)
@@ -68,12 +69,21 @@ def match_gradients(
 
         fit = jnp.mean(jax.vmap(of_series)(batch, times, values, targets))
         penalty = objective.prior_and_regulariser(x)[1] / max(times.size, 1)
-        return fit + penalty + _TIE * jnp.sum((x[:k] - theta[:k]) ** 2)
+        return fit + penalty + _TIE * jnp.sum((x[:k] - tied[:k]) ** 2)
 
-    gradient = jax.jit(jax.value_and_grad(loss))
+    return jax.jit(jax.value_and_grad(loss))
+
+
+def match_gradients(
+    objective: Objective, batch: Batch, misfit: Misfit | None, theta: np.ndarray, track: Track
+) -> np.ndarray | None:
+    """theta at which the rates along the smoothed states come closest to their slopes; None without a misfit, or where it does
+    not fall."""
+    if misfit is None:
+        return None
 
     def numpy(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = gradient(x)
+        value, slope = misfit(x, theta)
         track.check_time()
         finite = bool(np.isfinite(value)) and bool(np.all(np.isfinite(slope)))
         return (float(value), np.asarray(slope, float)) if finite else (1e10, np.zeros_like(x))
