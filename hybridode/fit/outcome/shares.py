@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, series_of
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.tables import Curves
+from hybridode.fit.parameters import unpack
+from hybridode.solve.problem import Arguments
 
 NOTHING = 0.01  # a network with a smaller share is said to explain nothing
 _TIMES = 400  # over all series
@@ -37,9 +38,7 @@ def network_shares(objective: Objective, batch: Batch, curves: Curves, theta: np
         if not len(finite):
             continue
         places = finite[np.unique(np.linspace(0, len(finite) - 1, each).round().astype(int))]
-        args: Any = objective.numbers(jnp.asarray(theta), series_of(batch, row))
-        args = args.at_start(batch.t0[row])
-        args = replace(args, parameters=np.asarray(args.parameters), weights=jax.tree_util.tree_map(np.asarray, args.weights))
+        args: Any = _arguments(objective, series_of(batch, row), theta)
         whole = _rates(objective, args, curves, row, places)
         for name in names:
             silent = {**args.weights, name: {**args.weights[name], "out_scale": np.zeros(())}}
@@ -51,6 +50,14 @@ def network_shares(objective: Objective, batch: Batch, curves: Curves, theta: np
         name: {s: float(a / (a + b)) for s, a, b in zip(states, with_it[name], without[name], strict=True) if a > 0 and a + b > 0}
         for name in names
     }
+
+
+def _arguments(objective: Objective, series: Batch, theta: np.ndarray) -> Any:
+    """What `objective.numbers` gives, in NumPy: operation by operation JAX would compile each of them."""
+    z, weights = unpack(theta, objective.n_parameters, objective.networks, objective.weights)
+    p = assigned(objective.space.vector(z), objective.base, np.asarray(series.numbers), np.asarray(series.index))
+    args = Arguments(p, weights, series.signals, np.zeros(series.signals.count), series.doses)  # type: ignore[arg-type]
+    return args.at_start(series.t0) if series.signals.count else args
 
 
 def _rates(objective: Objective, args: Any, curves: Curves, row: int, places: np.ndarray) -> np.ndarray:
