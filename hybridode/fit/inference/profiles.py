@@ -104,15 +104,14 @@ def profiles(
     recorder = Recorder() if recorder is None else recorder
     reach = [_LINEAR_REACH if e.transform == "free" else _REACH for e in space.entries]
     jobs = [(i, sign) for i in entries for sign in (-1, 1)]
-    paths = [_Path(best, i, sign, box, _reach(reach[i], space, i, sign)) for i, sign in jobs]
+    declared = space.unconstrain()
+    paths = [_Path(best, i, sign, box, _reach(reach[i], space, i, sign), float(declared[i])) for i, sign in jobs]
     tracks = [Track(recorder, number, "profiles") for number in range(1, len(jobs) + 1)]
     starts = [Snapshot(track.start, best.theta, None, track) for track in tracks]
     pool = Pool(starts, lambda start: paths[start.number - 1].follow(start.track), evaluate_many, recorder)
     pool.run()
     sides = [path.side() for path in paths]
-    found = [
-        Profile(i, space.names[i], _level(best, i), sides[2 * k], sides[2 * k + 1]) for k, i in enumerate(entries)
-    ]
+    found = [Profile(i, space.names[i], _level(best, i), sides[2 * k], sides[2 * k + 1]) for k, i in enumerate(entries)]
     return found, pool.early
 
 
@@ -136,6 +135,7 @@ class _Path:
     sign: int
     box: Box
     reach: float
+    declared: float
     levels: list[Level] = field(default_factory=list)
     open: str = ""
     better: np.ndarray | None = None
@@ -175,7 +175,8 @@ class _Path:
 
     def _limit(self) -> float:
         """The last z that is tried."""
-        far = float(self.start.theta[self.index]) + self.sign * self.reach
+        ends = float(self.start.theta[self.index]), self.declared  # an optimum may stand far off where all is flat
+        far = max(self.sign * z for z in ends) * self.sign + self.sign * self.reach
         return float(np.clip(far, self.box.low[self.index], self.box.high[self.index]))
 
     def _length(self, at: Level, last: float) -> float:

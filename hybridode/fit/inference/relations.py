@@ -19,6 +19,7 @@ from hybridode.fit.parameters import ParameterSpace
 
 LITTLE = 0.05  # information about a direction, per e-fold squared, that counts as nothing: a standard deviation of 4.5 e-folds
 _TAKES_PART = 0.02  # entry of a unit direction from which a parameter takes part in it
+_STAYS = 0.05  # part of the movement of one parameter that a combination may move
 _SIMPLE, _LARGEST = 0.05, 3  # exponents this near to a fraction of numbers up to 3 are that fraction
 _FRACTIONS = sorted({Fraction(sign * a, b) for a in range(_LARGEST + 1) for b in range(1, _LARGEST + 1) for sign in (-1, 1)})
 
@@ -56,23 +57,33 @@ def logarithmic(space: ParameterSpace, z: np.ndarray, information: np.ndarray) -
     return information * np.outer(scale, scale) if np.all(np.isfinite(scale)) else None
 
 
-def combination_of(space: ParameterSpace, z: np.ndarray, information: np.ndarray, i: int) -> Combination | None:
+def combination_of(
+    space: ParameterSpace, z: np.ndarray, information: np.ndarray, i: int, along: np.ndarray
+) -> Combination | None:
     """The monomial or the sum with entry i that is determined where i is not; None where there is no simple one.
 
-    z (k,): unconstrained; information (k, k): about it (networks taken out)."""
+    z (k,): unconstrained; information (k, k): about it (networks taken out); along (n, k): unconstrained points of the valley, on
+    which it must stay what it is while entry i moves."""
     x, slope = space.vector(z), _slope(space, z)
+    valley = np.array([space.vector(point) for point in along])
+    size = float(np.mean(np.abs(x)))
+    natural = information / np.outer(slope, slope) * size**2  # about x/size
     in_logarithms = logarithmic(space, z, information)
-    if in_logarithms is not None:
-        row = _row(in_logarithms, i)
-        if row is not None and np.all(x[row != 0] > 0):
-            powers = [Fraction(float(p)).limit_denominator(_LARGEST) for p in row]
-            text = _monomial(space.names, powers)
-            return Combination(text, float(np.prod(x ** row)), _sd(in_logarithms, row), _places(row, i))
-    natural = information / np.outer(slope, slope) * np.outer(np.abs(x) + 1e-300, np.abs(x) + 1e-300)
-    row = _row(natural / np.outer(x, x) * np.mean(np.abs(x)) ** 2, i)
-    if row is None or not set(np.abs(row)) <= {0.0, 1.0}:
-        return None
-    return Combination(_sum(space.names, row), float(row @ x), _sd(information / np.outer(slope, slope), row), _places(row, i))
+    found = []
+    if in_logarithms is not None and np.all(valley > 0) and (row := _row(in_logarithms, i)) is not None:
+        powers = [Fraction(float(p)).limit_denominator(_LARGEST) for p in row]
+        one = Combination(_monomial(space.names, powers), float(np.prod(x**row)), _sd(in_logarithms, row), _places(row, i))
+        found.append((_moved(np.log(valley) @ row, np.log(valley[:, i])), one))
+    if np.all(np.isfinite(natural)) and (row := _row(natural, i)) is not None and set(np.abs(row)) <= {0.0, 1.0}:
+        one = Combination(_sum(space.names, row), float(row @ x), size * _sd(natural, row), _places(row, i))
+        found.append((_moved(valley @ row, valley[:, i]), one))
+    moved, best = min(found, key=lambda pair: pair[0], default=(np.inf, None))
+    return best if moved < _STAYS else None
+
+
+def _moved(quantity: np.ndarray, entry: np.ndarray) -> float:
+    """How much a quantity moves along a valley, as part of how much the entry does."""
+    return float(np.ptp(quantity) / max(np.ptp(entry), 1e-300))
 
 
 def _places(row: np.ndarray, i: int) -> tuple[int, ...]:

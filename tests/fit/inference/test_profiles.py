@@ -60,6 +60,7 @@ def test_linear_model_is_exact():
 def test_nonlinear_model_against_constrained_minima():
     evaluate = least_squares(decay, decay_slope)
     for i, profile in enumerate(found(evaluate, np.zeros(2), ["a", "k"])):
+
         def excess(z, i=i):
             other = scipy.optimize.minimize_scalar(
                 lambda x: evaluate(np.insert([x], i, z)).value, bracket=(-1, 1), options={"xtol": 1e-12}
@@ -96,6 +97,8 @@ def test_saturated_rate_is_bounded_on_one_side():
         lambda th: (np.exp(th[0]) * t * np.exp(-np.exp(th[0]) * t) / 0.05)[:, None],
     )
     out, _ = profiles(space_of("k"), evaluate(np.array([2.0])), evaluate_alone(evaluate))
-    exact = scipy.optimize.brentq(lambda z: evaluate(np.array([z])).value - evaluate(np.array([2.0])).value - ROOT95**2 / 2, -3, 1)
+    exact = scipy.optimize.brentq(
+        lambda z: evaluate(np.array([z])).value - evaluate(np.array([2.0])).value - ROOT95**2 / 2, -3, 1
+    )
     np.testing.assert_allclose(out[0].below.crossing, exact, atol=1e-3)
     assert out[0].above.open == "flat" and np.isnan(out[0].above.crossing)
