@@ -35,6 +35,7 @@ _ITERATIONS = 40  # of the others at one level
 _WIDEST, _STRETCH = 4.0, 3.0  # steps on the unconstrained scale; how much longer than the one before
 _REACH, _LINEAR_REACH = 14.0, 1e3  # unconstrained distance at which a flat profile is given up: a factor of a million
 _RETRIES = 5
+_DAMPING = 1e-4  # information about the others, per unit squared, that does not lead anywhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,17 +232,10 @@ class _Path:
 
 
 def _others(fisher: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the others, and d others/dz along the valley: -F_oo^+ F_oi, directions without information left out."""
+    """Indices of the others, and d others/dz along the valley: -F_oo^-1 F_oi, damped where there is next to no information."""
     others = np.delete(np.arange(len(fisher)), i)
-    if not len(others):
-        return others, np.zeros(0)
-    size = np.sqrt(np.maximum(np.diag(fisher)[others], 0.0))
-    size = np.where(size > 0, size, 1.0)
-    scaled = fisher[np.ix_(others, others)] / np.outer(size, size)
-    weights, vectors = np.linalg.eigh(scaled)
-    keep = weights > 1e-10 * max(float(weights[-1]), 1e-300)
-    inverse = (vectors[:, keep] / weights[keep]) @ vectors[:, keep].T
-    return others, -(inverse @ (fisher[others, i] / size)) / size
+    weights, vectors = np.linalg.eigh(fisher[np.ix_(others, others)])
+    return others, -(vectors / (np.maximum(weights, 0.0) + _DAMPING)) @ (vectors.T @ fisher[others, i])
 
 
 def _valley(fisher: np.ndarray, i: int) -> np.ndarray:

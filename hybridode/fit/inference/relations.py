@@ -91,7 +91,7 @@ def _places(row: np.ndarray, i: int) -> tuple[int, ...]:
 
 
 def _row(information: np.ndarray, i: int) -> np.ndarray | None:
-    """Simple exponents (k,) with 1 at i, orthogonal to all unknown directions, of two parts or more; None where there are none."""
+    """Simple exponents (k,) of two parts or more with 1 at i, orthogonal to all unknown directions; None where there are none."""
     unknown = unknown_directions(information)
     involved = np.flatnonzero(np.linalg.norm(unknown, axis=1) > _TAKES_PART)
     if i not in involved or len(involved) < 2:
@@ -114,8 +114,8 @@ def _row(information: np.ndarray, i: int) -> np.ndarray | None:
 
 
 def _echelon(rows: np.ndarray) -> np.ndarray:
-    """Reduced row echelon form by complete elimination; the first column is the first pivot, if it can be one, then the last ones:
-    so the first row has few other entries."""
+    """Reduced row echelon form by complete elimination; the first column is the first pivot, if it can be one, then the last
+    ones: so the first row has few other entries."""
     rows, at = rows.copy(), 0
     columns = [0, *range(rows.shape[1] - 1, 0, -1)]
     for column in columns:
@@ -152,7 +152,7 @@ def _power(name: str, power: Fraction) -> str:
 
 
 def _sum(names: Sequence[str], row: np.ndarray) -> str:
-    signed = [(names[j], row[j]) for j in np.flatnonzero(row)]
+    signed = [(name, value) for name, value in zip(names, row, strict=True) if value]
     signed.sort(key=lambda pair: -pair[1])
     return " ".join([signed[0][0], *(f"{'+' if b[1] > 0 else '-'} {b[0]}" for _, b in pairwise(signed))])
 

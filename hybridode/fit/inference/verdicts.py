@@ -18,8 +18,8 @@ _FELT = 1e-2  # objective by which a flat side must rise somewhere to be felt at
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one entry: a kind out of KINDS, the sentence for the user, the 95 % interval of the profile (NaN on an open side) and the
-    combination that is known instead, if there is one."""
+    """Of one entry: a kind out of KINDS, the sentence for the user, the 95 % interval of the profile (NaN on an open side) and
+    the combination that is known instead, if there is one."""
 
     name: str
     kind: str
@@ -80,14 +80,9 @@ def _both_open(space: ParameterSpace, profile: Profile, low: float, high: float)
         words = f"only `{known.text}` is identified ({_with_sd(known)}): it can be traded against {others}"
         return Verdict(profile.name, "combination", words, interval, known)
     k = space.size
-    traded = [space.names[j] for j in partners(marginal_information(profile.best.fisher, k), profile.index)]
+    traded = ", ".join(f"`{space.names[j]}`" for j in partners(marginal_information(profile.best.fisher, k), profile.index))
     if traded:
-        return Verdict(
-            profile.name,
-            "not identified",
-            f"not identified: it can be traded against {', '.join(f'`{n}`' for n in traded)}",
-            interval,
-        )
+        return Verdict(profile.name, "not identified", f"not identified: it can be traded against {traded}", interval)
     rise = max((level.value - profile.best.value for level in profile.levels), default=0.0)
     words = "not identified: the data do not depend on it" if rise < _FELT else (
         f"not identified: no value between {np.nanmin(profile.natural(space)):.3g} and "

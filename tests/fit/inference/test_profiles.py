@@ -61,11 +61,11 @@ def test_nonlinear_model_against_constrained_minima():
     evaluate = least_squares(decay, decay_slope)
     for i, profile in enumerate(found(evaluate, np.zeros(2), ["a", "k"])):
 
-        def excess(z, i=i):
+        def excess(z, i=i, least=profile.best.value):
             other = scipy.optimize.minimize_scalar(
                 lambda x: evaluate(np.insert([x], i, z)).value, bracket=(-1, 1), options={"xtol": 1e-12}
             )
-            return other.fun - profile.best.value - ROOT95**2 / 2
+            return other.fun - least - ROOT95**2 / 2
 
         for side, sign in ((profile.below, -1), (profile.above, 1)):
             exact = scipy.optimize.brentq(excess, profile.best.z, profile.best.z + sign * 2)
