@@ -1,7 +1,8 @@
 """Posterior samples by NUTS (M. D. Hoffman, A. Gelman, JMLR 15 (2014) 1593), from blackjax on the native gradients.
 
 What is sampled are the unconstrained numbers u in z = z* + L u, with z* the optimum and L L' the inverse of the Fisher matrix
-there: on that scale the posterior is near to a standard normal, so that a short adaptation of a diagonal mass matrix suffices.
+there: on that scale the posterior is near to a standard normal, so that a short adaptation suffices, of the step size by dual
+averaging and of L by the draws of all chains together.
 The density is that of the natural values, with log|dx/dz| for the change of variables: a prior is a density of the natural value,
 and what has none is flat on its declared scale (in its logarithm for `log`). All chains advance in one call, one lane each.
 """
@@ -22,10 +23,12 @@ from hybridode.fit.objective.objective import Objective
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.types import Array
 
-CHAINS, WARMUP, DRAWS = 4, 500, 1000
-BLOCK = 100  # draws between two looks at the clock
+CHAINS, DRAWS = 4, 1000
+BLOCK = 50  # draws between two looks at the clock
+WARMUP = (3, 4, 3)  # blocks of adaptation; between them the axes are found anew
 TARGET = 0.8  # acceptance that the step size is adapted to
 _SPREAD = 1.0  # of the chains' starts, in standard deviations
+_FIRST_STEP = 0.5
 _WIDEST = 10.0  # standard deviation on the unconstrained scale of directions that the data say nothing about
 MOST_DEPTH = 10
 
@@ -101,6 +104,48 @@ def spread_of(fisher: np.ndarray) -> np.ndarray:
     return vectors / np.sqrt(np.maximum(weights, _WIDEST**-2))
 
 
+def refined(axes: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Axes in which the draws u (n, d) of all chains on the axes (d, d) are uncorrelated, shrunk a little as Stan does."""
+    n, d = u.shape
+    covariance = np.atleast_2d(np.cov(u, rowvar=False))
+    return axes @ np.linalg.cholesky(n / (n + 5) * covariance + 1e-3 * 5 / (n + 5) * np.eye(d))
+
+
+Block = Callable[..., Any]
+
+
+def _block(density: Callable[[Array], Array], centre: np.ndarray, chains: int) -> Block:
+    """One program for adaptation and draws: BLOCK draws of all chains from u (chains, d) on the axes (d, d), with the state of
+    the dual averaging of each chain's step size, which goes on while `adapting`."""
+    import blackjax  # the extra `sampling`
+    from blackjax.adaptation.step_size import dual_averaging_adaptation
+
+    _, update, _ = dual_averaging_adaptation(TARGET)
+    kernel = blackjax.nuts.build_kernel()
+
+    def block(key: Array, u: Array, axes: Array, averages: Any, adapting: Array) -> Any:
+        whitened = lambda u: density(jnp.asarray(centre) + axes @ u)  # noqa: E731
+        mass = jnp.ones(len(centre))
+
+        def advance(key: Array, state: Any, average: Any) -> Any:
+            step = jnp.exp(jnp.where(adapting, average.log_step_size, average.log_step_size_avg))
+            state, info = kernel(key, state, whitened, step_size=step, inverse_mass_matrix=mass, max_num_doublings=MOST_DEPTH)
+            moved = update(average, info.acceptance_rate)
+            average = jax.tree_util.tree_map(lambda new, old: jnp.where(adapting, new, old), moved, average)
+            kept = (state.position, state.logdensity, info.energy, info.is_divergent, info.num_trajectory_expansions)
+            return state, average, (*kept, info.acceptance_rate)
+
+        def once(carry: Any, key: Array) -> Any:
+            state, average, kept = jax.vmap(advance)(jax.random.split(key, chains), *carry)
+            return (state, average), kept
+
+        states = jax.vmap(lambda u: blackjax.nuts.init(u, whitened))(u)
+        (states, averages), kept = jax.lax.scan(once, (states, averages), jax.random.split(key, BLOCK))
+        return states.position, averages, kept
+
+    return jax.jit(block)
+
+
 def sample(
     objective: Objective,
     batch: Batch,
@@ -108,49 +153,44 @@ def sample(
     fisher: np.ndarray,
     *,
     chains: int = CHAINS,
-    warmup: int = WARMUP,
     draws: int = DRAWS,
     seed: int = 0,
     watch: Callable[[int, int], None] | None = None,
 ) -> Sample:
-    """NUTS from the optimum theta (d,) with its Fisher matrix. watch(done, draws) is called after every block of draws, and may
-    raise. Raises UsageError E0780 for an improper posterior. Runs in float64."""
-    import blackjax  # the extra `sampling`
+    """NUTS from the optimum theta (d,) with its Fisher matrix. watch(done, all) is called after every block, and may raise.
+    Raises UsageError E0780 for an improper posterior. Runs in float64."""
+    from blackjax.adaptation.step_size import dual_averaging_adaptation  # the extra `sampling`
 
     check_proper(objective)
-    axes = spread_of(fisher)
-    density = log_posterior(objective, batch)
-    centre = jnp.asarray(theta)
-    whitened = lambda u: density(centre + jnp.asarray(axes) @ u)  # noqa: E731
-    keys = jax.random.split(jax.random.key(seed), 3)
-    begin = _SPREAD * jax.random.normal(keys[0], (chains, len(theta)))
-    tuning = blackjax.window_adaptation(blackjax.nuts, whitened, target_acceptance_rate=TARGET, max_num_doublings=MOST_DEPTH)
+    begin, _, _ = dual_averaging_adaptation(TARGET)
+    block = _block(log_posterior(objective, batch), theta, chains)
+    key, start = jax.random.split(jax.random.key(seed))
+    axes, u = spread_of(fisher), _SPREAD * np.asarray(jax.random.normal(start, (chains, len(theta))))
+    stages = [*((n, True) for n in WARMUP), (-(-draws // BLOCK), False)]
+    blocks, done = sum(n for n, _ in stages), 0
+    averages = None
+    parts: list[Any] = []
+    for number, (count, adapting) in enumerate(stages):
+        parts = []
+        if averages is None or adapting:
+            averages = jax.tree_util.tree_map(np.array, jax.vmap(begin)(jnp.full(chains, _FIRST_STEP)))
+        for _ in range(count):
+            key, mine = jax.random.split(key)
+            plain = jax.tree_util.tree_map(np.array, (block(mine, u, axes, averages, np.array(adapting))))
+            u, averages, kept = plain  # NumPy's: the same types in every call, so that nothing is compiled twice
+            parts.append(kept)
+            done += 1
+            if watch is not None:
+                watch(done * BLOCK, blocks * BLOCK)
+        if adapting and number < len(WARMUP) - 1:
+            now = axes @ u.T
+            axes = refined(axes, np.concatenate([part[0] for part in parts]).reshape(-1, len(theta)))
+            u = np.linalg.solve(axes, now).T
+    return _sample(objective, theta, axes, parts, np.exp(averages.log_step_size_avg), draws)  # type: ignore[union-attr]
 
-    def adapt(key: Array, at: Array) -> Any:
-        (state, tuned), _ = tuning.run(key, at, warmup)
-        return state, tuned["step_size"], tuned["inverse_mass_matrix"]
 
-    state, step_size, mass = jax.jit(jax.vmap(adapt))(jax.random.split(keys[1], chains), begin)
-    kernel = blackjax.nuts.build_kernel()
-
-    def advance(state: Any, key: Array, step: Array, mass: Array) -> Any:
-        state, info = kernel(key, state, whitened, step_size=step, inverse_mass_matrix=mass, max_num_doublings=MOST_DEPTH)
-        kept = (state.position, state.logdensity, info.energy, info.is_divergent, info.num_trajectory_expansions)
-        return state, (*kept, info.acceptance_rate)
-
-    @jax.jit
-    def block(state: Any, keys: Array) -> Any:
-        return jax.lax.scan(lambda s, k: jax.vmap(advance)(s, jax.random.split(k, chains), step_size, mass), state, keys)
-
-    parts, done = [], 0
-    for keys_of_block in np.array_split(np.asarray(jax.random.key_data(jax.random.split(keys[2], draws))), -(-draws // BLOCK)):
-        state, kept = block(state, jax.random.wrap_key_data(jnp.asarray(keys_of_block)))
-        parts.append(jax.tree_util.tree_map(np.asarray, kept))
-        done += len(keys_of_block)
-        if watch is not None:
-            watch(done, draws)
-    u, log_density, energy, diverging, depth, acceptance = (np.swapaxes(np.concatenate(a), 0, 1) for a in zip(*parts, strict=True))
-    thetas = theta + u @ axes.T
-    k = objective.n_parameters
+def _sample(objective: Objective, theta: np.ndarray, axes: np.ndarray, parts: list[Any], step: np.ndarray, draws: int) -> Sample:
+    u, *others = (np.swapaxes(np.concatenate(a), 0, 1)[:, :draws] for a in zip(*parts, strict=True))
+    thetas, k = theta + u @ axes.T, objective.n_parameters
     natural = np.array([[objective.space.vector(z[:k]) for z in chain] for chain in thetas])
-    return Sample(objective.space.names, thetas, natural, log_density, energy, diverging, depth, acceptance, np.asarray(step_size))
+    return Sample(objective.space.names, thetas, natural, *others, step)
