@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hybridode.data.experiments import Dataset
-    from hybridode.fit.run import FitRun
+    from hybridode.fit.inference.profiled import Profiled
+    from hybridode.fit.inference.sampling import Sample, Sampler
+    from hybridode.fit.run import Finished, FitRun
     from hybridode.fit.trainable import TrainableModel
     from hybridode.solve.problem import Arguments, Compiled
     from hybridode.solve.settings import Settings
@@ -270,6 +272,7 @@ class Run:
         self.parameters_table = fitted.parameters_table
         self.log = fitted.log
         self._model = model
+        self._samplers: dict[int, Sampler] = {}  # by number of chains
 
     @property
     def model(self) -> Model:
@@ -287,6 +290,38 @@ class Run:
         constants = tuple(replace(c, values=other.get(c.name, c.values)) for c in d.constants)
         fitted = replace(d, parameters=parameters, constants=constants, **_beginning(dataset))
         return Model(fitted, self.weights if d.networks else None)
+
+    def profiles(self) -> Profiled:
+        """Profile likelihoods of all parameters: `table` (95 % intervals and a verdict in words on each), `curves`.
+
+        Raises UsageError E0781 where there are none (failed fits, more than 160 learnt numbers)."""
+        from hybridode.fit.inference.profiled import profiled
+
+        finished = self._finished("profiles")
+        return profiled(finished.prepared.lanes, finished.theta)
+
+    def sample(self, *, chains: int = 4, draws: int = 1000, seed: int = 0) -> Sample:
+        """Draws from the posterior by NUTS, from the optimum of this fit: `table`, `natural` (chains, draws, k), `to_arviz()`.
+
+        Raises UsageError E0780 (a parameter has neither prior nor bounds), E0781 (nothing to start from), E0782 (no blackjax)."""
+        import jax
+        import numpy as np
+
+        from hybridode.fit.inference.sampling import Sampler
+
+        finished = self._finished("samples")
+        prepared, theta = finished.prepared, finished.theta
+        with jax.enable_x64(True):
+            if chains not in self._samplers:
+                fisher = np.asarray(prepared.lanes.evaluation(theta).fisher)
+                self._samplers[chains] = Sampler(prepared.objective, prepared.fitted, theta, fisher, chains)
+            return self._samplers[chains].draw(draws, seed)
+
+    def _finished(self, what: str) -> Finished:
+        if self.fitted.finished is None:
+            reason = "the fit is in pieces" if self.status != "failed" else "the fit failed"
+            raise UsageError(Diagnostic("E0781", f"there are no {what}: {reason}"))
+        return self.fitted.finished
 
     def save(self, directory: str | Path) -> Path:
         """Writes the run directory (result.json, fitted.ode, tables, report) and returns it. Raises UsageError E0806, E0809."""

@@ -59,6 +59,14 @@ STARTS = 8  # by default, of a model without networks: a start costs little besi
 STARTS_IN_LANES = 24  # where starts share a call
 
 
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What goes on working after a fit (profiles, samples): everything that it was made with, and the vector where it ended."""
+
+    prepared: Prepared
+    theta: np.ndarray
+
+
 @dataclass
 class FitRun:
     """A finished fit. `parameters` are in natural units, by parameter (with `by`: by label), `shared` too, but with one value for
@@ -79,6 +87,7 @@ class FitRun:
     constants: dict[str, Any] = field(default_factory=dict)  # those that `set` gave another value
     cut_short: str = ""  # why the search ended before its end: "interrupted", "out of time"
     shared: dict[str, Any] = field(default_factory=dict)
+    finished: Finished | None = None
 
     @property
     def status(self) -> str:
@@ -329,4 +338,5 @@ def _finish(
         declarations, objective.compiled, dataset, {**shared, **groups}, weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
         constants_of_fit(objective, dataset, np.asarray(numbers.parameters)), early, shared,
+        Finished(prepared, theta) if best is not None and in_pieces is None else None,
     )  # fmt: skip

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.objective.batch import Batch
@@ -51,6 +53,31 @@ class Sample:
     @property
     def divergences(self) -> int:
         return int(np.sum(self.diverging))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """name, mean, sd, lower95, upper95 (quantiles), rhat, ess_bulk, ess_tail, mcse (of the mean)."""
+        from arviz_stats.base.array import array_stats as statistics
+
+        rows = []
+        for i, name in enumerate(self.names):
+            x = self.natural[..., i]
+            bulk = statistics.ess(x, chain_axis=0, draw_axis=1, method="bulk")
+            tail = statistics.ess(x, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
+            rhat, mcse = statistics.rhat(x, chain_axis=0, draw_axis=1), statistics.mcse(x, chain_axis=0, draw_axis=1)
+            low, high = np.quantile(x, (0.025, 0.975))
+            found = (np.mean(x), np.std(x, ddof=1), low, high, rhat, bulk, tail, mcse)
+            rows.append((name, *(float(np.asarray(v)) for v in found)))
+        return pd.DataFrame(rows, columns=["name", "mean", "sd", "lower95", "upper95", "rhat", "ess_bulk", "ess_tail", "mcse"])
+
+    def to_arviz(self) -> Any:
+        """The draws and the sampler's statistics as ArviZ's inference data."""
+        import arviz
+
+        statistics = {"lp": self.log_density, "energy": self.energy, "diverging": self.diverging,
+                      "tree_depth": self.depth, "acceptance_rate": self.acceptance}  # fmt: skip
+        posterior = {name: self.natural[..., i] for i, name in enumerate(self.names)}
+        return arviz.from_dict(posterior=posterior, sample_stats=statistics)
 
 
 def log_jacobian(space: ParameterSpace, z: Array) -> Array:
@@ -146,51 +173,52 @@ def _block(density: Callable[[Array], Array], centre: np.ndarray, chains: int) -
     return jax.jit(block)
 
 
-def sample(
-    objective: Objective,
-    batch: Batch,
-    theta: np.ndarray,
-    fisher: np.ndarray,
-    *,
-    chains: int = CHAINS,
-    draws: int = DRAWS,
-    seed: int = 0,
-    watch: Callable[[int, int], None] | None = None,
-) -> Sample:
-    """NUTS from the optimum theta (d,) with its Fisher matrix. watch(done, all) is called after every block, and may raise.
-    Raises UsageError E0780 for an improper posterior. Runs in float64."""
-    from blackjax.adaptation.step_size import dual_averaging_adaptation  # the extra `sampling`
+class Sampler:
+    """NUTS for one posterior, compiled when first used: `draw` may be called again for another seed or number of draws."""
 
-    check_proper(objective)
-    begin, _, _ = dual_averaging_adaptation(TARGET)
-    block = _block(log_posterior(objective, batch), theta, chains)
-    key, start = jax.random.split(jax.random.key(seed))
-    axes, u = spread_of(fisher), _SPREAD * np.asarray(jax.random.normal(start, (chains, len(theta))))
-    stages = [*((n, True) for n in WARMUP), (-(-draws // BLOCK), False)]
-    blocks, done = sum(n for n, _ in stages), 0
-    averages = None
-    parts: list[Any] = []
-    for number, (count, adapting) in enumerate(stages):
-        parts = []
-        if averages is None or adapting:
-            averages = jax.tree_util.tree_map(np.array, jax.vmap(begin)(jnp.full(chains, _FIRST_STEP)))
-        for _ in range(count):
-            key, mine = jax.random.split(key)
-            plain = jax.tree_util.tree_map(np.array, (block(mine, u, axes, averages, np.array(adapting))))
-            u, averages, kept = plain  # NumPy's: the same types in every call, so that nothing is compiled twice
-            parts.append(kept)
-            done += 1
-            if watch is not None:
-                watch(done * BLOCK, blocks * BLOCK)
-        if adapting and number < len(WARMUP) - 1:
-            now = axes @ u.T
-            axes = refined(axes, np.concatenate([part[0] for part in parts]).reshape(-1, len(theta)))
-            u = np.linalg.solve(axes, now).T
-    return _sample(objective, theta, axes, parts, np.exp(averages.log_step_size_avg), draws)  # type: ignore[union-attr]
+    def __init__(self, objective: Objective, batch: Batch, theta: np.ndarray, fisher: np.ndarray, chains: int = CHAINS) -> None:
+        """From the optimum theta (d,) with its Fisher matrix. Raises UsageError E0780 for an improper posterior, E0782 without
+        blackjax."""
+        check_proper(objective)
+        if find_spec("blackjax") is None:
+            hint = 'install it: pip install "hybridode[sampling]"'
+            raise UsageError(Diagnostic("E0782", "sampling needs blackjax, which is not installed", hint=hint))
+        self.objective, self.theta, self.axes, self.chains = objective, theta, spread_of(fisher), chains
+        self._block = _block(log_posterior(objective, batch), theta, chains)
+
+    def draw(self, draws: int = DRAWS, seed: int = 0, watch: Callable[[int, int], None] | None = None) -> Sample:
+        """So many draws of each chain after the adaptation. watch(done, all) is called after every block, and may raise. Call it
+        in float64."""
+        from blackjax.adaptation.step_size import dual_averaging_adaptation
+
+        begin, _, _ = dual_averaging_adaptation(TARGET)
+        first = jax.tree_util.tree_map(np.array, jax.vmap(begin)(jnp.full(self.chains, _FIRST_STEP)))
+        key, start = jax.random.split(jax.random.key(seed))
+        u = _SPREAD * np.asarray(jax.random.normal(start, (self.chains, len(self.theta))))
+        kept_blocks = -(-draws // BLOCK)
+        averages, axes, done, parts = first, self.axes, 0, []
+        for stage, count in enumerate((*WARMUP, kept_blocks)):
+            adapting = stage < len(WARMUP)
+            averages, parts = first if adapting else averages, []
+            for _ in range(count):
+                key, mine = jax.random.split(key)
+                answer = self._block(mine, u, axes, averages, np.array(adapting))
+                u, averages, kept = jax.tree_util.tree_map(np.array, answer)  # the same types in every call: one compilation
+                parts.append(kept)
+                done += BLOCK
+                if watch is not None:
+                    watch(done, (sum(WARMUP) + kept_blocks) * BLOCK)
+            if stage < len(WARMUP) - 1:
+                now = axes @ u.T
+                axes = refined(axes, np.concatenate([part[0] for part in parts]).reshape(-1, len(self.theta)))
+                u = np.linalg.solve(axes, now).T
+        return _sample(self.objective, self.theta, axes, parts, np.exp(averages.log_step_size_avg), draws)
 
 
 def _sample(objective: Objective, theta: np.ndarray, axes: np.ndarray, parts: list[Any], step: np.ndarray, draws: int) -> Sample:
-    u, *others = (np.swapaxes(np.concatenate(a), 0, 1)[:, :draws] for a in zip(*parts, strict=True))
+    u, density, energy, diverging, depth, acceptance = (
+        np.swapaxes(np.concatenate(a), 0, 1)[:, :draws] for a in zip(*parts, strict=True)
+    )
     thetas, k = theta + u @ axes.T, objective.n_parameters
     natural = np.array([[objective.space.vector(z[:k]) for z in chain] for chain in thetas])
-    return Sample(objective.space.names, thetas, natural, *others, step)
+    return Sample(objective.space.names, thetas, natural, density, energy, diverging, depth, acceptance, step)

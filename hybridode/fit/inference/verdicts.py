@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,8 +110,3 @@ def _with_sd(known: Combination) -> str:
         return f"{known.value:.4g}, 95 % {known.value - Z95 * known.sd:.4g} to {known.value + Z95 * known.sd:.4g}"
     factor = float(np.exp(Z95 * known.sd))
     return f"{known.value:.4g}, 95 % {known.value / factor:.4g} to {known.value * factor:.4g}"
-
-
-def verdicts(space: ParameterSpace, found: Sequence[Profile]) -> Mapping[str, Verdict]:
-    """By the name of the entry."""
-    return {profile.name: verdict_of(space, profile) for profile in found}

@@ -8,7 +8,7 @@ import scipy.optimize
 
 from hybridode.declarations import Parameter
 from hybridode.fit.inference.profiles import profiles
-from hybridode.fit.inference.verdicts import verdicts
+from hybridode.fit.inference.verdicts import verdict_of
 from hybridode.fit.parameters import parameter_space
 from hybridode.fit.search.ask import Point
 from hybridode.fit.search.pool import evaluate_alone
@@ -46,7 +46,7 @@ def test_verdict(case):
     evaluate = evaluator(model, data)
     best = scipy.optimize.least_squares(lambda th: (model(np.exp(th)) - data) / 0.02, np.log(truth), xtol=1e-12, bounds=(-5, 5))
     found, _ = profiles(space, evaluate(best.x), evaluate_alone(evaluate))
-    said = verdicts(space, found)
+    said = {p.name: verdict_of(space, p) for p in found}
     for v in said.values():
         print(case, v.name, v.kind, v.sentence)
     assert [said[n].kind for n in names] == kinds

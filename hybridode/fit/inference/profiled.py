@@ -1,0 +1,74 @@
+"""All profiles of a fit with their verdicts, as tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import numpy as np
+import pandas as pd
+
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.fit.inference.profiles import Profile, profiles
+from hybridode.fit.inference.verdicts import Verdict, verdict_of
+from hybridode.fit.parameters import ParameterSpace
+from hybridode.fit.progress import Recorder
+from hybridode.fit.search.lanes import FISHER_MOST, Lanes
+from hybridode.fit.search.region import Box
+
+
+@dataclass(frozen=True, eq=False)
+class Profiled:
+    """`profiles` of the parameters, `verdicts` by name, `early`: why they were cut short, "" if they were not; `better`: a
+    vector with a lower objective than the fit's, where a profile met one."""
+
+    space: ParameterSpace
+    profiles: tuple[Profile, ...]
+    verdicts: dict[str, Verdict]
+    early: str
+    better: np.ndarray | None
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """name, value, lower95, upper95 (natural units, NaN on an open side), kind, verdict in words."""
+        rows = []
+        for p in self.profiles:
+            v = self.verdicts[p.name]
+            value = float(p.natural(self.space)[len(p.below.levels)])
+            rows.append((p.name, value, *v.interval, v.kind, v.sentence))
+        return pd.DataFrame(rows, columns=["name", "value", "lower95", "upper95", "kind", "verdict"])
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """name, value (natural units), rise (of the objective over its minimum), and all parameters there by name."""
+        frames = []
+        for p in self.profiles:
+            natural = np.array([self.space.vector(level.theta[: self.space.size]) for level in p.levels])
+            frame = pd.DataFrame(natural, columns=list(self.space.names))
+            frame.insert(0, "name", p.name)
+            frame.insert(1, "value", natural[:, p.index])
+            frame.insert(2, "rise", [level.value - p.best.value for level in p.levels])
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["name", "value", "rise"])
+
+    def __repr__(self) -> str:
+        width = max((len(n) for n in self.verdicts), default=0)
+        return "\n".join(f"{name:{width}}  {v.sentence}" for name, v in self.verdicts.items())
+
+
+def profiled(lanes: Lanes, theta: np.ndarray, recorder: Recorder | None = None) -> Profiled:
+    """Profiles of all parameters round the optimum theta (d,), in the lanes of its fit.
+
+    Raises UsageError E0781 with more numbers than the Fisher matrix is computed for."""
+    space = lanes.objective.space
+    if len(theta) > FISHER_MOST:
+        raise UsageError(Diagnostic("E0781", f"profiles need the Fisher matrix, and {len(theta)} numbers are learnt: "
+                                    f"more than {FISHER_MOST}", hint="make the networks smaller, or freeze them"))  # fmt: skip
+    with jax.enable_x64(True):
+        low, high = space.box()
+        free = np.full(len(theta) - space.size, np.inf)
+        box = Box(np.concatenate([low, -free]), np.concatenate([high, free]))
+        found, early = profiles(space, lanes.point(theta), lanes, recorder, box)
+    better = [side.better for p in found for side in (p.below, p.above) if side.better is not None]
+    return Profiled(space, tuple(found), {p.name: verdict_of(space, p) for p in found}, early, better[0] if better else None)
