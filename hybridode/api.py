@@ -305,16 +305,13 @@ class Run:
 
         Raises UsageError E0780 (a parameter has neither prior nor bounds), E0781 (nothing to start from), E0782 (no blackjax)."""
         import jax
-        import numpy as np
 
         from hybridode.fit.inference.sampling import Sampler
 
         finished = self._finished("samples")
-        prepared, theta = finished.prepared, finished.theta
         with jax.enable_x64(True):
             if chains not in self._samplers:
-                fisher = np.asarray(prepared.lanes.evaluation(theta).fisher)
-                self._samplers[chains] = Sampler(prepared.objective, prepared.fitted, theta, fisher, chains)
+                self._samplers[chains] = Sampler(finished.prepared, finished.theta, chains)
             return self._samplers[chains].draw(draws, seed)
 
     def _finished(self, what: str) -> Finished:

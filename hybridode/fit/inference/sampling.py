@@ -23,6 +23,7 @@ from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.parameters import ParameterSpace
+from hybridode.fit.prepare import Prepared
 from hybridode.types import Array
 
 CHAINS, DRAWS = 4, 1000
@@ -176,15 +177,16 @@ def _block(density: Callable[[Array], Array], centre: np.ndarray, chains: int) -
 class Sampler:
     """NUTS for one posterior, compiled when first used: `draw` may be called again for another seed or number of draws."""
 
-    def __init__(self, objective: Objective, batch: Batch, theta: np.ndarray, fisher: np.ndarray, chains: int = CHAINS) -> None:
-        """From the optimum theta (d,) with its Fisher matrix. Raises UsageError E0780 for an improper posterior, E0782 without
-        blackjax."""
+    def __init__(self, prepared: Prepared, theta: np.ndarray, chains: int = CHAINS) -> None:
+        """From the optimum theta (d,) of a fit. Raises UsageError E0780 for an improper posterior, E0782 without blackjax."""
+        objective = prepared.objective
         check_proper(objective)
         if find_spec("blackjax") is None:
             hint = 'install it: pip install "hybridode[sampling]"'
             raise UsageError(Diagnostic("E0782", "sampling needs blackjax, which is not installed", hint=hint))
-        self.objective, self.theta, self.axes, self.chains = objective, theta, spread_of(fisher), chains
-        self._block = _block(log_posterior(objective, batch), theta, chains)
+        self.objective, self.theta, self.chains = objective, theta, chains
+        self.axes = spread_of(np.asarray(prepared.lanes.evaluation(theta).fisher))
+        self._block = _block(log_posterior(objective, prepared.fitted), theta, chains)
 
     def draw(self, draws: int = DRAWS, seed: int = 0, watch: Callable[[int, int], None] | None = None) -> Sample:
         """So many draws of each chain after the adaptation. watch(done, all) is called after every block, and may raise. Call it
