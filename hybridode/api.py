@@ -368,8 +368,8 @@ def fit(
         own = options.pop("settings", None)
         options = merged(file, options)
         options["settings"] = own or _settings(**options.get("settings", {}))
-        reading = {ours: options.pop(theirs) for theirs, ours in READING.items() if theirs in options}
         if not isinstance(data, Dataset):
+            reading = {ours: options.pop(theirs) for theirs, ours in READING.items() if theirs in options}
             data = experiments(model.declarations, data, folder=Path(model.declarations.source.name).parent, **reading)
         check_names_of(file, data.declarations, data.groups)
     return Run(model, run_fit(model, data, **options))

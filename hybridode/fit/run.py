@@ -14,6 +14,7 @@ import numpy as np
 
 from hybridode.data.experiments import Dataset, experiments
 from hybridode.declarations import Declarations
+from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.live import panels, rows_of
 from hybridode.fit.objective.assignment import assigned, shared_at
 from hybridode.fit.objective.batch import doses_of, signals_of
@@ -146,13 +147,24 @@ def fit(
     options = Options(values, frozenset(fixed), count, seed, hold_out, chosen, getattr(model, "_weights", None), used,
                        None if loss is None else read_loss(loss), constraints or {}, spread, given)  # fmt: skip
     with jax.enable_x64(True), programs_kept():
-        if not isinstance(data, Dataset):
+        if isinstance(data, Dataset):
+            _check_read(columns=columns, sources=sources, conditions=conditions, numbers=numbers, weights=weights)
+        else:
             folder = Path(declarations.source.name).parent
             data = experiments(declarations, data, columns, sources, folder, conditions, numbers, weights)
         check_names(data.declarations, values, "set", data.groups)
         check_names(data.declarations, fixed, "fix", data.groups)
         check_starts(given, data.declarations, data.groups)
         return _fit(declarations, data, options, Recorder(progress, max_seconds, began=began, keeper=keeper, planned=planned))
+
+
+def _check_read(**reading: Any) -> None:
+    """Raises UsageError E0856 for what would have had to be said when the data were read."""
+    late = [f"`{name}`" for name, said in reading.items() if said]
+    if late:
+        message = f"the data are already read: {', '.join(late)} would change nothing"
+        hint = "give it to `hybridode.data.experiments.experiments`, which read them, or give the file or frame to the fit"
+        raise UsageError(Diagnostic("E0856", message, hint=hint))
 
 
 def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorder: Recorder) -> FitRun:

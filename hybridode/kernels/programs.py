@@ -18,18 +18,19 @@ from jax.experimental.compilation_cache import compilation_cache
 from hybridode import store
 from hybridode.kernels.llvm.machine import target_text
 
+_FOLDER = "jax_compilation_cache_dir"
 _LEAST_SECONDS = 0.03  # what compiles faster is not worth a file
 
 
 @contextmanager
 def programs_kept() -> Iterator[None]:
     """What is compiled inside is kept; failing to is no error."""
-    folder = None if jax.config.jax_compilation_cache_dir else store.programs(store.digest(target_text())[:16])
+    folder = None if getattr(jax.config, _FOLDER) else store.programs(store.digest(target_text())[:16])
     if folder is None:
         yield
         return
     ours: dict[str, Any] = {
-        "jax_compilation_cache_dir": str(folder),
+        _FOLDER: str(folder),
         "jax_persistent_cache_min_compile_time_secs": _LEAST_SECONDS,
         "jax_persistent_cache_min_entry_size_bytes": 0,
     }

@@ -11,6 +11,7 @@ import scipy.integrate
 import scipy.optimize
 
 import hybridode as ho
+from hybridode.data.experiments import experiments
 from hybridode.errors import DataError, UsageError
 from hybridode.fit.objective import limits, noise
 from hybridode.fit.objective.robust import LOSSES, Loss, read_loss, robust
@@ -122,3 +123,15 @@ def test_wrong_weights_are_refused():
         with pytest.raises(DataError) as error:
             ho.fit(model, data(hole=[1.0] * 24 + [None]), weights=weights)
         assert error.value.diagnostics[0].code == "E0759"
+
+
+def test_weights_are_not_ignored_where_the_data_are_read_already(tmp_path):
+    model, frame = ho.parse(DECAY), data(1)
+    (tmp_path / "fit.toml").write_text("[weights]\nx = 2.0\n")
+    read = experiments(model.declarations, frame)
+    for options in ({"weights": {"x": 2.0}}, {"columns": {"x": "x"}}, {"settings_file": tmp_path / "fit.toml"}):
+        with pytest.raises(UsageError) as error:
+            ho.fit(model, read, **options)
+        assert error.value.diagnostics[0].code == "E0856"
+    weights = experiments(model.declarations, frame, weights={"x": 2.0}).series[0].records.weight
+    np.testing.assert_array_equal(weights, 2.0)
