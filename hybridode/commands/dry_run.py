@@ -36,12 +36,15 @@ def dry_run(declarations: Declarations, dataset: Dataset, chosen: Mapping[str, A
     except _Planned as planned:
         plan = planned.plan
         output.data({"ok": True, "plan": asdict(plan)})
-        output.result(plan_text(plan, directory, chosen.get("max_seconds")))
+        output.result(plan_text(plan, directory, chosen, dataset.n_records))
     return 0
 
 
-def plan_text(plan: Plan, directory: str, limit: float | None) -> str:
-    """The plan for a reader."""
+def plan_text(plan: Plan, directory: str, chosen: Mapping[str, Any], records: int) -> str:
+    """The plan for a reader. `chosen`: the keywords of the fit; `records`: all that the data have."""
+    limit, hold_out, told = chosen.get("max_seconds"), chosen.get("hold_out"), chosen.get("fix") or {}
+    fixed = ", ".join(name if value is None else f"{name} = {short(value) if _is_number(value) else value}"
+                      for name, value in told.items())  # fmt: skip
     names = ", ".join(plan.parameters[:12]) + (f" and {len(plan.parameters) - 12} more" if len(plan.parameters) > 12 else "")
     learnt = [names] if names else []
     if plan.weights:
@@ -50,17 +53,23 @@ def plan_text(plan: Plan, directory: str, limit: float | None) -> str:
         f"learnt: {plan.numbers} numbers ({'; '.join(learnt)})"
         if plan.numbers
         else "learnt: nothing, the model is only evaluated",
-        f"from: {plan.records} records in {plan.series} series",
+        *([f"fixed: {fixed}"] if fixed else []),
+        f"from: {plan.records} records in {plan.series} series"
+        + (f"; {records - plan.records} more are held out ({hold_out})" if hold_out else ""),
         *plan.why,
         f"starts: {plan.starts}" + (f", {min(plan.width, plan.starts)} side by side" if min(plan.width, plan.starts) > 1 else ""),
-        f"at the declared values: objective {short(plan.objective, 7)}",
+        f"at the values it begins with: objective {short(plan.objective, 7)} (negative log-likelihood and what is added to it)",
         f"measured: {_small(plan.evaluation)} for an evaluation of one start, {plan.preparing:.1f} s to prepare",
         f"estimate: {_span(plan.least, plan.most)} for the search"
-        + (f", ended after {duration(limit)} (--max-seconds)" if limit is not None else ""),
+        + (f", and no more than {duration(limit)} (--max-seconds)" if limit is not None else ""),
         f"would be written to: {directory}",
         "dry run: nothing was fitted or written",
     ]
     return "\n".join(lines)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def _small(seconds: float) -> str:

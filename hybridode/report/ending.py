@@ -72,7 +72,8 @@ def _about_starts(result: dict[str, Any]) -> list[str]:
         return []
     there = sum(value - ends[0] < NEAR for value in ends)
     others = f"; the next best ended {short(ends[there] - ends[0], 3)} higher" if there < len(ends) else ""
-    return [f"{there} of {len(result['starts'])} starts ended at this optimum{others}"]
+    where = "ended at this optimum" if result["status"] == "converged" else "came this far"
+    return [f"{there} of {len(result['starts'])} starts {where}{others}"]
 
 
 def _about_weights(result: dict[str, Any]) -> list[str]:

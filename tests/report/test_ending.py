@@ -90,3 +90,9 @@ def test_series_are_told_apart_by_a_legend_with_one_colour_each() -> None:
     drawings = {d.name: d.svg for d in draw_all(run)}
     assert "mainland" in drawings["fit_hare"]
     assert "island" in drawings["fit_hare"]
+
+
+def test_a_fit_that_was_cut_short_claims_no_optimum() -> None:
+    run = with_starts(fitted_run(), 12.0, 15.5)
+    run.result["status"] = "stopped"
+    assert "1 of 2 starts came this far; the next best ended 3.5 higher" in remarks(run)

@@ -25,7 +25,7 @@ def cheaper_mode(compiled: Compiled, engine: str, method: str, numbers: int, pre
     if engine != "native":
         return Mode(True, "forward: Diffrax's reverse mode is one prediction at a time")
     if backward >= numbers or compiled.size == 0:
-        return Mode(True, f"forward: {numbers} tangents, backwards it were {backward} adjoints")
+        return Mode(True, f"forward: {numbers} tangents a solve (backward: {backward} adjoints)")
     tapes = program_of(compiled, method).method
     forwards, backwards = numbers * tapes.tangent.count(), backward * tapes.backward.count()
     words = f"{numbers} tangents would take {forwards} instructions a step, {backward} adjoints {backwards}"
