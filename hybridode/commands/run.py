@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -28,10 +29,13 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):  # a name in Greek must not end a command on a terminal without Greek
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    verbose = "-v" in arguments or "--verbose" in arguments
     try:
         # Not through `app()`, which answers interruptions and closed pipes in its own way.
         command = typer.main.get_command(app)
-        with command.make_context("hybridode", list(arguments), obj=list(arguments)) as context:
+        with command.make_context("hybridode", list(arguments), obj=list(arguments)) as context, warnings.catch_warnings():
+            if not verbose:  # what a program computes on the way, nobody who calls a command can mend
+                warnings.simplefilter("ignore", RuntimeWarning)
             code = command.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -48,7 +52,7 @@ def run_command(app: typer.Typer, arguments: Sequence[str]) -> int:
     except typer.Exit as exit_:
         return exit_.exit_code
     except Exception as error:  # the last stop: told as a bug of ours, with its own exit code
-        return _report_other(error, output, verbose="-v" in arguments or "--verbose" in arguments)
+        return _report_other(error, output, verbose)
 
 
 def _report(diagnostics: Sequence[Diagnostic], output: Output) -> None:

@@ -32,6 +32,7 @@ MISSING = frozenset({"", ".", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"
 _NINES = (88.0, 888.0, 8888.0, 99.0, 99.9, 999.0, 999.9, 9999.0, 9999.9, 99999.0, 999999.0, 1e20, 1e30, 1e35)
 MARKS = frozenset((-9.0, *_NINES, *(-m for m in _NINES)))  # numbers that programs write where nothing was measured
 
+LARGEST = 1e100  # of a number in a file: its square and cube are still numbers
 BELOW, NONE, ABOVE, BETWEEN = -1, 0, 1, 2  # how a value is censored
 
 
@@ -124,8 +125,10 @@ def _end(text: str, decimal: str) -> float:
 
 def _finite(text: str) -> Cell:
     value = float(text)
-    if math.isinf(value):
-        return Cell(math.nan, NONE, "is too large for a number", "write a finite number, or leave the cell empty")
+    if abs(value) > LARGEST:
+        return Cell(
+            math.nan, NONE, "is too large to compute with", f"numbers go to {LARGEST:g}: choose another unit, or leave it empty"
+        )
     return Cell(value)
 
 

@@ -55,6 +55,20 @@ def test_wrong_calls(hybridode, arguments: list[str], code: str, said: str) -> N
     assert ran.out == ""
 
 
+def test_numpys_warnings_are_for_the_verbose(hybridode, monkeypatch, recwarn) -> None:
+    import warnings
+
+    def noisy(*_: object) -> int:
+        warnings.warn("overflow encountered in exp", RuntimeWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr("hybridode.commands.check.check", noisy)
+    assert hybridode("check", "m.ode").code == 0
+    assert not recwarn.list
+    assert hybridode("check", "m.ode", "-v").code == 0
+    assert len(recwarn.list) == 1
+
+
 def test_wrong_calls_as_data(hybridode) -> None:
     ran = hybridode("simulate", "m.ode", "--json")
     assert ran.code == 2

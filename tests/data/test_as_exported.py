@@ -100,6 +100,8 @@ def test_a_row_of_units_is_told() -> None:
         ("-", "missing"),
         ("?", "missing"),
         ("7 ± 1", "noise model"),
+        ("1e101", "numbers go to 1e+100"),
+        ("-1e300", "numbers go to 1e+100"),
         ("1 047.5", "plainly"),
         ("1\u202f047", "plainly"),
         ("1,047.5", "plainly"),
