@@ -133,6 +133,7 @@ def test_the_least_recently_used_goes(folder: Path, monkeypatch: pytest.MonkeyPa
     (old,) = folder.glob("*.o")
     os.utime(old, (1, 1))
     monkeypatch.setattr(store, "MOST_BYTES", old.stat().st_size + 10)
+    monkeypatch.setattr(store, "SHRINK_EVERY", 1)
     call(second, 1.0)
     assert not old.exists() and store.size()[0] == 1
 
