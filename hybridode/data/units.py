@@ -199,6 +199,8 @@ def _factor(tokens: list[re.Match[str]], depth: int) -> Unit:
     if token["sign"] == "(":
         unit, _ = _product(tokens, depth + 1)
     elif token["number"]:
+        if not Fraction(token["number"]):
+            raise UnitProblem("a unit cannot have the factor 0")
         unit = Unit(Fraction(token["number"]), {})
     elif token["name"]:
         unit = named(token["name"]).to_power(_bounded(Fraction(token["power"] or 1)))

@@ -165,3 +165,9 @@ def test_pint_is_imported_only_when_units_differ():
         "assert 'pint' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.parametrize("text", ["0", "mg/0", "0*mg", "mg/0.0l", "0^-1", "mg/(0 l)"])
+def test_a_factor_of_zero_is_no_unit(text) -> None:
+    with pytest.raises(UnitProblem, match="factor 0"):
+        parse_unit(text)
