@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
     from hybridode.fit.time_left import TimeLeft
 
 PLAIN_EVERY = 5.0  # seconds between plain lines
-LIVE_EVERY = 0.1  # seconds between updates of the live table
 _MOST_ROWS = 8  # starts in the live table: the best ones
+_WIDE, _STAGE = 76, 20  # columns of a terminal from which on there is room for all; letters of a stage in a narrower one
 
 
 class ProgressDisplay:
@@ -31,6 +33,9 @@ class ProgressDisplay:
         self._rows: dict[int, Progress] = {}
         self._stage = ""
         self._shown = -math.inf
+        self._elapsed, self._told = 0.0, None  # seconds of the fit at the last iteration, and when that was told
+        self._said = ""
+        self._spinner: Any = None
 
     def __enter__(self) -> ProgressDisplay:
         if self._silent or self._lines:
@@ -40,7 +45,8 @@ class ProgressDisplay:
             from rich.live import Live
             from rich.spinner import Spinner
 
-            self._live = Live(Spinner("dots", "compiling"), console=Console(stderr=True), transient=True, refresh_per_second=8)
+            self._spinner = Spinner("dots")
+            self._live = Live(self, console=Console(stderr=True), transient=True, refresh_per_second=8)
             self._live.start()
         else:
             print("compiling", file=sys.stderr, flush=True)
@@ -53,18 +59,24 @@ class ProgressDisplay:
     def __call__(self, progress: Progress) -> None:
         if self._silent:
             return
-        self._rows[progress.start] = progress
+        self._rows = {**self._rows, progress.start: progress}  # another one: the table is drawn by a thread of its own
+        self._elapsed, self._told = progress.elapsed, time.perf_counter()
+        if self._live is not None:
+            return
         new_stage = progress.starts == 1 and progress.stage != self._stage
-        due = LIVE_EVERY if self._live is not None else PLAIN_EVERY
-        if not new_stage and progress.elapsed - self._shown < due:
+        if not new_stage and progress.elapsed - self._shown < PLAIN_EVERY:
             return
         self._stage, self._shown = progress.stage, progress.elapsed
-        if self._live is not None:
-            self._live.update(self._table(progress.elapsed))
-        elif self._lines:
+        if self._lines:
             print(json.dumps(self._as_data(progress.elapsed)), file=sys.stderr, flush=True)
         else:
             print(self.line(progress.elapsed), file=sys.stderr, flush=True)
+
+    def note(self, words: str) -> None:
+        """A decision of the fit, in words."""
+        self._said = words
+        if self._live is None and not self._silent and not self._lines:
+            print(words, file=sys.stderr, flush=True)
 
     # ---- what is shown --------------------------------------------------------------------------------------------------
     def _best(self) -> Progress:
@@ -104,22 +116,39 @@ class ProgressDisplay:
         }  # fmt: skip
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in found.items()}
 
-    def _table(self, elapsed: float) -> Any:
+    # ---- the live table -------------------------------------------------------------------------------------------------
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        """What the terminal shows, drawn anew several times a second: the clock runs while nothing is told."""
+        from rich.text import Text
+
+        now = 0.0 if self._told is None else self._elapsed + time.perf_counter() - self._told
+        words = self._words(now) if self._rows else "compiling"
+        self._spinner.update(text=Text(words, overflow="ellipsis", no_wrap=True))
+        yield self._spinner
+        if self._rows:
+            yield self._table(options.max_width)
+        if self._said:
+            yield Text(self._said, style="dim", overflow="ellipsis", no_wrap=True)
+
+    def _table(self, width: int) -> Any:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(self._words(elapsed)), title_justify="left", box=None, pad_edge=False, header_style="dim")
-        for name, side in (("start", "right"), ("stage", "left"), ("iteration", "right"), ("objective", "right"),
-                           ("gradient", "right"), ("rejected", "right"), ("", "left")):  # fmt: skip
-            table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
+        wide = width >= _WIDE
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        names = ("start", "stage", "iteration" if wide else "iter.", "objective", "gradient", *(["rejected"] if wide else []), "")
+        for name in names:
+            table.add_column(name, justify="left" if name in ("stage", "") else "right", no_wrap=True)
         rows = sorted(self._rows.values(), key=lambda p: (p.objective, p.start))
+        digits = ".8g" if wide else ".6g"
         for p in rows[:_MOST_ROWS]:
-            table.add_row(
-                str(p.start), Text(p.stage), str(p.iteration), _number(p.objective, ".8g"), _number(p.gradient_norm, ".1e"),
-                str(p.rejected or ""), "ended" if p.start in self._ended() else "",
-            )  # fmt: skip
+            ended = "ended" if p.start in self._ended() else ""
+            rejected = [str(p.rejected or "")] if wide else []
+            numbers = (str(p.iteration), _number(p.objective, digits), _number(p.gradient_norm, ".1e"))
+            stage = p.stage if wide or len(p.stage) <= _STAGE else p.stage[: _STAGE - 1] + "…"
+            table.add_row(str(p.start), Text(stage), *numbers, *rejected, ended)
         if len(rows) > _MOST_ROWS:
-            table.add_row("", Text(f"and {len(rows) - _MOST_ROWS} more starts", style="dim"), *[""] * 5)
+            table.add_row("", Text(f"and {len(rows) - _MOST_ROWS} more starts", style="dim"), *[""] * (len(names) - 2))
         return table
 
 

@@ -94,6 +94,13 @@ class Recorder:
         if self.listener is not None:
             self.listener(progress)
 
+    def say(self, line: str) -> None:
+        """A line of the log that whoever waits is told at once."""
+        self.log.append(line)
+        note = getattr(self.listener, "note", None)
+        if note is not None:
+            note(line)
+
     def end_start(self, start: int) -> None:
         """A start has ended, by itself or because it was stopped."""
         if self.keeper is not None:

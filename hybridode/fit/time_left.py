@@ -50,6 +50,8 @@ class TimeLeft:
             self.iterations[k] if k in self.ended else max(usual, 1.5 * self.iterations.get(k, 0))
             for k in {*range(1, self.starts + 1), *self.iterations}
         )
+        if expected <= done:
+            return None  # all have ended: what comes after them is not known before it begins
         return (expected - done) * (now - self.began) / done
 
     def words(self, now: float) -> str:

@@ -36,8 +36,7 @@ class Killed(BaseException):
     """As sudden as kill -9: nobody catches it, and nothing is written after it."""
 
 
-@pytest.fixture
-def prey_files(tmp_path: Path) -> Path:
+def prey_data() -> pd.DataFrame:
     """Fifteen periods, of which single shooting from far off finds nothing."""
     t = np.linspace(0, 48, 181)
     solution = scipy.integrate.solve_ivp(
@@ -45,7 +44,12 @@ def prey_files(tmp_path: Path) -> Path:
     )
     assert solution.success
     x, y = solution.y * np.exp(0.1 * np.random.default_rng(0).normal(size=solution.y.shape))
-    pd.DataFrame({"t": t, "x": x, "y": y}).to_csv(tmp_path / "prey.csv", index=False)
+    return pd.DataFrame({"t": t, "x": x, "y": y})
+
+
+@pytest.fixture
+def prey_files(tmp_path: Path) -> Path:
+    prey_data().to_csv(tmp_path / "prey.csv", index=False)
     (tmp_path / "prey.ode").write_text(MODEL, encoding="utf-8")
     return tmp_path
 

@@ -147,7 +147,7 @@ def climb(
     climb, evidence = _evidence(stage, found)
     direct = Climbed(found, stages={len(begun): "gradient matching"} if matched else {}, evidence=evidence)
     reason = cannot_shoot(lanes.objective, len(begun[0]), lanes.batch) if climb else ""
-    recorder.log.append(f"ladder: {evidence}" + (f"; {reason}" if reason else "" if climb else ": the direct starts are enough"))
+    recorder.say(f"ladder: {evidence}" + (f"; {reason}" if reason else "" if climb else ": the direct starts are enough"))
     if not climb or reason:
         return direct
     try:
@@ -207,7 +207,7 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
     objective, batch, recorder = stage.objective, stage.batch, stage.recorder
     found, counts = _Shots(), numbers_of_pieces(objective, batch)
     if max(counts) < 2 or sum(counts) * objective.compiled.size > _UNKNOWNS:
-        recorder.log.append(f"ladder: the records cannot be cut into pieces ({max(counts)} of a series)")
+        recorder.say(f"ladder: the records cannot be cut into pieces ({max(counts)} of a series)")
         return direct
     found = _attempts(stage, direct, counts, points[:_ATTEMPTS], found)
     shorter = numbers_of_pieces(objective, batch, _SHORTER)
@@ -216,7 +216,7 @@ def _shooting(stage: _Stage, direct: Climbed, points: Sequence[np.ndarray]) -> C
         found = _attempts(stage, direct, shorter, _distinct([points[0], *reached, *points[1:]])[:_ATTEMPTS_SHORTER], found)
     if found.closed:
         return _polished(stage, direct, *found.best)
-    recorder.log.append("ladder: multiple shooting did not close its gaps")
+    recorder.say("ladder: multiple shooting did not close its gaps")
     return _from_open(stage, direct, found.open)
 
 
@@ -225,7 +225,7 @@ def _attempts(stage: _Stage, direct: Climbed, counts: Sequence[int], points: Seq
     objective, batch, recorder = stage.objective, stage.batch, stage.recorder
     compiled = objective.compiled
     pieces = cut(batch, counts, compiled.events is not None or bool(compiled.system.when_events))
-    recorder.log.append(f"ladder: multiple shooting with {pieces.count} pieces of {batch.count} series")
+    recorder.say(f"ladder: multiple shooting with {pieces.count} pieces of {batch.count} series")
     evaluate, scales = linearised(objective, pieces), noise_scales(objective, batch)
     curves, held = stage.curves(), np.array(sorted(scales), int)
     best = best_of(direct.found)
@@ -235,7 +235,7 @@ def _attempts(stage: _Stage, direct: Climbed, counts: Sequence[int], points: Seq
         stage.track.begin_stage("multiple shooting")
         problem = Problem(objective, pieces, spread, evaluate)
         shot = shoot(problem, theta, nodes, held, stage.box(len(theta)), stage.track)
-        recorder.log.append(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
+        recorder.say(f"ladder: multiple shooting, attempt {number + 1}: objective {shot.value:.6g}, {shot.reason}")
         if not shot.closed:
             found = replace(found, open=(*found.open, shot) if np.isfinite(shot.value) else found.open)
             continue
@@ -270,14 +270,14 @@ def _polished(stage: _Stage, direct: Climbed, pieces: Pieces, shot: Shot) -> Cli
     number, counts = track.start, (track.iteration, track.rejected)
     before = "" if best is None else f"; the best direct start has {best.objective:.6g}"
     if np.isfinite(end.value) and end.value <= shot.value + _SAME:
-        recorder.log.append(f"ladder: joint polish from the pieces: objective {end.value:.6g}{before}")
+        recorder.say(f"ladder: joint polish from the pieces: objective {end.value:.6g}{before}")
         result = StartResult(number, end.theta, end.value, end.status, end.message, *counts)
         return replace(direct, found=[*direct.found, result], stages={**direct.stages, number: "multiple shooting, joint polish"})
     words = f"{end.value:.6g}" if np.isfinite(end.value) else f"no value ({end.message})"
-    recorder.log.append(f"ladder: in pieces the objective is {shot.value:.6g}, solved from the start alone {words}{before}")
+    recorder.say(f"ladder: in pieces the objective is {shot.value:.6g}, solved from the start alone {words}{before}")
     if best is not None and best.objective <= shot.value:
         return direct
-    recorder.log.append(
+    recorder.say(
         f"ladder: the model forgets its start within the record, so the solution in {pieces.count} pieces is the result; "
         f"its gaps are at most {shot.gap:.1e} of a state's spread"
     )
@@ -299,9 +299,9 @@ def _from_open(stage: _Stage, direct: Climbed, shots: Sequence[Shot]) -> Climbed
         ends.append(run_alone(fisher_scoring(shot.theta, track, box=stage.box(len(shot.theta))), stage.lanes.point))
     end = min(ends, key=lambda e: e.value, default=None)
     if end is None or not np.isfinite(end.value) or (best is not None and end.value >= best.objective):
-        recorder.log.append("ladder: the direct result stays")
+        recorder.say("ladder: the direct result stays")
         return direct
-    recorder.log.append(f"ladder: joint polish from its parameters: objective {end.value:.6g}")
+    recorder.say(f"ladder: joint polish from its parameters: objective {end.value:.6g}")
     result = StartResult(track.start, end.theta, end.value, end.status, end.message, track.iteration, track.rejected)
     stages = {**direct.stages, track.start: "multiple shooting, joint polish"}
     return replace(direct, found=[*direct.found, result], stages=stages)
