@@ -15,7 +15,7 @@ import numpy as np
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.search.starts import StartResult, best_of
 
-_SAME = 1e-3  # starts whose log-likelihoods differ by less ended at one optimum
+_SAME = 1e-2  # starts whose log-likelihoods differ by less ended at one optimum
 _NEAR = 0.5  # a start that ended this near the best one confirms it: the rest of the way is flat
 _SEVERAL = 4  # starts from which on agreement can be asked for
 _LISTED, _NAMED = 4, 8  # other optima that the log lists, with so many parameters

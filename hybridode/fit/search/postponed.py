@@ -12,7 +12,7 @@ from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.pool import Ending
 
 AGREEING = 5  # starts that converged to the best optimum, from which on the others are not needed
-_SAME = 1e-3  # of log-likelihood: starts that differ by less ended at one optimum
+_SAME = 1e-2  # of log-likelihood: starts that differ by less ended at one optimum
 
 
 class Postponing:
