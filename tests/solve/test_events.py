@@ -54,23 +54,25 @@ def test_repeated_doses_have_both_limits(method):
     np.testing.assert_allclose(raw.ys_left[:, 0], exact((0.3, 2.0, 1.0, 5.0), ts, "left"), rtol=1e-7)
 
 
-@pytest.mark.parametrize(("mode", "derivative"), [("reverse", jax.jacrev), ("forward", jax.jacfwd)])
-def test_derivatives_with_respect_to_times_and_period(mode, derivative):
-    model, ts = doses(), np.array([0.0, 0.5, 1.7, 6.5, 9.0, 12.0])
-    plan = plan_events(model, model.arguments(), 0.0, 12.0)
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_derivatives_with_respect_to_times_and_period(mode):
+    """Of a weighted sum backwards, of everything forwards; one program each."""
+    model, ts = doses(), np.array([0.0, 1.7, 6.5, 9.0])
+    plan, weight = plan_events(model, model.arguments(), 0.0, 9.0), np.array([0.0, 1.0, -0.7, 0.4])
 
     def solve(p):
         args = eqx.tree_at(lambda a: a.parameters, model.arguments(), p)
         raw = integrate(model, args, 0.0, ts, "tsit5", TIGHT, mode, events=plan)
-        return raw.ys[:, 0], raw.result
+        return (weight @ raw.ys[:, 0], raw.result) if mode == "reverse" else (raw.ys[:, 0], raw.result)
 
     p = jnp.array([0.3, 2.0, 1.0, 5.0])
-    assert int(solve(p)[1]) == results.SUCCESS
-    found = jax.jit(derivative(lambda p: solve(p)[0]))(p)
+    derivative = jax.grad if mode == "reverse" else jax.jacfwd
+    found, result = jax.jit(derivative(solve, has_aux=True))(p)
+    assert int(result) == results.SUCCESS
     for i in range(4):
         step = 1e-6 * np.eye(4)[i]
         difference = (exact(np.asarray(p) + step, ts, "right") - exact(np.asarray(p) - step, ts, "right")) / 2e-6
-        np.testing.assert_allclose(found[:, i], difference, atol=2e-7)
+        np.testing.assert_allclose(found[..., i], weight @ difference if mode == "reverse" else difference, atol=2e-7)
 
 
 def test_events_at_one_instant_run_in_file_order():

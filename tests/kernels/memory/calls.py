@@ -40,11 +40,12 @@ from tests.solve.test_native_pivoting import COUPLED
 from tests.solve.test_native_signals import arguments, model
 
 KICKED = "model k\nparam m = 9\nstate x = 1\nstate y = 0\nx' = y\ny' = -m*x\nevent kick when x < 0 { y := 0.8*y }\n"
-# Other tableaux, models and number formats in code that other cases run through as well: with ALL only.
+# Other tableaux, models, numbers of lanes and formats in code that other cases run through as well: with ALL only.
 LONG = frozenset({"bosh3, one", "bosh3, ragged", "rodas5p, one", "rosenbrock23, one", "20 states", "networks 4, one",
                   "networks 4, ragged", "networks 13, 5, own weights", "signals akima, one", "signals akima, ragged",
                   "single precision, signals", "single precision, networks", "single precision, rolled", "parts, networks",
-                  "parts, signals"})  # fmt: skip
+                  "parts, signals", "dop853, one", "networks, implicit", "signals previous, one", "rolled tsit5, one",
+                  "parts 0, ragged", "parts 3, one", "single precision, records too short"})  # fmt: skip
 ALL = "all"
 CONSTANT = "model still\ntime t\nstate x = 1\nx' = -1\n"
 TS = np.array([0.0, 0.3, 0.3, 1.0, 1.7])
@@ -53,8 +54,9 @@ TS = np.array([0.0, 0.3, 0.3, 1.0, 1.7])
 class Case:
     """A model's solve as a function of everything that is differentiated: p, w, s, y0."""
 
-    def __init__(self, made: Compiled, method: str, ts: Any = TS, share: int = 1, max_steps: int = 4000, args: Any = None,
+    def __init__(self, made: Compiled | str, method: str, ts: Any = TS, share: int = 1, max_steps: int = 4000, args: Any = None,
                  dtype: str = "float64", kept: int | None = None) -> None:  # fmt: skip
+        made = compiled(made) if isinstance(made, str) else made
         args = made.arguments() if args is None else args
         args = jax.tree_util.tree_map(np.asarray, args).at_start(0.0)
         self.program: Program = replace(native.program_of(made, method, dtype=dtype), share=share, in_parts=kept is not None)
@@ -138,64 +140,74 @@ def _numbers() -> None:
         back(jnp.ones_like(ys))
 
 
+def _one(*given: Any, **more: Any) -> None:
+    Case(*given, **more).one()
+
+
+def _many(count: int, *given: Any, own: bool = False, **more: Any) -> None:
+    Case(*given, **more).many(count, own)
+
+
+def _own_times(count: int, *given: Any) -> None:
+    Case(*given).own_times(count)
+
+
 def cases() -> Iterator[tuple[str, Callable[[], None]]]:
-    """Names and what to run."""
+    """Names and what to run: nothing is made before it runs."""
     w = host_lanes()
     for method in ("tsit5", "bosh3", "dop853"):
-        yield f"{method}, one", Case(compiled(FORCED), method).one
-        yield f"{method}, ragged", partial(Case(compiled(FORCED), method).many, w + 1)
-    yield "threads", partial(Case(compiled(FORCED), "tsit5").many, 12 * w + 3)
+        yield f"{method}, one", partial(_one, FORCED, method)
+        yield f"{method}, ragged", partial(_many, w + 1, FORCED, method)
+    yield "threads", partial(_many, 12 * w + 3, FORCED, "tsit5")
     for method in ("rodas4", "rodas5p", "rosenbrock23"):
-        yield f"{method}, one", Case(compiled(ROBER), method).one
-    yield "rodas4, ragged", partial(Case(compiled(ROBER), "rodas4").many, w - 1)
-    yield "20 states", Case(compiled(problems()["pollu"].text), "rodas4", np.array([0.0, 2.0])).one
-    yield "records too short", Case(compiled(FORCED), "tsit5", share=256).one
-    yield "records too short, ragged", partial(Case(compiled(FORCED), "tsit5", share=256).many, w + 3)
-    yield "own times", partial(Case(compiled(FORCED), "tsit5").own_times, w + 2)
-    yield "nothing to integrate", Case(compiled(DECAY), "tsit5", np.zeros(2)).one
-    yield "one state", partial(Case(compiled(DECAY), "rodas4").many, 2)
-    yield "no parameters", Case(compiled(CONSTANT), "tsit5").one
+        yield f"{method}, one", partial(_one, ROBER, method)
+    yield "rodas4, ragged", partial(_many, w - 1, ROBER, "rodas4")
+    yield "20 states", partial(_one, problems()["pollu"].text, "rodas4", np.array([0.0, 2.0]))
+    yield "records too short", partial(_one, FORCED, "tsit5", share=256)
+    yield "records too short, ragged", partial(_many, w + 3, FORCED, "tsit5", share=256)
+    yield "own times", partial(_own_times, w + 2, FORCED, "tsit5")
+    yield "nothing to integrate", partial(_one, DECAY, "tsit5", np.zeros(2))
+    yield "one state", partial(_many, 2, DECAY, "rodas4")
+    yield "no parameters", partial(_one, CONSTANT, "tsit5")
     for hidden in ("4", "13, 5"):
         made = compiled(NETWORKS.replace("HIDDEN", hidden))
-        yield f"networks {hidden}, one", Case(made, "tsit5").one
-        yield f"networks {hidden}, ragged", partial(Case(made, "tsit5").many, w + 1)
-        yield f"networks {hidden}, own weights", partial(Case(made, "tsit5").many, 3, True)
-    yield "networks, implicit", Case(compiled(NETWORKS.replace("HIDDEN", "3")), "rodas5p").one
+        yield f"networks {hidden}, one", partial(_one, made, "tsit5")
+        yield f"networks {hidden}, ragged", partial(_many, w + 1, made, "tsit5")
+        yield f"networks {hidden}, own weights", partial(_many, 3, made, "tsit5", own=True)
+    yield "networks, implicit", partial(_one, NETWORKS.replace("HIDDEN", "3"), "rodas5p")
     for interpolation, more, method in (("previous", "", "tsit5"), ("linear", "+ 0.1*u'", "rodas5p"), ("akima", "", "tsit5")):
         made = model(interpolation, more)
-        case = Case(made, method, args=arguments(made))
-        yield f"signals {interpolation}, one", case.one
-        yield f"signals {interpolation}, ragged", partial(case.many, w + 1)
-    yield "pivots exchanged, one", Case(compiled(COUPLED), "rodas4").one
-    yield "pivots exchanged, ragged", partial(Case(compiled(COUPLED), "rodas4").many, w + 1)
+        yield f"signals {interpolation}, one", partial(_one, made, method, args=arguments(made))
+        yield f"signals {interpolation}, ragged", partial(_many, w + 1, made, method, args=arguments(made))
+    yield "pivots exchanged, one", partial(_one, COUPLED, "rodas4")
+    yield "pivots exchanged, ragged", partial(_many, w + 1, COUPLED, "rodas4")
     for method in ("tsit5", "rodas4"):
-        large = Case(compiled(chain(120)), method, np.array([0.0, 0.1]))
-        yield f"rolled {method}, one", large.one
-        yield f"rolled {method}, ragged", partial(large.many, w + 1)
+        yield f"rolled {method}, one", partial(_one, chain(120), method, np.array([0.0, 0.1]))
+        yield f"rolled {method}, ragged", partial(_many, w + 1, chain(120), method, np.array([0.0, 0.1]))
     yield "unpacking", _unpacking
     single: dict[str, Any] = {"dtype": "float32"}
     for method, text in (("tsit5", FORCED), ("rodas4", ROBER)):
-        yield f"single precision, {method}, one", Case(compiled(text), method, **single).one
-    yield "single precision, ragged", partial(Case(compiled(FORCED), "tsit5", **single).many, 2 * w + 1)
-    yield "single precision, records too short", Case(compiled(FORCED), "tsit5", share=256, **single).one
+        yield f"single precision, {method}, one", partial(_one, text, method, **single)
+    yield "single precision, ragged", partial(_many, 2 * w + 1, FORCED, "tsit5", **single)
+    yield "single precision, records too short", partial(_one, FORCED, "tsit5", share=256, **single)
     made = model("previous", "")
-    yield "single precision, signals", Case(made, "tsit5", args=arguments(made), **single).one
-    yield "single precision, networks", Case(compiled(NETWORKS.replace("HIDDEN", "13, 5")), "tsit5", **single).one
-    yield "single precision, rolled", Case(compiled(chain(120)), "rodas4", np.array([0.0, 0.1]), **single).one
+    yield "single precision, signals", partial(_one, made, "tsit5", args=arguments(made), **single)
+    yield "single precision, networks", partial(_one, NETWORKS.replace("HIDDEN", "13, 5"), "tsit5", **single)
+    yield "single precision, rolled", partial(_one, chain(120), "rodas4", np.array([0.0, 0.1]), **single)
     for kept in (0, 3):  # 0: by the square root of the steps
-        yield f"parts {kept}, one", Case(compiled(FORCED), "tsit5", kept=kept).one
-        yield f"parts {kept}, ragged", partial(Case(compiled(ROBER), "rodas4", kept=kept).many, w + 3)
-    yield "parts, threads", partial(Case(compiled(FORCED), "dop853", kept=5).many, 12 * w + 3)
-    yield "parts, networks", partial(Case(compiled(NETWORKS.replace("HIDDEN", "13, 5")), "tsit5", kept=4).many, w + 1)
+        yield f"parts {kept}, one", partial(_one, FORCED, "tsit5", kept=kept)
+        yield f"parts {kept}, ragged", partial(_many, w + 3, ROBER, "rodas4", kept=kept)
+    yield "parts, threads", partial(_many, 12 * w + 3, FORCED, "dop853", kept=5)
+    yield "parts, networks", partial(_many, w + 1, NETWORKS.replace("HIDDEN", "13, 5"), "tsit5", kept=4)
     made = model("previous", "")
-    yield "parts, signals", Case(made, "tsit5", args=arguments(made), kept=4).one
-    yield "parts, events", partial(Case(compiled(KICKED), "tsit5", np.array([0.0, 2.0, 3.0]), kept=4).many, 3)
-    yield "parts, rolled", Case(compiled(chain(120)), "rodas4", np.array([0.0, 0.1]), kept=4).one
-    yield "parts, single precision", partial(Case(compiled(FORCED), "tsit5", kept=4, **single).many, 3)
+    yield "parts, signals", partial(_one, made, "tsit5", args=arguments(made), kept=4)
+    yield "parts, events", partial(_many, 3, KICKED, "tsit5", np.array([0.0, 2.0, 3.0]), kept=4)
+    yield "parts, rolled", partial(_one, chain(120), "rodas4", np.array([0.0, 0.1]), kept=4)
+    yield "parts, single precision", partial(_many, 3, FORCED, "tsit5", kept=4, **single)
     spikes = compiled(Network(n=11).text)
-    yield "rolled, events", Case(spikes, "tsit5", np.array([0.0, 4.0, 8.0])).one
-    yield "rolled, events, lanes", partial(Case(spikes, "tsit5", np.array([0.0, 4.0, 8.0])).many, w + 1)
-    yield "parts, rolled, events", Case(spikes, "tsit5", np.array([0.0, 4.0, 8.0]), kept=4).one
+    yield "rolled, events", partial(_one, spikes, "tsit5", np.array([0.0, 4.0, 8.0]))
+    yield "rolled, events, lanes", partial(_many, w + 1, spikes, "tsit5", np.array([0.0, 4.0, 8.0]))
+    yield "parts, rolled, events", partial(_one, spikes, "tsit5", np.array([0.0, 4.0, 8.0]), kept=4)
     yield "at statements", _events
     yield "failures", _numbers
 
