@@ -62,11 +62,50 @@ def diagnose(
 
 
 def _endless(compiled: Compiled, args: Arguments, t_end: float, y_end: FloatArray, last: str) -> Diagnostic:
-    """The event whose guard is nearest to 0 is the one that happens again and again."""
+    """The events that set each other off; else the one whose guard is nearest to 0 is the one that happens again and again."""
+    events, when = compiled.system.when_events, f"at {compiled.declarations.time} = {t_end:.6g}"
+    circle = _setting_off(compiled, args, t_end, y_end)
+    if len(circle) > 1:
+        first, *others = (events[k] for k in sorted(circle))
+        names = " and ".join(f"`{event.name}`" for event in (first, *others))
+        places = tuple((event.span, "and this one") for event in others if event.span is not None)
+        return Diagnostic("E0708", f"{names} set each other off without end {when}", first.span,
+                          f"let one of them end it; {last}", related=places)  # fmt: skip
     guards = np.abs(compiled.numbers("guards", t_end, y_end, args, "guard"))
-    event = compiled.system.when_events[int(np.argmin(guards))]
-    message = f"`{event.name}` happens again and again at {compiled.declarations.time} = {t_end:.6g}"
+    event = events[circle[0] if circle else int(np.argmin(guards))]
+    message = f"`{event.name}` happens again and again {when}"
     return Diagnostic("E0708", message, event.span, f"let it come to rest, or `stop` there; {last}")
+
+
+def _setting_off(compiled: Compiled, args: Arguments, t: float, y: FloatArray) -> list[int]:
+    """The events of a circle in which each turns the condition of the next true, from a state in the middle of it; [] if there is
+    none, or algebraic unknowns would have to be computed anew."""
+    events = compiled.system.when_events
+    if compiled.system.unknowns or "changes" not in compiled.tapes:
+        return []
+
+    def signs(state: FloatArray) -> FloatArray:
+        return compiled.numbers("guards", t, state, args, "sign")
+
+    def after(k: int, state: FloatArray) -> FloatArray:
+        first, new = sum(len(event.assignments) for event in events[:k]), np.array(state)
+        values = compiled.numbers("changes", t, state, args)
+        for a, assignment in enumerate(events[k].assignments, first):
+            new[assignment.state] = values[a]
+        return new
+
+    for begin in np.flatnonzero(signs(y) > 0):
+        k, state, seen = int(begin), y, list[tuple[int, bytes]]()
+        while (k, state.tobytes()) not in seen and len(seen) < 100:
+            seen.append((k, state.tobytes()))
+            new = after(k, state)
+            turned = np.flatnonzero((signs(state) < 0) & (signs(new) > 0))
+            k, state = (int(turned[0]), new) if len(turned) else (-1, new)
+            if k < 0:
+                break
+        if k >= 0 and (k, state.tobytes()) in seen:
+            return list(dict.fromkeys(e for e, _ in seen[seen.index((k, state.tobytes())) :]))
+    return []
 
 
 def _bad_start(compiled: Compiled, args: Arguments, t0: float, code: str) -> Diagnostic:

@@ -68,7 +68,9 @@ def engine_for(compiled: Compiled, settings: Settings) -> tuple[str, str]:
     if reason is None:
         return "native", ""
     if compiled.system.when_events:
-        raise _refused("diffrax", f"the events of this model are located by the native engine only, and {reason}", "")
+        known = "`at` statements" in reason and is_constrained(compiled)
+        hint = f"write the known time as a condition: `event e when {compiled.declarations.time} > 5 {{ … }}`" if known else ""
+        raise _refused("native", f"{reason}, and other engines do not locate events", hint)
     if is_constrained(compiled):
         raise _refused("native", f"{reason}, and the algebraic equations of this model are the native engine's only", "")
     if settings.engine == "native" or only_native:

@@ -14,6 +14,7 @@ import pytest
 
 import hybridode as ho
 from hybridode.cli import main
+from hybridode.errors import NumericsError, UsageError
 from hybridode.solve.settings import Settings
 from hybridode.solve.switches import Chattering
 
@@ -125,3 +126,33 @@ def test_sliding_is_said_by_a_fit() -> None:
         warnings.simplefilter("error", Chattering)
         run = ho.fit(model, data, fix=["k"], starts=1, settings=Settings(**COARSE))
     assert [line for line in run.log if "W0714" in line and "line 4" in line]
+
+
+def test_events_that_set_each_other_off_are_named() -> None:
+    text = """model m
+    state x = 0
+    discrete a = 0
+    discrete b = 0
+    x' = 1
+    event begin when x > 1 { a := 1 }
+    event there when a > 0 { a := 0; b := 1 }
+    event back when b > 0 { b := 0; a := 1 }
+    """
+    with pytest.raises(NumericsError, match="`there` and `back` set each other off without end at t = 1"):
+        ho.parse(text).simulate(at=[2.0], method="tsit5")
+
+
+def test_what_is_not_combined_says_what_to_write() -> None:
+    text = """model m
+    state x = 0
+    alg z = 0
+    x' = z
+    0 = z + z^3 - 2
+    at 1 { x := 5 }
+    event e when x > 7 { x := 0 }
+    """
+    with pytest.raises(UsageError, match=r"algebraic equations with located events and `at` statements.*") as refused:
+        ho.parse(text).simulate(at=[2.0])
+    assert "event e when t > 5" in refused.value.diagnostics[0].hint
+    sol = ho.parse(text.replace("at 1 {", "event known when t > 1 {")).simulate(at=[4.0])
+    np.testing.assert_allclose(sol["x"], 1.0, rtol=1e-8)  # 5 at t = 1, 7 at t = 3: then from 0
