@@ -339,13 +339,14 @@ class Run:
 
 
 def fit(
-    model: Model,
+    model: Model | str | Path,
     data: Data | Dataset,
     settings_file: str | Path | None = None,
     executor: Executor | None = None,
     **options: Any,
 ) -> Run:
-    """Fits a model to data; options are those of `hybridode.fit.run.fit` (set, fix, starts, seed, hold_out, columns, …).
+    """Fits a model (or the one in a file) to data: a path, a DataFrame or a dictionary of columns. Options are those of
+    `hybridode.fit.run.fit` (set, fix, starts, seed, hold_out, columns, …).
 
     settings_file: a `fit.toml` (docs/fit-settings.md); options given here win over it. None is looked for by itself.
     executor: any `concurrent.futures.Executor`, whose processes or threads evaluate the points of the search; the result is the
@@ -353,6 +354,10 @@ def fit(
     """
     from hybridode.fit.run import fit as run_fit
 
+    if isinstance(model, str | Path):
+        model = load(model)
+    if isinstance(options.get("settings"), Mapping):
+        options["settings"] = _settings(**options["settings"])
     if executor is not None:
         from hybridode.fit.workers import spreading
 

@@ -229,10 +229,10 @@ def _time_column(table: Table, declarations: Declarations) -> int:
     if len(dated) == 1:
         return dated[0]
     time = declarations.time
-    named = next((hint for name in names_of_time(declarations) if (hint := column_hint(name, table.names)) and "[" in hint), "")
+    named = next((hint for name in names_of_time(declarations) if (hint := column_hint(name, table.names)) and " [" in hint), "")
     guess = _increasing(table)
     remedy = named or (
-        f"if it is `{guess}`, say `{column_option(time, guess)}`"
+        f"if it is `{guess}`, say `{column_option(time, guess, table.source is None)}`"
         if guess
         else f"name it `{time}`, or say `--column {time}=NAME`; the columns are {listed(table.names)}"
     )
@@ -337,7 +337,7 @@ def infer_observations(
         )
     if not observations:
         names = list(labels or table.names)
-        near = next((hint for name in entries if (hint := column_hint(name, names))), "")
+        near = next((hint for name in entries if (hint := column_hint(name, names, table.source is None))), "")
         raise data_error(
             "E0629",
             f"the model has no `observe`, and no {'observable' if labels else 'column'} of {table.name} is named like a state",

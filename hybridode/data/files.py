@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -40,7 +41,22 @@ def read_table(data: str | Path | pd.DataFrame, name: str = "") -> Table:
     frame: Any = data
     if hasattr(frame, "to_pandas"):  # Polars, Arrow
         frame = frame.to_pandas()
+    if isinstance(frame, Mapping):
+        frame = _frame_of(frame)
+    if not (hasattr(frame, "columns") and hasattr(frame, "iloc")):
+        what = f"the data are a {type(frame).__name__}, which is no table"
+        raise data_error("E0621", what, "give the path of a file, a DataFrame, or a dictionary of columns")
     return frame_table(frame, name or "data frame")
+
+
+def _frame_of(columns: Mapping[Any, Any]) -> Any:
+    """A DataFrame of a dictionary of columns."""
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(dict(columns))
+    except ValueError as e:
+        raise data_error("E0621", f"the dictionary is no table: {e}", "give a list of the same length for each column") from e
 
 
 def _refusal(path: Path, why: str, remedy: str) -> DataError:

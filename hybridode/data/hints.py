@@ -31,12 +31,12 @@ def shown(name: str) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
-def column_option(ours: str, theirs: str) -> str:
-    """The option that maps a column, as it is typed in a shell."""
-    return f"--column {shlex.quote(f'{ours}={theirs}')}"
+def column_option(ours: str, theirs: str, frame: bool = False) -> str:
+    """The option that maps a column, as it is typed in a shell, or (for a data frame) in Python."""
+    return f"columns={{{ours!r}: {theirs!r}}}" if frame else f"--column {shlex.quote(f'{ours}={theirs}')}"
 
 
-def column_hint(ours: str, headers: Sequence[str]) -> str:
+def column_hint(ours: str, headers: Sequence[str], frame: bool = False) -> str:
     """What to do about a column that is not there under its name, when one of the headers is probably it; else "".
 
     A unit in parentheses or behind a slash is not read (`x (max)` is no unit): its brackets are shown.
@@ -47,7 +47,7 @@ def column_hint(ours: str, headers: Sequence[str]) -> str:
             unit = next((u for u in (match["inside"], match["per"], match["words"]) if u), "…").strip("()")
             return f"if it is `{shown(text)}`, write its unit in square brackets: `{ours} [{unit}]`"
     near = _near(ours, headers)
-    return f"if it is `{shown(near[0])}`, say `{column_option(ours, near[0])}`" if near else ""
+    return f"if it is `{shown(near[0])}`, say `{column_option(ours, near[0], frame)}`" if near else ""
 
 
 def _near(name: str, known: Sequence[str]) -> list[str]:

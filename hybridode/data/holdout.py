@@ -16,7 +16,7 @@ _SPEC = re.compile(r"(last|fraction):(.+)\Z")
 
 def parse_hold_out(text: str) -> tuple[str, float]:
     """("last", 5) or ("fraction", 0.2). Raises UsageError E0852."""
-    match = _SPEC.match(text.strip())
+    match = _SPEC.match(str(text).strip())
     try:
         value = float(match[2]) if match else math.nan
     except ValueError:

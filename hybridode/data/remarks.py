@@ -35,7 +35,7 @@ def about_columns(
     missing = [o.column for k, o in enumerate(declarations.observations) if k not in present]
     found = []
     for name in missing:
-        near = column_hint(name, unmatched)
+        near = column_hint(name, unmatched, table.source is None)
         if near or not present:
             what = f"{table.name} has no {_kind(roles)} `{name}`, which the model observes"
             found.append(Diagnostic("E0629", what, None, near or _where_it_may_be(table, roles, name)))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST = 120  # characters of a unit; bounds the depth of parentheses too
 _LARGEST_EXPONENT = 100
+_FACTORS = (Fraction(1, 10**100), Fraction(10**100))
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<per>per\b)|(?P<name>[^\W\d]+(?:\d+[^\W\d]+)*|[%°]\w*)"
@@ -122,6 +123,8 @@ def conversion(given: str, declared: str) -> Conversion | None:
     if a.exponents != b.exponents:
         raise UnitProblem(f"`{given}` is {a.dimension}, `{declared}` is {b.dimension}")
     factor, offset = a.factor / b.factor, (a.offset - b.offset) / b.factor
+    if not _FACTORS[0] < factor < _FACTORS[1]:
+        raise UnitProblem(f"the factor from `{given}` to `{declared}` is not between 1e-100 and 1e100")
     return None if factor == 1 and not offset else Conversion(factor, offset, given, declared)
 
 

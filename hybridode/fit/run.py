@@ -136,6 +136,7 @@ def fit(
     began = time.perf_counter()
     declarations: Declarations = getattr(model, "declarations", model)
     check_seed(seed)
+    fix = [fix] if isinstance(fix, str) else fix
     fixed = dict(fix) if isinstance(fix, Mapping) else dict.fromkeys(fix or ())
     values = {**(set or {}), **{k: v for k, v in fixed.items() if v is not None}}
     count, given = read_starts(starts)

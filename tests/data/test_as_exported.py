@@ -205,6 +205,21 @@ def test_a_long_table_without_the_observable_is_told_its_labels() -> None:
     assert "`weight`" in problem.hint
 
 
+def test_data_of_python_that_are_no_table_are_told(tmp_path) -> None:
+    assert read_table({"t": [0, 1], "c": [10.0, 7.5]}).rows == (("0", "10.0"), ("1", "7.5"))
+    for wrong in ([1, 2], 3, {"t": [0, 1], "c": [1.0]}, {}):
+        with pytest.raises(DataError):
+            read_table(wrong)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"columns=\{'c': 'C'\}"):
+        experiments(declare(Source("model.ode", MODEL)), read_table({"t": [0, 1], "C": [10.0, 7.5]}))
+
+
+@pytest.mark.parametrize("unit", ["1e400 ug/l", "1e-400 ug/l"])
+def test_units_whose_factor_is_no_float_are_refused(unit) -> None:
+    problem = refused(f"t,c [{unit}]\n0,10\n1,7\n")
+    assert (problem.code, "not between 1e-100 and 1e100" in problem.message) == ("E0630", True)
+
+
 def test_two_readings_of_a_date_differ() -> None:
     problem = refused("date,c\n01/01/2020,10\n01/02/2020,7\n")
     assert problem.code == "E0640"
