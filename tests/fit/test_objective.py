@@ -100,6 +100,17 @@ def test_a_failed_solve_is_infinite_and_says_why():
     assert "number of steps" in objective.why(e)
 
 
+def test_a_failed_solve_with_finite_numbers_is_infinite_too(precise):
+    """An integrator may give up after the last record: what it says counts, not whether the numbers look well."""
+    objective, _ = precise
+    nothing, numbers = np.zeros(8), (np.array(-100.0), (np.array(0.0), np.array(0.0)), np.ones(8), np.eye(8))
+    for code, count in ((results.SUCCESS, 0), (results.MAX_STEPS, 0), (results.SUCCESS, 1)):
+        e = objective._finish(*numbers, np.array([results.SUCCESS, code]), np.array([0, count]))
+        good = code == results.SUCCESS and not count
+        assert float(e.value) == (-100.0 if good else np.inf)
+        np.testing.assert_array_equal(e.gradient, np.ones(8) if good else nothing)
+
+
 def test_a_prediction_that_the_noise_cannot_have_is_infinite_and_says_why(precise):
     objective, batch = precise
     broken = replace(

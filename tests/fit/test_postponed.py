@@ -25,7 +25,9 @@ class Stiff:
         hard = [bool(ask.theta[0] < -5) for ask in asks]
         self.stiff += 0 if self.postponing else sum(hard)
         waits = [h and self.postponing for h in hard]
-        return [replace(p, value=np.inf, reason="stiff", postponed=True) if w else p for p, w in zip(bowl(asks), waits, strict=True)]
+        return [
+            replace(p, value=np.inf, reason="stiff", postponed=True) if w else p for p, w in zip(bowl(asks), waits, strict=True)
+        ]
 
 
 def run(begins, postponing):
