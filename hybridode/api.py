@@ -98,7 +98,8 @@ class Model:
         state. method: see `hybridode.solve.settings`. Raises NumericsError with the partial solution when the solve fails,
         unless check=False.
         """
-        from hybridode.solve.solver import is_traced, simulate_once
+        from hybridode.solve.pytree import is_traced
+        from hybridode.solve.solver import simulate_once
         from hybridode.solve.starts import start_of
 
         values = {**(set or {}), **names}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
+from jax.core import Tracer
 
 Class = TypeVar("Class", bound=type)
 
@@ -19,3 +20,8 @@ def pytree(cls: Class) -> Class:
 def static() -> Any:
     """A field that is no leaf: it must be hashable."""
     return field(metadata={"static": True})
+
+
+def is_traced(*trees: Any) -> bool:
+    """True if any leaf is being traced by JAX."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves(trees))

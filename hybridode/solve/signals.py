@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hybridode.errors import DataError, Diagnostic
-from hybridode.solve.pytree import pytree
+from hybridode.errors import DataError, Diagnostic, UsageError
+from hybridode.solve.pytree import is_traced, pytree
 from hybridode.types import AnyArray, FloatArray
 
 _SEARCH_FROM = 64  # knots from which a binary search beats comparing with every knot
@@ -133,14 +133,42 @@ def _padded(x: FloatArray, y: FloatArray, interpolation: str, count: int) -> tup
 def build_signals(names: Sequence[str], interpolations: Sequence[str], records: Mapping[str, tuple[Any, Any]]) -> Signals:
     """Signals from records: per name its times and values (NaN values are missing and left out).
 
-    Raises `DataError` E0610 when a signal has no record, E0611 when its times are not strictly increasing.
+    Values may be traced by JAX, so that derivatives go to them; then there is one for every time. Raises `DataError` E0610 when a
+    signal has no record, E0611 when its times are not strictly increasing, `UsageError` E0834 for what cannot be traced.
     """
+    if any(is_traced(x) for name in names for x in records[name]):
+        return _traced_signals(names, interpolations, records)
     cleaned = [_clean(name, *records[name]) for name in names]
     count = max((len(x) for x, _ in cleaned), default=0)
     rows = [_padded(x, y, kind, count) for (x, y), kind in zip(cleaned, interpolations, strict=True)]
     if not rows:
         return no_signals()
     return Signals(np.stack([k for k, _ in rows]), np.stack([c for _, c in rows]))
+
+
+def _traced_signals(names: Sequence[str], interpolations: Sequence[str], records: Mapping[str, tuple[Any, Any]]) -> Signals:
+    """Coefficients depend linearly on the values: each is a matrix, made of the signals of unit vectors, times them."""
+    cleaned = []
+    for name, kind in zip(names, interpolations, strict=True):
+        times, values = records[name]
+        if is_traced(times):
+            what, hint = "times", "only its values may be traced: give times as a NumPy array"
+            raise UsageError(Diagnostic("E0834", f"the {what} of input `{name}` are traced by JAX", hint=hint))
+        if kind == "akima" and is_traced(values):
+            message = f"the values of input `{name}` are traced by JAX, and `interp=akima` does not depend on them smoothly"
+            raise UsageError(Diagnostic("E0834", message, hint="use `interp=cubic`, `linear` or `hermite`"))
+        y = values if is_traced(values) else np.asarray(values, np.float64)
+        cleaned.append((*_clean(name, times, np.zeros(y.shape) if is_traced(y) else y)[:1], y))
+    count = max(len(x) for x, _ in cleaned)
+    knots, coefficients = [], []
+    for (x, y), kind in zip(cleaned, interpolations, strict=True):
+        if is_traced(y):
+            units = [_padded(x, unit, kind, count) for unit in np.eye(len(x))]
+            coefficients.append(jnp.stack([c for _, c in units], axis=-1) @ jnp.ravel(y))
+        else:
+            coefficients.append(_padded(x, y[np.isfinite(y)].ravel(), kind, count)[1])
+        knots.append(_padded(x, np.zeros(len(x)), kind, count)[0])
+    return Signals(np.stack(knots), jnp.stack(coefficients))
 
 
 def no_signals(dtype: Any = np.float64) -> Signals:

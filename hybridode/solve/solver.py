@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from hybridode.errors import Diagnostic, NumericsError, UsageError
 from hybridode.solve import native
@@ -19,6 +18,7 @@ from hybridode.solve.defaults import build_inputs, with_parameters
 from hybridode.solve.engines import choose, integrate
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
+from hybridode.solve.pytree import is_traced
 from hybridode.solve.raw import Raw
 from hybridode.solve.settings import Settings
 from hybridode.solve.signals import Signals
@@ -48,11 +48,6 @@ def program(compiled: Compiled, method: str, settings: Settings, gradient: str, 
 def solution_of(raw: Raw, ts: Any, args: Arguments, t0: Any, y0: Any, about: About) -> Solution:
     """The solution that a driver's raw numbers make."""
     return Solution(ts, raw.ys, raw.ys_left, raw.result, raw.t_end, raw.y_end, raw.stats, args, t0, y0, about)
-
-
-def is_traced(*trees: Any) -> bool:
-    """True if any leaf is being traced by JAX."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree_util.tree_leaves(trees))
 
 
 # ---- NumPy in, NumPy out --------------------------------------------------------------------------------------------
@@ -122,7 +117,8 @@ class Solver:
     """`solve(params, start=None, inputs=None, at=None) -> Solution`, pure: jit, vmap and the derivatives of its mode in all.
 
     params: natural values by name as `model.parameters()` gives them; what is left out keeps its value. start: see `start_of`.
-    inputs: {name: (times, values)} or `Signals`. at: times, ascending. Raises UsageError for what does not fit.
+    inputs: {name: (times, values)} or `Signals`; values may be traced: derivatives go to them. at: times, ascending. Raises
+    UsageError for what does not fit.
     """
 
     def __init__(self, compiled: Compiled, args: Arguments, settings: Settings, t0: float, at: FloatArray | None,

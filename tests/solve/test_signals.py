@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import interpolate
 
-from hybridode.errors import DataError
+import hybridode as ho
+from hybridode.errors import DataError, UsageError
 from hybridode.solve.signals import INTERPOLATIONS, build_signals, jump_columns, jump_times, no_signals, stack_signals
 
 KNOTS = np.array([0.0, 0.7, 1.1, 2.5, 3.0, 4.2])
@@ -139,3 +140,45 @@ def test_every_interpolation_goes_through_its_records(times, kind, seed):
     signal = one(x, y, kind)
     expected = [*y[1:], y[-1]] if kind == "next" else y
     np.testing.assert_allclose([signal(t)[0][0] for t in x], expected, rtol=1e-9, atol=1e-9)
+
+
+# ---- values that JAX traces -----------------------------------------------------------------------------------------------
+TRACED = """model driven
+time t
+input u from data.u, interp={kind}
+input v from data.v
+state x = 1
+x' = -0.7*x + u + 0.1*v*x
+"""
+
+
+@pytest.mark.parametrize("kind", ["previous", "next", "linear", "cubic", "hermite"])
+def test_gradients_by_the_values_of_an_input(kind: str) -> None:
+    """Against differences of solves with plain values, which are the same inside and outside of JAX's tracing."""
+    solve = ho.parse(TRACED.format(kind=kind)).solver(at=[1.0, 2.5], rtol=1e-10, atol=1e-12)
+    times, values = np.array([0.0, 0.6, 1.1, 2.0]), np.array([0.3, -0.5, 0.8, 0.1])
+    other = (np.array([0.0, 2.0]), np.array([1.0, 3.0]))
+
+    with jax.enable_x64(True):
+
+        def final(u):
+            return jnp.sum(solve({}, inputs={"u": (times, u), "v": other})["x"])
+
+        value, gradient = jax.jit(jax.value_and_grad(final))(values)
+        assert float(value) == pytest.approx(float(final(values)), rel=1e-9)
+        assert float(value) != pytest.approx(float(final(0 * values)), rel=1e-2)
+        for k in range(len(values)):  # x is linear in u: a large step is exact, and hides the solver's error
+            step = 0.5 * np.eye(len(values))[k]
+            difference = float(final(values + step)) - float(final(values - step))
+            assert float(gradient[k]) == pytest.approx(difference, rel=1e-6, abs=1e-8)
+
+
+def test_what_cannot_be_traced_is_said() -> None:
+    akima = ho.parse(TRACED.format(kind="akima")).solver(at=[1.0])
+    linear = ho.parse(TRACED.format(kind="linear")).solver(at=[1.0])
+    times, values = np.array([0.0, 0.6, 1.1]), np.array([0.3, -0.5, 0.8])
+    with jax.enable_x64(True):
+        with pytest.raises(UsageError, match="E0834"):
+            jax.grad(lambda u: akima({}, inputs={"u": (times, u), "v": (times, values)})["x"][0])(values)
+        with pytest.raises(UsageError, match="E0834"):
+            jax.grad(lambda t: linear({}, inputs={"u": (t, values), "v": (times, values)})["x"][0])(times)
