@@ -30,7 +30,7 @@ def test_has_a_page_with_a_picture(folder: Path) -> None:
 
 MADE = ("decay", "heat_rod", "lorenz96", "integrate_and_fire", "lotka_volterra_ude", "thermostat", "impact_oscillator",
         "bang_bang", "pendulum_dae", "diode_rectifier", "pk_oral", "pk_two_compartment", "pk_elimination", "fisher_kpp",
-        "hill_gene", "double_pendulum")  # fmt: skip
+        "hill_gene", "double_pendulum", "robot_arm")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -237,6 +237,21 @@ def test_filmed_pendulum_against_scipy() -> None:
     sol = ho.load(EXAMPLES / "pendulum_dae" / "pendulum_dae.ode").simulate(at=made["TIMES"], set=given, rtol=1e-9, atol=1e-10)
     found = np.stack([np.asarray(sol["x"]), np.asarray(sol["y"])], 1)
     np.testing.assert_allclose(found, made["truth"](), rtol=1e-6, atol=1e-7)
+
+
+def test_robot_arm_against_scipy() -> None:
+    """With the friction that the data were made with."""
+    track = runpy.run_path(str(EXAMPLES / "robot_arm" / "track.py"))
+    made, at = track["MADE"], track["TIMES"]
+    laws = [f"func friction{j}(w) = ({c} + {s}*exp(-(w/0.5)^2))*tanh(w/0.1) + {v}*w"
+            for j, c, s, v in zip((1, 2), made["COULOMB"], made["STRIBECK"], made["VISCOUS"], strict=True)]  # fmt: skip
+    text = (EXAMPLES / "robot_arm" / "robot_arm.ode").read_text(encoding="utf-8")
+    known = ho.parse("\n".join([line for line in text.splitlines() if not line.startswith("nn ")] + laws) + "\n")
+    torque = np.stack([1.5 * np.sin(3 * at), 0.6 * np.cos(5 * at)], axis=1)
+    data = pd.DataFrame({"t": at, "tau1": torque[:, 0], "tau2": torque[:, 1]})
+    sol = known.simulate(at=at, data=data, rtol=1e-9, atol=1e-10)
+    exact = made["arm"](at, np.zeros(2), at, torque)
+    np.testing.assert_allclose(np.stack([sol["q1"], sol["q2"]]), exact, atol=2e-6)
 
 
 def test_diode_rectifier_against_scipy() -> None:

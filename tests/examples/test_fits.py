@@ -214,6 +214,19 @@ def test_filmed_pendulum(tmp_path: Path) -> None:
         assert abs(found["value"] - truth) < 3 * found["se"]
 
 
+def test_robot_arm_follows_its_path_once_friction_is_learnt(tmp_path: Path) -> None:
+    run, result = fitted(tmp_path, "robot_arm", "robot_arm.ode", "data.csv")
+    assert result["status"] == "converged"
+    track = runpy.run_path(str(EXAMPLES / "robot_arm" / "track.py"))
+    speed = np.linspace(-4, 4, 81)
+    truth = track["MADE"]["friction"](np.stack([speed, speed]))
+    for joint in (1, 2):
+        learnt = track["learnt"](run, joint, speed)
+        assert np.sqrt(np.mean((learnt - truth[joint - 1]) ** 2)) < 0.05 * np.max(np.abs(truth[joint - 1]))
+    errors = track["errors"](track["tracked"](run))
+    assert errors["learnt friction"] < 2 < 10 < min(errors["no friction"], errors["viscous friction"])
+
+
 def test_diode_rectifier_learns_the_leak(tmp_path: Path) -> None:
     """A network inside an algebraic equation, judged where the diode has been."""
     run, result = fitted(tmp_path, "diode_rectifier", "diode_rectifier.ode", "data.csv")
