@@ -22,10 +22,7 @@ GRADIENT_GOAL = 1e-8
 DECREMENT_GOAL = 1e-9  # expected gain in log-likelihood at which an optimum counts as found
 _NOISE = 1e-7  # relative error of values that comes from the solver
 SPHERE, ELLIPSOID = 1.0, 0.1  # floors of the scales, see `fisher_scoring`
-_STALL = 20  # iterations in which something must be gained,
-STALLED, FLAT = 0.5, 2e-3  # so much log-likelihood: networks, which ever gain a little; several starts of parameters
-
-SLOW = "the objective fell by less than"  # how the message of such an end begins
+_STALL, _STALLED = 20, 0.5  # networks: iterations in which at least this much log-likelihood must be gained
 
 
 def fisher_scoring(
@@ -33,7 +30,7 @@ def fisher_scoring(
     track: Track,
     max_iterations: int = 200,
     floor: float = ELLIPSOID,
-    least: float = 0.0,
+    stalling: bool = False,
     view: Any = WHOLE,
     box: Box | None = None,
     goal: float = DECREMENT_GOAL,
@@ -43,7 +40,7 @@ def fisher_scoring(
 
     `floor`: a number that the objective hardly depends on is scaled like one that it depends on by this share of the most: SPHERE
     takes one scale for all, right for weights, which are of one kind, and many of which hardly matter; a smaller one lets such
-    numbers go far in one step. `least`: to end where less was gained in 20 iterations. `box`:
+    numbers go far in one step. `stalling`: to end where little was gained for long, as networks ever gain a little. `box`:
     bounds, which no point that is evaluated leaves. `goal`: an optimum is where the objective is expected to fall by less.
     """
     box = Box.unbounded(len(theta)) if box is None else box
@@ -98,8 +95,8 @@ def fisher_scoring(
             elif ratio > 0.75:
                 radius = max(radius, 3 * length)
         values.append(point.value)
-        if least and len(values) > _STALL and values[-1 - _STALL] - point.value < least:
-            return _end(point, "converged", f"{SLOW} {least} in {_STALL} iterations", iteration)
+        if stalling and len(values) > _STALL and values[-1 - _STALL] - point.value < _STALLED:
+            return _end(point, "converged", f"the objective fell by less than {_STALLED} in {_STALL} iterations", iteration)
         if polishing > 15:
             return _end(point, "converged", f"expected gain {gain:.1e}", iteration)
         if radius < 1e-12:

@@ -11,21 +11,20 @@ import numpy as np
 from hybridode.expr import Symbol
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Search, View
-from hybridode.fit.search.hopeless import MARGIN, Hopeless
+from hybridode.fit.search.hopeless import Hopeless
 from hybridode.fit.search.horizons import Horizons
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
 from hybridode.fit.search.postponed import Postponing
 from hybridode.fit.search.region import Box
-from hybridode.fit.search.scoring import ELLIPSOID, FLAT, SLOW, SPHERE, STALLED, fisher_scoring
+from hybridode.fit.search.scoring import ELLIPSOID, SPHERE, fisher_scoring
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.stages import physics_first, worth_it
 from hybridode.fit.search.training import Misfit, adam, lbfgs, match_gradients, misfit_of_slopes
 
 HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
 HORIZON_ITERATIONS = 8
-_NEAR = 0.1  # log-likelihood by which a start that gains too little has to differ from the best to be continued
 
 
 @dataclass(frozen=True)
@@ -65,34 +64,8 @@ def run_starts(
     pool.run(hopeless=Hopeless() if begun[0].theta.size == lanes.objective.n_parameters else None)
     endings = pool.endings()
     postponing.end()
-    endings = _to_the_end(lanes, pool, endings, recorder)
     recorder.gather(tracks)
     return [_result(e, drawn[e.number - 1], pool.early) for e in endings], pool.early
-
-
-def _to_the_end(lanes: Lanes, pool: Pool, endings: list[Ending], recorder: Recorder) -> list[Ending]:
-    """The endings, of which the best is continued if it gained too little to go on beside the others, and those near it too."""
-    best = min((e.optimum.value for e in endings), default=np.inf)
-    slow = [
-        e
-        for e in endings
-        if e.finished and e.optimum.message.startswith(SLOW) and len(e.optimum.theta) == lanes.objective.n_parameters
-    ]
-    leader = min(slow, key=lambda e: e.optimum.value, default=None)
-    chosen = [e for e in slow if (e is leader and e.optimum.value <= best) or _NEAR < e.optimum.value - best < MARGIN]
-    if pool.early or not chosen:
-        return endings
-    box = Box(*lanes.objective.space.box())
-    starts = [Snapshot(e.number, e.optimum.theta, None, e.track) for e in chosen]
-    again = Pool(starts, lambda s: fisher_scoring(s.theta, s.track, floor=_floor(s.number), box=box), lanes, recorder).run()
-    pool.early = again.early
-    later = {e.number: e for e in again.endings()}
-    return [later.get(e.number, e) for e in endings]
-
-
-def _floor(number: int) -> float:
-    """Of the scales of a start: neither is better on all problems."""
-    return SPHERE if number % 2 else ELLIPSOID
 
 
 def _result(ending: Ending, resampled: int, early: str) -> StartResult:
@@ -120,8 +93,9 @@ def one_start(lanes: Lanes, misfit: Callable[[], Misfit | None], start: Snapshot
     if len(theta) == objective.n_parameters:
         if start.state is None:
             track.begin_stage("fisher scoring")
-        box, least = Box(*objective.space.box()), FLAT if track.recorder.starts > 1 else 0.0
-        return (yield from fisher_scoring(theta, track, floor=_floor(start.number), box=box, state=start.state, least=least))
+        floor = SPHERE if start.number % 2 else ELLIPSOID  # neither is better on all problems
+        box = Box(*objective.space.box())
+        return (yield from fisher_scoring(theta, track, floor=floor, box=box, state=start.state))
     if objective.trained and not (yield Ask(theta)).failed:
         track.log.append(f"start {track.start}: the networks were trained before and go on from their weights, on all records")
         return (yield from _jointly(lanes, theta, track))
@@ -153,7 +127,7 @@ def _scoring_on_horizons(theta: np.ndarray, track: Track, horizons: Sequence[flo
         whole = left.next == 1.0
         track.begin_stage("fisher scoring" if whole else f"fisher scoring {round(100 * left.next)} %")
         part = {} if whole else {"max_iterations": HORIZON_ITERATIONS, "view": View(left.next)}
-        end = yield from fisher_scoring(theta, track, floor=SPHERE, least=STALLED, **part)
+        end = yield from fisher_scoring(theta, track, floor=SPHERE, stalling=True, **part)
         if np.isfinite(end.value):
             theta, left = end.theta, left.trained()
         elif (nearer := left.nearer()) is not None:
