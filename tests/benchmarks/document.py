@@ -15,7 +15,8 @@ HEAD = """# Benchmarks
 Made by `python -m tests.benchmarks`, which measures, and writes this page, `benchmarks/results.json` and the diagrams. Do not
 edit it. Each table ran in a process of its own; its heading says when, on what and how busy the machine was. Medians of
 interleaved runs (A B C A B C …). Ratios carry over between machines, times do not. Peers install with
-`pip install "hybridode[benchmarks]"`.
+`pip install "hybridode[benchmarks]"`; AMICI and pyPESTO, whose models are compiled by a C++ compiler, with
+`pip install "hybridode[benchmarks,amici]"`.
 """
 
 

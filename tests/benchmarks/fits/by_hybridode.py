@@ -58,12 +58,13 @@ def run(problem: FitProblem, starts: list[np.ndarray], limit: float) -> Outcome:
     outcome = Outcome(total=watch.elapsed, note="; ".join(line for line in done.log if "starts" in line))
     outcome.setup = float(done.trace["seconds"].min())
     traces = dict(list(done.trace.groupby("start")))
-    best = min((e["objective"] for e in done.result["starts"] if e["objective"] is not None), default=None)
     for entry in done.result["starts"]:
         value, rows = entry["objective"], traces.get(entry["start"])
-        if value is None or rows is None:
+        if value is None or rows is None or entry["start"] > len(starts):  # what the ladder found is none of the starts
             continue
         own = list(zip(rows["seconds"].tolist(), rows["objective"].cummin().tolist(), strict=True))
-        p = fitted(problem, done) if value == best else []
-        outcome.ended.append(Ended(entry["start"], own[-1][0], p, value, own, f"{entry['status']}: {entry['reason']}"))
+        outcome.ended.append(Ended(entry["start"], own[-1][0], [], value, own, f"{entry['status']}: {entry['reason']}"))
+    value = done.result["objective"]["value"]
+    if value is not None:
+        outcome.answer = Ended(0, outcome.total, fitted(problem, done), value)
     return outcome

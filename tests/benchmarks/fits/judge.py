@@ -26,7 +26,8 @@ def judged(problem: FitProblem, outcomes: dict[str, dict[str, Any]], starts: int
     """{"target", "contenders": {name: {"done", "arrived", "share", "seconds", "setup", "total", "first", "best", "checked",
     "note"}}}; {"note"} of those without an outcome."""
     best = {name: min(o["ended"], key=lambda e: e["objective"]) for name, o in outcomes.items() if o.get("ended")}
-    checked = {name: referee(problem, np.array(e["p"])) for name, e in best.items() if e["p"]}
+    answers = {name: outcomes[name].get("answer") or e for name, e in best.items()}
+    checked = {name: referee(problem, np.array(e["p"])) for name, e in answers.items()}
     known = [v for v in checked.values() if v is not None and math.isfinite(v)]
     target = (problem.at_truth if problem.network else min(known, default=math.inf)) + NEAR
     rows: dict[str, Judged] = {}
@@ -39,7 +40,7 @@ def judged(problem: FitProblem, outcomes: dict[str, dict[str, Any]], starts: int
         rows[name] = {
             "done": done, "arrived": len(arrivals), "share": len(arrivals) / done, "first": min(arrivals, default=None),
             "setup": o["setup"], "total": o["total"], "seconds": o["setup"] + (o["total"] - o["setup"]) * max(starts / done, 1.0),
-            "processor": o["processor"], "best": best[name]["objective"], "checked": checked.get(name), "note": o["note"],
+            "processor": o["processor"], "best": answers[name]["objective"], "checked": checked[name], "note": o["note"],
         }  # fmt: skip
     return {"target": target, "contenders": rows}
 

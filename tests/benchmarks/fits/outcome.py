@@ -28,13 +28,14 @@ class Ended:
 @dataclass
 class Outcome:
     """`setup`: seconds until the first evaluation, compiling and all; `total`: until everything was done; `processor`: of
-    processors, its children's too."""
+    processors, its children's too. `answer`: what is handed to the user, where that may be none of the starts' ends."""
 
     ended: list[Ended] = field(default_factory=list)
     setup: float = 0.0
     total: float = 0.0
     processor: float = 0.0
     note: str = ""
+    answer: Ended | None = None
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)

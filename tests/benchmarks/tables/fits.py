@@ -29,7 +29,7 @@ _HEAD = (
     "Python functions, to the end of the last start, compiling included (~: of those that fitted into the limit, scaled to all); "
     'imports are not counted, caches are empty. "First arrival": until the first start is within {near:g} of the best objective '
     'that anyone found (with the network: of that of the truth). "Arrived": how many did; a start that hybridode stopped early '
-    "has not. The best objective of each is computed again by LSODA at 1e-10."
+    'has not; "the fit did": by multiple shooting, after them. The best objective of each is computed again by LSODA at 1e-10.'
 )
 _WAYS = (
     "- hybridode: `ho.fit(model, data, starts=points)`, no other option.",
@@ -101,7 +101,8 @@ def _cells(row: Judged, problem: Data, name: str, starts: int) -> list[str]:
     if not row.get("done"):
         return ["–"] * 6
     partly = "~" if row["done"] < starts else ""
-    arrived = f"{row['arrived']} of {row['done']}"
+    alone = not row["arrived"] and row["best"] <= problem["target"]
+    arrived = f"{row['arrived']} of {row['done']}{', the fit did' * alone}"
     checked = row["checked"]
     best = "–" if checked is None else f"{checked:.2f}"
     wrong = "" if checked is None or abs(checked - row["best"]) < NEAR else f" (says {row['best']:.2f})"
