@@ -153,6 +153,12 @@ class Lanes:
 
         return jax.tree_util.tree_map(put, found, again)
 
+    def impatient(self, theta: np.ndarray) -> Objective:
+        """The objective whose solves end where an explicit method takes far too many steps, if that can evaluate theta: a
+        search by gradients turns back from such points, and should learn so soon. Else the objective without this limit."""
+        quick = self._quick
+        return quick if np.isfinite(float(quick.with_gradient(theta, self.batch).value)) else self.objective
+
     def evaluation(self, theta: np.ndarray, view: View = WHOLE) -> Evaluation:
         """Of one vector."""
         return jax.tree_util.tree_map(lambda leaf: leaf[0], self.evaluations(np.asarray(theta)[None], view))

@@ -40,7 +40,7 @@ def physics_first(lanes: Lanes, theta: np.ndarray, track: Track) -> Generator[As
     if len(theta) <= FISHER_MOST:
         end = yield from _of_first(fisher_scoring(theta, track, _ITERATIONS), theta, k)
     else:
-        end = lbfgs(objective, lanes.batch, theta, track, _ITERATIONS, moving=k)
+        end = lbfgs(lanes.impatient(theta), lanes.batch, theta, track, _ITERATIONS, moving=k)
     if not np.isfinite(end.value):
         return None
     attained = compared(objective, lanes.batch, lanes.batch, locations(objective, lanes.batch, end.theta))

@@ -107,7 +107,8 @@ def one_start(lanes: Lanes, misfit: Callable[[], Misfit | None], start: Snapshot
         end = yield from _scoring_on_horizons(matched, track)
         if np.isfinite(end.value):
             return end
-    theta = adam(objective, lanes.batch, theta if matched is None else matched, track)
+    theta = theta if matched is None else matched
+    theta = adam(lanes.impatient(theta), lanes.batch, theta, track)
     return (yield from _jointly(lanes, theta, track))
 
 
@@ -116,7 +117,7 @@ def _jointly(lanes: Lanes, theta: np.ndarray, track: Track) -> Search:
     if len(theta) <= FISHER_MOST:
         return (yield from _scoring_on_horizons(theta, track, horizons=()))
     track.begin_stage("l-bfgs")
-    return lbfgs(lanes.objective, lanes.batch, theta, track)
+    return lbfgs(lanes.impatient(theta), lanes.batch, theta, track)
 
 
 def _scoring_on_horizons(theta: np.ndarray, track: Track, horizons: Sequence[float] = HORIZONS) -> Search:

@@ -20,6 +20,7 @@ from hybridode.fit.objective.objective import Evaluation, Objective
 from hybridode.fit.progress import Track
 from hybridode.fit.search.ask import Optimum
 from hybridode.fit.search.horizons import Horizons
+from hybridode.fit.search.lbfgs import Place, descend
 from hybridode.fit.search.smooth import Curve
 
 HORIZONS = (0.2, 0.4, 0.7, 1.0)  # parts of the time that Adam sees, one after the other
@@ -27,7 +28,6 @@ ADAM_STEPS = 150  # on each horizon
 ADAM_RATE = 5e-3
 _LBFGS_ITERATIONS = 4000
 _STALL, _STALLED = 100, 0.5  # iterations in which at least so much log-likelihood must be gained: weights have no sharp optimum
-_FAR = 1e3  # an evaluation that failed counts as this much worse than the best one, so that a line search turns back
 _MATCHING_POINTS = 80
 _MATCHING_ITERATIONS = 400
 _TIE = 1e-3  # how strongly matching holds parameters to where they were, per squared unit
@@ -153,58 +153,34 @@ def _adam(objective: Objective, batch: Batch, theta: np.ndarray, track: Track, s
     return best
 
 
-class _Search:
-    """The objective as SciPy's line search wants it: always finite, failures far above the best value and logged."""
-
-    def __init__(self, objective: Objective, batch: Batch, track: Track, held: np.ndarray) -> None:
-        self.objective, self.batch, self.track, self.held = objective, batch, track, held
-        self.best, self.values = np.inf, []
-        self.last: tuple[np.ndarray, float, np.ndarray] | None = None
-
-    def __call__(self, moving: np.ndarray) -> tuple[float, np.ndarray]:
-        self.track.check_time()
-        theta = np.concatenate([moving, self.held])
-        e = self.objective.with_gradient(theta, self.batch)
-        value, gradient = float(e.value), np.asarray(e.gradient, float)
-        if not np.isfinite(value):
-            self.track.reject(self.objective.why(e))
-            return (self.best if np.isfinite(self.best) else 0.0) + _FAR, np.zeros_like(moving)
-        self.best = min(self.best, value)
-        self.last = (np.array(theta), value, gradient)
-        return value, gradient[: len(moving)]
-
-    def iteration(self, moving: np.ndarray) -> None:
-        if self.last is None or not np.array_equal(self.last[0][: len(moving)], moving):
-            self(moving)
-        if self.last is not None:
-            self.track.accept(*self.last)
-        self.values.append(self.best)
-        if len(self.values) > _STALL and self.values[-1 - _STALL] - self.best < _STALLED:
-            raise StopIteration  # SciPy ends with the point of this iteration
-
-
 def lbfgs(
     objective: Objective, batch: Batch, theta: np.ndarray, track: Track, iterations: int = _LBFGS_ITERATIONS,
     moving: int | None = None,
 ) -> Optimum:  # fmt: skip
-    """L-BFGS (SciPy) on all records; of the first `moving` numbers only, if that is given."""
+    """L-BFGS on all records; of the first `moving` numbers only, if that is given."""
     count = len(theta) if moving is None else moving
-    held = theta[count:]
-    search = _Search(objective, batch, track, held)
-    value, gradient = search(theta[:count])
-    if not np.isfinite(search.best):
-        return Optimum(theta, np.inf, np.zeros_like(theta), None, "stopped", "the start of L-BFGS cannot be evaluated", 0)
-    track.accept(theta, value, gradient)
-    options = {"maxiter": iterations, "maxcor": 30, "ftol": 1e-12, "gtol": 1e-6, "maxls": 40}
-    import scipy.optimize
+    held, values = theta[count:], []
 
-    found = scipy.optimize.minimize(
-        search, theta[:count], jac=True, method="L-BFGS-B", callback=search.iteration, options=options
-    )
-    if found.fun >= value + 0.5 * _FAR:
-        return Optimum(theta, value, gradient, None, "stopped", "no step could be evaluated", int(found.nit))
-    stalled = len(search.values) > _STALL and search.values[-1 - _STALL] - search.best < _STALLED
-    status = "converged" if found.status == 0 or stalled else "stopped"
-    words = f"the objective fell by less than {_STALLED} in {_STALL} iterations" if stalled else str(found.message)
-    end = np.concatenate([found.x, held])
-    return Optimum(end, float(found.fun), np.asarray(found.jac, float), None, status, words, int(found.nit))
+    def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
+        track.check_time()
+        e = objective.with_gradient(np.concatenate([x, held]), batch)
+        value, gradient = float(e.value), np.asarray(e.gradient, float)
+        if not np.isfinite(value):
+            track.reject(objective.why(e))
+        return value, gradient[:count]
+
+    def accept(place: Place) -> str | None:
+        track.accept(np.concatenate([place.x, held]), place.value, place.gradient)
+        values.append(place.value)
+        stalled = len(values) > _STALL and values[-1 - _STALL] - place.value < _STALLED
+        return f"the objective fell by less than {_STALLED} in {_STALL} iterations" if stalled else None
+
+    value, gradient = evaluate(theta[:count])
+    if not np.isfinite(value):
+        return Optimum(theta, np.inf, np.zeros_like(theta), None, "stopped", "the start of L-BFGS cannot be evaluated", 0)
+    start = Place(theta[:count], value, gradient)
+    accept(start)
+    end = descend(evaluate, start, iterations, accept)
+    found = np.concatenate([end.place.x, held])
+    status = "converged" if end.converged else "stopped"
+    return Optimum(found, end.place.value, end.place.gradient, None, status, end.message, end.iterations)
