@@ -64,8 +64,8 @@ def test_an_optimum_beyond_a_wall_is_no_optimum() -> None:
 
 @pytest.mark.slow
 def test_training_goes_on_where_weights_make_the_model_blow_up() -> None:
-    """A steep front that spreads, its growth a network of the default size: SciPy's line search ended on the first step beyond a wall,
-    at an objective of -178, and called that an optimum."""
+    """A steep front that spreads, its growth a network of the default size: SciPy's line search ended at the first
+    point that cannot be evaluated, at an objective of -178, and called that an optimum."""
     import hybridode as ho
 
     places, times = np.arange(26) * 0.04, np.linspace(0, 5, 11)
