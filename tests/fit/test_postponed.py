@@ -79,3 +79,10 @@ def test_result_json_counts_the_starts_that_were_not_continued():
     assert all(s["status"] == "stopped" for s in waited)
     given = ho.fit(ho.parse(SATURATED), DECAY, starts=[{"v": 500.0, "km": 1e-3}])  # who names a start has it continued
     assert given.result["search"]["not_continued"] == 0
+
+
+def test_starts_that_were_given_are_not_stopped_early():
+    """Two of them begin where nothing moves: they end by themselves, at the worse optimum."""
+    begin = [{"v": 2.0, "km": 3.0}, {"v": 900.0, "km": 900.0}, {"v": 3e-4, "km": 900.0}, {"v": 2e-4, "km": 800.0}]
+    search = ho.fit(ho.parse(SATURATED), DECAY, starts=begin).result["search"]
+    assert search["stopped_early"] == search["not_continued"] == search["resampled"] == 0

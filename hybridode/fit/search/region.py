@@ -44,7 +44,11 @@ class Step:
 
 def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
     """argmin g.p + p.H.p/2 with |p| <= radius for a symmetric H (negative eigenvalues count as 0), and the expected decrease."""
-    weights, vectors = np.linalg.eigh(hessian)
+    return _in_region(gradient, *np.linalg.eigh(hessian), radius)
+
+
+def _in_region(gradient: np.ndarray, weights: np.ndarray, vectors: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
+    """The step for the eigenvalues and eigenvectors of H."""
     top = max(float(weights[-1]), 0.0) if len(weights) else 0.0
     weights = np.maximum(weights, _DAMPING * top)
     g = vectors.T @ gradient
@@ -75,7 +79,8 @@ def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, sc
         g = (gradient + hessian @ (step * fixed))[free] / scale[free]
         h = hessian[np.ix_(free, free)] / np.outer(scale[free], scale[free])
         step = step * fixed
-        step[free] = trust_region_step(g, h, radius)[0] / scale[free]
+        weights, vectors = np.linalg.eigh(h)
+        step[free] = _in_region(g, weights, vectors, radius)[0] / scale[free]
         trial = theta + step
         leaving = ~fixed & ((trial < box.low) | (trial > box.high))
         if not leaving.any():
@@ -83,10 +88,9 @@ def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, sc
         fixed = fixed | leaving
         step = np.where(leaving, box.clip(trial) - theta, step)
     gain = float(-(gradient @ step) - 0.5 * step @ hessian @ step)
-    return Step(box.clip(theta + step), gain, float(np.linalg.norm(step * scale)), _decrement(g, h))
+    return Step(box.clip(theta + step), gain, float(np.linalg.norm(step * scale)), _decrement(g, weights, vectors))
 
 
-def _decrement(gradient: np.ndarray, hessian: np.ndarray) -> float:
-    weights, vectors = np.linalg.eigh(hessian)
+def _decrement(gradient: np.ndarray, weights: np.ndarray, vectors: np.ndarray) -> float:
     known = weights > _KNOWN * max(float(weights[-1]), 1e-300) if len(weights) else np.zeros(0, bool)
     return float(0.5 * np.sum((vectors.T @ gradient)[known] ** 2 / weights[known]))

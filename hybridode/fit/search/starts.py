@@ -61,7 +61,8 @@ def run_starts(
     starts = [Snapshot(track.start, point.theta, None, track) for track, point in zip(tracks, begun, strict=True)]
     misfit = cache(lambda: misfit_of_slopes(lanes.objective, lanes.batch, curves))
     pool = Pool(starts, lambda start: one_start(lanes, misfit, start), lanes, recorder, postpones=postponing)
-    pool.run(hopeless=Hopeless() if begun[0].theta.size == lanes.objective.n_parameters else None)
+    ours = draw is not None and begun[0].theta.size == lanes.objective.n_parameters
+    pool.run(hopeless=Hopeless() if ours else None)
     endings = pool.endings()
     postponing.end()
     recorder.gather(tracks)
