@@ -46,6 +46,8 @@ def statistics_text(run: FitRun) -> str:
     lines = [f"{result['status']}: {likelihood}{criteria}"]
     if result["status"] != "converged":
         lines.append(str(result["status_reason"]))
+    if result["status"] in ("stopped", "interrupted"):
+        lines.append("no optimum was reached: standard errors and intervals are those of the point where it ended")
     lines += remarks(run)
     if result.get("hold_out"):
         score = result["hold_out"]

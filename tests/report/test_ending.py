@@ -96,3 +96,6 @@ def test_a_fit_that_was_cut_short_claims_no_optimum() -> None:
     run = with_starts(fitted_run(), 12.0, 15.5)
     run.result["status"] = "stopped"
     assert "1 of 2 starts came this far; the next best ended 3.5 higher" in remarks(run)
+    page = report_html(run, draw_all(run))
+    assert "at the optimum" not in page
+    assert "The fit has not reached an optimum" in page
