@@ -100,6 +100,7 @@ class Model:
         """
         from hybridode.solve.pytree import is_traced
         from hybridode.solve.solver import simulate_once
+        from hybridode.solve.times import times_to_report
         from hybridode.solve.starts import start_of
 
         values = {**(set or {}), **names}
@@ -109,7 +110,7 @@ class Model:
         settings = _settings(engine=engine, method=method, rtol=rtol, atol=atol, max_steps=max_steps)
         compiled, args, t0, given, last = self._numbers(values, data, sources, series, groups)
         t0, starts = start_of(compiled, start, t0)
-        times = _times(float(t0), to, points, at, last)
+        times = times_to_report(float(t0), to, points, at, last)
         return simulate_once(compiled, args, float(t0), times, settings, {**given, **starts}, check)
 
     def solver(
@@ -248,9 +249,10 @@ class Model:
         if found is not None and len(found.times):
             t0, last = float(found.times[0]), float(found.times[-1])
         if d.time_origin is not None:
+            from hybridode.data.columns import symbols_of_constants
             from hybridode.data.evaluate import constant_value
 
-            t0 = float(constant_value(d.time_origin, _constants(d)) or 0.0)
+            t0 = float(constant_value(d.time_origin, symbols_of_constants(d)) or 0.0)
         return compiled, args, t0, starts, last
 
 
@@ -414,42 +416,6 @@ def _seed(key: Any) -> int | None:
     import jax
 
     return int(jax.random.randint(key, (), 0, 2**31 - 1))
-
-
-def _constants(d: Declarations) -> dict[Any, float]:
-    from hybridode.expr import Symbol
-
-    return {Symbol("constant", c.name, i if c.shape else -1): v for c in d.constants for i, v in enumerate(c.values)}
-
-
-def _times(t0: float, to: float | None, points: int | None, at: Sequence[float] | None, last: float | None) -> Any:
-    """The times to report, ascending from t0. Raises UsageError E0822."""
-    import numpy as np
-
-    if at is not None:
-        if to is not None or points is not None:
-            raise UsageError(
-                Diagnostic("E0822", "`at` already says which times are reported", hint="leave out `to` and `points`")
-            )
-        times = np.atleast_1d(np.asarray(at, float))
-    else:
-        end = last if to is None else float(to)
-        if end is None:
-            raise UsageError(Diagnostic("E0832", "it is not said how far to simulate", hint="give to=TIME or at=[…]"))
-        if points is not None and points < 1:
-            raise UsageError(Diagnostic("E0822", f"points = {points} makes no sense", hint="give at least 1"))
-        times = np.linspace(t0, end, 200 if points is None else points) if points != 1 and np.isfinite(end) else np.array([end])
-    if not times.size:
-        raise UsageError(Diagnostic("E0832", "no times were given", hint="give at least one"))
-    if not np.all(np.isfinite(times)):
-        raise UsageError(Diagnostic("E0822", "the times to report must be finite"))
-    if times.min() < t0 or np.any(np.diff(times) < 0):
-        bad = times.min() if times.min() < t0 else times[1:][np.diff(times) < 0][0]
-        message = f"the solve starts at {t0:g} and runs forward: the time {bad:g} comes too late or lies before it"
-        raise UsageError(
-            Diagnostic("E0822", message, hint="give times in ascending order from the start; start= sets the start time")
-        )
-    return times
 
 
 __all__ = ["Model", "Run", "fit", "load", "parse"]
