@@ -100,8 +100,8 @@ class Model:
         """
         from hybridode.solve.pytree import is_traced
         from hybridode.solve.solver import simulate_once
-        from hybridode.solve.times import times_to_report
         from hybridode.solve.starts import start_of
+        from hybridode.solve.times import times_to_report
 
         values = {**(set or {}), **names}
         if is_traced(values, start, at, to):
