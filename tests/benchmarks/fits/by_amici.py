@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,8 @@ def objective(problem: FitProblem, model: Any) -> Any:
 
 
 def run(problem: FitProblem, starts: list[np.ndarray], limit: float) -> Outcome:
+    for heavy in ("amici", "amici.sim.sundials", "antimony", "petab.v1"):  # imports are not counted
+        import_module(heavy)
     import fides
     import pypesto
     import pypesto.optimize
