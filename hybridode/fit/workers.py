@@ -7,13 +7,15 @@ process to the last bit.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 import jax
@@ -79,8 +81,17 @@ def worker_processes(count: int) -> Iterator[Any]:
 
 
 def _deaf() -> None:
-    """Ctrl-C is the fit's to hear: it ends its workers."""
+    """Ctrl-C is the fit's to hear: it ends its workers. A fit that is killed takes them along."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_until_alone, daemon=True).start()
+
+
+def _until_alone() -> None:
+    """Ends this process when the fit's has ended, however that did."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def problem_of(prepared: Prepared, options: Options) -> Problem:

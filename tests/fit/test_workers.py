@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -84,3 +88,27 @@ def test_processes(alone):
     with workers.worker_processes(2) as spread:
         run = ho.fit(ho.parse(TEXT), DATA, starts=12, seed=3, spread=spread)
     assert bits(run) == bits(alone)
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_fit_that_is_killed(tmp_path):
+    """Orphans would wait for work for ever."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, time\nfrom hybridode.fit import workers\n"
+        "if __name__ == '__main__':\n"
+        "    executor = workers.ProcessPoolExecutor(2, workers.get_context('spawn'), initializer=workers._deaf)\n"
+        "    found = [executor.submit(os.getpid) for _ in range(8)]\n"
+        "    print(*{f.result() for f in found}, flush=True)\n    time.sleep(300)\n",
+        encoding="utf-8",
+    )
+    process = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    workers_of = [int(number) for number in process.stdout.readline().split()]
+    assert workers_of
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 30
+    while any(Path(f"/proc/{number}").exists() for number in workers_of) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [number for number in workers_of if Path(f"/proc/{number}").exists()]
