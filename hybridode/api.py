@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybridode.declarations import Declarations, Parameter, entry_names
+from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import Diagnostic, Source, UsageError
 
 if TYPE_CHECKING:
@@ -280,19 +280,10 @@ class Run:
     @property
     def model(self) -> Model:
         """The model at the fitted values and weights: what `fitted.ode` says. A fit of it goes on from there."""
-        import numpy as np
+        from hybridode.fit.outcome.fitted import fitted_declarations
 
-        dataset = self.fitted.dataset
-        d = dataset.declarations
-        known = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.fitted.shared.items()}
-        parameters = tuple(
-            replace(p, values=known.get(p.name, p.values), groups=_groups(p, self.parameters[p.name]) if p.by else ())
-            for p in d.parameters
-        )
-        other = {name: tuple(float(v) for v in np.ravel(value)) for name, value in self.fitted.constants.items()}
-        constants = tuple(replace(c, values=other.get(c.name, c.values)) for c in d.constants)
-        fitted = replace(d, parameters=parameters, constants=constants, **_beginning(dataset))
-        return Model(fitted, self.weights if d.networks else None)
+        d = fitted_declarations(self.fitted)
+        return Model(d, self.weights if d.networks else None)
 
     def profiles(self) -> Profiled:
         """Profile likelihoods of all parameters: `table` (95 % intervals and a verdict in words on each), `curves`.
@@ -381,26 +372,6 @@ def fit(
             data = experiments(model.declarations, data, folder=Path(model.declarations.source.name).parent, **reading)
         check_names_of(file, data.declarations, data.groups)
     return Run(model, run_fit(model, data, **options))
-
-
-def _beginning(dataset: Dataset) -> dict[str, Any]:
-    """Where the time of a fitted model begins, of one that left it open: where the data did."""
-    from hybridode.expr import const
-
-    starts, clock = {series.start for series in dataset.series}, dataset.clock
-    if dataset.declarations.time_origin is not None or len(starts) != 1:
-        return {}
-    start = starts.pop()
-    if clock is not None and not clock.clock_only:
-        return {"time_origin": const(0.0), "time_date": clock.text, "time_unit": dataset.declarations.time_unit or clock.unit}
-    return {"time_origin": const(start)} if start else {}
-
-
-def _groups(p: Parameter, values: Mapping[str, Any]) -> tuple[tuple[str, tuple[float, ...]], ...]:
-    """Values by group: the fitted ones in place of those that the model had."""
-    import numpy as np
-
-    return tuple({**dict(p.groups), **{k: tuple(float(x) for x in np.ravel(v)) for k, v in values.items()}}.items())
 
 
 def _settings(**chosen: Any) -> Settings:
