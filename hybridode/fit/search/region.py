@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _DAMPING = 1e-12
+_NEWTON, _LENGTH = 50, 1e-3  # iterations for the length of a step, and its relative error
 _KNOWN = 1e-8  # share of the largest curvature from which a direction is known well: noise is larger than what lies below
 
 
@@ -42,31 +43,58 @@ class Step:
     decrement: float
 
 
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """The model g.p + p.H.p/2 in the eigenvectors of a symmetric H (d, d): its eigenvalues in ascending order, g (d,) there."""
+
+    weights: np.ndarray
+    vectors: np.ndarray
+    gradient: np.ndarray
+
+    @staticmethod
+    def of(gradient: np.ndarray, hessian: np.ndarray) -> Quadratic:
+        weights, vectors = np.linalg.eigh(hessian)
+        return Quadratic(weights, vectors, vectors.T @ gradient)
+
+    @property
+    def top(self) -> float:
+        """The largest eigenvalue, at least 0."""
+        return max(float(self.weights[-1]), 0.0) if len(self.weights) else 0.0
+
+    def least(self, radius: float) -> tuple[np.ndarray, float]:
+        """argmin with |p| <= radius (negative eigenvalues count as 0), and the expected decrease."""
+        weights = np.maximum(self.weights, _DAMPING * self.top)
+        p = -self.gradient / np.maximum(weights + _damping(self.gradient**2, weights, self.top, radius), 1e-300)
+        return self.vectors @ p, float(-(self.gradient @ p) - 0.5 * (weights * p) @ p)
+
+    def decrement(self) -> float:
+        """The decrease that is expected of the best step of all in the directions that are known well."""
+        known = self.weights > _KNOWN * max(self.top, 1e-300)
+        return float(0.5 * np.sum(self.gradient[known] ** 2 / self.weights[known]))
+
+
+def _damping(squares: np.ndarray, weights: np.ndarray, top: float, radius: float) -> float:
+    """What is added to the eigenvalues so that the step has the length of the radius, 0 where it is not longer.
+
+    Newton's method on 1/|p| - 1/radius, which is nearly straight, from where |p| is too long (J. J. Moré, D. C. Sorensen, SIAM J.
+    Sci. Stat. Comput. 4 (1983) 553): it comes nearer from one side in every step."""
+    damping, aim = 0.0, radius / (1 + _LENGTH)
+    lower = float(np.sqrt(np.sum(squares))) / aim - top  # the step is too long up to here
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(_NEWTON):
+            shifted = np.maximum(weights + damping, 1e-100)
+            ratios = squares / shifted**2
+            square, slope = float(np.sum(ratios)), float(np.sum(ratios / shifted))
+            if square <= radius**2:
+                break
+            newer = damping + square / slope * (np.sqrt(square) / aim - 1) if np.isfinite(slope) else 0.0
+            damping = max(newer, lower, damping)
+    return damping
+
+
 def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
     """argmin g.p + p.H.p/2 with |p| <= radius for a symmetric H (negative eigenvalues count as 0), and the expected decrease."""
-    return _in_region(gradient, *np.linalg.eigh(hessian), radius)
-
-
-def _in_region(gradient: np.ndarray, weights: np.ndarray, vectors: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
-    """The step for the eigenvalues and eigenvectors of H."""
-    top = max(float(weights[-1]), 0.0) if len(weights) else 0.0
-    weights = np.maximum(weights, _DAMPING * top)
-    g = vectors.T @ gradient
-
-    def length(damping: float) -> float:
-        return float(np.linalg.norm(g / np.maximum(weights + damping, 1e-300)))
-
-    damping = 0.0
-    if length(0.0) > radius:
-        low, high = 0.0, float(np.linalg.norm(g)) / radius
-        for _ in range(200):  # the length falls monotonically in the damping
-            damping = 0.5 * (low + high) if low == 0.0 or high / low < 4 else float(np.sqrt(low * high))
-            low, high = (damping, high) if length(damping) > radius else (low, damping)
-            if high - low <= 1e-3 * high:
-                break
-        damping = high
-    p = -g / np.maximum(weights + damping, 1e-300)
-    return vectors @ p, float(-(g @ p) - 0.5 * (weights * p) @ p)
+    return Quadratic.of(gradient, hessian).least(radius)
 
 
 def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, scale: np.ndarray, radius: float, box: Box) -> Step:
@@ -79,8 +107,8 @@ def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, sc
         g = (gradient + hessian @ (step * fixed))[free] / scale[free]
         h = hessian[np.ix_(free, free)] / np.outer(scale[free], scale[free])
         step = step * fixed
-        weights, vectors = np.linalg.eigh(h)
-        step[free] = _in_region(g, weights, vectors, radius)[0] / scale[free]
+        model = Quadratic.of(g, h)
+        step[free] = model.least(radius)[0] / scale[free]
         trial = theta + step
         leaving = ~fixed & ((trial < box.low) | (trial > box.high))
         if not leaving.any():
@@ -88,9 +116,4 @@ def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, sc
         fixed = fixed | leaving
         step = np.where(leaving, box.clip(trial) - theta, step)
     gain = float(-(gradient @ step) - 0.5 * step @ hessian @ step)
-    return Step(box.clip(theta + step), gain, float(np.linalg.norm(step * scale)), _decrement(g, weights, vectors))
-
-
-def _decrement(gradient: np.ndarray, weights: np.ndarray, vectors: np.ndarray) -> float:
-    known = weights > _KNOWN * max(float(weights[-1]), 1e-300) if len(weights) else np.zeros(0, bool)
-    return float(0.5 * np.sum((vectors.T @ gradient)[known] ** 2 / weights[known]))
+    return Step(box.clip(theta + step), gain, float(np.linalg.norm(step * scale)), model.decrement())
