@@ -45,7 +45,7 @@ GOALS = {
     "dae": Goal("differential-algebraic problems against the fastest of IDA, IDAS", 5, 10),
     "dae_step": Goal("a step with algebraic equations, in steps of plain equations, at most", 2, 1.5, smaller=True),
     "limit": Goal("POLLU step in lanes, times the physical limit", 3, 1.5, smaller=True),
-    "fits_amici": Goal("fits from 50 starts, times faster than pyPESTO + AMICI", 5, 5),
+    "fits_amici": Goal("fits from 50 starts, times faster than pyPESTO + AMICI, in the worst problem", 5, 5),
     "fits_diffrax": Goal("the same, than Diffrax + Optimistix by hand", 5, 5),
     "fits_scipy": Goal("the same, than SciPy", 5, 5),
     "fits_share": Goal("share of those starts that arrive, over the largest of the others', in the worst case", 1, 1),

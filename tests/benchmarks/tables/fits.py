@@ -74,7 +74,7 @@ def goals(data: Data) -> list[tuple[str, float | None]]:
     for other in CONTENDERS:
         if other != MINE:
             ratios = [r for p in problems if (r := ratio(p, other)) is not None]
-            found.append((f"fits_{other}", geometric_mean(ratios)))
+            found.append((f"fits_{other}", min(ratios, default=None)))
     shares = [r for p in problems for other in CONTENDERS if other != MINE and (r := share_ratio(p, other)) is not None]
     return [*found, ("fits_share", min(shares, default=None))]
 
