@@ -7,50 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-import scipy.integrate
 
 from hybridode.fit import keeper
 from hybridode.fit.keeper import Keeper
 from hybridode.fit.progress import Track
 from hybridode.fit.search import ladder, linearised
-
-MODEL = """model prey
-param a = 2.2 in (0.01, 20) log
-param b = 0.7 in (0.01, 20) log
-param c = 4.5 in (0.01, 20) log
-param d = 0.7 in (0.01, 20) log
-state x = 5 in (0.01, 50) log
-state y = 2 in (0.01, 50) log
-dx/dt = a*x - b*x*y
-dy/dt = d*x*y - c*y
-param s = 0.2 in (0.001, 2) log
-observe x ~ lognormal(x, s)
-observe y ~ lognormal(y, s)
-"""
+from tests.fit.prey import PREY, prey_data
 
 
 class Killed(BaseException):
     """As sudden as kill -9: nobody catches it, and nothing is written after it."""
 
 
-def prey_data() -> pd.DataFrame:
-    """Fifteen periods, of which single shooting from far off finds nothing."""
-    t = np.linspace(0, 48, 181)
-    solution = scipy.integrate.solve_ivp(
-        lambda t, u: [1.5 * u[0] - u[0] * u[1], u[0] * u[1] - 3 * u[1]], (0, 48), [5, 2], "DOP853", t, rtol=1e-10, atol=1e-10
-    )
-    assert solution.success
-    x, y = solution.y * np.exp(0.1 * np.random.default_rng(0).normal(size=solution.y.shape))
-    return pd.DataFrame({"t": t, "x": x, "y": y})
-
-
 @pytest.fixture
 def prey_files(tmp_path: Path) -> Path:
     prey_data().to_csv(tmp_path / "prey.csv", index=False)
-    (tmp_path / "prey.ode").write_text(MODEL, encoding="utf-8")
+    (tmp_path / "prey.ode").write_text(PREY, encoding="utf-8")
     return tmp_path
 
 
