@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +25,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == path.read_bytes().decode(), f"{path.name} differs: run pytest --update-goldens and read the difference"
 
     return check
+
+
+@pytest.fixture
+def precision() -> Iterator[None]:
+    """What a script switches on in JAX is switched back."""
+    import jax
+
+    before = jax.config.read("jax_enable_x64")
+    yield
+    jax.config.update("jax_enable_x64", before)

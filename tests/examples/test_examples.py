@@ -239,6 +239,7 @@ def test_filmed_pendulum_against_scipy() -> None:
     np.testing.assert_allclose(found, made["truth"](), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.usefixtures("precision")
 def test_robot_arm_against_scipy() -> None:
     """With the friction that the data were made with."""
     track = runpy.run_path(str(EXAMPLES / "robot_arm" / "track.py"))

@@ -214,6 +214,7 @@ def test_filmed_pendulum(tmp_path: Path) -> None:
         assert abs(found["value"] - truth) < 3 * found["se"]
 
 
+@pytest.mark.usefixtures("precision")
 def test_robot_arm_follows_its_path_once_friction_is_learnt(tmp_path: Path) -> None:
     run, result = fitted(tmp_path, "robot_arm", "robot_arm.ode", "data.csv")
     assert result["status"] == "converged"

@@ -194,7 +194,10 @@ def test_thirty_periods_from_starts_off_by_half_where_single_shooting_fails(star
     run = check(fit(declarations, data, starts=starts))
     direct = [s["objective"] for s in run.result["starts"][:8]]
     assert run.result["status"] == "converged"
-    assert run.result["search"]["stage"] == stage
+    if starts is None:  # one of 24 may get there by itself: what gradient matching begins is always there
+        reached = run.result["starts"][-1]["objective"]
+        assert len(run.result["starts"]) == 25 and reached == pytest.approx(run.result["objective"]["nll"], abs=1e-3)
+    assert run.result["search"]["stage"] in (stage, "direct" if starts is None else stage)
     assert (
         min(direct[:8] if starts is None else direct[:1]) > run.result["objective"]["nll"] + 500
     )  # single shooting ends far off

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OPTIONAL = {"xarray", "pyarrow"}  # imported where an extra is asked for
+OPTIONAL = {"arviz", "arviz_stats", "blackjax", "xarray", "pyarrow"}  # imported where an extra is asked for
 
 
 def imported() -> set[str]:
@@ -31,7 +31,7 @@ def declared(requirements: list[str]) -> set[str]:
 def test_every_import_is_declared() -> None:
     assert imported() - OPTIONAL == declared(PROJECT["dependencies"])
     extras = PROJECT["optional-dependencies"]
-    assert declared(extras["xarray"]) | declared(extras["parquet"]) == OPTIONAL
+    assert set().union(*(declared(extras[name]) for name in ("xarray", "parquet", "sampling"))) == OPTIONAL
 
 
 def test_every_python_is_named() -> None:

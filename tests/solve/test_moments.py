@@ -74,6 +74,8 @@ def test_at_one_instant_at_comes_first() -> None:
     sol = run(text % (2, ">"), [0.9, 1.0, 1.2, 2.0])
     np.testing.assert_array_equal(sol["y"], [2, 5, 5, 5])
     np.testing.assert_array_equal(sol.states_before[:, 0], [2, 2, 5, 5])
+    sol = run(text.replace(">=", ">") % (2, ">"), [0.9, 1.2, 2.0])  # true just after the instant, and once
+    np.testing.assert_array_equal(sol["n"], [0, 1, 1])
 
 
 def test_an_at_sets_an_event_off_which_sets_off_another() -> None:

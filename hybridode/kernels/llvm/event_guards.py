@@ -129,7 +129,8 @@ class EventGuards:
         c, const = self.c, self.const
 
         def one(e: str) -> None:
-            stays = c.logic("and", c.compare("oeq", self.tables.resets(e), const(2.0)), self.is_zero(e))
+            false = c.compare("oeq", self.get("sign", e), const(-1.0))
+            stays = c.logic("and", c.logic("and", false, c.compare("oeq", self.tables.resets(e), const(2.0))), self.is_zero(e))
             self.set("new_sign", c.select(stays, const(-1.0), self.get("new_sign", e)), e)
 
         self.each(one)

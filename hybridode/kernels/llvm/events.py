@@ -320,7 +320,9 @@ class EventLoop(EventSearch):
             return mine
         rate, new, old = self.get("rate", e), self.get("new_sign", e), self.get("sign", e)
         rises = c.logic("or", c.compare("ogt", rate, const(0.0)), c.compare("oeq", new, const(1.0)))
-        falls = c.logic("or", c.compare("olt", rate, const(0.0)), c.compare("oeq", new, const(-1.0)))
+        passing = c.logic("and", self.unmoved(e), c.compare("ogt", rate, const(0.0)))  # it was at 0 before, and goes on
+        false = c.logic("and", self.not_(passing), c.compare("oeq", new, const(-1.0)))
+        falls = c.logic("or", c.compare("olt", rate, const(0.0)), false)
         sign = c.select(falls, const(-1.0), c.select(rises, const(1.0), old))
         return c.select(self.put_to_zero(e), sign, mine)
 
