@@ -14,7 +14,7 @@ from hybridode.fit import keeper
 from hybridode.fit.keeper import Keeper
 from hybridode.fit.progress import Track
 from hybridode.fit.search import ladder, linearised
-from tests.fit.prey import PREY, prey_data
+from tests.fit.test_shooting import prey_data, prey_text
 
 
 class Killed(BaseException):
@@ -23,8 +23,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def prey_files(tmp_path: Path) -> Path:
-    prey_data().to_csv(tmp_path / "prey.csv", index=False)
-    (tmp_path / "prey.ode").write_text(PREY, encoding="utf-8")
+    prey_data(30, 12).to_csv(tmp_path / "prey.csv", index=False)
+    (tmp_path / "prey.ode").write_text(prey_text(off=True), encoding="utf-8")
     return tmp_path
 
 

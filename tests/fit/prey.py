@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
-import scipy.integrate
 
 PREY = """model prey
 param a = 2.2 in (0.01, 20) log
@@ -30,11 +28,3 @@ def rates(t, u):
 def noisy(y):
     """With lognormal noise of 0.1."""
     return y * np.exp(0.1 * np.random.default_rng(0).normal(size=y.shape))
-
-
-def prey_data() -> pd.DataFrame:
-    """181 records by SciPy, with noise."""
-    t = np.linspace(0, 48, 181)
-    solution = scipy.integrate.solve_ivp(rates, (0, 48), [5, 2], "DOP853", t, rtol=1e-10, atol=1e-10)
-    assert solution.success
-    return pd.DataFrame(dict(zip("txy", [t, *noisy(solution.y)], strict=True)))

@@ -65,9 +65,13 @@ def model(text):
     return declare(Source("model.ode", text))
 
 
-def prey_model(off):
+def prey_text(off):
     numbers = {k: v * (OFF[k] if off else 1.1) for k, v in TRUE_PREY.items()}
-    return model(PREY.format(**{k.replace("(0)", ""): v for k, v in numbers.items()}))
+    return PREY.format(**{k.replace("(0)", ""): v for k, v in numbers.items()})
+
+
+def prey_model(off):
+    return model(prey_text(off))
 
 
 def prey_data(periods, per, noise=0.1, seed=0):
