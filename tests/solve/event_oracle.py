@@ -11,6 +11,7 @@ from scipy.integrate import solve_ivp
 
 Action = Callable[[float, np.ndarray], ArrayLike | None]
 NUDGE = 1e-11  # a step off the threshold, so that the event which has just happened is not seen again
+FINE = 2e-3  # of the time, at which guards are looked at again
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Stretch:
 
 
 class Undecided(Exception):
-    """A guard all but 0 where another thing happens, or events at one instant that turn each other's conditions: no oracle."""
+    """A guard all but 0 where another thing happens, or over 0 for less than a step of SciPy's; events at one instant that turn
+    each other's conditions: no oracle."""
 
 
 class Stopped(Exception):
@@ -84,6 +86,12 @@ def _next(stretch: Stretch, t: float, y: np.ndarray, ts: np.ndarray, out: np.nda
         stretch.rates, (t, end), y, "DOP853", rtol=1e-12, atol=1e-13, events=guards, dense_output=True, max_step=0.05
     )
     assert found.success, found.message
+    if len(between := np.arange(t + FINE, found.t[-1] - FINE, FINE)):
+        states = found.sol(between).T
+        for event in stretch.events:  # SciPy sees a guard at the ends of its steps only
+            values = np.array([event.guard(s, x) for s, x in zip(between, states, strict=True)])
+            if np.any((values[:-1] <= 0) & (values[1:] > 0)):
+                raise Undecided(t)
     inside = (ts > t) & (ts <= found.t[-1])
     if inside.any():
         out[inside] = found.sol(ts[inside]).T
