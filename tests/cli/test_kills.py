@@ -18,8 +18,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import ROOT
-from tests.cli.test_resume_climb import MODEL as PREY
-from tests.cli.test_resume_climb import prey_data
+from tests.fit.test_shooting import prey_data, prey_text
 
 # Checkpoints as often as possible, and iterations that take their time, lest a fit ends before it is killed.
 PROGRAM = """
@@ -65,7 +64,7 @@ KINDS = {
         kills=3, pause=0.01, workers=(2, 1, 3),
     ),
     "hybrid": Kind({"m.ode": LEARNT, "d.csv": learnt_data()}, kills=3),
-    "climbing": Kind({"m.ode": PREY, "d.csv": prey_data()}, ("--starts", "1"), pause=0.2),
+    "climbing": Kind({"m.ode": prey_text(off=True), "d.csv": prey_data(30, 12)}, ("--starts", "1"), pause=0.2),
     "field with a network": Kind(
         {"m.ode": EXAMPLES / "fisher_kpp" / "fisher_kpp.ode", "d.csv": EXAMPLES / "fisher_kpp" / "data.csv"}, pause=0.01
     ),
