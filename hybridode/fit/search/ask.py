@@ -65,8 +65,8 @@ class Point:
 
     @staticmethod
     def from_plain(data: Mapping[str, Any]) -> Point:
-        arrays = {k: np.asarray(data[k], float) for k in ("theta", "gradient", "fisher")}
-        return Point(value=float(data["value"]), reason=str(data["reason"]), **arrays)
+        theta, gradient, fisher = (np.asarray(data[k], float) for k in ("theta", "gradient", "fisher"))
+        return Point(theta, float(data["value"]), gradient, fisher, reason=str(data["reason"]))
 
 
 @dataclass(frozen=True, eq=False)

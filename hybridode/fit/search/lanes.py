@@ -170,9 +170,9 @@ class Lanes:
             mine = [i for i, ask in enumerate(asks) if ask.view == view]
             found = self.evaluations(np.stack([asks[i].theta for i in mine]), view)
             for row, i in enumerate(mine):
-                points[i] = self._point(asks[i].theta, jax.tree_util.tree_map(lambda leaf, row=row: leaf[row], found))
-                if self.postponing and np.any(np.asarray(found.results)[row] == results.MAX_STEPS):
-                    points[i] = replace(points[i], postponed=True)
+                point = self._point(asks[i].theta, jax.tree_util.tree_map(lambda leaf, row=row: leaf[row], found))
+                waits = self.postponing and bool(np.any(np.asarray(found.results)[row] == results.MAX_STEPS))
+                points[i] = replace(point, postponed=True) if waits else point
         return [p for p in points if p is not None]
 
     def point(self, theta: np.ndarray, view: View = WHOLE) -> Point:
