@@ -53,6 +53,7 @@ Checkpoints = Annotated[
     str | None,
     typer.Option("--checkpoints", metavar="K", help="What gradients keep of a solve: all steps, sqrt of them, or K states."),
 ]
+OnlyFit = Annotated[bool, typer.Option("--only-fit", help="Leave out what comes after the fit, such as residual tests.")]
 To = Annotated[float | None, typer.Option("--to", metavar="T", help="The last time.")]
 Points = Annotated[int | None, typer.Option("--points", metavar="N", help="How many evenly spaced times are reported.")]
 At = Annotated[str | None, typer.Option("--at", metavar="T1,T2,...", help="The times that are reported.")]
@@ -246,6 +247,7 @@ def fit(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and what it would cost; write nothing.")
     ] = False,
+    only_fit: OnlyFit = False,
     settings: SettingsFile = None,
     engine: OwnEngine = None,
     method: OwnMethod = None,
@@ -284,6 +286,7 @@ def fit(
         workers=workers,
         resume=resume,
         dry_run=dry_run,
+        only_fit=only_fit,
         settings_file=settings,
         settings=_given(engine=engine, method=method, rtol=rtol, atol=atol, checkpoints=checkpoints),
     )

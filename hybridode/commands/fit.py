@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.commands.afterwards import afterwards
 from hybridode.commands.data_summary import summary_text
 from hybridode.commands.dry_run import dry_run
 from hybridode.commands.interrupt import Interruption
@@ -42,6 +43,7 @@ class FitOptions:
     workers: int = 1
     resume: str | None = None
     dry_run: bool = False
+    only_fit: bool = False  # without what comes afterwards
     settings_file: str | None = None  # "none": not even the one beside the model
     settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
 
@@ -128,11 +130,12 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         keeper.close(complete=not found.cut_short, written=True)
     read = None if dataset.summary is None else dataset.summary.as_dict()
     ok = found.result["status"] != "failed"
-    output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result})
     output.result(summary(found, directory))
     for line in found.log:
         if line.startswith("warning "):
             output.note(line)
+    findings = {} if options.only_fit else afterwards(found, directory, command, output)
+    output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result, "findings": findings})
     return {"failed": 3, "interrupted": INTERRUPTED}.get(found.result["status"], 0)
 
 

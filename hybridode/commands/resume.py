@@ -15,7 +15,9 @@ from hybridode.errors import Diagnostic, UsageError
 if TYPE_CHECKING:
     from hybridode.commands.fit import FitOptions
 
-FREE = frozenset({"out", "max_seconds", "resume", "dry_run", "workers"})  # options that do not shape the path of the search
+FREE = frozenset(
+    {"out", "max_seconds", "resume", "dry_run", "workers", "only_fit"}
+)  # options that do not shape the path of the search
 SOLVER = ("engine", "method", "rtol", "atol", "checkpoints")  # options that stand together in `settings`
 
 

@@ -1,0 +1,65 @@
+"""What `hybridode fit` finds out by itself once the fit is written down: one row of AFTERWARDS for each kind of finding.
+
+Each is bounded in time; Ctrl-C skips the rest. Whatever happens here, the fit stays what it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybridode.commands.output import Output
+from hybridode.errors import HybridodeError
+from hybridode.files import write_whole
+
+if TYPE_CHECKING:
+    from hybridode.fit.run import FitRun
+
+SHARE, LEAST = 0.2, 5.0  # of the fit's time that each may take, and seconds that it may take in any case
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one of them found: the content of the finding, what stands beside it by ending, and lines for the user to see now."""
+
+    content: Mapping[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    tell: Sequence[str] = ()
+
+
+Find = Callable[["FitRun", float], Found | None]  # the fit, seconds -> what was found, None where there is nothing to look for
+
+
+AFTERWARDS: tuple[tuple[str, Find], ...] = ()
+
+
+def afterwards(run: FitRun, directory: Path, command: str | None, output: Output) -> dict[str, Any]:
+    """Runs the rows of AFTERWARDS on a fit that has been written to `directory`; the sentences by kind."""
+    from hybridode.report.findings import FOLDER, write_finding
+
+    if run.finished is None or run.cut_short:
+        return {}
+    seconds = max(SHARE * float(run.result["timing"]["total"]), LEAST)
+    told: dict[str, Any] = {}
+    for kind, find in AFTERWARDS:
+        began = time.perf_counter()
+        try:
+            found = find(run, seconds)
+        except KeyboardInterrupt:
+            output.note("the fit is complete; what comes after it was left out")
+            break
+        except HybridodeError as error:
+            output.note(f"{kind}: {error.diagnostics[0].message}")
+            continue
+        if found is None:
+            continue
+        write_finding(directory, kind, {"command": command, "seconds": time.perf_counter() - began, **found.content})
+        for ending, data in found.files.items():
+            write_whole(directory / FOLDER / f"{kind}.{ending}", data)
+        told[kind] = list(found.content.get("sentences", ()))
+        for line in found.tell:
+            output.result(line)
+    return told
