@@ -44,6 +44,16 @@ def parse(text: str, name: str = "model.ode") -> Model:
     return Model(declare(Source(name, text)))
 
 
+def open_run(directory: str | Path) -> Run:
+    """The fit behind a run directory, as `fit` returned it: it can be profiled, sampled, predicted and refitted.
+
+    Raises DataError E0807 (no complete run), E0811 (files that the fit read are missing in it)."""
+    from hybridode.report.opened import open_run as opened
+
+    declarations, fitted = opened(directory)
+    return Run(Model(declarations), fitted)
+
+
 class Model:
     """A checked model. Immutable; what is compiled for it is kept with it."""
 
@@ -389,4 +399,4 @@ def _seed(key: Any) -> int | None:
     return int(jax.random.randint(key, (), 0, 2**31 - 1))
 
 
-__all__ = ["Model", "Run", "fit", "load", "parse"]
+__all__ = ["Model", "Run", "fit", "load", "open_run", "parse"]

@@ -23,7 +23,7 @@ from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
 from hybridode.data.groups import group_notes, group_warnings, groups_of, labels_of, require_columns
 from hybridode.data.header_units import with_conversions
-from hybridode.data.kept_files import kept_files
+from hybridode.data.kept_files import CONDITIONS, DATA, kept_files
 from hybridode.data.marks import about_marks
 from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
@@ -97,6 +97,7 @@ class Dataset:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column after `by` -> its labels
     reading: Mapping[str, Any] = field(default_factory=dict)  # how the file was read, as keywords of `experiments`
     files: Mapping[str, Table] = field(default_factory=dict)  # what inputs and doses are read from, see `data/kept_files`
+    origin: Mapping[str, Table] = field(default_factory=dict)  # the data and the conditions as they were read, by file name
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -127,8 +128,10 @@ def experiments(
     Raises DataError (E062x, E063x) with the file, line, column, cell and remedy of all that can be found in one go.
     """
     table = data if isinstance(data, Table) else read_table(data)
+    origin = {DATA: table}
     table, labels = columns.rename(table, declarations, columns_map or {})
     rows = None if conditions is None else conditions if isinstance(conditions, Table) else read_table(conditions)
+    origin |= {} if rows is None else {CONDITIONS: rows}
     table = with_conditions(table, declarations, rows, numbers)
     declarations = with_given_starts(table, declarations)
     warnings: list[Diagnostic] = []
@@ -175,6 +178,7 @@ def experiments(
         groups=by_group,
         reading=_reading(columns_map, sources, conditions, numbers, weights),
         files=kept_files(table, declarations, roles, files.tables),
+        origin=origin,
     )
 
 

@@ -1,7 +1,8 @@
-"""What a run keeps of its data so that a prediction needs no other file: inputs, doses, what columns set, per series.
+"""What a run keeps of its data so that nothing that comes after needs another file.
 
-`inputs.csv` is a data file by itself: the rows of the data without what is observed. `inputs_NAME.csv` is the file behind
-`from NAME.column`.
+`source/model.ode`, `source/data.csv` and `source/conditions.csv` are what the fit read, cell by cell: a run is opened again from
+them. `inputs.csv` is for predictions of a series, a data file by itself: the rows of the data without what is observed.
+`inputs_NAME.csv` is the file behind `from NAME.column`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from hybridode.data.table import Header, Table
 from hybridode.declarations import Declarations
 
 INPUTS = "inputs.csv"
+SOURCE, MODEL, DATA, CONDITIONS = (
+    "source",
+    "model.ode",
+    "data.csv",
+    "conditions.csv",
+)  # what was read
 
 
 def source_file(source: str) -> str:

@@ -247,7 +247,7 @@ def _with_better_method(
             f"no start could be solved with {METHODS[objective.method].title}: {METHODS[method].title} tries the first again"
         )
     else:
-        args: Any = _numbers(objective, best.theta)
+        args: Any = arguments_at(objective, best.theta)
         row = int(np.argmax(prepared.batch.horizon - prepared.batch.t0))
         x = objective.space.vector(best.theta[: objective.n_parameters])
         p = assigned(x, objective.base, prepared.batch.numbers[row], prepared.batch.index[row])
@@ -270,7 +270,7 @@ def _with_better_method(
         *(r for r in found if r.start != best.start), replace(again[0], start=best.start, resampled=best.resampled)]  # fmt: skip
 
 
-def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
+def arguments_at(objective: Objective, theta: np.ndarray) -> Arguments:
     """Arguments of no series in particular at theta, without inputs, in NumPy."""
     z, weights = unpack(theta, objective.n_parameters, objective.networks, objective.weights)
     p = shared_at(objective.compiled, objective.space, objective.base, z)
@@ -282,7 +282,7 @@ def _numbers(objective: Objective, theta: np.ndarray) -> Arguments:
 def _described(prepared: Prepared, dataset: Dataset, theta: np.ndarray, curves: bool) -> dict[str, Any]:
     """The parameters at theta by name, and with `curves` the panels of what is observed (see `Describe`)."""
     objective = prepared.objective
-    natural = named_values(objective, dataset, theta, np.asarray(_numbers(objective, theta).parameters))
+    natural = named_values(objective, dataset, theta, np.asarray(arguments_at(objective, theta).parameters))
     found: dict[str, Any] = {"parameters": {name: np.asarray(value).tolist() for name, value in natural.items()}}
     if curves:
         solved = prepared.solve_curves(theta)
@@ -316,7 +316,7 @@ def _finish(
     recorder.log += [f"warning {d.code}: {d.span and f'line {d.span.line}: '}{d.message}"
                      for d in sliding_ifs(objective.compiled, curves.sliding)]  # fmt: skip
     residuals = residuals_table(objective, dataset, curves, prepared.held)
-    numbers = _numbers(objective, theta)
+    numbers = arguments_at(objective, theta)
     groups = values_by_group(objective, dataset, theta[: objective.n_parameters], options.values)
     shared = shared_values(objective, np.asarray(numbers.parameters))
     table = parameters_table(dataset, objective, theta, unknown, groups)

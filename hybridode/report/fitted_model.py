@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridode.declarations import Declarations, Network, Observation, Parameter
+from hybridode.errors import Source
 from hybridode.expr import number_text, show
 from hybridode.language import syntax as s
+from hybridode.language.check import declare
 from hybridode.language.reader import parse
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -59,6 +61,18 @@ def fitted_text(
     if start is not None:
         edits += _time_edits(file, fitted, start, date, time_unit)
     return _apply(text, edits).rstrip("\n") + "\n" + _appended(file, fitted, values)
+
+
+def source_text(declarations: Declarations) -> str:
+    """The text of a model as it was fitted; of one that was fitted before, with the values that it had then."""
+    text = declarations.source.text
+    written = declare(Source(declarations.source.name, text))
+    if (written.parameters, written.constants) == (declarations.parameters, declarations.constants):
+        return text
+    owners = (*declarations.parameters, *declarations.constants)
+    shaped = {o.name: o.values if o.shape else o.values[0] for o in owners}
+    groups = {p.name: {g: v if p.shape else v[0] for g, v in p.groups} for p in declarations.parameters if p.groups}
+    return fitted_text(declarations, shaped, groups=groups)
 
 
 def _apply(text: str, edits: Iterable[_Edit]) -> str:

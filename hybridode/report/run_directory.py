@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybridode.data.fit_file import fit_file_text
+from hybridode.data.kept_files import MODEL, SOURCE
 from hybridode.data.kept_files import table_text as kept_text
 from hybridode.declarations import entry_names
 from hybridode.errors import DataError, Diagnostic, NumericsError, UsageError
@@ -27,7 +28,7 @@ from hybridode.report.figures import (
     state_figures,
     time_label_of,
 )
-from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text
+from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text, source_text
 from hybridode.report.html import report_html
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
         "residuals.csv": lambda: table_text(run.residuals),
         "trace.csv": lambda: table_text(run.trace),
         **{name: lambda table=table: kept_text(table) for name, table in run.dataset.files.items()},
+        f"{SOURCE}/{MODEL}": lambda: source_text(run.declarations),
+        **{f"{SOURCE}/{name}": lambda table=table: kept_text(table) for name, table in run.dataset.origin.items()},
         **{f"figures/{drawing.name}.svg": lambda drawing=drawing: drawing.svg for drawing in drawings},
         REPORT: lambda: report_html(run, drawings, command),
     }

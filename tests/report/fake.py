@@ -66,6 +66,7 @@ def fitted_run(hybrid: bool = False) -> Any:
             given=frozenset(),
             summary=None,
             files={},
+            origin={},
         ),
         constants={},
         parameters={name: np.float64(VALUES[name]) for name in names},

@@ -80,7 +80,8 @@ def test_tables_keep_every_bit() -> None:
     text = table_text(pd.DataFrame({"time": values, "location": values[::-1]}))
     rows = list(csv.DictReader(io.StringIO(text)))
     same_bits([float(r["time"]) for r in rows], values)
-    read = pd.read_csv(io.StringIO(text), float_precision="round_trip")
+    exact = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}  # the default from pandas 3 on
+    read = pd.read_csv(io.StringIO(text), **exact)
     same_bits(read["location"].to_numpy(), values[::-1])
     for value in values[:50]:
         line = trace_line(Progress("stage", 1, 1, 1, value, abs(value), 0.1))
