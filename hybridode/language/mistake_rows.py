@@ -144,6 +144,8 @@ GENERAL_ROWS = (
     Row("E0117", "a text cannot be a value", "texts are documentation, files and weights only", found="STRING",
         expects="REAL"),
     # commas, semicolons, colons, dots
+    Row("E0114", "arguments are separated by commas", "write `,` instead of `;`", found="_SEMICOLON",
+        when=lambda c: bool(c.open)),
     Row("E0114", "one statement in each line", "break the line here instead of `;`", found="_SEMICOLON"),
     Row("E0143", "numbers are written with a decimal point", "write `{before}.{after}`", found="_COMMA", when=_decimal_comma,
         place="both"),

@@ -30,6 +30,7 @@ def test_all_files_are_there(directory: Path) -> None:
     tables = {f"{name}.csv" for name in ("parameters", "predictions", "residuals", "trace")}
     assert names == figures | tables | {
         "result.json",
+        "source/model.ode",
         "fitted.ode",
         "weights.safetensors",
         "report.html",
