@@ -305,7 +305,8 @@ class WhenEvent:
 class Observation:
     """One column of data and its distribution. `arguments` maps the canonical argument names of the distribution
     (normal: mean, sd; lognormal: median, sd; student: df, loc, scale; poisson: mean; negbinomial: mean, k;
-    bernoulli: p or logit) to scalar expressions. A vector observation is one of these per entry (`y[1]`, …)."""
+    bernoulli: p or logit; categorical: logits[1], logits[2], … of the classes) to scalar expressions.
+    A vector observation is one of these per entry (`y[1]`, …)."""
 
     column: str
     distribution: str

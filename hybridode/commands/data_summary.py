@@ -65,6 +65,8 @@ def _limits(o: ObservedSummary) -> str:
 
 
 def _range(o: ObservedSummary) -> str:
+    if o.classes:
+        return ", ".join(f"{name}: {count}" for name, count in o.classes.items())
     return "–" if o.least is None or o.greatest is None else f"{short(o.least)} … {short(o.greatest)}"
 
 

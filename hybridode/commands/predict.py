@@ -27,7 +27,7 @@ def predict(run: str, options: SimulateOptions, output: Output) -> int:
         output.note(f"note: this fit is not converged but {saved.result['status']}")
     if options.data is None:
         options = _with_kept(saved, _of_series(saved.result, options))
-    return simulate(str(saved.model), replace(options, observed=True), output)
+    return simulate(str(saved.model), replace(options, observed=True, classes=saved.result["data"].get("classes", {})), output)
 
 
 def _with_kept(saved: SavedRun, options: SimulateOptions) -> SimulateOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class SimulateOptions:
     groups: tuple[str, ...] = ()
     start: float | None = None
     values: Mapping[str, float] = field(default_factory=dict)  # those of a series, under what `set` says
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of observed columns, the names of classes
     observed: bool = False  # add the observed columns with their 95 % bands
     settings: dict[str, Any] = field(default_factory=dict)  # engine, method, rtol, atol
 
@@ -108,7 +109,7 @@ def _deliver(solution: Any, options: SimulateOptions, output: Output) -> None:
     """Writes and shows a solution, complete or not."""
     rows = solution.to_pandas()
     if options.observed:
-        add_observed(rows, solution)
+        add_observed(rows, solution, options.classes)
     if options.output == "-":
         print(rows.to_csv(index=False, lineterminator="\n"), end="")
     elif options.output is not None:
@@ -133,20 +134,22 @@ def _deliver(solution: Any, options: SimulateOptions, output: Output) -> None:
     output.detail("\n".join(f"{name}: {value}" for name, value in solution.stats.items()))
 
 
-def add_observed(rows: pd.DataFrame, solution: Any) -> None:
-    """Adds `COLUMN.observed` (median, mean or probability) with the bounds that hold 95 % of new observations."""
+def add_observed(rows: pd.DataFrame, solution: Any, classes: Mapping[str, Sequence[str]]) -> None:
+    """Adds `COLUMN.observed` (median, mean or probability) with the bounds that hold 95 % of new observations; of `classes`
+    `COLUMN[REM].observed`, …"""
     import numpy as np
 
+    from hybridode.fit.objective.bands import bands
     from hybridode.fit.objective.noise import noise_of
 
     compiled = solution.about.compiled
     arguments = np.asarray(solution.observables())
     for observation in compiled.system.observations:
         places = [compiled.observable_index[observation.column, name] for name in observation.names]
-        low, high = noise_of(observation.distribution, observation.names).interval(*(arguments[:, i] for i in places))
-        rows[f"{observation.column}.observed"] = np.asarray(solution.observed[observation.column])
-        rows[f"{observation.column}.lower95"] = low
-        rows[f"{observation.column}.upper95"] = high
+        noise = noise_of(observation.distribution, observation.names)
+        for band in bands(noise, observation.column, [arguments[:, i] for i in places], classes.get(observation.column, ())):
+            rows[f"{band.column}.observed"] = band.location
+            rows[f"{band.column}.lower95"], rows[f"{band.column}.upper95"] = band.lower, band.upper
 
 
 def short_table(rows: pd.DataFrame) -> str:

@@ -96,6 +96,7 @@ class Dataset:
     summary: Summary | None = None
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column after `by` -> its labels
     reading: Mapping[str, Any] = field(default_factory=dict)  # how the file was read, as keywords of `experiments`
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # observed column -> names of its classes, in order
     files: Mapping[str, Table] = field(default_factory=dict)  # what inputs and doses are read from, see `data/kept_files`
     origin: Mapping[str, Table] = field(default_factory=dict)  # the data and the conditions as they were read, by file name
 
@@ -177,6 +178,7 @@ def experiments(
         summary=summary,
         groups=by_group,
         reading=_reading(columns_map, sources, conditions, numbers, weights),
+        classes=records.labels,
         files=kept_files(table, declarations, roles, files.tables),
         origin=origin,
     )

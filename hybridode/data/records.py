@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
 import numpy as np
 
 from hybridode.data import cells
 from hybridode.data.censoring import as_open_limits, declared_limits, impossible, limited
+from hybridode.data.classes import DISTRIBUTION, labels_of_classes, read_class
 from hybridode.data.clock import Clock, times_of_dates
 from hybridode.data.columns import LongForm, Roles, holds_dates
 from hybridode.data.limit_columns import cell_with_limits
@@ -26,7 +27,8 @@ class Records:
     row: place in the table's rows; line: line of the file; column: number of the observation; value; censored:
     -1 the true value lies below `value`, +1 above, 0 it is `value`, 2 it lies between `value` and `upper`; `upper` is
     `value` elsewhere. All limits are open: for counts, whose ends matter, a closed end is the next number outwards. weight: how
-    much it counts, 1 unless said otherwise.
+    much it counts, 1 unless said otherwise. The value of a class is its number, 1, 2, …; `labels` are the classes' names, by
+    observed column, where the data have names.
     """
 
     row: np.ndarray
@@ -37,9 +39,10 @@ class Records:
     censored: np.ndarray
     upper: np.ndarray
     weight: np.ndarray
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def kept(self, keep: np.ndarray) -> Records:
-        return Records(*(getattr(self, f.name)[keep] for f in fields(self)))
+        return replace(self, **{f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name != "labels"})
 
     def of_rows(self, order: np.ndarray) -> Records:
         """The records of these rows, in this order (rows of one series, sorted by time)."""
@@ -164,8 +167,16 @@ def _records(
     """The records of the cells at (row, column, observation)."""
     problems = Problems(table)
     limits = [declared_limits(declarations, k) for k in range(len(declarations.observations))]
+    labels = labels_of_classes(table, declarations, places)
     rows, column, found = [], [], []
     for i, j, k in places:
+        if declarations.observations[k].distribution == DISTRIBUTION:
+            of_class = read_class(table, problems, i, j, declarations.observations[k], labels)
+            if not np.isnan(of_class.value):
+                rows.append(i)
+                column.append(k)
+                found.append(of_class)
+            continue
         read = partial(_read, table, problems, i, name=declarations.observations[k].column, limits=True)
         cell = limited(read(j) if long is None else cell_with_limits(table, problems, i, long, read), *limits[k])
         if np.isnan(cell.value):
@@ -184,4 +195,5 @@ def _records(
     at = np.array(rows, int)
     value, censored = np.array([c.value for c in found], float), np.array([c.censored for c in found], int)
     upper = np.where(censored == cells.BETWEEN, np.array([c.upper for c in found], float), value)
-    return Records(at, np.array(table.lines, int)[at], times[at], np.array(column, int), value, censored, upper, np.ones(len(at)))
+    return Records(at, np.array(table.lines, int)[at], times[at], np.array(column, int), value, censored, upper, np.ones(len(at)),
+                   labels)  # fmt: skip

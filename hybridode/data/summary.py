@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridode.data import cells
+from hybridode.data.classes import DISTRIBUTION as CLASSES
 from hybridode.data.columns import Roles, entry_of
 from hybridode.data.header_units import unit_of_observation, used_units
 from hybridode.data.records import Records
@@ -74,6 +75,7 @@ class ObservedSummary:
     above: int
     between: int
     replicates: int
+    classes: Mapping[str, int] = field(default_factory=dict)  # how many of each, of what is no number
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,11 @@ def _observed(table: Table, declarations: Declarations, roles: Roles, series: Se
     rows = len(table.rows) if not roles.long else len(censored)
     unit = unit_of_observation(declarations, k) or unit_of_rows(table, roles, observation.column)
     unit = unit or next((table.headers[j].unit for j in places), "")
+    classes: dict[str, int] = {}
+    if observation.distribution == CLASSES:
+        count = len(observation.arguments)
+        labels = next((r.labels[observation.column] for r in mine if observation.column in r.labels), None)
+        classes = {name: int(np.sum(exact == i)) for i, name in enumerate(labels or map(str, range(1, count + 1)), start=1)}
     return ObservedSummary(
         observation.column,
         observation.column if roles.long else ", ".join(table.headers[j].original for j in places),
@@ -218,6 +225,7 @@ def _observed(table: Table, declarations: Declarations, roles: Roles, series: Se
         int(np.sum(censored == cells.ABOVE)),
         int(np.sum(censored == cells.BETWEEN)),
         sum(len(r.time) - len(np.unique(r.time)) for r in mine),
+        classes,
     )
 
 

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from hybridode.data import cells
+from hybridode.data.classes import DISTRIBUTION as CLASSES
 from hybridode.data.columns import Roles, symbols_of_constants
 from hybridode.data.evaluate import constant_value
 from hybridode.data.records import Records
@@ -78,6 +79,8 @@ def _declared_starts(declarations: Declarations) -> dict[int, float]:
     out = {}
     for k, observation in enumerate(declarations.observations):
         e = observation.arguments[0][1]
+        if observation.distribution == CLASSES:
+            continue
         if e.op == "sym" and e.data.kind == "state":
             start = constant_value(states[e.data.name].start[max(e.data.index, 0)], known)
             if start is not None and 0 < start < math.inf:

@@ -333,14 +333,16 @@ def _finish(
             objective.networks, weights, network_shares(objective, prepared.batch, curves, theta), best is None
         ),
         "constraints": constraint_entries(objective.constraints, curves.observed, objective.constraint_places, curves.ts),
-        "hold_out": hold_out_scores(residuals, options.hold_out), "seed": options.seed, "starts": results.start_entries(found),
+        "hold_out": hold_out_scores(residuals, options.hold_out, objective.columns_of_classes),
+        "seed": options.seed, "starts": results.start_entries(found),
         "search": {**climbed.entry(), **agreement_entry(found, prepared.lanes.stiff)},
         "settings": {"engine": objective.settings.engine, "method": objective.method,
                      **gradient_entry(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,
                      "checkpoints": objective.settings.checkpoints, "used": {**options.used, **dataset.reading}},
         "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
-                 "unmatched": list(dataset.unmatched), "experiments": results.series_entries(dataset.series)},
+                 "unmatched": list(dataset.unmatched), "experiments": results.series_entries(dataset.series),
+                 **({"classes": {name: list(labels) for name, labels in dataset.classes.items()}} if dataset.classes else {})},
         "timing": {"compile": prepared.seconds, "fit": searched - prepared.seconds, "total": recorder.elapsed},
         "versions": results.versions(),
     }  # fmt: skip

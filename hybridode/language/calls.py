@@ -25,7 +25,9 @@ _GRID_FUNCTIONS = {
     "laplacian": "space",
     "caputo": "caputo",
 }
-_DISTRIBUTIONS = frozenset({"normal", "lognormal", "student", "laplace", "poisson", "negbinomial", "bernoulli", "uniform"})
+_DISTRIBUTIONS = frozenset(
+    {"normal", "lognormal", "student", "laplace", "poisson", "negbinomial", "bernoulli", "categorical", "uniform"}
+)
 
 
 def call(el: Elaboration, c: s.Call, frame: Frame) -> Visit | Result:

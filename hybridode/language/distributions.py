@@ -13,7 +13,8 @@ from hybridode.language.values import NotConstant, Value, evaluate
 
 
 class Distribution(NamedTuple):
-    """`arguments` in positional order; of `choices` exactly one is given (the first may be positional).
+    """`arguments` in positional order; of `choices` exactly one is given (the first may be positional). Those in `vectors` are
+    vectors that belong to one observation.
 
     `lower`, `upper` bound the support; names in `positive` must be above 0. `centre` is a typical value."""
 
@@ -22,6 +23,7 @@ class Distribution(NamedTuple):
     observes: bool = False
     prior: bool = True
     choices: tuple[str, ...] = ()
+    vectors: tuple[str, ...] = ()
     lower: float | None = None
     upper: float | None = None
     centre: Callable[..., float] = lambda first, *_: first
@@ -29,6 +31,8 @@ class Distribution(NamedTuple):
     def usage(self, name: str) -> str:
         if self.choices:
             return f"{name}({self.choices[0]}) or {name}({self.choices[1]}=…)"
+        if self.vectors:
+            return f"{name}({', '.join(f'{a}=…' for a in self.arguments)})"
         return f"{name}({', '.join(self.arguments)})"
 
 
@@ -40,16 +44,18 @@ DISTRIBUTIONS: dict[str, Distribution] = {
     "poisson": Distribution(("mean",), (), observes=True, prior=False),
     "negbinomial": Distribution(("mean", "k"), ("k",), observes=True, prior=False),
     "bernoulli": Distribution((), (), observes=True, prior=False, choices=("p", "logit")),
+    "categorical": Distribution(("logits",), (), observes=True, prior=False, vectors=("logits",)),
     "uniform": Distribution(("lower", "upper"), centre=lambda a, b: 0.5 * (a + b)),
     "beta": Distribution(("a", "b"), ("a", "b"), lower=0.0, upper=1.0, centre=lambda a, b: a / (a + b)),
     "gamma": Distribution(("shape", "rate"), ("shape", "rate"), lower=0.0, centre=lambda a, b: a / b),
     "halfnormal": Distribution(("sd",), ("sd",), lower=0.0),
     "exponential": Distribution(("rate",), ("rate",), lower=0.0, centre=lambda rate: 1 / rate),
 }
-_LATER = ("categorical", "mvnormal")
+_LATER = ("mvnormal",)
 _FOREIGN = {
     "gaussian": "normal", "norm": "normal", "gauss": "normal", "studentt": "student", "t": "student", "student_t": "student",
     "negative_binomial": "negbinomial", "nbinom": "negbinomial", "neg_binomial": "negbinomial", "binomial": "bernoulli",
+    "multinomial": "categorical", "softmax": "categorical", "categories": "categorical",
     "half_normal": "halfnormal", "log_normal": "lognormal", "expon": "exponential", "logistic": "student",
 }  # fmt: skip
 
@@ -65,7 +71,7 @@ def find(el: Elaboration, d: s.Distribution, observing: bool) -> Distribution | 
         return None
     names = [n for n, r in DISTRIBUTIONS.items() if (r.observes if observing else r.prior)]
     if row is not None:
-        place = "an observation" if observing else "a prior (it is for whole numbers)"
+        place = "an observation" if observing else "a prior (it is for counts and classes)"
         el.findings.error("E0319", f"`{d.name}` cannot be {place}", name_place, f"write {listing(names, 'or', 12)}")
         return None
     guess = _FOREIGN.get(d.name.casefold()) or nearest(d.name, names)

@@ -20,7 +20,7 @@ LATER: dict[str, tuple[str, str, str]] = {
     "import": ("E0910", "a module (`import`)", "copy the statements into this file"),
     "use": ("E0910", "an instance of a module (`use`)", "copy the statements into this file"),
     "rectilinear": ("E0912", "the derivative of a rectilinear input", "use `interp=hermite`, `linear`, `cubic` or `akima`"),
-    "distribution": ("E0913", "the distribution", "write one `bernoulli` or `normal` per column"),
+    "distribution": ("E0913", "the distribution", "write one `normal` per column"),
     "units": ("E0914", "unit checking", "unit checking comes in a later version: write `units warn` or `units off`"),
     "conversion": ("E0915", "converting a literal's unit", ""),
     "restart": (

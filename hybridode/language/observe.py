@@ -73,6 +73,8 @@ def _observe(el: Elaboration, st: s.ObserveStatement, units: dict[str, str], mem
     if found is None or limits is None:
         return []
     values = {name: of_one(value, frame) for name, value in found.items()}
+    if row.vectors:
+        return _of_classes(el, st, column, values["logits"], limits)
     shape = common_shape(list(values.values()))
     if shape is None:
         shapes = listing(shape_text(v.shape) for v in values.values())
@@ -92,6 +94,23 @@ def _observe(el: Elaboration, st: s.ObserveStatement, units: dict[str, str], mem
         )
         for i, label in enumerate(entry_names(column, shape))
     ]  # fmt: skip
+
+
+def _of_classes(
+    el: Elaboration, st: s.ObserveStatement, column: str, logits: Value, limits: dict[str, Expr]
+) -> list[Observation]:
+    """`categorical(logits=v)`: one column, whose classes are the entries of v."""
+    if len(logits.shape) != 1 or logits.shape[0] < 2:
+        message = f"`logits` has an entry for each class, this is {shape_text(logits.shape)}"
+        el.findings.error("E0319", message, st.distribution, "two classes and more: `categorical(logits=[0, a, b])`")
+        return []
+    if limits:
+        hint = "leave the cell empty where the class is not known"
+        el.findings.error("E0319", "classes have no order, so none lies below or above a limit", st.censored[0], hint)
+        return []
+    names = entry_names("logits", logits.shape)
+    given = tuple(zip(names, logits.elements, strict=True))
+    return [Observation(column, st.distribution.name, given, st.at, doc=st.doc, span=el.findings.span(st))]
 
 
 def _column(el: Elaboration, target: s.Target, member: Frame) -> str | None:

@@ -51,7 +51,9 @@ def statistics_text(run: FitRun) -> str:
     lines += remarks(run)
     if result.get("hold_out"):
         score = result["hold_out"]
-        lines.append(f"held out: rmse {short(score['rmse'])} · log score {short(score['log_score'])} per observation")
+        of_classes = f" · {100 * score['accuracy']:.0f} % of the classes right" if "accuracy" in score else ""
+        error = "" if score["rmse"] is None and of_classes else f" · rmse {short(score['rmse'])}"
+        lines.append(f"held out: log score {short(score['log_score'])} per observation{error}{of_classes}")
     timing = result["timing"]
     lines.append(f"time: compile {timing['compile']:.1f} s · fit {timing['fit']:.1f} s · total {timing['total']:.1f} s")
     return "\n".join(lines)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hybridode.report.class_figure import class_columns_of, paint_classes
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -121,6 +123,14 @@ def fit_figures(
         seen = _where(residuals, residuals["column"] == column)
         curve = _where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
         label = _with_unit(column, (units or {}).get(column, ""))
+        classes = class_columns_of(predictions, column)
+        if classes:
+            curves = _where(predictions, predictions["kind"] == "curve")
+            drawn = draw(
+                partial(_paint_probabilities, seen=seen, curves=curves, columns=classes, time_label=time_label, label=label)
+            )
+            drawings.append(Drawing(f"fit_{file_name(column)}", "fit", f"{column}: classes and their probabilities", drawn))
+            continue
         paint = partial(_paint_fit, seen=seen, curve=curve, time_label=time_label, label=label, colors=colors)
         drawings.append(Drawing(f"fit_{file_name(column)}", "fit", f"{column}: data and fit", draw(paint)))
     return drawings
@@ -153,6 +163,11 @@ def _paint_fit(axes: Axes, seen: Rows, curve: Rows, time_label: str, label: str,
     _time_axis(axes, time_label)
     axes.set_ylabel(label)
     _legend_of_series(axes, names)
+
+
+def _paint_probabilities(axes: Axes, seen: Rows, curves: Rows, columns: Sequence[str], time_label: str, label: str) -> None:
+    paint_classes(axes, seen, curves, columns, label, SERIES)
+    _time_axis(axes, time_label)
 
 
 def _legend_of_series(axes: Axes, names: Sequence[Any]) -> None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 LOCATIONS = {  # what stands for an observed column: its distribution's argument, by distribution
     "normal": "mean", "lognormal": "median", "student": "loc", "poisson": "mean", "negbinomial": "mean", "bernoulli": "p",
+    "laplace": "loc",
 }  # fmt: skip
 
 
@@ -68,9 +69,9 @@ class Solution:
     """The solution of one model: a pytree that may come out of jit, vmap and the derivatives of the solve's mode.
 
     `t` (T,) the reported times; `sol["x"]` (T,) or (T, *shape) any state, intermediate, input or expression, right-continuous
-    where it jumps; `sol.observed["hare"]` (T,) the location (median, mean or probability) of what is observed, from the limits
-    from the left; `sol.at(times)` the solve reported at other times; `t_end` the last time reached, after which all values
-    are NaN; `result` an integer, `RESULTS[int(sol.result)]` its meaning. Under vmap every array has leading axes.
+    where it jumps; `sol.observed["hare"]` (T,) the location (median, mean or probability; of classes probabilities, (T, n)) of
+    what is observed, from the limits from the left; `sol.at(times)` the solve reported at other times; `t_end` the last time
+    reached, after which all values are NaN; `result` an integer, `RESULTS[int(sol.result)]` its meaning. Under vmap every array has leading axes.
     """
 
     t: AnyArray
@@ -96,7 +97,7 @@ class Solution:
 
     @property
     def observed(self) -> Observed:
-        """The location of every observed column by its name, a mapping to arrays (T,)."""
+        """The location of every observed column by its name, a mapping to arrays (T,), of classes to probabilities (T, n)."""
         return Observed(self)
 
     def observables(self) -> AnyArray:
@@ -272,6 +273,10 @@ class Observed(Mapping[str, AnyArray]):
             known = ", ".join(f"`{o.column}`" for o in system.observations) or "none"
             raise UsageError(Diagnostic("E0828", f"the model observes no column `{column}`", hint=f"it observes {known}"))
         o = found[0]
+        if o.distribution == "categorical":
+            logits = self._solution._evaluate({"values": list(o.exprs)}, self._solution.states_before)
+            odds = (np if isinstance(logits, np.ndarray) else jnp).exp(logits - logits.max(axis=-1, keepdims=True))
+            return odds / odds.sum(axis=-1, keepdims=True)
         name = LOCATIONS[o.distribution]
         logit = name not in o.names
         expr = o.exprs[o.names.index("logit" if logit else name)]

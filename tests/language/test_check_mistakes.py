@@ -260,7 +260,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("reaction A: x -> null, k", "E0909", "A", "reaction"),
     ('import "c.ode" as c\nuse m1 = c(k=2)\ny = m1.V', "E0910", "c", "module"),
     ("input I from data.I, interp=rectilinear\ny = dI/dt", "E0912", "dI/dt", "interp=hermite"),
-    ("observe y ~ categorical(logits=x)", "E0913", "categorical", "the distribution `categorical`"),
+    ("observe y ~ mvnormal(x, 1)", "E0913", "mvnormal", "the distribution `mvnormal`"),
     ("table f(u) = from data.f\ny = f(x)", "E0918", "data.f", "write the points"),
 ]  # fmt: skip
 

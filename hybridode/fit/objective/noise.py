@@ -1,8 +1,8 @@
 """Noise models and priors: one row per distribution.
 
 Arguments follow rules F3: normal(mean, sd), lognormal(median, sd of the log), student(df, loc, scale), laplace(loc, b),
-poisson(mean), negbinomial(mean, k) with variance mean + mean^2/k, bernoulli(p) or bernoulli(logit). Densities are complete,
-constants included. Fisher information: Lehmann & Casella, Theory of Point Estimation, ch. 2 (location-scale families);
+poisson(mean), negbinomial(mean, k) with variance mean + mean^2/k, bernoulli(p) or bernoulli(logit), categorical(logits).
+Densities are complete, constants included. Fisher information: Lehmann & Casella, Theory of Point Estimation, ch. 2 (location-scale families);
 Student: Lange, Little, Taylor, JASA 84 (1989) 881, appendix B; negative binomial: Lawless, Can. J. Stat. 15 (1987) 209.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betaln, gammaln, log_ndtr, xlog1py, xlogy
 
+from hybridode.fit.objective import classes as cs
 from hybridode.fit.objective import distributions as ds
 from hybridode.fit.objective.quantiles import Lognormal, Normal
 from hybridode.types import Array
@@ -37,7 +39,8 @@ class Noise:
     Fisher information of the arguments, (…, k, k). `neutral` are arguments at which everything is finite (used in the place of
     impossible ones), `valid` says whether arguments are possible (rules F6), `valid_at_limits` the same where only a limit is
     known (None: the same), `requirement` says it in words. `frozen` gives a distribution with quantiles (`ppf`) outside JAX.
-    `original` is the distribution whose limits are `bent` (see `robust`), where that is another one.
+    `original` is the distribution whose limits are `bent` (see `robust`), where that is another one. Of classes, `location` is
+    the number of the most probable one.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Noise:
     valid_at_limits: Callable[..., Array] | None = None
     bent: Callable[[Array], Array] = _as_it_is
     original: Noise | None = None
+    classes: int = 0  # how many there are, of what is no number
 
     def interval(self, *arguments: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Quantiles that hold `level` of the values in the middle (NumPy)."""
@@ -255,6 +259,27 @@ BERNOULLI_LOGIT = Noise(
     most=1.0,
 )  # fmt: skip
 
+
+@cache
+def categorical(count: int) -> Noise:
+    """The row of so many classes."""
+    return Noise(
+        "categorical", tuple(f"logits[{i + 1}]" for i in range(count)),
+        log_density=cs.log_density,
+        log_sides=cs.no_sides,
+        information=cs.information,
+        location=cs.most_probable,
+        residual=cs.residual,
+        valid=_finite,
+        neutral=(0.0,) * count,
+        requirement="finite logits",
+        frozen=lambda *logits: cs.ClassNumbers(logits),
+        counts=True,
+        most=float(count),
+        classes=count,
+    )  # fmt: skip
+
+
 NOISES: dict[tuple[str, tuple[str, ...]], Noise] = {
     (n.name, n.arguments): n for n in (NORMAL, LOGNORMAL, STUDENT, LAPLACE, POISSON, NEGBINOMIAL, BERNOULLI, BERNOULLI_LOGIT)
 }
@@ -263,6 +288,8 @@ NOISES: dict[tuple[str, tuple[str, ...]], Noise] = {
 def noise_of(distribution: str, arguments: Sequence[str]) -> Noise:
     """The row of a distribution as `observe` names its arguments (limits of censoring left out)."""
     names = tuple(a for a in arguments if not a.startswith("censored"))
+    if distribution == "categorical":
+        return categorical(len(names))
     assert (distribution, names) in NOISES, f"no noise model {distribution}({', '.join(names)})"
     return NOISES[distribution, names]
 

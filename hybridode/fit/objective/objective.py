@@ -95,6 +95,12 @@ class Objective:
         """Number of observations of data."""
         return len(self.compiled.declarations.observations) - len(self.constraints)
 
+    @property
+    def columns_of_classes(self) -> tuple[str, ...]:
+        """The observed columns that hold classes."""
+        observed = self.compiled.declarations.observations
+        return tuple(o.column for o, row in zip(observed, self.rows, strict=True) if row.classes)
+
     @cached_property
     def minimised(self) -> tuple[noises.Noise, ...]:
         """The rows with the robust loss in them: what is minimised, not what the model says."""

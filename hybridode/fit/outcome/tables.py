@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from hybridode.data.experiments import Dataset
 from hybridode.data.groups import group_entries
 from hybridode.declarations import entry_names
 from hybridode.fit.objective.assignment import parameter_places
+from hybridode.fit.objective.bands import bands
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.limits import kinds_of, log_likelihood, possible
 from hybridode.fit.objective.objective import Objective
@@ -74,7 +75,7 @@ def _arguments(objective: Objective, curves: Curves, k: int, row: int, times: np
 
 
 def predictions_table(objective: Objective, dataset: Dataset, curves: Curves, held: Sequence[np.ndarray]) -> pd.DataFrame:
-    """series, time, column, location, lower95, upper95, kind ("data", "hold_out", "curve", "state")."""
+    """series, time, column, location, lower95, upper95, kind ("data", "hold_out", "curve", "state"). Of classes each has its own."""
     frames = []
     for row, series in enumerate(dataset.series):
         grid = np.unique(curves.ts[row])
@@ -85,8 +86,8 @@ def predictions_table(objective: Objective, dataset: Dataset, curves: Curves, he
             hidden = np.setdiff1d(series.records.time[mine & held[row]], seen)
             for kind, times in (("data", seen), ("hold_out", hidden), ("curve", grid)):
                 arguments = _arguments(objective, curves, k, row, times)
-                low, high = objective.rows[k].interval(*arguments)
-                frames.append(_frame(series.name, times, name, objective.rows[k].location(*arguments), low, high, kind))
+                for band in bands(objective.rows[k], name, arguments, dataset.classes.get(name, ())):
+                    frames.append(_frame(series.name, times, band.column, band.location, band.lower, band.upper, kind))
         at = np.searchsorted(curves.ts[row], grid)
         for i, symbol in enumerate(objective.compiled.system.states):
             nothing = np.full(len(grid), np.nan)
@@ -198,24 +199,29 @@ def likelihood_of(residuals: pd.DataFrame) -> float:
     return -float(np.sum(residuals["log_density"].to_numpy()[residuals["used"].to_numpy() == "fit"]))
 
 
-def hold_out_scores(residuals: pd.DataFrame, spec: str | None) -> dict[str, Any] | None:
-    """Root mean square error and mean log-density of what was held out, over all and by column."""
+def hold_out_scores(residuals: pd.DataFrame, spec: str | None, classes: Collection[str] = ()) -> dict[str, Any] | None:
+    """Root mean square error (of the columns that hold `classes` the share that was predicted right) and mean log-density of what
+    was held out, over all and by column."""
     if spec is None:
         return None
     seen = residuals[residuals["used"] == "hold_out"]
 
     def scores(rows: Any) -> dict[str, Any]:
-        exact = rows[rows["censored"] == 0]
+        of_class = rows["column"].isin(list(classes))
+        exact = rows[(rows["censored"] == 0) & ~of_class]
         error = exact["observed"] - exact["predicted"]
         numbers = {
             "rmse": float(np.sqrt(np.mean(error**2))) if len(exact) else np.nan,
             "log_score": float(np.mean(rows["log_density"])),
         }
         out: dict[str, Any] = {"n": len(rows)}
+        if of_class.any():
+            out["accuracy"] = float(np.mean(rows["observed"][of_class] == rows["predicted"][of_class]))
         for key, number in numbers.items():
             out[key] = number if np.isfinite(number) else None
             if out[key] is None:
-                out[f"{key}_reason"] = "the model has no prediction there, or it gives an observation the density 0"
+                reason = "the model has no prediction there, or it gives an observation the density 0"
+                out[f"{key}_reason"] = "classes have no distance" if of_class.all() and key == "rmse" else reason
         return out
 
     return {"spec": spec, **scores(seen), "by_column": {str(c): scores(rows) for c, rows in seen.groupby("column", sort=False)}}
