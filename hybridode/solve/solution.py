@@ -71,7 +71,8 @@ class Solution:
     `t` (T,) the reported times; `sol["x"]` (T,) or (T, *shape) any state, intermediate, input or expression, right-continuous
     where it jumps; `sol.observed["hare"]` (T,) the location (median, mean or probability; of classes probabilities, (T, n)) of
     what is observed, from the limits from the left; `sol.at(times)` the solve reported at other times; `t_end` the last time
-    reached, after which all values are NaN; `result` an integer, `RESULTS[int(sol.result)]` its meaning. Under vmap every array has leading axes.
+    reached, after which all values are NaN; `result` an integer, `RESULTS[int(sol.result)]` its meaning. Under vmap every array
+    has leading axes.
     """
 
     t: AnyArray

@@ -75,7 +75,7 @@ def _arguments(objective: Objective, curves: Curves, k: int, row: int, times: np
 
 
 def predictions_table(objective: Objective, dataset: Dataset, curves: Curves, held: Sequence[np.ndarray]) -> pd.DataFrame:
-    """series, time, column, location, lower95, upper95, kind ("data", "hold_out", "curve", "state"). Of classes each has its own."""
+    """series, time, column, location, lower95, upper95, kind ("data", "hold_out", "curve", "state"). Each class is a column."""
     frames = []
     for row, series in enumerate(dataset.series):
         grid = np.unique(curves.ts[row])
