@@ -33,7 +33,15 @@ class Found:
 Find = Callable[["FitRun", float], Found | None]  # the fit, seconds -> what was found, None where there is nothing to look for
 
 
-AFTERWARDS: tuple[tuple[str, Find], ...] = ()
+def _residual_tests(run: FitRun, seconds: float) -> Found | None:
+    from hybridode.fit.criticism.residual_tests import residual_tests
+
+    assert run.finished is not None, "there is a fit"
+    tests = residual_tests(run.finished.prepared, run.finished.theta, seconds)
+    return Found(tests.content(), tell=tests.wrong)
+
+
+AFTERWARDS: tuple[tuple[str, Find], ...] = (("residual_tests", _residual_tests),)
 
 
 def afterwards(run: FitRun, directory: Path, command: str | None, output: Output) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callab
     return solve
 
 
-def _arguments(objective: Objective, curves: Curves, k: int, row: int, times: np.ndarray) -> list[np.ndarray]:
+def arguments_along(objective: Objective, curves: Curves, k: int, row: int, times: np.ndarray) -> list[np.ndarray]:
     """Arguments of observation k's noise in series `row` at some of its times."""
     at = np.minimum(np.searchsorted(curves.ts[row], times), curves.ts.shape[1] - 1)  # the last one stands for infinity
     return [curves.observed[row, at, place] for place in objective.argument_places[k]]
@@ -85,7 +85,7 @@ def predictions_table(objective: Objective, dataset: Dataset, curves: Curves, he
             seen = np.unique(series.records.time[mine & ~held[row]])
             hidden = np.setdiff1d(series.records.time[mine & held[row]], seen)
             for kind, times in (("data", seen), ("hold_out", hidden), ("curve", grid)):
-                arguments = _arguments(objective, curves, k, row, times)
+                arguments = arguments_along(objective, curves, k, row, times)
                 for band in bands(objective.rows[k], name, arguments, dataset.classes.get(name, ())):
                     frames.append(_frame(series.name, times, band.column, band.location, band.lower, band.upper, kind))
         at = np.searchsorted(curves.ts[row], grid)
@@ -117,7 +117,7 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
             if not len(mine):
                 continue
             noise = objective.rows[k]
-            arguments = _arguments(objective, curves, k, row, records.time[mine])
+            arguments = arguments_along(objective, curves, k, row, records.time[mine])
             value, censored = records.value[mine], records.censored[mine]
             with np.errstate(all="ignore"):
                 residual = np.where(censored == 0, noise.residual(value, *arguments), np.nan)
