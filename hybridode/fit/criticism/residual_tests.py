@@ -144,7 +144,9 @@ def _plans(rows: Sequence[Rows], taken: Taken, columns: Sequence[str], series: S
     out: list[_Plan] = []
     for k, column in enumerate(columns):
         mine = [i for i, r in enumerate(rows) if r.column == k]
-        groups = [(series[rows[i].series] or EVERY, (i,)) for i in mine] if len(mine) <= MOST_SERIES else []
+        groups: list[tuple[str, tuple[int, ...]]] = (
+            [(series[rows[i].series] or EVERY, (i,)) for i in mine] if len(mine) <= MOST_SERIES else []
+        )
         if len(mine) > 1:
             groups.append((EVERY, tuple(mine)))
         for name, members in groups:
