@@ -8,29 +8,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hybridode.declarations import Declarations, Network, Observation, Parameter
+from hybridode.declarations import Declarations, Observation, Parameter
 from hybridode.errors import Source
 from hybridode.expr import number_text, show
 from hybridode.language import syntax as s
 from hybridode.language.check import declare
+from hybridode.language.edits import Edit, calls_of, edited, inline_call
 from hybridode.language.reader import parse
 
 WEIGHTS_FILE = "weights.safetensors"
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*(\[\d+\])?")
 _RESERVED = frozenset("if then else and or not in for".split())
-
-
-@dataclass(frozen=True)
-class _Edit:
-    """The text `[start, end)` becomes `text`."""
-
-    start: int
-    end: int
-    text: str
 
 
 def fitted_text(
@@ -60,7 +51,7 @@ def fitted_text(
     ]
     if start is not None:
         edits += _time_edits(file, fitted, start, date, time_unit)
-    return _apply(text, edits).rstrip("\n") + "\n" + _appended(file, fitted, values)
+    return edited(text, edits).rstrip("\n") + "\n" + _appended(file, fitted, values)
 
 
 def source_text(declarations: Declarations) -> str:
@@ -73,14 +64,6 @@ def source_text(declarations: Declarations) -> str:
     shaped = {o.name: o.values if o.shape else o.values[0] for o in owners}
     groups = {p.name: {g: v if p.shape else v[0] for g, v in p.groups} for p in declarations.parameters if p.groups}
     return fitted_text(declarations, shaped, groups=groups)
-
-
-def _apply(text: str, edits: Iterable[_Edit]) -> str:
-    parts, done = [], 0
-    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
-        parts += [text[done : edit.start], edit.text]
-        done = edit.end
-    return "".join([*parts, text[done:]])
 
 
 # ---- numbers --------------------------------------------------------------------------------------------------------
@@ -99,7 +82,7 @@ def is_known(value: Any) -> bool:
     return all(map(is_known, listed)) if isinstance(listed, list | tuple) else not math.isnan(float(listed))
 
 
-def _value_edits(file: s.File, values: Mapping[str, Any]) -> Iterator[_Edit]:
+def _value_edits(file: s.File, values: Mapping[str, Any]) -> Iterator[Edit]:
     for statement in file.statements:
         if not isinstance(statement, s.ValueStatement) or statement.kind not in ("param", "const", "state"):
             continue
@@ -109,13 +92,13 @@ def _value_edits(file: s.File, values: Mapping[str, Any]) -> Iterator[_Edit]:
         place = statement.value
         literal = number_literal(values[name])
         if place is not None:
-            yield _Edit(place.start, place.end, literal + _unit_of(place))
+            yield Edit(place.start, place.end, literal + _unit_of(place))
         else:
             at = _end_of_head(statement)
-            yield _Edit(at, at, f" = {literal}")
+            yield Edit(at, at, f" = {literal}")
 
 
-def _group_edits(file: s.File, fitted: Declarations, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[_Edit]:
+def _group_edits(file: s.File, fitted: Declarations, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Edit]:
     """Values by group, behind their `by NAME`: `by site ("north" = 1.2, "south" = 0.7)`."""
     parameters = {p.name: p for p in fitted.parameters}
     for statement in file.statements:
@@ -127,7 +110,7 @@ def _group_edits(file: s.File, fitted: Declarations, groups: Mapping[str, Mappin
         p, place = parameters[name], statement.modifiers.groups[0]
         known = {label: values[0] if not p.shape else list(values) for label, values in p.groups}
         pairs = ", ".join(f'"{label}" = {number_literal(v)}' for label, v in {**known, **groups[name]}.items())
-        yield _Edit(place.name.start, place.end, f"{quoted(p.by)} ({pairs})")
+        yield Edit(place.name.start, place.end, f"{quoted(p.by)} ({pairs})")
 
 
 def _unit_of(value: s.Expression) -> str:
@@ -149,9 +132,9 @@ def _end_of_head(statement: s.ValueStatement) -> int:
 # ---- networks -------------------------------------------------------------------------------------------------------
 def _network_edits(
     file: s.File, fitted: Declarations, constants: Mapping[str, Mapping[str, Any]], weights_file: str
-) -> Iterator[_Edit]:
+) -> Iterator[Edit]:
     named = {st.name.text: st for st in file.statements if isinstance(st, s.NetworkStatement)}
-    calls = _network_calls(file)
+    calls = calls_of(file, "NN")
     for network in fitted.networks:
         if network.name not in constants:
             continue
@@ -160,16 +143,16 @@ def _network_edits(
             last = statement.options[-1].end if statement.options else statement.outputs.end
             options: Sequence[s.Option] = statement.options
         else:
-            call = _call_of(network, calls)
+            call = inline_call(network, calls)
             options = tuple(a for a in call.arguments if isinstance(a, s.Option))
             last = call.arguments[-1].end if call.arguments else call.end - 1
         wanted = {"weights": f'"{weights_file}"', **_scale_option(constants[network.name])}
         present = {option.name: option for option in options}
         for word in wanted.keys() & present.keys():
-            yield _Edit(present[word].start, present[word].end, f"{word}={wanted[word]}")
+            yield Edit(present[word].start, present[word].end, f"{word}={wanted[word]}")
         added = [f"{word}={value}" for word, value in wanted.items() if word not in present]
         if added:
-            yield _Edit(last, last, "".join(f", {option}" for option in added))
+            yield Edit(last, last, "".join(f", {option}" for option in added))
 
 
 def _scale_option(constants: Mapping[str, Any]) -> dict[str, str]:
@@ -177,32 +160,8 @@ def _scale_option(constants: Mapping[str, Any]) -> dict[str, str]:
     return {} if scale is None else {"out_scale": number_text(float(scale))}
 
 
-def _network_calls(file: s.File) -> list[s.Call]:
-    """Every `NN(…)` of the file, in file order."""
-    found: list[s.Call] = []
-    stack: list[Any] = list(reversed(file.statements))
-    while stack:
-        item = stack.pop()
-        if isinstance(item, tuple):
-            stack += reversed(item)
-        elif isinstance(item, s.Node):
-            if isinstance(item, s.Call) and isinstance(item.function, s.Ref) and item.function.name == "NN":
-                found.append(item)
-            stack += reversed([getattr(item, field) for field in item.__dataclass_fields__])
-    return sorted(found, key=lambda call: call.start)
-
-
-def _call_of(network: Network, calls: Sequence[s.Call]) -> s.Call:
-    """The `NN(…)` that an inline network was made from: the tightest one round (or at) its span."""
-    assert network.span is not None, f"{network.name} has no place in the text"
-    start = network.span.start
-    around = [call for call in calls if call.start <= start < call.end]
-    assert around, f"no NN(…) stands at {network.span}"
-    return min(around, key=lambda call: call.end - call.start)
-
-
 # ---- time -----------------------------------------------------------------------------------------------------------
-def _time_edits(file: s.File, fitted: Declarations, start: float, date: str, time_unit: str) -> Iterator[_Edit]:
+def _time_edits(file: s.File, fitted: Declarations, start: float, date: str, time_unit: str) -> Iterator[Edit]:
     if fitted.time_origin is not None or (start == 0 and not date):
         return
     origin = f'from "{date}"' if date else f"from {number_text(start)}"
@@ -210,10 +169,10 @@ def _time_edits(file: s.File, fitted: Declarations, start: float, date: str, tim
     for statement in file.statements:
         if isinstance(statement, s.TimeStatement):
             at = statement.unit.end if statement.unit is not None else statement.name.end
-            yield _Edit(at, at, f"{unit} {origin}")
+            yield Edit(at, at, f"{unit} {origin}")
             return
     model = next(st for st in file.statements if isinstance(st, s.ModelStatement))
-    yield _Edit(model.end, model.end, f"\n\ntime {fitted.time}{unit} {origin}  # where the data begin")
+    yield Edit(model.end, model.end, f"\n\ntime {fitted.time}{unit} {origin}  # where the data begin")
 
 
 # ---- what the file left to us ---------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Discovery: which formula the data support in the place of a network."""

@@ -1,0 +1,71 @@
+"""A formula that may stand in the place of one output of a network, and its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hybridode.expr import number_text
+
+_ROOM = 30.0  # how far from its first value a number may go: bounds of what is written
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a formula: a `param` of the model that it is written into. `log`: positive, learnt on a logarithmic scale;
+    `bounded`: written with bounds round its value."""
+
+    name: str
+    value: float
+    unit: str = ""
+    log: bool = False
+    bounded: bool = True
+    doc: str = ""
+
+    def line(self) -> str:
+        """Its declaration."""
+        unit = f": {self.unit}" if self.unit else ""
+        bounds = ""
+        if self.bounded:
+            low, high = self._bounds()
+            bounds = f" in ({number_text(low)}, {number_text(high)})"
+        scale = " log" if self.log else ""
+        doc = f'  "{self.doc}"' if self.doc else ""
+        return f"param {self.name}{unit} = {number_text(self.value)}{bounds}{scale}{doc}"
+
+    def _bounds(self) -> tuple[float, float]:
+        if self.log:
+            return _rounded(self.value / _ROOM, down=True), _rounded(self.value * _ROOM)
+        reach = _rounded(_ROOM * abs(self.value)) if self.value else 1e3
+        return -reach, reach
+
+
+def _rounded(value: float, down: bool = False) -> float:
+    """To one digit, outwards."""
+    power = math.floor(math.log10(value))
+    digit = math.floor(value / 10.0**power) if down else math.ceil(value / 10.0**power)
+    return float(f"{digit}e{power}")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """`text` in the language, over the arguments of the network and the names of `numbers`. `kind`: what sort of law it is, in
+    words; `structure`: what it costs to say which formula it is, in natural logarithms (see `ranking`)."""
+
+    text: str
+    numbers: tuple[Number, ...]
+    kind: str
+    structure: float = 0.0
+
+    def at(self, values: dict[str, float]) -> Formula:
+        """With other values of its numbers, by name."""
+        return replace(self, numbers=tuple(replace(n, value=values.get(n.name, n.value)) for n in self.numbers))
+
+
+ZERO = Formula("0", (), "nothing")
+
+
+def sum_text(terms: Sequence[str]) -> str:
+    """`a*x + b*y`; `0` of none."""
+    return " + ".join(terms) or "0"

@@ -1,0 +1,150 @@
+"""The places of a model that a formula may fill: each output of each network, with the names of what it depends on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hybridode.declarations import Declarations, Network, size
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.expr import Expr, postorder, rebuild
+from hybridode.language import syntax as s
+from hybridode.language.edits import calls_of, inline_call
+from hybridode.language.reader import parse
+
+_PLAIN = re.compile(r"[^\W\d]\w*")
+_TIGHT = re.compile(r"[^\W\d]\w*('+)?(\[[^\[\]]*\])?('+)?")  # an argument that needs no parentheses in a product
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Output number `output` (0-based) of a network. `arguments`: the texts by which formulas read its inputs; `short`: names for
+    them inside names of parameters; `label`: tells the slot from others in names, "" of the only one; `title`: what the user calls
+    it; `angles`: which arguments are angles; `unit`, `units`: of the value and of the arguments, "" where unknown."""
+
+    network: Network
+    output: int
+    arguments: tuple[str, ...]
+    short: tuple[str, ...]
+    label: str
+    title: str
+    angles: tuple[bool, ...]
+    unit: str = ""
+    units: tuple[str, ...] = ()
+
+
+def network_calls(d: Declarations, name: str) -> list[tuple[Expr, ...]]:
+    """The arguments of every distinct evaluation of a network in the model."""
+    found = {e.args: None for e in postorder(_expressions(d)) if e.op == "net" and e.data == name}
+    return list(found)
+
+
+def _expressions(d: Declarations) -> Iterator[Expr]:
+    for state in d.states:
+        yield from state.rate
+    for definition in d.definitions:
+        yield from definition.elements
+    for equation in d.equations:
+        yield from equation.residuals
+    for observation in d.observations:
+        yield from (e for _, e in observation.arguments)
+
+
+def slots_of(d: Declarations) -> tuple[Slot, ...]:
+    """All slots of a model, in the order of its networks.
+
+    Raises UsageError E0795 when there is no network, E0796 when one cannot be replaced by a formula of named arguments."""
+    networks = [n for n in d.networks if network_calls(d, n.name)]
+    if not networks:
+        message = f"there is nothing to discover in `{d.name}`: no network stands in it"
+        raise UsageError(Diagnostic("E0795", message, hint="write NN(…) where you do not know an expression, fit, then discover"))
+    file, _ = parse(d.source)
+    places = [(n, k) for n in networks for k in range(size(n.outputs))]
+    labels = _labels(d, places)
+    found = []
+    for network, k in places:
+        texts, short = _arguments(d, file, network)
+        title = _titles(d, file, network)[k]
+        angles = _angles(d, network)
+        found.append(Slot(network, k, texts, short, labels[network.name, k], title, angles, "", ("",) * network.inputs))
+    return tuple(found)
+
+
+def _arguments(d: Declarations, file: s.File, network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """How formulas read the inputs of a network: the arguments as written of an inline one, formal names of a named one."""
+    if network.inline:
+        texts = network.argument_texts
+    else:
+        calls = calls_of(file, network.name)
+        firsts = [tuple(d.source.text[a.start : a.end] for a in call.arguments) for call in calls]
+        texts = firsts[0] if firsts else ()
+        if any(not _PLAIN.fullmatch(t) for t in texts) or any(other != texts for other in firsts):
+            plain = [t if _PLAIN.fullmatch(t) and all(o[i] == t for o in firsts) else "" for i, t in enumerate(texts)]
+            texts = tuple(t or ("w" if len(texts) == 1 else f"w{i + 1}") for i, t in enumerate(plain))
+    if len(texts) != network.inputs:
+        message = f"`{network.name}` takes a vector as an argument, which no formula of names can stand for"
+        hint = "give it the entries one by one: NN(x[1], x[2])"
+        raise UsageError(Diagnostic("E0796", message, network.span, hint=hint))
+    short = tuple(re.sub(r"\W.*", "", t.strip("( ")) or f"w{i + 1}" for i, t in enumerate(texts))
+    return tuple(t if _TIGHT.fullmatch(t) else f"({t})" for t in texts), short
+
+
+def _titles(d: Declarations, file: s.File, network: Network) -> list[str]:
+    """What the user calls each output: the names of `[a, b] = U(x, y)` and of `a = U(x)` where a network is called once, else
+    its own name."""
+    count = size(network.outputs)
+    own = [network.name] if count == 1 else [f"{network.name}[{k + 1}]" for k in range(count)]
+    if network.inline:
+        calls = [inline_call(network, calls_of(file, "NN"))]
+    else:
+        calls = calls_of(file, network.name)
+    spans = {(call.start, call.end) for call in calls}
+    for statement in file.statements:
+        if isinstance(statement, s.Equation) and (statement.right.start, statement.right.end) in spans and len(calls) == 1:
+            left = statement.left.items if isinstance(statement.left, s.ListLiteral) else (statement.left,)
+            if len(left) == count and all(isinstance(item, s.Ref) for item in left):
+                return [d.source.text[item.start : item.end] for item in left]
+    return own
+
+
+def _labels(d: Declarations, places: Sequence[tuple[Network, int]]) -> dict[tuple[str, int], str]:
+    """A word for each slot: the state whose rate alone it changes, where these differ; else its number."""
+    if len(places) == 1:
+        return {(places[0][0].name, 0): ""}
+    fed: dict[tuple[str, int], set[str]] = {}
+    definitions = {(x.name, i): e for x in d.definitions for i, e in enumerate(x.elements)}
+    for state in d.states:
+        for e in postorder(_inlined(state.rate, definitions)):
+            if e.op == "out" and e.args[0].op == "net":
+                fed.setdefault((e.args[0].data, e.data), set()).add(state.name)
+    alone = {place: next(iter(names)) for place, names in fed.items() if len(names) == 1}
+    keys = [(n.name, k) for n, k in places]
+    chosen = [alone.get(key, "") for key in keys]
+    if all(chosen) and len(set(chosen)) == len(chosen) and all(_PLAIN.fullmatch(c) for c in chosen):
+        return dict(zip(keys, chosen, strict=True))
+    return {key: str(i + 1) for i, key in enumerate(keys)}
+
+
+def _inlined(exprs: Sequence[Expr], definitions: dict[tuple[str, int], Expr]) -> list[Expr]:
+    """Expressions with definitions written out, one level after the other."""
+    current = list(exprs)
+    for _ in range(len(definitions) + 1):
+        change = lambda e, _: definitions.get((e.data.name, max(e.data.index, 0))) if _is_definition(e) else None  # noqa: E731
+        after = list(rebuild(current, change))
+        if after == current:
+            return current
+        current = after
+    return current
+
+
+def _is_definition(e: Expr) -> bool:
+    return e.op == "sym" and e.data.kind == "definition"
+
+
+def _angles(d: Declarations, network: Network) -> tuple[bool, ...]:
+    """Whether an argument (or what it is a multiple or a sum of) stands under a sine or cosine somewhere in the model."""
+    under = {a for e in postorder(_expressions(d)) if e.op in ("sin", "cos", "tan") for a in postorder(e.args)}
+    under = {e for e in under if e.op in ("sym", "add") and not (e.op == "sym" and e.data.kind in ("parameter", "constant"))}
+    calls = network_calls(d, network.name)
+    return tuple(all(call[i] in under for call in calls) for i in range(network.inputs))
