@@ -46,12 +46,11 @@ class Samples:
 
 def samples_of(prepared: Prepared, theta: np.ndarray, network: Network, seed: int = 0) -> Samples:
     """The samples of one network at the optimum theta of its fit."""
-    arguments = _arguments_along(prepared, theta, network.name)
-    points, counts = _spread(arguments)
     objective = prepared.objective
     start, stop = _places(objective, network.name)
-    evaluate = _evaluator(objective, network, points)
     with jax.enable_x64(True):
+        points, counts = _spread(_arguments_along(prepared, theta, network.name))
+        evaluate = _evaluator(objective, network, points)
         weights = jnp.asarray(theta[start:stop])
         values = np.asarray(evaluate(weights))
         nothing = np.full(values.shape, np.nan)
@@ -59,7 +58,7 @@ def samples_of(prepared: Prepared, theta: np.ndarray, network: Network, seed: in
             reason = f"{len(theta)} numbers are learnt, and standard errors come from the Fisher matrix of up to {FISHER_MOST}"
             return Samples(network, points, counts, values, nothing, np.zeros((0, *values.shape)), reason)
         slopes = np.asarray(jax.jacfwd(evaluate)(weights))
-    fisher = np.asarray(prepared.lanes.evaluation(theta).fisher, float)
+        fisher = np.asarray(prepared.lanes.evaluation(theta).fisher, float)
     root = _root_of_covariance(fisher, objective.n_parameters)[start:stop]
     spread = np.einsum("nkw,wr->nkr", slopes, root)
     random = np.random.default_rng(seed).standard_normal((_DRAWS, root.shape[1]))
