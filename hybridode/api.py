@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hybridode.data.experiments import Dataset
+    from hybridode.discover.discovery import Discovery
     from hybridode.fit.inference.profiled import Profiled
     from hybridode.fit.inference.sampling import Sample, Sampler
     from hybridode.fit.run import Finished, FitRun
@@ -317,6 +318,17 @@ class Run:
             if chains not in self._samplers:
                 self._samplers[chains] = Sampler(finished.prepared, finished.theta, chains)
             return self._samplers[chains].draw(draws, seed)
+
+    def discover(self, *, seed: int = 0, max_seconds: float | None = None) -> Discovery:
+        """Which formula the data support in the place of the networks: `sentences`, `candidates`, `fit` (docs/discovery.md).
+
+        Raises UsageError E0795 (no network), E0796 (a network of vectors), E0797 (nothing to start from)."""
+        from hybridode.discover.discovery import discover
+        from hybridode.language.check import declare
+        from hybridode.report.run_directory import model_text
+
+        text = Source(self._model.declarations.source.name, model_text(self.fitted))
+        return discover(self.fitted, declare(text), seed=seed, max_seconds=max_seconds)
 
     def _finished(self, what: str) -> Finished:
         if self.fitted.finished is None:

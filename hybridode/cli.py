@@ -351,6 +351,31 @@ def predict(
 
 
 @app.command()
+def discover(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory whose model has networks.")],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the bootstrap samples (0).")] = 0,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the ranking so far.")
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Find the formula that the data support in the place of a network.
+
+    \b
+    Example:
+      hybridode discover examples/lotka_volterra_ude/lotka_volterra_ude.runs/001
+    """
+    from hybridode.commands.discover import DiscoverOptions
+    from hybridode.commands.discover import discover as go
+
+    command = shlex.join(["hybridode", *context.obj])
+    return go(run, DiscoverOptions(seed, max_seconds), command, Output(json, verbose, quiet))
+
+
+@app.command()
 def explain(
     code: Annotated[str | None, typer.Argument(metavar="CODE", help="A code such as E0203; without one, all are listed.")] = None,
     json: Json = False,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from hybridode.expr import number_text
 
-_ROOM = 30.0  # how far from its first value a number may go: bounds of what is written
+Curve = Callable[[np.ndarray, Mapping[str, float]], np.ndarray]  # points (N, m), numbers by name -> values (N,)
+
+_ROOM = 30.0  # how many times its first value a number may become: the bounds that are written
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,6 @@ class Number:
     unit: str = ""
     log: bool = False
     bounded: bool = True
-    doc: str = ""
 
     def line(self) -> str:
         """Its declaration."""
@@ -30,9 +33,7 @@ class Number:
         if self.bounded:
             low, high = self._bounds()
             bounds = f" in ({number_text(low)}, {number_text(high)})"
-        scale = " log" if self.log else ""
-        doc = f'  "{self.doc}"' if self.doc else ""
-        return f"param {self.name}{unit} = {number_text(self.value)}{bounds}{scale}{doc}"
+        return f"param {self.name}{unit} = {number_text(self.value)}{bounds}{' log' if self.log else ''}"
 
     def _bounds(self) -> tuple[float, float]:
         if self.log:
@@ -48,22 +49,36 @@ def _rounded(value: float, down: bool = False) -> float:
     return float(f"{digit}e{power}")
 
 
+def _nothing(points: np.ndarray, _: Mapping[str, float]) -> np.ndarray:
+    return np.zeros(len(points))
+
+
 @dataclass(frozen=True)
 class Formula:
-    """`text` in the language, over the arguments of the network and the names of `numbers`. `kind`: what sort of law it is, in
-    words; `structure`: what it costs to say which formula it is, in natural logarithms (see `ranking`)."""
+    """`text` in the language, over the arguments of the network and the names of `numbers`; `curve` says the same in NumPy. `kind`:
+    what sort of law it is, in words; `structure`: what it costs to say which formula it is (see `ranking`)."""
 
     text: str
     numbers: tuple[Number, ...]
     kind: str
     structure: float = 0.0
+    curve: Curve = field(default=_nothing, compare=False, repr=False)
 
-    def at(self, values: dict[str, float]) -> Formula:
+    @property
+    def values(self) -> dict[str, float]:
+        return {n.name: n.value for n in self.numbers}
+
+    def at(self, values: Mapping[str, float]) -> Formula:
         """With other values of its numbers, by name."""
         return replace(self, numbers=tuple(replace(n, value=values.get(n.name, n.value)) for n in self.numbers))
 
+    def filled(self, digits: int = 4) -> str:
+        """The text with its numbers in it, rounded, for readers."""
+        import re
 
-ZERO = Formula("0", (), "nothing")
+        known = {n.name: f"{n.value:.{digits}g}" for n in self.numbers}
+        text = re.sub(r"[^\W\d]\w*", lambda m: known.get(m[0], m[0]), self.text)
+        return text.replace("+ -", "- ")
 
 
 def sum_text(terms: Sequence[str]) -> str:

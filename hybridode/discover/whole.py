@@ -156,7 +156,11 @@ def sparse_formula(slot: Slot, chosen: Mapping[str, tuple[Term, float]], terms: 
     """The sum of terms with coefficients, by name, out of so many terms."""
     numbers = tuple(Number(name, value, unit_of(slot, term), bounded=bounded) for name, (term, value) in chosen.items())
     text = sum_text([term.times(name) for name, (term, _) in chosen.items()])
-    return Formula(text, numbers, "sum of terms" if chosen else "nothing", sparse_structure(terms, len(chosen)))
+
+    def curve(points: np.ndarray, values: Mapping[str, float]) -> np.ndarray:
+        return sum((values[name] * term.values(points) for name, (term, _) in chosen.items()), np.zeros(len(points)))
+
+    return Formula(text, numbers, "sum of terms" if chosen else "nothing", sparse_structure(terms, len(chosen)), curve)
 
 
 def unit_of(slot: Slot, term: Term) -> str:

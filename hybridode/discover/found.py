@@ -1,0 +1,100 @@
+"""What a discovery leaves in the run directory: the findings `discovery` and `learnt` (docs/run-directory.md)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hybridode.discover.discovery import SHOWN, Discovery
+from hybridode.discover.latex import formula_latex
+from hybridode.discover.refitted import Candidate
+
+Z95 = 1.959963984540054
+MODEL = "discovered.ode"
+
+
+def discovery_content(found: Discovery) -> dict[str, Any]:
+    """The finding `discovery` but for `command` and `seconds`."""
+    return {
+        "sentences": list(found.sentences),
+        "verdict": found.verdict,
+        "model": MODEL if found.fit is not None else None,
+        **({} if found.fit is not None else {"model_reason": found.sentences[0]}),
+        "formulas": _formulas(found),
+        "numbers": _numbers(found),
+        "candidates": _candidates(found),
+        "comparison": _comparison(found),
+        "terms": {
+            "columns": ["of", "term", "regression", "whole"],
+            "rows": [[i.slot.title, i.term.times("k"), i.regression, i.whole] for i in found.terms],
+        },
+        "seed": found.seed,
+        "early": found.early,
+    }
+
+
+def _formulas(found: Discovery) -> list[dict[str, Any]]:
+    if found.winner is None:
+        return []
+    fitted = {} if found.fit is None else {k: float(v) for k, v in found.fit.shared.items() if np.ndim(v) == 0}
+    out = []
+    for slot, formula in found.winner.formulas.items():
+        now = formula.at(fitted)
+        out.append({"of": slot.title, "network": slot.network.name, "output": slot.output + 1, "kind": now.kind,
+                    "text": now.text, "filled": now.filled(), "latex": formula_latex(slot, now)})  # fmt: skip
+    return out
+
+
+def _numbers(found: Discovery) -> dict[str, Any]:
+    columns = ["name", "value", "se", "lower95", "upper95", "unit"]
+    if found.fit is None or found.winner is None:
+        return {"columns": columns, "rows": []}
+    names = [n.name for f in found.winner.formulas.values() for n in f.numbers]
+    entries = found.fit.result["parameters"]
+    rows = [[n, entries[n]["value"], entries[n]["se"], *(entries[n]["interval95"] or [None, None]), entries[n]["unit"]] for n in names]
+    return {"columns": columns, "rows": rows}
+
+
+def _candidates(found: Discovery) -> dict[str, Any]:
+    best = found.candidates[0].dl if found.candidates else 0.0
+    rows = [
+        [k, c.text(), c.kind, c.how, c.numbers, c.value, c.dl, c.dl - best] for k, c in enumerate(found.candidates[:SHOWN], 1)
+    ]
+    return {"columns": ["rank", "formula", "kind", "proposed_by", "numbers", "objective", "dl", "dl_above_best"], "rows": rows}
+
+
+def _comparison(found: Discovery) -> dict[str, Any]:
+    columns = ["model", "objective", "numbers", "bic", "dl", "hold_out_rmse", "hold_out_log_score"]
+    rows = []
+    named: tuple[tuple[str, Candidate | None], ...] = (
+        ("formula", found.winner), ("network", found.network), ("physics alone", found.physics),
+    )  # fmt: skip
+    for name, c in named:
+        if c is not None:
+            score = found.hold_outs.get(name) or {}
+            bic = 2 * c.value + c.numbers * math.log(max(found.records, 2))
+            rows.append([name, c.value, c.numbers, bic, c.dl, score.get("rmse"), score.get("log_score")])
+    return {"columns": columns, "rows": rows}
+
+
+def learnt_content(found: Discovery) -> dict[str, Any]:
+    """The finding `learnt`: of each output of each network its samples with a band, and the winner's curve there."""
+    terms = []
+    for slot in found.slots:
+        s = found.samples[slot.network.name]
+        values, sd = s.values[:, slot.output], s.sd[:, slot.output]
+        curve = np.full(len(values), np.nan)
+        if found.winner is not None:
+            formula = found.winner.formulas[slot]
+            curve = formula.curve(s.points, formula.values)
+        names = [a.strip("()") for a in slot.arguments]
+        columns = [*names, "learnt", "lower95", "upper95", "formula", "count"]
+        rows = np.column_stack([s.points, values, values - Z95 * sd, values + Z95 * sd, curve, s.counts])
+        entry = {"of": slot.title, "network": slot.network.name, "arguments": names, "columns": columns, "rows": rows}
+        terms.append(entry | ({"band_reason": s.reason} if s.reason else {}))
+    titles = ", ".join(f"`{slot.title}`" for slot in found.slots)
+    count = sum(len(s.points) for s in found.samples.values())
+    sentence = f"{titles}: sampled at {count} points along the fitted trajectories, with the band in which the network is known to lie."
+    return {"sentences": [sentence], "terms": terms}
