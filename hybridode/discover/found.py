@@ -53,7 +53,9 @@ def _numbers(found: Discovery) -> dict[str, Any]:
         return {"columns": columns, "rows": []}
     names = [n.name for f in found.winner.formulas.values() for n in f.numbers]
     entries = found.fit.result["parameters"]
-    rows = [[n, entries[n]["value"], entries[n]["se"], *(entries[n]["interval95"] or [None, None]), entries[n]["unit"]] for n in names]
+    rows = [
+        [n, entries[n]["value"], entries[n]["se"], *(entries[n]["interval95"] or [None, None]), entries[n]["unit"]] for n in names
+    ]
     return {"columns": columns, "rows": rows}
 
 
@@ -96,5 +98,7 @@ def learnt_content(found: Discovery) -> dict[str, Any]:
         terms.append(entry | ({"band_reason": s.reason} if s.reason else {}))
     titles = ", ".join(f"`{slot.title}`" for slot in found.slots)
     count = sum(len(s.points) for s in found.samples.values())
-    sentence = f"{titles}: sampled at {count} points along the fitted trajectories, with the band in which the network is known to lie."
+    sentence = (
+        f"{titles}: sampled at {count} points along the fitted trajectories, with the band in which the network is known to lie."
+    )
     return {"sentences": [sentence], "terms": terms}

@@ -21,8 +21,9 @@ def formula_latex(slot: Slot, formula: Formula) -> str:
     for argument, short in zip(slot.arguments, slot.short, strict=True):
         if not _PLAIN.fullmatch(argument):
             text = text.replace(argument, short).replace(argument.strip("()"), short)
-    names = dict.fromkeys(n for n in [*slot.short, *(n.name for n in formula.numbers)])
-    lines = ["model formula", "time formula_time", *(f"param {n} = 1" for n in names), f"formula_value = {text}"]
+    names = dict.fromkeys([*slot.short, *(n.name for n in formula.numbers)])
+    lines = ["model formula", "time formula_time", *(f"param {n} = 1" for n in names), "state formula_state = 0",
+             f"formula_value = {text}", "formula_state' = formula_value"]  # fmt: skip
     found = {d.name: d for d in declare(Source("formula", "\n".join(lines) + "\n")).definitions}
     return f"{name_latex(slot.title)} = {expr_latex(found['formula_value'].elements[0], _spelled)}"
 

@@ -55,9 +55,7 @@ def _by_network(formulas: Formulas) -> list[list[Slot]]:
 
 def _alone(file: s.File, call: s.Call) -> bool:
     """Whether a call is the whole right side of an equation: what takes its place needs no parentheses."""
-    return any(
-        isinstance(st, s.Equation) and (st.right.start, st.right.end) == (call.start, call.end) for st in file.statements
-    )
+    return any(isinstance(st, s.Equation) and (st.right.start, st.right.end) == (call.start, call.end) for st in file.statements)
 
 
 def _line_start(text: str, place: int) -> int:
