@@ -14,7 +14,7 @@ from hybridode.declarations import Declarations
 from hybridode.discover.formula import Formula
 from hybridode.discover.library import Term, library
 from hybridode.discover.ranking import description_length
-from hybridode.discover.refitted import Candidate, options_of, quick_refit, records_of, whole_fit
+from hybridode.discover.refitted import Candidate, options_of, records_of, whole_fit
 from hybridode.discover.regression import Proposal, inclusion, proposals
 from hybridode.discover.samples import Samples, samples_of
 from hybridode.discover.search import search
@@ -35,9 +35,10 @@ _INADEQUATE = 0.001
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """What was found. `candidates` by rank, the physics alone and the network among them as `physics` and `network`; `winner`: the
-    best formula, None where there is none; `supported`: it is shorter than the network and the physics alone; `fit`: the model
-    with the winner in it, fitted; `terms`: of each slot its library with inclusion probabilities; `early`: why it ended early."""
+    """What was found. `candidates` by rank, the physics alone and the network among them as `physics` and `network`; `winner`:
+    the best formula, None where there is none; `supported`: it is shorter than the network and the physics alone; `fit`: the
+    model with the winner in it, fitted; `terms`: of each slot its library with inclusion probabilities; `early`: why it ended
+    early."""
 
     slots: tuple[Slot, ...]
     samples: Mapping[str, Samples]

@@ -55,8 +55,8 @@ def _nothing(points: np.ndarray, _: Mapping[str, float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Formula:
-    """`text` in the language, over the arguments of the network and the names of `numbers`; `curve` says the same in NumPy. `kind`:
-    what sort of law it is, in words; `structure`: what it costs to say which formula it is (see `ranking`)."""
+    """`text` in the language, over the arguments of the network and the names of `numbers`; `curve` says the same in NumPy.
+    `kind`: what sort of law it is, in words; `structure`: what it costs to say which formula it is (see `ranking`)."""
 
     text: str
     numbers: tuple[Number, ...]

@@ -2,9 +2,9 @@
 
     DL = (negative log-likelihood) + k/2 ln n + (which formula it is)
 
-k numbers learnt from n records, each at the precision that the data give it (J. Rissanen, Automatica 14 (1978) 465). Which formula
-it is: ln 2 for the kind, sparse or of a named form; a sparse one of k of P terms costs ln(P + 1) + ln C(P, k), a form ln of how
-many forms are known. So the price of looking through many terms is paid: twice the DL is the extended BIC with gamma = 1
+k numbers learnt from n records, each at the precision that the data give it (J. Rissanen, Automatica 14 (1978) 465). Which
+formula it is: ln 2 for the kind, sparse or of a named form; a sparse one of k of P terms costs ln(P + 1) + ln C(P, k), a form ln
+of how many forms are known. So the price of looking through many terms is paid: twice the DL is the extended BIC with gamma = 1
 (J. Chen, Z. Chen, Biometrika 95 (2008) 759).
 """
 

@@ -32,8 +32,8 @@ _ITERATIONS, _GOAL = 150, 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """Formulas of all slots after their refit. `value`: what was minimised, without regularisers; `numbers` learnt; `dl`; `how` the
-    formula was proposed; `errors` (standard) of the formulas' numbers by name; `failed`: why there is no refit."""
+    """Formulas of all slots after their refit. `value`: what was minimised, without regularisers; `numbers` learnt; `dl`; `how`
+    the formula was proposed; `errors` (standard) of the formulas' numbers by name; `failed`: why there is no refit."""
 
     formulas: Mapping[Slot, Formula]
     value: float
@@ -61,8 +61,9 @@ def options_of(run: FitRun) -> Options:
     """How the run was fitted, for refits of the same data: one start, no weights."""
     used = run.result["settings"]["used"]
     loss = used.get("loss")
-    return Options({}, frozenset(used.get("fix") or ()), 1, 0, used.get("hold_out"), Settings(**used.get("settings", {})), None, used,
-                   None if loss is None else read_loss(loss), used.get("constraints") or {})  # fmt: skip
+    fixed, settings = frozenset(used.get("fix") or ()), Settings(**used.get("settings", {}))
+    robust = None if loss is None else read_loss(loss)
+    return Options({}, fixed, 1, 0, used.get("hold_out"), settings, None, used, robust, used.get("constraints") or {})
 
 
 def records_of(prepared: Prepared) -> int:

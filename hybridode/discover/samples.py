@@ -32,8 +32,9 @@ _DRAWS = 200
 @dataclass(frozen=True, eq=False)
 class Samples:
     """One network along the fitted trajectories: `points` (N, m) its arguments in natural units, spread evenly over the places
-    that the trajectories visit; `counts` (N,) how many times of the trajectories are near each; `values` (N, k) its outputs; `sd` (N, k) their
-    standard errors (Laplace's approximation; NaN where there is none, with the `reason`); `draws` (B, N, k) of the same, without rows where there is none."""
+    that the trajectories visit; `counts` (N,) how many times of the trajectories are near each; `values` (N, k) its outputs; `sd`
+    (N, k) their standard errors (Laplace's approximation; NaN where there is none, with the `reason`); `draws` (B, N, k) of the
+    same, without rows where there is none."""
 
     network: Network
     points: np.ndarray

@@ -20,8 +20,8 @@ _TIGHT = re.compile(r"[^\W\d]\w*('+)?(\[[^\[\]]*\])?('+)?")  # an argument that 
 @dataclass(frozen=True)
 class Slot:
     """Output number `output` (0-based) of a network. `arguments`: the texts by which formulas read its inputs; `short`: names for
-    them inside names of parameters; `label`: tells the slot from others in names, "" of the only one; `title`: what the user calls
-    it; `angles`: which arguments are angles; `unit`, `units`: of the value and of the arguments, "" where unknown."""
+    them inside names of parameters; `label`: tells the slot from others in names, "" of the only one; `title`: what the user
+    calls it; `angles`: which arguments are angles; `unit`, `units`: of the value and of the arguments, "" where unknown."""
 
     network: Network
     output: int

@@ -1,7 +1,8 @@
 """The whole model with every term of the libraries in it: one compilation, in which any sparse formula is refitted to the data.
 
-A term that a formula lacks has its coefficient held at 0, so that many formulas share the lanes. At the optimum of each the Fisher
-matrix says what every other term would gain (a score test, C. R. Rao 1948) and what every term that is there is worth (Wald's).
+A term that a formula lacks has its coefficient held at 0, so that many formulas share the lanes. At the optimum of each the
+Fisher matrix says what every other term would gain (a score test, C. R. Rao 1948) and what every term that is there is worth
+(Wald's).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ Support = frozenset[int]  # places of terms among all terms of all slots
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """A support at its optimum in the whole model: theta (d,), objective, gradient, Fisher matrix; `failed`: why there is none."""
+    """A support at its optimum in the whole model: theta (d,), objective, gradient, Fisher matrix; `failed`: why there is
+    none."""
 
     support: Support
     theta: np.ndarray

@@ -20,8 +20,8 @@ Formulas = Mapping[Slot, Formula]
 
 
 def with_formulas(d: Declarations, formulas: Formulas) -> str:
-    """The text of the model with every network that has formulas for all of its outputs replaced by them. A named network becomes a
-    function of the same name, an inline one what stood there; new parameters stand on lines of their own before."""
+    """The text of the model with every network that has formulas for all of its outputs replaced by them. A named network becomes
+    a function of the same name, an inline one what stood there; new parameters stand on lines of their own before."""
     text = d.source.text
     file, _ = parse(d.source)
     statements = {st.name.text: st for st in file.statements if isinstance(st, s.NetworkStatement)}
