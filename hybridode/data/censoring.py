@@ -15,7 +15,7 @@ from hybridode.errors import DataError, Diagnostic
 COUNTS = frozenset({"poisson", "negbinomial"})
 
 SUPPORTS: dict[str, tuple[Callable[[float], bool], str]] = {  # what may be observed, and what to do about the rest
-    "lognormal": (lambda v: v > 0, "lognormal values are positive: censor small ones (`<0.5`), leave the cell empty, or use `normal`"),
+    "lognormal": (lambda v: v > 0, "lognormal values are positive: leave the cell empty, censor (`<0.5`), or use `normal`"),
     "poisson": (lambda v: v >= 0 and v == int(v), "counts are 0, 1, 2, …: use `normal` for rates"),
     "negbinomial": (lambda v: v >= 0 and v == int(v), "counts are 0, 1, 2, …: use `normal` for rates"),
     "bernoulli": (lambda v: v in (0.0, 1.0), "write 0 for no and 1 for yes"),
