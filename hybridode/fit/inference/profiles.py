@@ -35,6 +35,8 @@ _ITERATIONS = 40  # of the others at one level
 _WIDEST, _STRETCH = 4.0, 3.0  # steps on the unconstrained scale; how much longer than the one before
 _REACH, _LINEAR_REACH = 14.0, 1e3  # unconstrained distance at which a flat profile is given up: a factor of a million
 _RETRIES = 5
+_LEAP = 1.5  # of the root in one step: the others may have been lost on the way, so a shorter step is tried
+_FAR = 4.6  # unconstrained distance (a factor of 100) from which a side that cannot be solved any further counts as flat
 _DAMPING = 1e-4  # information about the others, per unit squared, that does not lead anywhere
 
 
@@ -97,16 +99,17 @@ def profiles(
     recorder: Recorder | None = None,
     box: Box | None = None,
     entries: Sequence[int] | None = None,
+    rise: float = RISE,
 ) -> tuple[list[Profile], str]:
     """Profiles of the parameters (or those at `entries`) round an optimum. best: the evaluation there, with its Fisher matrix.
-    box: bounds of the whole vector. The second value says why it ended before its end, "" if it did not."""
+    box: bounds of the whole vector. rise: of the root in one step. The second value says why it ended before its end, "" if it did not."""
     box = Box.unbounded(len(best.theta)) if box is None else box
     entries = range(space.size) if entries is None else entries
     recorder = Recorder() if recorder is None else recorder
     reach = [_LINEAR_REACH if e.transform == "free" else _REACH for e in space.entries]
     jobs = [(i, sign) for i in entries for sign in (-1, 1)]
     declared = space.unconstrain()
-    paths = [_Path(best, i, sign, box, _reach(reach[i], space, i, sign), float(declared[i])) for i, sign in jobs]
+    paths = [_Path(best, i, sign, box, _reach(reach[i], space, i, sign), float(declared[i]), rise) for i, sign in jobs]
     tracks = [Track(recorder, number, "profiles") for number in range(1, len(jobs) + 1)]
     starts = [Snapshot(track.start, best.theta, None, track) for track in tracks]
     pool = Pool(starts, lambda start: paths[start.number - 1].follow(start.track), evaluate_many, recorder)
@@ -137,11 +140,14 @@ class _Path:
     box: Box
     reach: float
     declared: float
+    rise: float = RISE
     levels: list[Level] = field(default_factory=list)
     open: str = ""
     better: np.ndarray | None = None
 
     def root(self, value: float) -> float:
+        if not np.isfinite(value):
+            return np.inf
         return float(np.sqrt(2 * max(value - self.start.value, 0.0)))
 
     def follow(self, track: Track) -> Generator[Ask, Point, Optimum]:
@@ -150,15 +156,16 @@ class _Path:
         last = Optimum(self.start.theta, self.start.value, self.start.gradient, self.start.fisher, "converged", "", 0)
         while len(self.levels) < MOST_LEVELS:
             length = self._length(at, length)
-            for _ in range(_RETRIES):
+            for attempt in range(_RETRIES):
                 z = at.z + self.sign * length
                 z = min(z, limit) if self.sign > 0 else max(z, limit)
                 last = yield from self._at(at, z, track)
-                if np.isfinite(last.value):
+                leaps = self.root(last.value) - self.root(at.value) > _LEAP
+                if np.isfinite(last.value) and (not leaps or attempt == _RETRIES - 1):
                     break
                 length /= 4
             else:
-                self.open = "failed"
+                self.open = "flat" if self._far(at) else "failed"
                 return last
             at = _level(last, self.index)
             self.levels.append(at)
@@ -174,6 +181,10 @@ class _Path:
         self.open = "flat"
         return last
 
+    def _far(self, at: Level) -> bool:
+        """Whether a side has been flat for so long that what lies beyond its last level does not matter."""
+        return self.reach == _REACH and abs(at.z - self.start.theta[self.index]) > _FAR and self.root(at.value) < ROOT95
+
     def _limit(self) -> float:
         """The last z that is tried."""
         ends = float(self.start.theta[self.index]), self.declared  # an optimum may stand far off where all is flat
@@ -182,7 +193,7 @@ class _Path:
 
     def _length(self, at: Level, last: float) -> float:
         """Of the step on which the root is expected to rise by RISE, from slope and curvature of the profile."""
-        wanted = 0.5 * (self.root(at.value) + RISE) ** 2 + self.start.value - at.value
+        wanted = 0.5 * (self.root(at.value) + self.rise) ** 2 + self.start.value - at.value
         slope, curvature = max(self.sign * at.slope, 0.0), _curvature(at.fisher, self.index)
         most = min(_WIDEST * (self.reach / _REACH), _STRETCH * last if np.isfinite(last) else 1.0)
         bottom = slope + np.sqrt(slope**2 + 2 * curvature * wanted)

@@ -12,6 +12,11 @@ from hybridode.fit.outcome.uncertainty import Z95, marginal_information
 from hybridode.fit.parameters import ParameterSpace
 
 KINDS = ("identified", "bounded below", "bounded above", "combination", "not identified", "unknown")
+_UNFINISHED = {  # why a side is open though nothing is known of it
+    "failed": "the model could not be solved there",
+    "interrupted": "the profile was cut short",
+    "better": "a better optimum was found",
+}
 _FELT = 1e-2  # objective by which a flat side must rise somewhere to be felt at all
 
 
@@ -54,8 +59,8 @@ def _from_above(space: ParameterSpace, profile: Profile, low: float, high: float
 def _one_side(
     space: ParameterSpace, profile: Profile, open_side: Side, which: str, limit: str, interval: tuple[float, float]
 ) -> Verdict:
-    if open_side.open == "failed":
-        return Verdict(profile.name, "unknown", f"{limit}; beyond the other side the model could not be solved", interval)
+    if open_side.open in _UNFINISHED:
+        return Verdict(profile.name, "unknown", f"{limit}; the other limit is not known: {_UNFINISHED[open_side.open]}", interval)
     known = _known_instead(space, profile, open_side)
     words = f"bounded only from {which}: {limit}{_bound_words(open_side)}"
     if known is not None:
@@ -67,10 +72,8 @@ def _one_side(
 def _both_open(space: ParameterSpace, profile: Profile, low: float, high: float) -> Verdict:
     sides = (profile.below, profile.above)
     interval = (low, high)
-    if any(side.open in ("failed", "interrupted", "better") for side in sides):
-        why = {"failed": "the model could not be solved there", "interrupted": "the profile was cut short",
-               "better": "a better optimum was found"}  # fmt: skip
-        reason = next(why[side.open] for side in sides if side.open in why)
+    reason = next((_UNFINISHED[side.open] for side in sides if side.open in _UNFINISHED), "")
+    if reason:
         return Verdict(profile.name, "unknown", f"not known: {reason}", interval)
     longest = max(sides, key=lambda side: len(side.levels))
     known = _known_instead(space, profile, longest)
