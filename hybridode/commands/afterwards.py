@@ -28,6 +28,7 @@ class Found:
     content: Mapping[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
     tell: Sequence[str] = ()
+    others: Mapping[str, Found] = field(default_factory=dict)  # kinds that were found by the way
 
 
 Find = Callable[["FitRun", float], Found | None]  # the fit, seconds -> what was found, None where there is nothing to look for
@@ -41,13 +42,17 @@ def _residual_tests(run: FitRun, seconds: float) -> Found | None:
     return Found(tests.content(), tell=tests.wrong)
 
 
-AFTERWARDS: tuple[tuple[str, Find], ...] = (("residual_tests", _residual_tests),)
+def _profiles(run: FitRun, seconds: float) -> Found | None:
+    from hybridode.commands.uncertainty import after_fit
+
+    return after_fit(run, seconds)
+
+
+AFTERWARDS: tuple[tuple[str, Find], ...] = (("profiles", _profiles), ("residual_tests", _residual_tests))
 
 
 def afterwards(run: FitRun, directory: Path, command: str | None, output: Output) -> dict[str, Any]:
     """Runs the rows of AFTERWARDS on a fit that has been written to `directory`; the sentences by kind."""
-    from hybridode.report.findings import FOLDER, write_finding
-
     if run.finished is None or run.cut_short:
         return {}
     seconds = max(SHARE * float(run.result["timing"]["total"]), LEAST)
@@ -64,10 +69,20 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
             continue
         if found is None:
             continue
-        write_finding(directory, kind, {"command": command, "seconds": time.perf_counter() - began, **found.content})
-        for ending, data in found.files.items():
-            write_whole(directory / FOLDER / f"{kind}.{ending}", data)
-        told[kind] = list(found.content.get("sentences", ()))
+        told |= keep(directory, kind, found, command, time.perf_counter() - began)
         for line in found.tell:
             output.result(line)
+    return told
+
+
+def keep(directory: Path, kind: str, found: Found, command: str | None, seconds: float) -> dict[str, Any]:
+    """Writes what was found, and what was found by the way; the sentences by kind."""
+    from hybridode.report.findings import FOLDER, write_finding
+
+    told: dict[str, Any] = {}
+    for name, one in {kind: found, **found.others}.items():
+        write_finding(directory, name, {"command": command, "seconds": seconds, **one.content})
+        for ending, data in one.files.items():
+            write_whole(directory / FOLDER / f"{name}.{ending}", data)
+        told[name] = list(one.content.get("sentences", ()))
     return told

@@ -22,7 +22,7 @@ from hybridode.fit.objective.constraints import constraint_entries
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.robust import read_loss
 from hybridode.fit.outcome import result as results
-from hybridode.fit.outcome.ending import gradient_entry, status_of, uncertainty_of
+from hybridode.fit.outcome.ending import ensemble_of, gradient_entry, status_of, uncertainty_of
 from hybridode.fit.outcome.in_pieces import curves_in_pieces, value_in_pieces
 from hybridode.fit.outcome.shares import network_shares, share_sentences
 from hybridode.fit.outcome.tables import (
@@ -62,10 +62,12 @@ STARTS_IN_LANES = 24  # where starts share a call
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """What goes on working after a fit (profiles, samples): everything that it was made with, and the vector where it ended."""
+    """What goes on working after a fit (profiles, samples): everything that it was made with, and the vector where it ended.
+    `members`: of fits with networks where other starts ended that follow the data as well (an ensemble)."""
 
     prepared: Prepared
     theta: np.ndarray
+    members: tuple[np.ndarray, ...] = ()
 
 
 @dataclass
@@ -353,5 +355,5 @@ def _finish(
         declarations, objective.compiled, dataset, {**shared, **groups}, weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
         constants_of_fit(objective, dataset, np.asarray(numbers.parameters)), early, shared,
-        Finished(prepared, theta) if best is not None and in_pieces is None else None,
+        Finished(prepared, theta, ensemble_of(objective, found, best)) if best is not None and in_pieces is None else None,
     )  # fmt: skip

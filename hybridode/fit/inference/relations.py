@@ -27,12 +27,13 @@ _FRACTIONS = sorted({Fraction(sign * a, b) for a in range(_LARGEST + 1) for b in
 @dataclass(frozen=True)
 class Combination:
     """A quantity that the data determine though its parts are not: as text in the user's names, its value and its relative (sums:
-    absolute) standard deviation; the places of its parts."""
+    absolute) standard deviation, `relative` saying which; the places of its parts."""
 
     text: str
     value: float
     sd: float
     parts: tuple[int, ...]
+    relative: bool = True
 
 
 def unknown_directions(information: np.ndarray, little: float = LITTLE) -> np.ndarray:
@@ -51,10 +52,11 @@ def partners(information: np.ndarray, i: int) -> list[int]:
 
 def logarithmic(space: ParameterSpace, z: np.ndarray, information: np.ndarray) -> np.ndarray | None:
     """Information (k, k) about unconstrained numbers as that about logarithms of values; None where a value is 0 or not log."""
-    x, slope = space.vector(z), _slope(space, z)
+    x, slope = space.vector(z), natural_slope(space, z)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = x / slope  # dz/dlog x
-    return information * np.outer(scale, scale) if np.all(np.isfinite(scale)) else None
+        found = information * np.outer(scale, scale)
+    return found if np.all(np.isfinite(found)) else None
 
 
 def combination_of(
@@ -64,18 +66,19 @@ def combination_of(
 
     z (k,): unconstrained; information (k, k): about it (networks taken out); along (n, k): unconstrained points of the valley, on
     which it must stay what it is while entry i moves."""
-    x, slope = space.vector(z), _slope(space, z)
+    x, slope = space.vector(z), natural_slope(space, z)
     valley = np.array([space.vector(point) for point in along])
     size = float(np.mean(np.abs(x)))
-    natural = information / np.outer(slope, slope) * size**2  # about x/size
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        natural = information * np.outer(size / slope, size / slope)  # about x/size
     in_logarithms = logarithmic(space, z, information)
     found = []
     if in_logarithms is not None and np.all(valley > 0) and (row := _row(in_logarithms, i)) is not None:
         powers = [Fraction(float(p)).limit_denominator(_LARGEST) for p in row]
-        one = Combination(_monomial(space.names, powers), float(np.prod(x**row)), _sd(in_logarithms, row), _places(row, i))
+        one = Combination(monomial(space.names, powers), float(np.prod(x**row)), _sd(in_logarithms, row), _places(row, i))
         found.append((_moved(np.log(valley) @ row, np.log(valley[:, i])), one))
     if np.all(np.isfinite(natural)) and (row := _row(natural, i)) is not None and set(np.abs(row)) <= {0.0, 1.0}:
-        one = Combination(_sum(space.names, row), float(row @ x), size * _sd(natural, row), _places(row, i))
+        one = Combination(_sum(space.names, row), float(row @ x), size * _sd(natural, row), _places(row, i), False)
         found.append((_moved(valley @ row, valley[:, i]), one))
     moved, best = min(found, key=lambda pair: pair[0], default=(np.inf, None))
     return best if moved < _STAYS else None
@@ -140,7 +143,8 @@ def _sd(information: np.ndarray, row: np.ndarray) -> float:
     return float(np.sqrt(np.sum((vectors[:, known].T @ row) ** 2 / weights[known])))
 
 
-def _monomial(names: Sequence[str], powers: Sequence[Fraction]) -> str:
+def monomial(names: Sequence[str], powers: Sequence[Fraction]) -> str:
+    """`k1*k2^2/k3` of names and exponents."""
     over = [_power(n, p) for n, p in zip(names, powers, strict=True) if p > 0]
     under = [_power(n, -p) for n, p in zip(names, powers, strict=True) if p < 0]
     below = f"({'*'.join(under)})" if len(under) > 1 else "".join(under)
@@ -148,7 +152,9 @@ def _monomial(names: Sequence[str], powers: Sequence[Fraction]) -> str:
 
 
 def _power(name: str, power: Fraction) -> str:
-    return name if power == 1 else f"{name}^{power}" if power.denominator == 1 else f"{name}^({power})"
+    if power == 1 or power.denominator == 1:
+        return name if power == 1 else f"{name}^{power}"
+    return f"{name}^({power})" if power.denominator <= _LARGEST else f"{name}^{float(power):.2g}"
 
 
 def _sum(names: Sequence[str], row: np.ndarray) -> str:
@@ -157,7 +163,7 @@ def _sum(names: Sequence[str], row: np.ndarray) -> str:
     return " ".join([signed[0][0], *(f"{'+' if b[1] > 0 else '-'} {b[0]}" for _, b in pairwise(signed))])
 
 
-def _slope(space: ParameterSpace, z: np.ndarray) -> np.ndarray:
+def natural_slope(space: ParameterSpace, z: np.ndarray) -> np.ndarray:
     """dx/dz (k,) by central differences (each entry depends on its own z only)."""
     h = 1e-5
     return (space.vector(z + h) - space.vector(z - h)) / (2 * h)

@@ -109,7 +109,7 @@ def _known_instead(space: ParameterSpace, profile: Profile, side: Side) -> Combi
 
 
 def _with_sd(known: Combination) -> str:
-    if "+" in known.text or " - " in known.text:
+    if not known.relative:
         return f"{known.value:.4g}, 95 % {known.value - Z95 * known.sd:.4g} to {known.value + Z95 * known.sd:.4g}"
     factor = float(np.exp(Z95 * known.sd))
     return f"{known.value:.4g}, 95 % {known.value / factor:.4g} to {known.value * factor:.4g}"

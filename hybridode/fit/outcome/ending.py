@@ -13,7 +13,8 @@ from hybridode.fit.outcome.uncertainty import Uncertainty, none_known, uncertain
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.starts import StartResult
 
-_SE_MOST = 400  # trainable numbers up to which the Fisher matrix is computed for standard errors
+SE_MOST = 400  # trainable numbers up to which the Fisher matrix is computed for standard errors
+ENSEMBLE_WITHIN = 10.0  # objective over the best up to which another start is one of an ensemble
 
 
 def gradient_entry(objective: Objective, batch: Batch, numbers: int) -> dict[str, str]:
@@ -38,10 +39,18 @@ def status_of(found: Sequence[StartResult], best: StartResult | None, early: str
 def uncertainty_of(lanes: Lanes, theta: np.ndarray, solved: bool) -> tuple[Any, Uncertainty]:
     """The evaluation at the end of the search (d,), and what it says about each parameter."""
     objective, k = lanes.objective, lanes.objective.n_parameters
-    if len(theta) > _SE_MOST:
+    if len(theta) > SE_MOST:
         e = objective.with_gradient(theta, lanes.batch)
-        return e, none_known(objective.space, theta[:k], f"not computed: {len(theta)} numbers were learnt, more than {_SE_MOST}")
+        return e, none_known(objective.space, theta[:k], f"not computed: {len(theta)} numbers were learnt, more than {SE_MOST}")
     e = lanes.evaluation(theta) if len(theta) <= FISHER_MOST else objective.with_fisher(theta, lanes.batch)
     if not solved or not np.isfinite(e.value):
         return e, none_known(objective.space, theta[:k], "the model could not be evaluated here")
     return e, uncertainty(objective.space, theta[:k], np.asarray(e.fisher, float))
+
+
+def ensemble_of(objective: Objective, found: Sequence[StartResult], best: StartResult) -> tuple[np.ndarray, ...]:
+    """Where other starts of a fit with networks ended that follow the data about as well as the best: they learnt other functions
+    where there are no data."""
+    if len(best.theta) == objective.n_parameters:
+        return ()
+    return tuple(r.theta for r in found if r is not best and r.objective <= best.objective + ENSEMBLE_WITHIN)

@@ -1,0 +1,113 @@
+"""What can be believed of a fit: profiles with verdicts, the spectrum of the information, bands of the curves, what to measure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from hybridode.errors import Diagnostic, UsageError
+from hybridode.fit.inference.bands import Bands, bands, points_of_profiles
+from hybridode.fit.inference.curves import MOST_BYTES, Sensitivities, bytes_of, sensitivities_of
+from hybridode.fit.inference.design import Advice, next_measurements
+from hybridode.fit.inference.laplace import covariance
+from hybridode.fit.inference.profiled import Profiled, profiled
+from hybridode.fit.inference.profiles import RISE
+from hybridode.fit.inference.spectrum import Spectrum, spectrum
+from hybridode.fit.outcome.tables import Curves, grid_of
+from hybridode.fit.prepare import Prepared
+from hybridode.fit.progress import Recorder
+from hybridode.fit.search.lanes import FISHER_MOST
+
+FOR_PROFILES = 0.6  # of the time
+_BEYOND, _TIMES = 0.5, 40  # part of the data's length beyond them where measurements are looked at, and how many times
+_LEAST = 1.0  # seconds without which bands are not begun
+
+
+@dataclass(frozen=True, eq=False)
+class Believed:
+    """None where something was left out, with the reason in `left_out`."""
+
+    profiled: Profiled
+    spectrum: Spectrum
+    bands: Bands | None
+    advice: tuple[Advice, ...]
+    left_out: tuple[str, ...]
+
+
+def believed(
+    prepared: Prepared,
+    theta: np.ndarray,
+    seconds: float | None = None,
+    names: Sequence[str] | None = None,
+    rise: float = RISE,
+    members: Sequence[np.ndarray] = (),
+    recorder: Recorder | None = None,
+) -> Believed:
+    """Round the optimum theta (d,). seconds: how long it may take, None: as long as it takes. names: of which parameters, None: all.
+    members: an ensemble, see `bands`. Raises UsageError E0781, E0783, see `profiled`."""
+    began = time.perf_counter()
+    listener = None if recorder is None else recorder.listener
+    mine = Recorder(listener, None if seconds is None else FOR_PROFILES * seconds)
+    with jax.enable_x64(True):
+        found = profiled(prepared.lanes, theta, mine, names, rise)
+        known = spectrum(prepared.objective.space, theta[: prepared.objective.n_parameters], found.best.fisher)
+        left = [f"profiles of {', '.join(f'`{n}`' for n in found.left)}: {found.early}"] * bool(found.left)
+        if found.early == "interrupted":
+            return Believed(found, known, None, (), (*left, "bands: interrupted"))
+        if seconds is not None and seconds - (time.perf_counter() - began) < _LEAST:
+            return Believed(found, known, None, (), (*left, "bands: out of time"))
+        try:
+            curves, advice = bands_of(prepared, theta, found, members, None if seconds is None else began + seconds)
+        except UsageError as error:
+            return Believed(found, known, None, (), (*left, f"bands: {error.diagnostics[0].message}"))
+    return Believed(found, known, curves, tuple(advice), tuple(left))
+
+
+def bands_of(
+    prepared: Prepared, theta: np.ndarray, found: Profiled, members: Sequence[np.ndarray], until: float | None
+) -> tuple[Bands, list[Advice]]:
+    """The bands and what to measure next. Raises UsageError E0784 where there are none."""
+    objective, dataset = prepared.objective, prepared.dataset
+    if any(s.has_steady for s in dataset.series):
+        raise UsageError(Diagnostic("E0784", "there are no bands of fits with steady states"))
+    spread = covariance(objective.space, found.best.fisher)
+    grid = grid_of(dataset)
+    if len(theta) > FISHER_MOST or bytes_of(objective, grid.shape[1] + _TIMES, len(grid), len(theta)) > MOST_BYTES:
+        raise UsageError(Diagnostic("E0784", f"the derivatives of the curves by {len(theta)} numbers need too much memory"))
+    curves = _sensitivities(prepared, theta, grid)
+    if not np.all(curves.solved):
+        raise UsageError(Diagnostic("E0784", "the curves with their derivatives could not be solved"))
+    advice = next_measurements(objective, dataset, curves, spread, found.verdicts)
+    band = bands(objective, dataset, curves, spread, _solved(prepared, points_of_profiles(found.profiles), until),
+                 _solved(prepared, members, until))  # fmt: skip
+    return band, advice
+
+
+def _sensitivities(prepared: Prepared, theta: np.ndarray, grid: np.ndarray) -> Sensitivities:
+    """On the grid and at times beyond it; on the grid only where what lies beyond cannot be solved, or inputs are not known."""
+    objective, dataset = prepared.objective, prepared.dataset
+    solve = sensitivities_of(objective, prepared.batch)
+    ends = np.array([s.end for s in dataset.series])
+    steps = np.linspace(0, _BEYOND, _TIMES + 1)[1:]
+    beyond = ends[:, None] + steps * (ends - np.array([s.start for s in dataset.series]))[:, None]
+    if objective.plan is None and not dataset.declarations.inputs:
+        curves = solve(theta, np.concatenate([grid, beyond], axis=1))
+        if np.all(curves.solved):
+            return curves
+    return solve(theta, np.concatenate([grid, np.repeat(grid[:, -1:], _TIMES, axis=1)], axis=1))
+
+
+def _solved(prepared: Prepared, points: Sequence[np.ndarray], until: float | None) -> list[Curves]:
+    """The curves at some points, as many as there is time for."""
+    found = []
+    for point in points:
+        if until is not None and time.perf_counter() > until:
+            break
+        found.append(prepared.solve_curves(point))
+    return found
+
+

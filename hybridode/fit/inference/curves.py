@@ -1,0 +1,61 @@
+"""Curves of a fitted model with their derivatives by everything that was learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.objective import Objective
+from hybridode.solve import results
+from hybridode.solve.engines import integrate
+
+MOST_BYTES = 1 << 29  # of the derivatives of all series
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivities:
+    """Along each series: ts (S, T), states (S, T, n), arguments of the noise (S, T, q), and both by theta, (S, T, n, d) and
+    (S, T, q, d); `solved` (S,)."""
+
+    ts: np.ndarray
+    states: np.ndarray
+    observed: np.ndarray
+    by_states: np.ndarray
+    by_observed: np.ndarray
+    solved: np.ndarray
+
+
+def sensitivities_of(objective: Objective, batch: Batch) -> Callable[[np.ndarray, np.ndarray], Sensitivities]:
+    """A function of theta (d,) and times (S, T), ascending in each series; compiled once for each number of times."""
+
+    def of_series(theta: Any, series: Batch, ts: Any) -> Any:
+        def curves(theta: Any) -> Any:
+            args: Any = objective.numbers(theta, series)
+            raw = integrate(
+                objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", events=objective.plan
+            )
+            args = args.at_start(series.t0)
+            observed = jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left)
+            return (raw.ys_left, observed), (raw.ys_left, observed, raw.result)
+
+        slopes, (states, observed, result) = jax.jacfwd(curves, has_aux=True)(theta)
+        return states, observed, *slopes, result
+
+    program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
+
+    def solve(theta: np.ndarray, ts: np.ndarray) -> Sensitivities:
+        *found, result = map(np.asarray, program(jnp.asarray(theta), batch, jnp.asarray(ts)))
+        return Sensitivities(np.asarray(ts), *found, result == results.SUCCESS)
+
+    return solve
+
+
+def bytes_of(objective: Objective, times: int, series: int, numbers: int) -> int:
+    """How much room the derivatives take."""
+    return 8 * series * times * numbers * (objective.compiled.size + len(objective.compiled.observable_index))
