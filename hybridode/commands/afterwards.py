@@ -51,12 +51,20 @@ def _profiles(run: FitRun, seconds: float) -> Found | None:
 AFTERWARDS: tuple[tuple[str, Find], ...] = (("profiles", _profiles), ("residual_tests", _residual_tests))
 
 
-def afterwards(run: FitRun, directory: Path, command: str | None, output: Output) -> dict[str, Any]:
-    """Runs the rows of AFTERWARDS on a fit that has been written to `directory`; the sentences by kind."""
+@dataclass(frozen=True)
+class Told:
+    """The sentences by kind of finding, and lines for the user to see below the result."""
+
+    sentences: dict[str, Any] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+
+def afterwards(run: FitRun, directory: Path, command: str | None, output: Output) -> Told:
+    """Runs the rows of AFTERWARDS on a fit that has been written to `directory`."""
     if run.finished is None or run.cut_short:
-        return {}
+        return Told()
     seconds = max(SHARE * float(run.result["timing"]["total"]), LEAST)
-    told: dict[str, Any] = {}
+    told = Told()
     for kind, find in AFTERWARDS:
         began = time.perf_counter()
         try:
@@ -69,9 +77,8 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
             continue
         if found is None:
             continue
-        told |= keep(directory, kind, found, command, time.perf_counter() - began)
-        for line in found.tell:
-            output.result(line)
+        told.sentences.update(keep(directory, kind, found, command, time.perf_counter() - began))
+        told.lines.extend(found.tell)
     return told
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybridode.commands.afterwards import afterwards
+from hybridode.commands.afterwards import Told, afterwards
 from hybridode.commands.data_summary import summary_text
 from hybridode.commands.dry_run import dry_run
 from hybridode.commands.interrupt import Interruption
@@ -130,12 +130,12 @@ def fit(model: str | None, data: str | None, options: FitOptions, command: str, 
         keeper.close(complete=not found.cut_short, written=True)
     read = None if dataset.summary is None else dataset.summary.as_dict()
     ok = found.result["status"] != "failed"
-    output.result(summary(found, directory))
+    told = Told() if options.only_fit else afterwards(found, directory, command, output)
+    output.result("\n\n".join([summary(found, directory), *told.lines]))
     for line in found.log:
         if line.startswith("warning "):
             output.note(line)
-    findings = {} if options.only_fit else afterwards(found, directory, command, output)
-    output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result, "findings": findings})
+    output.data({"ok": ok, "directory": str(directory), "data": read, "result": found.result, "findings": told.sentences})
     return {"failed": 3, "interrupted": INTERRUPTED}.get(found.result["status"], 0)
 
 
@@ -155,5 +155,6 @@ def summary(run: FitRun, directory: Path) -> str:
     if run.cut_short:
         places += f"\ngo on:  hybridode fit --resume {directory}"
     from hybridode.report.ending import ending_text
+    from hybridode.report.findings import read_findings
 
-    return f"{ending_text(run)}\n\n{places}"
+    return f"{ending_text(run, read_findings(directory).get('profiles'))}\n\n{places}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Detail:
-    """How much of it: `names` None: all parameters; `levels`: points of a profile between the optimum and the end of an interval."""
+    """How much: `names` None: all parameters; `levels`: points of a profile from the optimum to the end of an interval."""
 
     names: Sequence[str] | None = None
     levels: int = 4
@@ -30,7 +30,7 @@ def after_fit(run: FitRun, seconds: float) -> Found | None:
     return found_of(run, seconds)
 
 
-def found_of(run: FitRun, seconds: float | None, detail: Detail = Detail(), recorder: Recorder | None = None) -> Found:  # noqa: B008
+def found_of(run: FitRun, seconds: float | None, detail: Detail = Detail(), recorder: Recorder | None = None) -> Found:
     """The finding `profiles`, with `spectrum` and `bands` beside it. Raises UsageError E0781, E0783."""
     from hybridode.fit.inference.believed import believed
     from hybridode.fit.inference.profiles import ROOT95
@@ -64,7 +64,7 @@ def profile_content(what: Believed) -> dict[str, Any]:
                 "with": [table.space.names[i] for i in known.parts]},
             "curve": {"value": own["value"].tolist(), "rise": own["rise"].tolist()},
         }  # fmt: skip
-    advice = [a for a in what.advice if a.helps or table.verdicts.get(a.name) and table.verdicts[a.name].kind != "identified"]
+    advice = [a for a in what.advice if a.helps or (table.verdicts.get(a.name) and table.verdicts[a.name].kind != "identified")]
     found = {
         "level": 0.95, "rise_of_interval": ROOT95**2 / 2, "parameters": parameters,
         "sentences": [*(f"`{name}`: {v.sentence}" for name, v in table.verdicts.items()), *(a.sentence for a in advice)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hybridode.expr import symbols
@@ -13,28 +14,60 @@ if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
 NEAR = 1e-2  # in negative log-likelihood: starts that end so close are at one optimum
+_MOST_DOUBTS = 12  # sentences about parameters that are not identified
 _MOST = 5  # parameters at their bounds that are named
 
 
-def ending_text(run: FitRun) -> str:
-    """The parameters, the statistics, and the sentences below them."""
-    return "\n\n".join(part for part in (parameter_table(run), statistics_text(run)) if part)
+def ending_text(run: FitRun, profiles: Mapping[str, Any] | None = None) -> str:
+    """The parameters, what is known of them, the statistics, and the sentences below them. profiles: the finding."""
+    return "\n\n".join(part for part in (parameter_table(run, profiles), statistics_text(run), doubts_text(profiles)) if part)
 
 
-def parameter_table(run: FitRun) -> str:
+def parameter_table(run: FitRun, profiles: Mapping[str, Any] | None = None) -> str:
     """Name, value, standard error, 95 % interval, unit and remarks of every parameter; "" for a model without any."""
-    headers, rows = parameter_cells(run)
+    headers, rows = parameter_cells(run, profiles)
     return table(headers, rows, frozenset({1, 2, 3})) if rows else ""
 
 
-def parameter_cells(run: FitRun) -> tuple[list[str], list[list[str]]]:
-    """The headers and rows of that table."""
+def parameter_cells(run: FitRun, profiles: Mapping[str, Any] | None = None) -> tuple[list[str], list[list[str]]]:
+    """The headers and rows of that table. Intervals are those of the profiles, where there are some."""
+    known: Mapping[str, Any] = {} if profiles is None else profiles["parameters"]
     rows = []
     for row in run.parameters_table.to_dict("records"):
         interval = f"{short(row['lower95'], 4)} … {short(row['upper95'], 4)}" if short(row["lower95"]) != "–" else "–"
         remark = row["reason"] or ("fixed" if row["fixed"] else "at its bound" if row["at_bound"] else "")
+        if str(row["name"]) in known:
+            interval, verdict = _of_profile(known[str(row["name"])])
+            remark = verdict or ("at its bound" if row["at_bound"] else "")
         rows.append([str(row["name"]), short(row["value"]), short(row["se"], 2), interval, row["unit"], remark])
     return ["parameter", "value", "std. error", "95 % interval", "unit", ""], rows
+
+
+def _of_profile(found: Mapping[str, Any]) -> tuple[str, str]:
+    """The interval, and the verdict in a few words where it is not `identified`."""
+    low, high = found["lower95"], found["upper95"]
+    if low is None and high is None:
+        interval = "–"
+    elif low is None:
+        interval = f"< {short(high, 4)}"
+    else:
+        interval = f"> {short(low, 4)}" if high is None else f"{short(low, 4)} … {short(high, 4)}"
+    kind, combination = found["verdict"], found["combination"]
+    if kind == "combination" and combination is not None:
+        return interval, f"only `{combination['text']}` is identified"
+    return interval, {"identified": "", "bounded below": "bounded only from below", "bounded above": "bounded only from above",
+                      "unknown": "not known", "not identified": "not identified"}.get(kind, kind)  # fmt: skip
+
+
+def doubts_text(profiles: Mapping[str, Any] | None) -> str:
+    """What the profiles say of parameters that are not identified, and which measurement would tell more."""
+    if profiles is None:
+        return ""
+    doubtful = {name for name, p in profiles["parameters"].items() if p["verdict"] != "identified"}
+    lines = [f"`{name}`: {p['sentence']}" for name, p in profiles["parameters"].items() if name in doubtful]
+    lines += [a["sentence"] for a in profiles["next_measurements"] if a["parameter"] in doubtful]
+    more = len(lines) - _MOST_DOUBTS
+    return "\n".join([*lines[:_MOST_DOUBTS], *([f"and {more} more sentences in findings/profiles.json"] if more > 0 else [])])
 
 
 def statistics_text(run: FitRun) -> str:

@@ -16,6 +16,7 @@ from hybridode.report.run_directory import LOG, SavedRun, read_run
 if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
+_TEXTS = ("unit", "reason")  # columns of parameters.csv whose empty cells are texts
 TABLES = ("predictions", "residuals", "trace", "parameters")  # the files that are tables with a header
 
 
@@ -44,6 +45,8 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
     declarations = declare(load(folder / MODEL))
     exact: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) > 2 else {"float_precision": "round_trip"}  # 3 does
     tables = {name: pd.read_csv(directory / f"{name}.csv", **exact) for name in TABLES}
+    for name in _TEXTS:
+        tables["parameters"][name] = tables["parameters"][name].fillna("").astype(str)
     data = saved.result["data"]
     conditions = folder / CONDITIONS
     kept = Kept(

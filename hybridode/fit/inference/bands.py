@@ -5,8 +5,8 @@ At each time the band holds
   (logarithmic for positive ones, logits for probabilities);
 - the curves of all points of the profiles that are no less likely than the ends of 95 % intervals (profile-wise bands: M. J.
   Simpson, O. J. Maclaren, PLoS Comput. Biol. 19 (2023) e1011515), which see what is not symmetric;
-- with networks the spread of an ensemble: starts that follow the data as well as the best but learnt other functions where there are
-  no data (B. Lakshminarayanan et al., NeurIPS 2017).
+- with networks the spread of an ensemble: starts that follow the data as well as the best but learnt other functions where
+  there are no data (B. Lakshminarayanan et al., NeurIPS 2017).
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _band(
     """Location, lower and upper end and standard deviation (natural), each (T,)."""
     with np.errstate(all="ignore"):
         sd = np.sqrt(np.maximum(np.einsum("ti,ij,tj->t", slopes, covariance, slopes), 0.0))
-        if scale is LOG and not np.all(middle > 0) or scale is LOGIT and not np.all((middle > 0) & (middle < 1)):
+        if (scale is LOG and not np.all(middle > 0)) or (scale is LOGIT and not np.all((middle > 0) & (middle < 1))):
             scale = LINEAR
         u = scale.forward(middle)
         spread = sd * np.abs(scale.slope(middle))

@@ -1,4 +1,4 @@
-"""What can be believed of a fit: profiles with verdicts, the spectrum of the information, bands of the curves, what to measure."""
+"""What can be believed of a fit: profiles with verdicts, spectrum of the information, bands of the curves, what to measure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def believed(
     members: Sequence[np.ndarray] = (),
     recorder: Recorder | None = None,
 ) -> Believed:
-    """Round the optimum theta (d,). seconds: how long it may take, None: as long as it takes. names: of which parameters, None: all.
+    """Round the optimum theta (d,). seconds: how long it may take, None: as long as it takes. names: of which parameters.
     members: an ensemble, see `bands`. Raises UsageError E0781, E0783, see `profiled`."""
     began = time.perf_counter()
     listener = None if recorder is None else recorder.listener
@@ -109,5 +109,3 @@ def _solved(prepared: Prepared, points: Sequence[np.ndarray], until: float | Non
             break
         found.append(prepared.solve_curves(point))
     return found
-
-

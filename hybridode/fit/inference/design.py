@@ -30,8 +30,8 @@ _MOST = 6  # parameters that are advised on
 
 @dataclass(frozen=True)
 class Candidate:
-    """A record of `column` at `time` in `series` that leaves the share `left` of a parameter's interval. `new`: a state that is not
-    observed so far."""
+    """A record of `column` at `time` in `series` that leaves the share `left` of a parameter's interval. `new`: a state that is
+    not observed so far."""
 
     column: str
     series: str
@@ -60,7 +60,9 @@ class Advice:
         seen, new = self.observed, self.anything
         if new is not None and new.left < ANOTHER * (seen.left if seen and seen.left < WORTH else 1.0) and new.new:
             words = f"measuring {self._place(new)} as well, to {100 * UNSEEN_ERROR:g} % of its largest value, {self._effect(new)}"
-            return words + (f"; of what is observed, {self._place(seen)} {self._effect(seen)}" if seen and seen.left < WORTH else "")
+            return words + (
+                f"; of what is observed, {self._place(seen)} {self._effect(seen)}" if seen and seen.left < WORTH else ""
+            )
         if seen is not None and seen.left < WORTH:
             return f"one more record of {self._place(seen)} {self._effect(seen)}"
         return f"no single further record, of any state at any time, would tell much more about `{self.name}`"
@@ -118,7 +120,7 @@ def _targets(felt: Sequence[str], names: Sequence[str], covariance: np.ndarray, 
     return [*unknown, *rest[: max(_MOST - len(unknown), 1)]][:_MOST]
 
 
-def _effects(objective: Objective, dataset: Dataset, curves: Sensitivities, covariance: np.ndarray, places: Sequence[int]):  # noqa: ANN202
+def _effects(objective: Objective, dataset: Dataset, curves: Sensitivities, covariance: np.ndarray, places: Sequence[int]):
     """Yields series, column, whether it is new, times (T,), the share of the standard deviation that is left (T, targets)."""
     seen = set(dataset.columns)
     for row, series in enumerate(dataset.series):
@@ -137,7 +139,13 @@ def _effects(objective: Objective, dataset: Dataset, curves: Sensitivities, cova
             if str(symbol) in seen or largest == 0:
                 continue
             information = np.full((len(keep), 1, 1), (UNSEEN_ERROR * largest) ** -2)
-            yield series.name, str(symbol), True, times, _left(curves.by_states[row, keep, i][:, None], information, covariance, places)
+            yield (
+                series.name,
+                str(symbol),
+                True,
+                times,
+                _left(curves.by_states[row, keep, i][:, None], information, covariance, places),
+            )
 
 
 def _left(slopes: np.ndarray, information: np.ndarray, covariance: np.ndarray, places: Sequence[int]) -> np.ndarray:

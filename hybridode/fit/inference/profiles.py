@@ -29,7 +29,7 @@ RISE = 0.5  # of the root in one step
 _BEYOND = 0.25  # the root goes so far past the end before a profile stops
 _COARSE, _LOOKS = 0.25, 4  # a crossing with no level as near as this is looked at again, so many times
 GOAL = 1e-6  # expected gain at which the others count as optimal
-BETTER = 1e-2  # log-likelihood by which a profile that falls has found another optimum
+BETTER = 0.1  # log-likelihood by which a profile that falls has found another optimum
 MOST_LEVELS = 60
 _ITERATIONS = 40  # of the others at one level
 _WIDEST, _STRETCH = 4.0, 3.0  # steps on the unconstrained scale; how much longer than the one before
@@ -102,7 +102,8 @@ def profiles(
     rise: float = RISE,
 ) -> tuple[list[Profile], str]:
     """Profiles of the parameters (or those at `entries`) round an optimum. best: the evaluation there, with its Fisher matrix.
-    box: bounds of the whole vector. rise: of the root in one step. The second value says why it ended before its end, "" if it did not."""
+    box: bounds of the whole vector. rise: of the root in one step. The second value says why it ended before its end, "" if it
+    did not."""
     box = Box.unbounded(len(best.theta)) if box is None else box
     entries = range(space.size) if entries is None else entries
     recorder = Recorder() if recorder is None else recorder
@@ -170,7 +171,10 @@ class _Path:
             at = _level(last, self.index)
             self.levels.append(at)
             if at.value < self.start.value - BETTER:
-                self.better, self.open = at.theta, "better"
+                if self._far(at) and self.start.value - at.value < ROOT95**2 / 2:  # errors of the solver, at tiny or huge values
+                    self.open = "flat"
+                else:
+                    self.better, self.open = at.theta, "better"
                 return last
             if self.root(at.value) >= ROOT95 + _BEYOND or (at.z == limit and self.root(at.value) >= ROOT95):
                 yield from self._look_again(track)

@@ -1,0 +1,41 @@
+"""`hybridode profile`: profile likelihoods, bands and the spectrum of a run, as finely as wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hybridode.commands.afterwards import keep
+from hybridode.commands.output import Output
+from hybridode.commands.progress import ProgressDisplay
+from hybridode.commands.uncertainty import Detail, found_of
+from hybridode.errors import Diagnostic, UsageError
+
+
+def profile(
+    directory: str, names: Sequence[str], levels: int, max_seconds: float | None, command: str, output: Output
+) -> int:  # fmt: skip
+    """Writes the findings `profiles`, `spectrum` and `bands` of a run. Raises DataError E0807, E0811 (no run that can be opened),
+    UsageError E0781 (no optimum), E0783 (a name that is not learnt)."""
+    from hybridode.fit.progress import Recorder
+    from hybridode.report.ending import doubts_text, parameter_table
+    from hybridode.report.findings import read_findings
+    from hybridode.report.opened import open_run
+
+    began = time.perf_counter()
+    _, run = open_run(directory)
+    if run.finished is None:
+        reason = "the fit failed" if run.status == "failed" else "its solution is in pieces"
+        raise UsageError(Diagnostic("E0781", f"there are no profiles of `{directory}`: {reason}"))
+    if run.status != "converged":
+        output.note(f"note: this fit is not converged but {run.status}: a profile may meet a better point")
+    with ProgressDisplay(output.quiet, None, output.json) as shown:
+        found = found_of(run, max_seconds, Detail(tuple(names) or None, levels), Recorder(shown))
+    place = Path(directory)
+    told = keep(place, "profiles", found, command, time.perf_counter() - began)
+    content = read_findings(place)["profiles"]
+    parts = [parameter_table(run, content), doubts_text(content), *told.get("spectrum", []), *told.get("bands", []), *found.tell]
+    output.result("\n\n".join(part for part in parts if part))
+    output.data({"ok": True, "directory": directory, "findings": {kind: read_findings(place)[kind] for kind in told}})
+    return 0
