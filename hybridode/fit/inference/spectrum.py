@@ -60,13 +60,12 @@ class Spectrum:
             return []
         count, all_ = sum(d.determined for d in self.directions), len(self.directions)
         best, worst = self.directions[0], self.directions[-1]
-        many = f"the data determine {count} of {all_} directions in the parameters" if count < all_ else (
-            f"the data determine all {all_} directions in the parameters" if all_ > 1 else "the data determine the parameter")  # fmt: skip
+        all_of = f"all {all_}" if count == all_ else f"{count} of {all_}"
         if all_ == 1:
-            return [many] if count else ["the data do not determine the parameter"]
+            return [f"the data {'' if count else 'do not '}determine the parameter"]
         known = f"the stiffest is `{best.text}` ({_within(best.sd)})"
         rest = f"the sloppiest `{worst.text}` ({_within(worst.sd) if worst.determined else 'not determined'})"
-        return [f"{many}; {known}, {rest}"]
+        return [f"the data determine {all_of} directions in the parameters; {known}, {rest}"]
 
     def content(self) -> dict[str, Any]:
         """The fields of the finding `spectrum`."""

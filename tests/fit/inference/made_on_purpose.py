@@ -1,12 +1,12 @@
 """Ten models that are not identifiable on purpose, ten that are, and what must be said of each parameter.
 
-Written down (and committed) before any verdict on them was looked at. Kinds are those of `verdicts.KINDS`; a text beside a kind must
-stand in the sentence. The data are simulated from `truth` by SciPy, with the noise that the model says.
+Written down (and committed) before any verdict on them was looked at. Kinds are those of `verdicts.KINDS`; a text beside a kind
+must stand in the sentence. The data are simulated from `truth` by SciPy, with the noise that the model says.
 
 python -m tests.fit.inference.made_on_purpose [SEED]   # a line for each parameter, and how many verdicts are right
 
-Of the noise of seed 1 one thing is known by now: it excludes an infinite k2 in "a step too fast to see" by 2.2 standard deviations,
-so that the interval is closed by chance. The test takes seed 2.
+Of the noise of seed 1 one thing is known by now: it excludes an infinite k2 in "a step too fast to see" by 2.2 standard
+deviations, so that the interval is closed by chance. The test takes seed 2.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Case:
                     "t": self.times,
                     **{c: f(found.y, p) + self.sd * rng.standard_normal(len(self.times)) for c, f in self.seen.items()},
                 }
-            )  # fmt: skip
+            )
             for _ in range(self.repeats)
         ]
         return pd.concat(frames, ignore_index=True).sort_values("t", ignore_index=True)
