@@ -6,29 +6,19 @@ Each is bounded in time; Ctrl-C skips the rest. Whatever happens here, the fit s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.commands.found import Found, keep
 from hybridode.commands.output import Output
 from hybridode.errors import HybridodeError
-from hybridode.files import write_whole
 
 if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
 SHARE, LEAST = 0.2, 5.0  # of the fit's time that each may take, and seconds that it may take in any case
-
-
-@dataclass(frozen=True)
-class Found:
-    """What one of them found: the content of the finding, what stands beside it by ending, and lines for the user to see now."""
-
-    content: Mapping[str, Any]
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    tell: Sequence[str] = ()
-    others: Mapping[str, Found] = field(default_factory=dict)  # kinds that were found by the way
 
 
 Find = Callable[["FitRun", float], Found | None]  # the fit, seconds -> what was found, None where there is nothing to look for
@@ -79,17 +69,4 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
             continue
         told.sentences.update(keep(directory, kind, found, command, time.perf_counter() - began))
         told.lines.extend(found.tell)
-    return told
-
-
-def keep(directory: Path, kind: str, found: Found, command: str | None, seconds: float) -> dict[str, Any]:
-    """Writes what was found, and what was found by the way; the sentences by kind."""
-    from hybridode.report.findings import FOLDER, write_finding
-
-    told: dict[str, Any] = {}
-    for name, one in {kind: found, **found.others}.items():
-        write_finding(directory, name, {"command": command, "seconds": seconds, **one.content})
-        for ending, data in one.files.items():
-            write_whole(directory / FOLDER / f"{name}.{ending}", data)
-        told[name] = list(one.content.get("sentences", ()))
     return told

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hybridode.commands.afterwards import keep
+from hybridode.commands.found import keep
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
 from hybridode.commands.uncertainty import Detail, found_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hybridode.commands.afterwards import Found
+from hybridode.commands.found import Found
 
 if TYPE_CHECKING:
     from hybridode.fit.inference.believed import Believed

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fit.inference.made_on_purpose import IDENTIFIABLE, NON_IDENTIFIABLE, Case, judged
+from tests.fit.inference.cases import Case
+from tests.fit.inference.identifiable import IDENTIFIABLE
+from tests.fit.inference.made_on_purpose import judged
+from tests.fit.inference.non_identifiable import NON_IDENTIFIABLE
 
 ALL = {case.name: case for case in (*NON_IDENTIFIABLE, *IDENTIFIABLE)}
 

@@ -1,0 +1,33 @@
+"""What was found out about a fit, and how it is kept in its directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hybridode.files import write_whole
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one of them found: the content of the finding, what stands beside it by ending, and lines for the user to see now."""
+
+    content: Mapping[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    tell: Sequence[str] = ()
+    others: Mapping[str, Found] = field(default_factory=dict)  # kinds that were found by the way
+
+
+def keep(directory: Path, kind: str, found: Found, command: str | None, seconds: float) -> dict[str, Any]:
+    """Writes what was found, and what was found by the way; the sentences by kind."""
+    from hybridode.report.findings import FOLDER, write_finding
+
+    told: dict[str, Any] = {}
+    for name, one in {kind: found, **found.others}.items():
+        write_finding(directory, name, {"command": command, "seconds": seconds, **one.content})
+        for ending, data in one.files.items():
+            write_whole(directory / FOLDER / f"{name}.{ending}", data)
+        told[name] = list(one.content.get("sentences", ()))
+    return told
