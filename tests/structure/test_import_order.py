@@ -38,6 +38,8 @@ ROOMS = (  # in import order: docs/architecture.md says what lives where
     "show",
     "api",
     "commands",
+    "cli_options",
+    "cli_runs",
     "cli",
     "__main__",
 )
