@@ -65,4 +65,6 @@ def _of_series(result: Mapping[str, Any], options: SimulateOptions) -> SimulateO
         return options
     said = {text.split("=")[0].strip() for text in options.groups}
     groups = tuple(f"{column}={label}" for column, label in chosen["groups"].items() if column not in said)
-    return replace(options, groups=(*options.groups, *groups), values=chosen["numbers"], start=chosen["start"])
+    begins = chosen.get("equilibrated", {}).get("begins", {})
+    groups = (*options.groups, *groups)
+    return replace(options, groups=groups, values=chosen["numbers"], start=chosen["start"], begins=begins)

@@ -40,6 +40,7 @@ class SimulateOptions:
     series: str | None = None
     groups: tuple[str, ...] = ()
     start: float | None = None
+    begins: Mapping[str, float] = field(default_factory=dict)  # states of a series that begins in a steady state, under `set`
     values: Mapping[str, float] = field(default_factory=dict)  # those of a series, under what `set` says
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of observed columns, the names of classes
     observed: bool = False  # add the observed columns with their 95 % bands
@@ -73,7 +74,7 @@ def simulate(model: str, options: SimulateOptions, output: Output) -> int:
                 sources=sources,
                 series=options.series if options.data is not None else None,
                 groups=groups,
-                start=options.start,
+                start=_start(loaded.declarations.time, options, set_),
                 **options.settings,
             )
     except NumericsError as error:
@@ -91,6 +92,12 @@ def _say_middle(declarations: Declarations, groups: Mapping[str, str], options: 
             known = ", ".join(f"`{label}`" for label, _ in p.groups[:8])
             output.note(f"note: `{p.name}` has values by `{p.by}` ({known}); the one in front stands for all: "
                         f"choose with --group {p.by}=LABEL")  # fmt: skip
+
+
+def _start(time: str, options: SimulateOptions, set_: Mapping[str, Any]) -> Any:
+    """The time of the start, or that with the states there."""
+    begins = {state: value for state, value in options.begins.items() if value is not None and f"{state}(0)" not in set_}
+    return options.start if not begins else {**begins, **({} if options.start is None else {time: options.start})}
 
 
 def _check_times(options: SimulateOptions, at: list[float] | None) -> None:

@@ -6,7 +6,7 @@ They stand in columns of the data (`W`, `x(0)`), in a table of their own with on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -156,15 +156,16 @@ def settable(declarations: Declarations) -> tuple[str, ...]:
 
 
 # ---- starts that a column sets ----------------------------------------------------------------------------------------
-def with_given_starts(table: Table, declarations: Declarations) -> Declarations:
-    """Starts that a column `x(0)` sets become parameters, which the column then gives to each series; learnt ones are already."""
+def with_given_starts(table: Table, declarations: Declarations, also: Collection[str] = ()) -> Declarations:
+    """Starts that a column `x(0)` sets, and those in `also`, become parameters, which the column then gives to each series;
+    learnt ones are already."""
     known = {p.name for p in declarations.parameters}
     made: list[Parameter] = []
     states: list[State] = []
     for state in declarations.states:
         name = f"{state.name}(0)"
         entries = entry_names(name, state.shape)
-        given = [entry in table.names for entry in entries]
+        given = [entry in table.names or entry in also for entry in entries]
         if name in known or not any(given):
             states.append(state)
             continue
@@ -176,7 +177,8 @@ def with_given_starts(table: Table, declarations: Declarations) -> Declarations:
         values = []
         for entry, here, start in zip(entries, given, state.start, strict=True):
             value = constant_value(start, columns.symbols_of_constants(declarations))
-            if here and value is None and entry in table.optional and "" in table.column(table.names.index(entry)):
+            whole = entry in table.names and not (entry in table.optional and "" in table.column(table.names.index(entry)))
+            if here and value is None and not whole:
                 message = f"the conditions set `{entry}` in some experiments, and the model computes it in the others"
                 raise DataError(Diagnostic("E0659", message, state.span, "give it to every experiment"))
             values.append(0.0 if value is None else value)

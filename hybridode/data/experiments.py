@@ -19,6 +19,7 @@ from hybridode.data.columns import Roles
 from hybridode.data.conditions import Rows, with_conditions, with_given_starts
 from hybridode.data.dose_rows import DoseRow, dose_rows, without_observations
 from hybridode.data.doses import Schedule, about_doses, behind_doses, dose_warnings, later, segments, with_infusions
+from hybridode.data.equilibria import Before, Equilibrate, about_equilibria, constants_named, starts_named, with_equilibria
 from hybridode.data.evaluate import constant_value
 from hybridode.data.files import read_table
 from hybridode.data.groups import group_notes, group_warnings, groups_of, labels_of, require_columns
@@ -56,6 +57,7 @@ class Series:
     numbers: Mapping[str, float] = field(default_factory=dict)
     doses: Schedule | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    before: Before | None = None  # what holds before it, where it begins in a steady state
     steady: float = math.nan  # the time that stands for infinity; known when the model has been solved
 
     @property
@@ -119,13 +121,14 @@ def experiments(
     conditions: Table | str | Path | pd.DataFrame | None = None,
     numbers: Rows | None = None,
     weights: Weights | None = None,
+    equilibrate: Equilibrate | None = None,
 ) -> Dataset:
     """The series of a data file as the model reads them.
 
     `columns_map` maps names of the model to columns of the file (`--column prey=Hare`), `sources` names to files
     (`--source protocol=FILE`), `folder` is where the model lies (files named in it are found there). `conditions` is a table
     with a row per experiment, `numbers` says the same by label (see `data/conditions.py`). `weights` says how much the
-    records of a column count (see `data/weights`).
+    records of a column count (see `data/weights`), `equilibrate` under what a series rests before it (see `data/equilibria`).
     Raises DataError (E062x, E063x) with the file, line, column, cell and remedy of all that can be found in one go.
     """
     table = data if isinstance(data, Table) else read_table(data)
@@ -134,7 +137,7 @@ def experiments(
     rows = None if conditions is None else conditions if isinstance(conditions, Table) else read_table(conditions)
     origin |= {} if rows is None else {CONDITIONS: rows}
     table = with_conditions(table, declarations, rows, numbers)
-    declarations = with_given_starts(table, declarations)
+    declarations = with_given_starts(table, declarations, starts_named(equilibrate or {}))
     warnings: list[Diagnostic] = []
     declarations = _with_observations(table, declarations, labels, warnings)
     problems = Problems(table)
@@ -147,7 +150,7 @@ def experiments(
     files = source_inputs(declarations, sources or {}, folder, clock, numeric=clock is None)
     series = _all_series(replace(read, records=records), declarations, roles, files, problems, warnings)
     all_groups = groups_of([s.labels for s in series])
-    series = _with_observed(table, series, warnings)
+    series = with_equilibria(declarations, _with_observed(table, series, warnings), equilibrate or {})
     by_group = groups_of([s.labels for s in series])
     declarations = with_infusions(declarations, [s.doses for s in series])
     given = given_entries(declarations, series)
@@ -163,13 +166,14 @@ def experiments(
     summary = replace(
         summary,
         doses=tuple(about_doses(table, declarations, roles, [s.doses for s in series])),
-        remarks=(*summary.remarks, *group_notes(declarations, by_group), *weighing),
+        remarks=(*summary.remarks, *group_notes(declarations, by_group), *weighing, *about_equilibria(series)),
     )
     return Dataset(
         table.name,
         declarations,
         tuple(series),
-        promoted=frozenset(n for _, n, _ in roles.covariates if n in constants),
+        promoted=frozenset(n for _, n, _ in roles.covariates if n in constants)
+        | constants_named(declarations, equilibrate or {}),
         given=given,
         unmatched=unmatched,
         notes=(*summary.sentences(), *(w.message + (f": {w.hint}" if w.hint else "") for w in warnings)),
@@ -177,14 +181,14 @@ def experiments(
         clock=clock,
         summary=summary,
         groups=by_group,
-        reading=_reading(columns_map, sources, conditions, numbers, weights),
+        reading=_reading(columns_map, sources, conditions, numbers, weights, equilibrate),
         classes=records.labels,
         files=kept_files(table, declarations, roles, files.tables),
         origin=origin,
     )
 
 
-def _reading(columns_map: Any, sources: Any, conditions: Any, numbers: Any, weights: Any) -> dict[str, Any]:
+def _reading(columns_map: Any, sources: Any, conditions: Any, numbers: Any, weights: Any, equilibrate: Any) -> dict[str, Any]:
     """How a file was read, as far as a settings file can say it."""
     return {
         "columns": dict(columns_map or {}),
@@ -192,6 +196,7 @@ def _reading(columns_map: Any, sources: Any, conditions: Any, numbers: Any, weig
         "sources": {n: str(Path(file).resolve()) for n, file in (sources or {}).items() if isinstance(file, str | Path)},
         "conditions": str(Path(conditions).resolve()) if isinstance(conditions, str | Path) else None,
         "numbers": {label: dict(values) for label, values in (numbers or {}).items()},
+        "equilibrate": {label: dict(values) for label, values in (equilibrate or {}).items()},
     }
 
 

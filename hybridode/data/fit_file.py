@@ -23,7 +23,8 @@ from hybridode.errors import DataError, Diagnostic, Source, Span
 
 NAME = "fit.toml"
 # What concerns the data: keyword of `fit` -> of `experiments`.
-READING = {"columns": "columns_map", "sources": "sources", "conditions": "conditions", "numbers": "numbers", "weights": "weights"}
+READING = {"columns": "columns_map", "sources": "sources", "conditions": "conditions", "numbers": "numbers", "weights": "weights",
+           "equilibrate": "equilibrate"}  # fmt: skip
 _AT = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
 
 
@@ -131,6 +132,11 @@ SECTIONS: dict[str, Section] = {
     "conditions": Section(
         "what holds in one experiment, by its label",
         names=Key("number or text", "a param, const, start or constant input as a number, a group as a text"),
+        nested=True,
+    ),
+    "equilibrate": Section(
+        'what holds before an experiment, which begins in the steady state under it, by its label (`"*"`: every one)',
+        names=Key("number", "a param, const, start or constant input"),
         nested=True,
     ),
 }  # fmt: skip
@@ -273,6 +279,7 @@ def keywords_of(file: FitFile) -> dict[str, Any]:
         **{name: value for name, value in file.section("fit").items() if name != "conditions"},
         "conditions": str(file.path.parent / file.section("fit")["conditions"]) if "conditions" in file.section("fit") else None,
         "numbers": {label: dict(values) for label, values in file.section("conditions").items()},
+        "equilibrate": {label: dict(values) for label, values in file.section("equilibrate").items()},
         "settings": dict(file.section("solver")),
         "columns": dict(file.section("columns")),
         "sources": {name: str(file.path.parent / path) for name, path in file.section("sources").items()},
@@ -307,9 +314,10 @@ def fit_file_text(keywords: Mapping[str, Any], about: str = "") -> str:
     content |= {name: keywords.get(name, {}) for name in ("columns", "sources", "weights", "constraints", "set")}
     content["fix"] = {"names": list(keywords["fix"])} if keywords.get("fix") else {}
     content |= {f"conditions.{_toml_key(label)}": values for label, values in (keywords.get("numbers") or {}).items()}
+    content |= {f"equilibrate.{_toml_key(label)}": values for label, values in (keywords.get("equilibrate") or {}).items()}
     lines = [f"# {about}"] if about else []
     for section, values in content.items():
-        if values:
+        if values or section.startswith("equilibrate."):  # an empty one says something too
             lines += ["", f"[{section}]", *(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in values.items())]
     return "\n".join(lines).lstrip("\n") + "\n"
 

@@ -19,6 +19,7 @@ from hybridode.fit.memory import Memory
 from hybridode.fit.objective.assignment import assigned, parameter_places
 from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, doses_of, with_use
 from hybridode.fit.objective.constraints import read_constraints, with_constraints
+from hybridode.fit.objective.equilibrium import before_of, with_equilibrium
 from hybridode.fit.objective.limits import kinds_of
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.priors import bind_priors
@@ -95,8 +96,11 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     compiled = compile_model(with_constraints(d, constraints, expressions), promoted)
     space = parameter_space(d.parameters, options.fixed, dataset.given, dataset.groups)
     dataset, fixed_points, how_steady = with_steady_times(compiled, dataset, space, values, options.settings)
-    recorder.log += [how_steady] * bool(how_steady)
+    dataset, equilibrium, how_resting = with_equilibrium(compiled, dataset, space, values, options.settings)
+    recorder.log += [words for words in (how_steady, how_resting) if words]
     batch, places = build_batch(compiled, dataset, space, values, len(constraints))
+    if equilibrium is not None:
+        batch = replace(batch, before=before_of(equilibrium.compiled, dataset, space, values))
     used = {
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
     }
@@ -122,6 +126,7 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
         tuple(kinds_of(c.censored, c.used) for c in batch.columns),
         Memory() if recorder.keeper is None else recorder.keeper.memory, options.loss, constraints,
         options.weights is not None or all(n.weights or n.freeze for n in d.networks), jumps, fixed_points,
+        equilibrium,
     )  # fmt: skip
     recorder.log += objective.said()
     lanes = _lanes(objective, fitted, choice, options.settings)

@@ -52,6 +52,7 @@ from hybridode.solve.engines import choose, chosen
 from hybridode.solve.problem import Arguments, Compiled
 from hybridode.solve.settings import METHODS, Settings
 from hybridode.solve.switches import sliding_ifs
+from hybridode.solve.tapes import state_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +119,7 @@ def fit(
     weights: Mapping[str, float | str] | None = None,
     loss: str | None = None,
     constraints: Mapping[str, Mapping[str, float]] | None = None,
+    equilibrate: Mapping[str, Mapping[str, float]] | None = None,
     planned: Callable[[Plan], None] | None = None,
     spread: Spread | None = None,
 ) -> FitRun:
@@ -131,6 +133,7 @@ def fit(
     search; the best point so far is reported (status "interrupted", "stopped"). keeper: writes the run down while it runs.
     weights: observed column (`*`: all) -> how much its records count, a number or a column of the file. loss: `huber`, `soft_l1`,
     `cauchy`, in place of the likelihood of residuals. constraints: expression -> {"equals" | "at_least" | "at_most": …, "sd": …}.
+    equilibrate: `{"WT": {"dose": 0}}`: before the experiment WT the model is in its steady state under these numbers.
     spread: evaluates points elsewhere, see `workers`.
     planned: is told what will be done before the search begins; an exception from it ends the fit there. A model that cannot be
     solved at any start gives status "failed" and what could be computed. Raises DataError (E06), UsageError (E08), ModelError.
@@ -151,10 +154,11 @@ def fit(
                        None if loss is None else read_loss(loss), constraints or {}, spread, given)  # fmt: skip
     with jax.enable_x64(True), programs_kept():
         if isinstance(data, Dataset):
-            _check_read(columns=columns, sources=sources, conditions=conditions, numbers=numbers, weights=weights)
+            _check_read(columns=columns, sources=sources, conditions=conditions, numbers=numbers, weights=weights,
+                        equilibrate=equilibrate)  # fmt: skip
         else:
             folder = Path(declarations.source.name).parent
-            data = experiments(declarations, data, columns, sources, folder, conditions, numbers, weights)
+            data = experiments(declarations, data, columns, sources, folder, conditions, numbers, weights, equilibrate)
         check_names(data.declarations, values, "set", data.groups)
         check_names(data.declarations, fixed, "fix", data.groups)
         check_starts(given, data.declarations, data.groups)
@@ -199,7 +203,9 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
         method = METHODS[str(prepared.lanes.implicit)].title
         recorder.log.append(f"{prepared.lanes.stiff} points of the search were stiff and solved with {method}")
     recorder.log += [starts_note(found, len(begun)), *optima_notes(found, objective.space)]
-    cut = early or any(s.has_steady for s in dataset.series)  # a smooth curve says nothing about steady states
+    cut = early or any(
+        s.has_steady or s.before is not None for s in dataset.series
+    )  # a smooth curve says nothing about steady states
     climbed = (
         climb(prepared.lanes, prepared.curves, found, begun, matched is not None, recorder) if not cut else Climbed(found, early)
     )
@@ -342,9 +348,7 @@ def _finish(
                      **gradient_entry(objective, prepared.fitted, len(theta)),
                      "rtol": objective.settings.rtol, "atol": objective.settings.atol,
                      "checkpoints": objective.settings.checkpoints, "used": {**options.used, **dataset.reading}},
-        "data": {"name": dataset.name, "series": len(dataset.series), "columns": list(dataset.columns),
-                 "unmatched": list(dataset.unmatched), "experiments": results.series_entries(dataset.series),
-                 **({"classes": {name: list(labels) for name, labels in dataset.classes.items()}} if dataset.classes else {})},
+        "data": results.data_entry(dataset, state_names(objective.compiled.system), curves.states[:, 0]),
         "timing": {"compile": prepared.seconds, "fit": searched - prepared.seconds, "total": recorder.elapsed},
         "versions": results.versions(),
     }  # fmt: skip

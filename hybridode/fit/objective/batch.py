@@ -37,6 +37,19 @@ class Column:
 
 
 @pytree
+class Before:
+    """What holds before the series (see `data/equilibria`): `index` (S, m) and `numbers` (S, c) as those of the batch, inputs,
+    the time `infinity` (S,) that stands for it, which series are `resting` (S,), which states (S, n) `kept`."""
+
+    index: Any
+    numbers: Any
+    signals: Signals
+    infinity: Any
+    resting: Any
+    kept: Any
+
+
+@pytree
 class Batch:
     """All S series. ts (S, T) is padded with the last time; after `horizon` (S,) nothing is solved (times are clipped to it).
 
@@ -52,6 +65,7 @@ class Batch:
     columns: tuple[Column, ...]
     doses: Doses | None = None
     steady: Any = None  # (S,) the times that stand for infinity (NaN: of this series nothing is asked there), None: of none
+    before: Before | None = None  # None: no series begins in a steady state
 
     @property
     def count(self) -> int:

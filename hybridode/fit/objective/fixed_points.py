@@ -90,26 +90,26 @@ def conserved(
 
 
 def at_infinity(
-    compiled: Compiled, args: Any, series: Any, ts: Any, found: FixedPoints, solve: Callable[[Any, Any], Any], sizes: Sizes
-) -> tuple[Any, Any]:
-    """States (T, n) at the times ts of one series (a batch without its leading axis) and the result. `solve(args, ts)` is one
-    solve, `sizes(start, ys)` those of the states (n,)."""
+    compiled: Compiled, args: Any, series: Any, ts: Any, found: FixedPoints, solve: Callable[[Any, Any, Any], Any], sizes: Sizes,
+    start: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """States (T, n) at the times ts of one series (a batch without its leading axis) and the result. `solve(args, ts, start)` is
+    one solve, `sizes(start, ys)` those of the states (n,), `start` that of the series."""
     infinite = ts >= series.steady  # false for series without such records (NaN), and on earlier horizons
     fixed = jax.lax.stop_gradient(args)
-    far = jax.lax.stop_gradient(solve(fixed, ts[-1:]))
-    y, code = _steady(compiled, args, series.t0, ts[-1], far, found.laws, sizes)
+    far = jax.lax.stop_gradient(solve(fixed, ts[-1:], jax.lax.stop_gradient(start)))
+    y, code = steady_state(compiled, args, start, ts[-1], far, found.laws, sizes)
     result = jnp.where(infinite[-1], code, far.result)
     if found.alone:
         return jnp.where(infinite[:, None], y, far.ys_left), result
     last = jnp.max(jnp.where(infinite, series.t0, ts))
-    way = solve(args, jnp.where(infinite, last, ts))
+    way = solve(args, jnp.where(infinite, last, ts), start)
     ys = jnp.where(infinite[:, None], y, way.ys_left)
     return ys, jnp.where(way.result == results.SUCCESS, result, way.result)
 
 
-def _steady(compiled: Compiled, args: Any, t0: Any, t: Any, far: Any, laws: np.ndarray, sizes: Sizes) -> tuple[Any, Any]:
-    """The steady state (n,) near the end of the solve `far`, with its derivatives, and the result."""
-    start = compiled.start(t0, args)
+def steady_state(compiled: Compiled, args: Any, start: Any, t: Any, far: Any, laws: np.ndarray, sizes: Sizes) -> tuple[Any, Any]:
+    """The steady state (n,) near the end, at t, of the solve `far` from `start`, with its derivatives, and the result."""
     size = jax.lax.stop_gradient(sizes(start, far.ys_left))
     scaled = laws * size
 

@@ -3,7 +3,8 @@
 Arguments follow rules F3: normal(mean, sd), lognormal(median, sd of the log), student(df, loc, scale), laplace(loc, b),
 poisson(mean), negbinomial(mean, k) with variance mean + mean^2/k, bernoulli(p) or bernoulli(logit), categorical(logits).
 Densities are complete, constants included. Fisher information: Lehmann & Casella, Theory of Point Estimation, ch. 2
-(location-scale families); Student: Lange, Little, Taylor, JASA 84 (1989) 881, appendix B; negative binomial: Lawless, Can. J. Stat. 15 (1987) 209.
+(location-scale families); Student: Lange, Little, Taylor, JASA 84 (1989) 881, appendix B; negative binomial: Lawless,
+Can. J. Stat. 15 (1987) 209.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ fails, or a prediction that the noise model cannot have, makes the value infinit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from hybridode.fit.objective.alike import Kind, kinds_alike
 from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.constraints import Constraint
+from hybridode.fit.objective.equilibrium import Equilibrium
 from hybridode.fit.objective.fixed_points import FixedPoints, at_infinity
 from hybridode.fit.objective.limits import Kinds, possible
 from hybridode.fit.objective.priors import BOUNDED, BoundPrior, prior_loss
@@ -75,6 +76,7 @@ class Objective:
         np.ndarray, ...
     ] = ()  # per series the times of its doses and `at` statements at the declared values; (): of none
     fixed_points: FixedPoints | None = None  # None: derivatives of steady states go through the solve
+    equilibrium: Equilibrium | None = None  # None: no series begins in a steady state
 
     @cached_property
     def identity(self) -> bytes:
@@ -156,23 +158,37 @@ class Objective:
         k = batch.signals.count
         return Arguments(p, jax.tree_util.tree_map(jnp.asarray, weights), batch.signals, jnp.zeros(k), batch.doses)  # type: ignore[return-value]
 
+    def start(self, theta: Array, series: Batch) -> tuple[Arguments, Array | None, Array | None]:
+        """Of one series: its arguments at its start; the steady state (n,) in which it begins and the result of finding it (None:
+        it begins as the model says)."""
+        args: Any = self.numbers(theta, series)
+        before = series.before
+        if self.equilibrium is None or before is None:
+            return args.at_start(series.t0), None, None
+        resting = replace(series, index=before.index, numbers=before.numbers, signals=before.signals, doses=None)
+        args = args.at_start(series.t0)
+        return args, *self.equilibrium.start(self.compiled, args, self.numbers(theta, resting), series)  # type: ignore[return-value]
+
     def _arguments_of_noise(self, theta: Array, series: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
         """Of one series: per kind of observation the arguments at its records (R, a); the result of the solve."""
-        args: Any = self.numbers(theta, series)
+        args: Any
+        args, start, code = self.start(theta, series)
         ts = jnp.minimum(series.ts, series.horizon)
-        args = args.at_start(series.t0)
 
-        def solve(args: Any, ts: Any) -> Any:
-            return integrate(self.compiled, args, series.t0, ts, self.method, self.settings, gradient, events=self.plan)
+        def solve(args: Any, ts: Any, start: Any) -> Any:
+            return integrate(self.compiled, args, series.t0, ts, self.method, self.settings, gradient, start, self.plan)
 
         if series.steady is not None and self.fixed_points is not None:
             size_of = partial(sizes, self.settings)
-            ys, result = at_infinity(self.compiled, args, series, ts, self.fixed_points, solve, size_of)
+            begins = self.compiled.start(series.t0, args) if start is None else start
+            ys, result = at_infinity(self.compiled, args, series, ts, self.fixed_points, solve, size_of, begins)
         else:
-            raw = solve(args, ts)
+            raw = solve(args, ts, start)
             ys, result = raw.ys_left, raw.result
             if series.steady is not None:
                 result = checked(result, self.compiled, args, series, ts[-1], ys, self.settings)
+        if code is not None:
+            result = jnp.where(code == results.SUCCESS, result, code)
         observed = jax.vmap(lambda t, y: self.compiled.observables(t, y, args))(ts, ys)
         return tuple(kind.arguments(series, observed) for kind in self.kinds), result
 

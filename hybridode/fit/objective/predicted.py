@@ -19,6 +19,8 @@ def cannot_predict(objective: Objective, batch: Batch) -> str | None:
         return "a fit by Diffrax is not compared with a smooth curve"
     if batch.steady is not None:
         return "a fit with steady states is not compared with a smooth curve"
+    if batch.before is not None:
+        return "a fit whose series begin in a steady state is not compared with a smooth curve"
     return None
 
 

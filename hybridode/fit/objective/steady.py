@@ -38,7 +38,7 @@ _DECADES = (-2.0, 8.0)  # of the model's own time scale that are looked at
 _PER_DECADE = 4
 _NEIGHBOURS = 5
 _SINGULAR = 1e-10  # singular values of the Jacobian below this share belong to conserved quantities
-_METHOD = "kvaerno5"  # the implicit one: `chosen` takes the native engine's own
+METHOD = "kvaerno5"  # the implicit one: `chosen` takes the native engine's own
 
 
 def with_steady_times(
@@ -61,7 +61,9 @@ def with_steady_times(
             continue
         args = compiled.arguments({n: v for n, v in values.items() if n in shared}, dict(s.inputs) or None)
         args = replace(args, parameters=assigned(x, np.asarray(args.parameters, float), own[row], index[row]))
-        ahead, ys = _time(compiled, s, args, settings)
+        which = f"series `{s.name}`" if s.name else "the model"
+        _check_alone(compiled, s, which)
+        ahead, ys = time_until_steady(compiled, s, args, settings, which)
         out.append(replace(s, steady=s.start + ahead * LATER))
         if not reason:
             moved = np.flatnonzero(index[row] < space.size)
@@ -73,15 +75,21 @@ def with_steady_times(
     return found, fixed_points, fixed_points.words
 
 
-def _time(compiled: Compiled, series: Series, args: Any, settings: Settings) -> tuple[float, np.ndarray]:
-    """How long the series takes to become steady, and its states until then."""
-    which = f"series `{series.name}`" if series.name else "the model"
-    if compiled.system.unknowns or compiled.system.declarations.equations:
-        raise _failed(f"{which} is observed in its steady state (time inf), and the model has algebraic equations",
-                      "steady states are found for models of explicit rates only: measure at late times")  # fmt: skip
+def _check_alone(compiled: Compiled, series: Series, which: str) -> None:
+    """Raises NumericsError E0713 for a series that never comes to rest."""
     if any(e.every is not None for e in compiled.declarations.at_events) or series.doses is not None:
         raise _failed(f"{which} is observed in its steady state (time inf), and something happens to it again and again",
                       "under repeated events there is no steady state: measure at late times")  # fmt: skip
+
+
+def time_until_steady(compiled: Compiled, series: Series, args: Any, settings: Settings, which: str) -> tuple[float, np.ndarray]:
+    """How long a series takes to become steady, and its states until then. `which` says in words what does.
+
+    Raises NumericsError E0713 where it does not.
+    """
+    if compiled.system.unknowns or compiled.system.declarations.equations:
+        raise _failed(f"{which} comes to its steady state, and has algebraic equations",
+                      "steady states are found for models of explicit rates only: measure at late times")  # fmt: skip
     args = args.at_start(series.start)
     rates = jax.jit(jax.vmap(lambda t, y: compiled.plain_rates(t, y, args), in_axes=(0, 0)))
     y0 = np.asarray(compiled.start(series.start, args), float)
@@ -89,7 +97,7 @@ def _time(compiled: Compiled, series: Series, args: Any, settings: Settings) -> 
     low, high = _DECADES
     ahead = scale * np.logspace(low, high, round((high - low) * _PER_DECADE) + 1)
     choice = choose(compiled, args, series.start, series.start + float(ahead[0]), replace(settings, method="auto"))
-    choice = chosen(choice.settings.engine, _METHOD, "", choice.settings)
+    choice = chosen(choice.settings.engine, METHOD, "", choice.settings)
     raw = integrate(compiled, args, series.start, series.start + ahead, choice.method, choice.settings, "forward")
     ys = np.asarray(raw.ys_left, float)
     slopes = np.abs(np.asarray(rates(series.start + ahead, ys), float))
@@ -129,15 +137,20 @@ def checked(result: Any, compiled: Compiled, args: Any, series: Any, t: Any, ys:
     state is, by the step that Newton's method would take to it. Conserved quantities make the Jacobian singular; the step of
     least length leaves them as they are.
     """
-    y, size = ys[-1], sizes(settings, compiled.start(series.t0, args), ys)
+    size = sizes(settings, compiled.start(series.t0, args), ys)
+    still = is_still(compiled, args, t, ys[-1], size, (series.steady - series.t0) / LATER)
+    asked = series.horizon >= series.steady  # false for series without such records (NaN), and on earlier horizons
+    return jnp.where((result == results.SUCCESS) & asked & ~still, results.UNSTEADY, result)
+
+
+def is_still(compiled: Compiled, args: Any, t: Any, y: Any, size: Any, span: Any) -> Any:
+    """Whether y (n,), states of these sizes, is steady: neither far from where Newton's method goes, nor moving in this span."""
     rates, jacobian = (jax.lax.stop_gradient(v) for v in (compiled.plain_rates(t, y, args), _jacobian(compiled, t, y, args)))
     finite = jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(rates))
     scaled = jnp.where(finite, jacobian * size, 0.0)  # columns in units of the states
     step = jnp.linalg.lstsq(scaled, jnp.where(finite, rates, 0.0), rcond=_SINGULAR)[0]
-    slow = jnp.abs(rates) * (series.steady - series.t0) / LATER > _LOOSE * size
-    still = finite & jnp.all(jnp.abs(step) <= _LOOSE) & ~jnp.any(slow)
-    asked = series.horizon >= series.steady  # false for series without such records (NaN), and on earlier horizons
-    return jnp.where((result == results.SUCCESS) & asked & ~still, results.UNSTEADY, result)
+    slow = jnp.abs(rates) * span > _LOOSE * size
+    return finite & jnp.all(jnp.abs(step) <= _LOOSE) & ~jnp.any(slow)
 
 
 def sizes(settings: Settings, start: Any, ys: Any) -> Any:

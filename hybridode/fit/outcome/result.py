@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hybridode.data.experiments import Series
+from hybridode.data.experiments import Dataset, Series
 from hybridode.data.groups import group_entries
 from hybridode.declarations import Declarations, Network, Parameter, Shape
 from hybridode.fit.outcome.shares import share_entry
@@ -109,9 +109,30 @@ def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
     return values
 
 
-def series_entries(series: Sequence[Series]) -> list[dict[str, Any]]:
-    """What `predict --series` needs: where a series starts, its group in each column after `by`, what the data set for it."""
-    return [{"name": s.name, "start": s.start, "groups": dict(s.labels), "numbers": dict(s.numbers)} for s in series]
+def data_entry(dataset: Dataset, states: Sequence[str], first: np.ndarray) -> dict[str, Any]:
+    """What was fitted. `first` (S, n): the states at the starts."""
+    classes = {name: list(labels) for name, labels in dataset.classes.items()}
+    return {
+        "name": dataset.name,
+        "series": len(dataset.series),
+        "columns": list(dataset.columns),
+        "unmatched": list(dataset.unmatched),
+        "experiments": series_entries(dataset.series, states, first),
+        **({"classes": classes} if classes else {}),
+    }
+
+
+def series_entries(series: Sequence[Series], states: Sequence[str], first: np.ndarray) -> list[dict[str, Any]]:
+    """What `predict --series` needs: where a series starts, its group in each column after `by`, what the data set for it; of one
+    that begins in a steady state under what, and where: `first` (S, n)."""
+    out = []
+    for s, y in zip(series, first, strict=True):
+        entry = {"name": s.name, "start": s.start, "groups": dict(s.labels), "numbers": dict(s.numbers)}
+        if s.before is not None:
+            begins = {name: float(value) if np.isfinite(value) else None for name, value in zip(states, y, strict=True)}
+            entry["equilibrated"] = {"numbers": dict(s.before.numbers), "begins": begins}
+        out.append(entry)
+    return out
 
 
 def network_entries(

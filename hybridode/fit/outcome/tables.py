@@ -22,6 +22,7 @@ from hybridode.fit.objective.limits import kinds_of, log_likelihood, possible
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.uncertainty import Uncertainty
 from hybridode.fit.progress import Recorder
+from hybridode.solve import results
 from hybridode.solve.engines import integrate
 
 _GRID = 200  # times of the dense curves
@@ -52,13 +53,14 @@ def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callab
     ts = grid_of(dataset)
 
     def of_series(theta: Any, series: Batch, ts: Any) -> Any:
-        args: Any = objective.numbers(theta, series)
+        args: Any
+        args, start, code = objective.start(theta, series)
         raw = integrate(
-            objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", events=objective.plan
+            objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", start, objective.plan
         )
-        args = args.at_start(series.t0)
+        result = raw.result if code is None else jnp.where(code == results.SUCCESS, raw.result, code)
         observed = jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left)
-        return raw.ys_left, observed, raw.result, raw.stats["sliding"]
+        return raw.ys_left, observed, result, raw.stats["sliding"]
 
     program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
 

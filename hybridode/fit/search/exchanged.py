@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from hybridode.fit.objective.batch import Batch
-from hybridode.fit.objective.predicted import locations
+from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.progress import OutOfTime, Recorder, Track
 from hybridode.fit.search.ask import run_alone
 from hybridode.fit.search.attainable import Attained, compared
@@ -32,6 +32,8 @@ def exchange_warning(lanes: Lanes, found: Sequence[StartResult], begun: Sequence
     best = best_of(found)
     names = [o.column for o in lanes.objective.compiled.declarations.observations]
     if best is None or len(names) < 2 or lanes.objective.networks or lanes.objective.settings.engine != "native":
+        return ""
+    if cannot_predict(lanes.objective, lanes.batch) is not None:
         return ""
     if not _far(_compared(lanes, lanes.batch, best.theta)):
         return ""
