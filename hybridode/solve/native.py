@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.errors import Diagnostic, UsageError
-from hybridode.kernels.ffi.program import Program, run_solve
+from hybridode.kernels.ffi.numbers import run_solve
+from hybridode.kernels.ffi.program import Program
 from hybridode.kernels.llvm.job import INFO
 from hybridode.methods.choice import ROLLED_FROM, rolls, solved_singly
 from hybridode.solve import results
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 MOST_STATES = 100_000
 MOST_INSTRUCTIONS = 60_000  # of a step: equations that are all different
 LEAST_SINGLE = 1e-6  # relative tolerance in float32: eight roundings of a state
-_TAPES = ("rates", "jacobian", "guards", "changes", "at_values", "invariants", "invariant_jacobian")  # that the loops evaluate
+TAPES = ("rates", "jacobian", "guards", "changes", "at_values", "invariants", "invariant_jacobian")  # that the loops evaluate
 
 
 # ---- what it can do -------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def _check_length(method: str, count: int) -> None:
 def _identity(compiled: Compiled, method: str) -> str:
     """What the code of a method on this model is made from, as a short text; "" where that cannot be said."""
     system = compiled.system
-    parts = [identity(compiled.tapes[name]) for name in _TAPES if name in compiled.tapes]
+    parts = [identity(compiled.tapes[name]) for name in TAPES if name in compiled.tapes]
     implicit = (
         repr((system.unknowns, [(e.row, e.column) for e in system.invariant_jacobian or ()]))
         if system.algebraic or system.invariants
@@ -178,7 +179,7 @@ def _identity(compiled: Compiled, method: str) -> str:
 
 def _weights(compiled: Compiled) -> tuple[tuple[str, Shape], ...]:
     """Names and shapes of the networks' arrays that the rates and their Jacobian read."""
-    tapes = [compiled.tapes[name] for name in _TAPES if name in compiled.tapes]
+    tapes = [compiled.tapes[name] for name in TAPES if name in compiled.tapes]
     return tuple({i.name: i.shape for tape in tapes for i in tape.inputs if "." in i.name}.items())
 
 
@@ -280,7 +281,7 @@ def solve_numbers(compiled: Compiled, args: Arguments, t0: float, ts: FloatArray
     sound = not falling and bool(np.all(np.isfinite(start)))
 
     def stretch(a: float, y: FloatArray, times: FloatArray) -> Raw:
-        found = run_solve(program, p, w, y, np.asarray(a), times, _options(program, settings), s)
+        found = run_solve(program, p, w, y, np.asarray(a), times, options_of(program, settings), s)
         ys, info, end = (x[0] for x in found)
         last = ys[-1] if constrained and np.all(np.isfinite(ys[-1])) else end[1:]
         return Raw(ys, ys, int(info[0]), end[0], last, _counts(*info[1:]))  # the kernels' codes are those of `results`
@@ -368,7 +369,7 @@ def integrate(compiled: Compiled, args: Arguments, t0: Any, ts: Any, method: str
     jumps = number_of_jumps(compiled, args)
     program = program if not jumps else _with_records(compiled, program, jumps + program.share)
     read = parameter_vector(args, jnp), weight_vector(program, args, jnp), signal_vector(compiled, args, jnp)
-    options = jnp.asarray(_options(program, settings), dtype)
+    options = jnp.asarray(options_of(program, settings), dtype)
     constrained = is_constrained(compiled)
     if plan is None and not jumps:
         raw = _segment(program, read, options, t0, ts[-1], start, ts, constrained)
@@ -420,6 +421,7 @@ def _segment(program: Program, read: tuple[Any, Any, Any], options: Any, t0: Any
     return Raw(ys, ys, result, t_end, y_end, _counts(*counts, fired=fired))
 
 
-def _options(program: Program, settings: Settings) -> FloatArray:
+def options_of(program: Program, settings: Settings) -> FloatArray:
+    """The vector of options that all calls of a program take."""
     kept = settings.checkpoints
     return program.options(settings.rtol, settings.atol, settings.max_steps, checkpoints=kept if isinstance(kept, int) else 0)

@@ -195,27 +195,30 @@ def relu(b: TapeBuilder, out: Node, x: Node) -> Partials:
 
 
 def pow_(b: TapeBuilder, out: Node, x: Node, y: Node) -> Partials:
-    return _pow_base(b, x, y), _pow_exponent(b, out, x, y)
+    return _pow_base(b, out, x, y), _pow_exponent(b, out, x, y)
 
 
-def _pow_base(b: TapeBuilder, x: Node, y: Node) -> Node | None:
-    """y x^(y-1): 0 for y = 0 whatever x is, and 0 at x = 0 where it would be infinite."""
-    n, one = b.constant_of(y), b.const(1.0)
+def _pow_base(b: TapeBuilder, out: Node, x: Node, y: Node) -> Node | None:
+    """y x^(y-1): 0 for y = 0 whatever x is, and 0 at x = 0 where it would be infinite. Of an exponent that is no constant as
+    y x^y/x, since a power takes as long as dozens of products."""
+    n, one, zero = b.constant_of(y), b.const(1.0), b.const(0.0)
     if n is not None and (n == 0.0 or n >= 1.0):
         return None if n == 0.0 else b.mul(y, b.power(x, b.const(n - 1.0)))
-    steep = b.make("and", b.make("eq", x, b.const(0.0)), b.make("lt", y, one))
+    nowhere = b.make("eq", x, zero)
     if n is not None:
-        return b.select(steep, b.const(0.0), b.mul(y, b.make("pow", _unless(b, steep, x, 1.0), b.const(n - 1.0))))
-    none = b.make("or", steep, b.make("eq", y, b.const(0.0)))
-    lowered = b.sub(_unless(b, none, y, 1.0), one)
-    return b.select(none, b.const(0.0), b.mul(y, b.make("pow", _unless(b, none, x, 1.0), lowered)))
+        steep = b.make("and", nowhere, b.make("lt", y, one))
+        return b.select(steep, zero, b.mul(y, b.make("pow", _unless(b, steep, x, 1.0), b.const(n - 1.0))))
+    none = b.make("or", nowhere, b.make("eq", y, zero))
+    inner = b.mul(_unless(b, none, y, 1.0), b.div(_unless(b, none, out, 1.0), _unless(b, none, x, 1.0)))
+    straight = b.make("and", nowhere, b.make("eq", y, one))
+    return b.select(none, b.select(straight, one, zero), inner)
 
 
 def _pow_exponent(b: TapeBuilder, out: Node, x: Node, y: Node) -> Node:
     """x^y log x: 0 for x <= 0 (the limit at x = 0, y > 0; elsewhere x^y is no function of a real exponent)."""
     positive = _positive(b, x)
-    base = b.select(positive, x, b.const(1.0))
-    return b.select(positive, b.mul(b.make("pow", base, y), b.make("log", base)), b.const(0.0))
+    base, value = b.select(positive, x, b.const(1.0)), b.select(positive, out, b.const(1.0))
+    return b.select(positive, b.mul(value, b.make("log", base)), b.const(0.0))
 
 
 def atan2(b: TapeBuilder, out: Node, y: Node, x: Node) -> Partials:

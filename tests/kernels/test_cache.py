@@ -15,7 +15,8 @@ import pytest
 
 from hybridode import store
 from hybridode.kernels import cache
-from hybridode.kernels.ffi.program import Program, run_solve
+from hybridode.kernels.ffi.numbers import run_solve
+from hybridode.kernels.ffi.program import Program
 from hybridode.kernels.llvm.parts import Module
 from hybridode.methods.explicit_tableaux import TSIT5
 from hybridode.methods.ready import Method, explicit_method

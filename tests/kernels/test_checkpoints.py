@@ -14,7 +14,8 @@ import pytest
 
 from hybridode import store
 from hybridode.kernels import cache as code_cache
-from hybridode.kernels.ffi.program import Program, run
+from hybridode.kernels.ffi.numbers import run
+from hybridode.kernels.ffi.program import Program
 from hybridode.kernels.llvm.checkpoints import SPLIT
 from hybridode.kernels.llvm.handler import OPTIONS
 from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hybridode.kernels.ffi.program import run_solve
+from hybridode.kernels.ffi.numbers import run_solve
 from hybridode.kernels.llvm.job import DONE, MAX_STEPS, NON_FINITE
 from hybridode.solve import native, results
 from hybridode.solve.settings import Settings

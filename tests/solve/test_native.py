@@ -13,7 +13,7 @@ from scipy.integrate import DOP853, solve_ivp
 
 import hybridode as ho
 from hybridode.errors import UsageError
-from hybridode.kernels.ffi.program import run_solve
+from hybridode.kernels.ffi.numbers import run_solve
 from hybridode.solve import engines, native, results
 from hybridode.solve.settings import METHODS, Settings
 from tests.solve.native_models import BLOW_UP, DECAY, ENDS, FORCED, ROBER, compiled
@@ -203,7 +203,7 @@ def test_threads_at_once() -> None:
 FORK = """
 import os, warnings
 import numpy as np
-from hybridode.kernels.ffi.program import run_solve
+from hybridode.kernels.ffi.numbers import run_solve
 from hybridode.solve import native
 from tests.solve.native_models import FORCED, compiled
 model = compiled(FORCED)

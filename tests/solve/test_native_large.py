@@ -15,7 +15,7 @@ from scipy.integrate import solve_ivp
 from scipy.sparse import csc_matrix
 
 import hybridode as ho
-from hybridode.kernels.ffi.program import run_solve
+from hybridode.kernels.ffi.numbers import run_solve
 from hybridode.kernels.llvm.cost_order import BUCKETS
 from hybridode.methods.choice import ROLLED_FROM
 from hybridode.methods.rosenbrock_tableaux import ROSENBROCK

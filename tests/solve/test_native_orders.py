@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from hybridode.kernels.ffi.program import run_solve
+from hybridode.kernels.ffi.numbers import run_solve
 from hybridode.solve import native
 from hybridode.solve.settings import METHODS
 from tests.solve.native_models import FORCED, compiled

@@ -11,7 +11,7 @@ import pytest
 
 import hybridode as ho
 from hybridode.errors import UsageError
-from hybridode.kernels.ffi.program import run_solve
+from hybridode.kernels.ffi.numbers import run_solve
 from hybridode.kernels.llvm.machine import host_lanes
 from hybridode.solve import engines, native, results
 from hybridode.solve.settings import METHODS, Settings

@@ -7,6 +7,7 @@ import numpy as np
 
 from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, series_of
+from hybridode.fit.objective.direct.evaluate import Direct, cannot
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.parameters import unpack
 from hybridode.solve import native, results
@@ -37,6 +38,14 @@ def locations(objective: Objective, batch: Batch, theta: np.ndarray, starts: np.
     """Per observation its predicted location at the records (S, R); NaN where a solve failed. `starts` (S, n): of each series,
     in the place of the model's own. For models that the native engine solves."""
     found = [np.full(np.shape(c.value), np.nan) for c in batch.columns]
+    if starts is None and cannot(objective, batch) is None:
+        _, observed, codes = Direct(objective).along(theta, batch, np.minimum(batch.ts, np.asarray(batch.horizon)[:, None]))
+        for k, (c, where, noise) in enumerate(zip(batch.columns, objective.argument_places, objective.rows, strict=True)):
+            at = observed[np.arange(batch.count)[:, None], np.asarray(c.time)][..., where]
+            with np.errstate(all="ignore"):
+                located = noise.location(*np.moveaxis(at, -1, 0))
+            found[k] = np.where((codes == results.SUCCESS)[:, None], located, np.nan)
+        return found
     for row in range(batch.count):
         args = numpy_arguments(objective, batch, row, theta)
         ts = np.minimum(np.asarray(batch.ts)[row], float(batch.horizon[row]))

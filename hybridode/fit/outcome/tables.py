@@ -18,7 +18,10 @@ from hybridode.declarations import entry_names
 from hybridode.fit.objective.assignment import parameter_places
 from hybridode.fit.objective.bands import bands
 from hybridode.fit.objective.batch import Batch
-from hybridode.fit.objective.limits import kinds_of, log_likelihood, possible
+from hybridode.fit.objective.direct.evaluate import Direct, cannot
+from hybridode.fit.objective.direct.scores import score_of
+from hybridode.fit.objective.limits import Kinds, kinds_of, log_likelihood, possible
+from hybridode.fit.objective.noise import Noise
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.uncertainty import Uncertainty
 from hybridode.fit.progress import Recorder
@@ -49,8 +52,16 @@ def grid_of(dataset: Dataset) -> np.ndarray:
 
 def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callable[[np.ndarray], Curves]:
     """Of theta: one solve per series at the records' times and on a dense grid to the last record, held-out ones included.
-    Compiled at the first call."""
+    Compiled at the first call, where JAX has to make it."""
     ts = grid_of(dataset)
+    if cannot(objective, batch) is None:
+        direct = Direct(objective)
+
+        def along(theta: np.ndarray) -> Curves:
+            states, observed, codes = direct.along(theta, batch, ts)
+            return Curves(ts, states, observed, codes, np.zeros(len(ts), int))
+
+        return along
 
     def of_series(theta: Any, series: Batch, ts: Any) -> Any:
         args: Any
@@ -109,6 +120,14 @@ def _frame(series: str, times: np.ndarray, column: str, location: Any, low: Any,
 _log_likelihood = partial(jax.jit, static_argnums=(0, 5))(log_likelihood)
 
 
+def _log_density(noise: Noise, value: Any, upper: Any, censored: Any, arguments: Sequence[Any], kinds: Kinds) -> Any:
+    score = score_of(noise)
+    if kinds or score is None:
+        return _log_likelihood(noise, value, upper, censored, arguments, kinds)
+    with np.errstate(all="ignore"):
+        return score.of(value, *arguments)[0]
+
+
 def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held: Sequence[np.ndarray]) -> pd.DataFrame:
     """series, row, time, column, observed, predicted, residual (standardised; NaN for a limit), log_density, used, censored."""
     frames = []
@@ -124,7 +143,7 @@ def residuals_table(objective: Objective, dataset: Dataset, curves: Curves, held
             with np.errstate(all="ignore"):
                 residual = np.where(censored == 0, noise.residual(value, *arguments), np.nan)
             kinds = kinds_of(censored, np.ones(len(mine)))
-            density = _log_likelihood(noise, value, records.upper[mine], censored, arguments, kinds)
+            density = _log_density(noise, value, records.upper[mine], censored, arguments, kinds)
             frames.append(
                 pd.DataFrame(
                     {

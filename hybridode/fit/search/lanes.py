@@ -19,12 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.fit.objective.batch import Batch, up_to
+from hybridode.fit.objective.direct.evaluate import Direct, cannot
 from hybridode.fit.objective.objective import Evaluation, Objective
 from hybridode.fit.search.ask import WHOLE, Ask, Point, View
 from hybridode.solve import results
 from hybridode.solve.native import program_of
 
-MOST_LANES = 16  # starts in a block
+MOST_LANES, MOST_DIRECT = 16, 64  # starts in a block, of a program of JAX and without one
 FISHER_MOST = 160  # trainable numbers up to which the Fisher matrix is worth its forward sensitivities in every iteration
 MOST_BYTES = 1 << 28  # of a block's steps and sensitivities
 MORE_STEPS, LEAST_STEPS = 20, 2000  # of an explicit method: times those expected at the declared values, and so many at least
@@ -89,7 +90,12 @@ class Lanes:
         n, (series, times) = objective.compiled.size, np.shape(batch.ts)
         kept = program_of(objective.compiled, objective.method).capacity * (n + 2)
         each = 8 * series * (kept + times * n * max(objective.n_parameters, 1))
-        return int(np.clip(2 ** int(np.log2(max(MOST_BYTES / each, 1))), 1, MOST_LANES))
+        return int(np.clip(2 ** int(np.log2(max(MOST_BYTES / each, 1))), 1, MOST_LANES if self.direct is None else MOST_DIRECT))
+
+    @cached_property
+    def direct(self) -> Direct | None:
+        """What evaluates without JAX, where that can."""
+        return Direct(self._quick) if cannot(self._quick, self.batch) is None else None
 
     @cached_property
     def _program(self) -> Callable[[Any, Any, Batch], Evaluation]:
@@ -131,6 +137,8 @@ class Lanes:
 
     def _computed(self, thetas: np.ndarray, records: Batch) -> Evaluation:
         count = len(thetas)
+        if self.direct is not None:
+            return self.direct(thetas, records)
         if self.width == 1:  # the program that everything else uses too
             single = self._quick.with_fisher if thetas.shape[1] <= FISHER_MOST else self._quick.with_gradient
             return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[None], single(thetas[0], records))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 from collections.abc import Callable, Iterator
@@ -14,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridode.kernels.cache import index, indexed, loaded, loaded_together
-from hybridode.kernels.llvm.handler import OPTIONS
-from hybridode.kernels.llvm.job import INFO, SLOT, SLOTS
 from hybridode.kernels.llvm.machine import Machine, host_lanes
 from hybridode.kernels.llvm.parts import Inputs, Module
 from hybridode.store import of_sources
@@ -30,7 +27,6 @@ RECORD_BYTES = 1 << 22  # of the steps that one trajectory keeps for its derivat
 MOST_RECORDED, LEAST_RECORDED = 4096, 16
 MOST_OWN_WEIGHTS = 1500  # of networks that are solved in lanes with arrays of their own
 CALLS = {"tangent": "solve", "adjoint": "solve", "tangent_parts": "solve_parts", "adjoint_parts": "solve_parts"}
-NO_SIGNALS = np.zeros(0)
 
 
 @cache
@@ -205,37 +201,3 @@ class Program:
         """The vector of options that all calls take. `checkpoints`: how many states derivatives in parts keep, 0: by the square
         root of the number of steps."""
         return np.array([rtol, atol, first, largest, float(max_steps), float(checkpoints), float(processors())])
-
-
-def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0: FloatArray, ts: FloatArray,
-              options: FloatArray, s: FloatArray = NO_SIGNALS) -> tuple[FloatArray, np.ndarray, FloatArray]:  # fmt: skip
-    """ys (B, T, n), info (B, 6), end (B, 1 + n) of B solves without JAX, Python's lock not held, from p (B, m) or (m,), w (B, k)
-    or (k,), s (B, c) or (c,), y0 (B, n) or (n,), ts (B, T) or (T,), t0 (B,) or (); B is 1 when nothing is batched."""
-    kind = np.dtype(program.dtype)
-    given = {"p": (p, 1), "w": (w, 1), "s": (s, 1), "y0": (y0, 1), "t0": (t0, 0), "ts": (ts, 1)}
-    arrays = {name: np.asarray(a, kind, order="C") for name, (a, _) in given.items()}
-    batch = max((arrays[name].shape[0] for name, (_, k) in given.items() if arrays[name].ndim > k), default=1)
-    n, times = program.n, arrays["ts"].shape[-1]
-    out = {
-        "ys": np.full((batch, times, n), np.nan, kind),
-        "info": np.zeros((batch, len(INFO)), np.int32),
-        "end": np.zeros((batch, n + 1), kind),
-        "options": np.asarray(options, kind, order="C"),
-    }
-    job = np.zeros(len(SLOTS), np.int64)
-    for name, array in {**arrays, **out}.items():
-        job[SLOT[name]] = array.ctypes.data
-    for name, (_, k) in given.items():
-        job[SLOT[f"{name}_stride"]] = (arrays[name].shape[-1] if k else 1) if arrays[name].ndim > k else 0
-    numbers = {"trajectories": batch, "total": batch, "seeds": 1, "times": times, "s_count": arrays["s"].shape[-1]}
-    numbers |= {name: int(options[OPTIONS.index(name)]) for name in ("max_steps", "threads")}
-    for name, number in numbers.items():
-        job[SLOT[name]] = number
-    run(program, "solve", *program.lanes(batch, arrays["w"].ndim > 1), job)
-    return out["ys"], out["info"], out["end"]
-
-
-def run(program: Program, kind: str, width: int, own: bool, job: Any) -> None:
-    """Works on a job (an int64 array of slots)."""
-    module, machine = program.module(kind, width, own)
-    machine.function(module.run, None, ctypes.c_void_p)(job.ctypes.data)

@@ -32,6 +32,7 @@ def target_text() -> str:
     return f"{version} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
+@cache
 def host_lanes(dtype: str = "float64") -> int:
     """How many lanes the widest vector register of this processor holds."""
     features = llvm.get_host_cpu_features()

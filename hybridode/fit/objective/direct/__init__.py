@@ -1,0 +1,1 @@
+"""The objective in NumPy round native solves: what fits of few numbers need, without a program of JAX."""
