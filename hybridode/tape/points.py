@@ -13,8 +13,9 @@ from hybridode.tape.tape import Tape
 
 
 class Pointwise:
-    """A tape made ready. Arrays of all shapes that fit together may stand for the elements of its inputs: those of `x.dot` (see
-    `derive.forward`) may have an axis more, over directions. Each call costs about a microsecond per scalar and what NumPy takes."""
+    """A tape made ready. Arrays of all shapes that fit together may stand for the elements of its inputs: those of `x.dot`
+    (see `derive.forward`) may have an axis more, over directions. A call costs about a microsecond per scalar and what NumPy
+    takes."""
 
     def __init__(self, tape: Tape) -> None:
         graph, self._outputs = scalars(tape)

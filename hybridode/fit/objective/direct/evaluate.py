@@ -1,8 +1,8 @@
 """The objective at many vectors in NumPy: what `Objective.value_and_fisher` says, for models that native solves take alone.
 
-A solve and its tangents are machine code over the lanes of all starts and series; the rest is a few hundred operations of NumPy on
-arrays over all of them. Nothing is traced or compiled beside that code. Every operation works start by start, so the numbers of a
-start do not depend on how many others there are.
+A solve and its tangents are machine code over the lanes of all starts and series; the rest is a few hundred operations of NumPy
+on arrays over all of them. Nothing is traced or compiled beside that code. Every operation works start by start, so the numbers
+of a start do not depend on how many others there are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from hybridode.solve.native import TAPES, options_of, program_of, switched
 from hybridode.tape.derive import forward
 from hybridode.tape.points import Pointwise
 from hybridode.tape.tape import Tape
-
 
 KEPT = 8  # batches of records whose layout is kept
 
@@ -128,7 +127,7 @@ class Direct:
         return found
 
     def along(self, theta: np.ndarray, batch: Batch, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The model at theta (d,) along other times (S, T) of the series: states (S, T, n), observables (S, T, q), results (S,)."""
+        """The model at theta (d,) along other times (S, T): states (S, T, n), observables (S, T, q), results (S,)."""
         t0, series = np.asarray(batch.t0, float), len(ts)
         nowhere = Directions(np.zeros((series, 0), int), 0, np.zeros((series, 0, self.objective.base.size)), True)
         laid = _Laid(batch, t0, ts, inputs_of(self.objective.compiled, batch.signals, t0, ts), nowhere, ())
@@ -169,8 +168,8 @@ class Direct:
         """The parameter vectors (B, S, m)."""
         own, index = np.asarray(laid.batch.numbers), np.asarray(laid.batch.index)
         shape = (len(x), len(index))
-        parts = [np.broadcast_to(x[:, None], (*shape, x.shape[1])), np.broadcast_to(self.objective.base, (*shape, len(self.objective.base))),
-                 np.broadcast_to(own, (*shape, own.shape[1]))]  # fmt: skip
+        base = self.objective.base
+        parts = [np.broadcast_to(a, (*shape, a.shape[-1])) for a in (x[:, None], base, own)]
         return np.concatenate(parts, axis=-1)[:, np.arange(len(index))[:, None], index]
 
     def _starts(self, p: np.ndarray, p_dot: np.ndarray, laid: _Laid) -> tuple[np.ndarray, np.ndarray]:
@@ -262,7 +261,9 @@ class _Solves(NamedTuple):
     found: numbers.Solved
 
 
-def _gathered(d: Directions, slope: np.ndarray, weight: np.ndarray, jacobian: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _gathered(
+    d: Directions, slope: np.ndarray, weight: np.ndarray, jacobian: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Gradient (B, d) and Fisher matrix (B, d, d) from slopes and weights (B, S, N) and derivatives (B, K, S, N)."""
     batch, k, series, n = jacobian.shape
     gradient, fisher = np.zeros((batch, count)), np.zeros((batch, count, count))
