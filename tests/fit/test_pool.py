@@ -13,7 +13,7 @@ from hybridode.data.experiments import experiments
 from hybridode.fit.prepare import Options, prepare
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Optimum, Point
-from hybridode.fit.search.lanes import Lanes
+from hybridode.fit.search.lanes import MOST_DIRECT, MOST_LANES, Lanes
 from hybridode.fit.search.multistart import MOST_DRAWN, evaluated_starts
 from hybridode.fit.search.pool import Pool, Snapshot
 from hybridode.fit.search.scoring import fisher_scoring
@@ -150,19 +150,29 @@ def test_a_start_ends_at_the_same_bits_alone_among_others_and_in_any_order(lynx)
         assert run([points[k]])[k + 1] == together[k + 1]
 
 
-def test_idle_places_of_a_block_cost_nothing_and_change_nothing(lynx):
-    lanes, points = lynx
-    assert lanes.width == 16
+@pytest.mark.parametrize("by", ["numpy", "jax"])
+def test_idle_places_of_a_block_cost_nothing_and_change_nothing(lynx, by):
+    lanes, points = lynx[0] if by == "numpy" else left_to_jax(lynx[0]), lynx[1]
+    assert lanes.width == (MOST_DIRECT if by == "numpy" else MOST_LANES)
     thetas = np.stack([p for _, p in points[:16]])
     whole, part = lanes.evaluations(thetas), lanes.evaluations(thetas[:5])
     assert np.isfinite(whole.value).all()
     for a, b in zip(whole, part, strict=True):
         np.testing.assert_array_equal(a[:5], b)
-    single = lanes.objective.with_fisher(thetas[3], lanes.batch)
-    np.testing.assert_allclose(whole.fisher[3], single.fisher, rtol=1e-12)
+    if by == "jax":  # for the other see test_direct
+        single = lanes.objective.with_fisher(thetas[3], lanes.batch)
+        np.testing.assert_allclose(whole.fisher[3], single.fisher, rtol=1e-12)
 
 
-def test_memory_limits_the_width(lynx):
-    lanes, _ = lynx
+def left_to_jax(lanes):
+    found = Lanes(lanes.objective, lanes.batch, lanes.implicit, lanes.most_steps)
+    found.__dict__["direct"] = None
+    return found
+
+
+@pytest.mark.parametrize("by", ["numpy", "jax"])
+def test_memory_limits_the_width(lynx, by):
+    lanes = lynx[0] if by == "numpy" else left_to_jax(lynx[0])
     many = Lanes(lanes.objective, replace(lanes.batch, ts=np.zeros((400, 30))))
+    many.__dict__["direct"] = lanes.direct
     assert many.width < 16
