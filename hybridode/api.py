@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hybridode.data.experiments import Dataset
     from hybridode.discover.discovery import Discovery
     from hybridode.fit.inference.profiled import Profiled
-    from hybridode.fit.inference.sampling import Sample, Sampler
+    from hybridode.fit.inference.sample import Sample
+    from hybridode.fit.inference.sampling import Sampler
     from hybridode.fit.run import Finished, FitRun
     from hybridode.fit.trainable import TrainableModel
     from hybridode.solve.problem import Arguments, Compiled
@@ -305,19 +306,17 @@ class Run:
         finished = self._finished("profiles")
         return profiled(finished.prepared.lanes, finished.theta)
 
-    def sample(self, *, chains: int = 4, draws: int = 1000, seed: int = 0) -> Sample:
+    def sample(self, *, chains: int = 4, draws: int = 1000, seed: int = 0, warmup: int = 500) -> Sample:
         """Draws from the posterior by NUTS, from the optimum of this fit: `table`, `natural` (chains, draws, k), `to_arviz()`.
 
-        Raises UsageError E0780 (a parameter has neither prior nor bounds), E0781 (nothing to start from), E0782 (no blackjax)."""
-        import jax
-
+        Raises UsageError E0780 (a parameter has neither prior nor bounds), E0781 (nothing to start from), E0782 (no blackjax),
+        E0787 (too many numbers), NumericsError E0788 (no chain can start)."""
         from hybridode.fit.inference.sampling import Sampler
 
         finished = self._finished("samples")
-        with jax.enable_x64(True):
-            if chains not in self._samplers:
-                self._samplers[chains] = Sampler(finished.prepared, finished.theta, chains)
-            return self._samplers[chains].draw(draws, seed)
+        if chains not in self._samplers:
+            self._samplers[chains] = Sampler(finished.prepared, finished.theta, chains)
+        return self._samplers[chains].draw(draws, seed, warmup)
 
     def discover(self, *, seed: int = 0, max_seconds: float | None = None) -> Discovery:
         """Which formula the data support in the place of the networks: `sentences`, `candidates`, `fit` (docs/discovery.md).

@@ -2,128 +2,65 @@
 
 What is sampled are the unconstrained numbers u in z = z* + L u, with z* the optimum and L L' the inverse of the Fisher matrix
 there: on that scale the posterior is near to a standard normal, so that a short adaptation suffices, of the step size by dual
-averaging and of L by the draws of all chains together.
-The density is that of the natural values, with log|dx/dz| for the change of variables: a prior is a density of the natural value,
-and what has none is flat on its declared scale (in its logarithm for `log`). All chains advance in one call, one lane each.
+averaging and of L by the draws of all chains together. All chains advance in one call, one lane each.
+
+The data, the optimum and the axes are arguments of the one program: other data of the same shapes compile nothing. Draw n of a
+chain takes the key fold_in(seed, n), so that the numbers do not depend on how many draws a call makes.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
-from hybridode.errors import Diagnostic, UsageError
+from hybridode.errors import Diagnostic, NumericsError, UsageError
+from hybridode.fit.inference.posterior import LogDensity, check_proper, correction, log_posterior
+from hybridode.fit.inference.sample import Sample
 from hybridode.fit.objective.batch import Batch
-from hybridode.fit.objective.objective import Objective
-from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.prepare import Prepared
+from hybridode.fit.search.lanes import SOME, compiler_options
+from hybridode.kernels.programs import programs_kept
 from hybridode.types import Array
 
-CHAINS, DRAWS = 4, 1000
-BLOCK = 50  # draws between two looks at the clock
-WARMUP = (3, 4, 3)  # blocks of adaptation; between them the axes are found anew
+CHAINS, DRAWS, WARMUP = 4, 1000, 500
 TARGET = 0.8  # acceptance that the step size is adapted to
+MOST_DEPTH = 10
+_BLOCK = 100  # most draws in one call
+_CALL = 0.3  # seconds that a call should take: Ctrl-C and the clock are looked at between calls
+_STAGES = (0.3, 0.7, 1.0)  # of the warm-up; at the first two the axes are found anew
 _SPREAD = 1.0  # of the chains' starts, in standard deviations
 _FIRST_STEP = 0.5
 _WIDEST = 10.0  # standard deviation on the unconstrained scale of directions that the data say nothing about
-MOST_DEPTH = 10
+_HALVINGS = 30
+
+Stop = Callable[[int, int], str]  # of draws done (warm-up too) and of all: why to end here, "" to go on
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """Draws of a posterior. theta (chains, draws, d) unconstrained, natural (chains, draws, k) in the order of `names`; per draw
-    (chains, draws): the log-density, `energy`, `diverging`, `depth` of the tree, `acceptance`; step size of each chain."""
+class Chains:
+    """Where chains stand: `u` (chains, d), log-density and slope there by u, dual averaging of the step sizes, `axes` (d, d),
+    `centre` (d,), `seed` and the draws `done`, warm-up included: all that a longer run needs."""
 
-    names: tuple[str, ...]
-    theta: np.ndarray
-    natural: np.ndarray
-    log_density: np.ndarray
-    energy: np.ndarray
-    diverging: np.ndarray
-    depth: np.ndarray
-    acceptance: np.ndarray
-    step_size: np.ndarray
-
-    @property
-    def divergences(self) -> int:
-        return int(np.sum(self.diverging))
+    u: np.ndarray
+    density: np.ndarray
+    slope: np.ndarray
+    averages: Any
+    axes: np.ndarray
+    centre: np.ndarray
+    seed: int
+    done: int
 
     @property
-    def table(self) -> pd.DataFrame:
-        """name, mean, sd, lower95, upper95 (quantiles), rhat, ess_bulk, ess_tail, mcse (of the mean)."""
-        from arviz_stats.base.array import array_stats as statistics
-
-        rows = []
-        for i, name in enumerate(self.names):
-            x = self.natural[..., i]
-            bulk = statistics.ess(x, chain_axis=0, draw_axis=1, method="bulk")
-            tail = statistics.ess(x, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
-            rhat, mcse = statistics.rhat(x, chain_axis=0, draw_axis=1), statistics.mcse(x, chain_axis=0, draw_axis=1)
-            low, high = np.quantile(x, (0.025, 0.975))
-            found = (np.mean(x), np.std(x, ddof=1), low, high, rhat, bulk, tail, mcse)
-            rows.append((name, *(float(np.asarray(v)) for v in found)))
-        return pd.DataFrame(rows, columns=["name", "mean", "sd", "lower95", "upper95", "rhat", "ess_bulk", "ess_tail", "mcse"])
-
-    def to_arviz(self) -> Any:
-        """The draws and the sampler's statistics as ArviZ's inference data."""
-        import arviz
-
-        statistics = {"lp": self.log_density, "energy": self.energy, "diverging": self.diverging,
-                      "tree_depth": self.depth, "acceptance_rate": self.acceptance}  # fmt: skip
-        posterior = {name: self.natural[..., i] for i, name in enumerate(self.names)}
-        return arviz.from_dict(posterior=posterior, sample_stats=statistics)
-
-
-def log_jacobian(space: ParameterSpace, z: Array) -> Array:
-    """log |dx/dz| of linear scales, log |dlog x/dz| of logarithmic ones without a prior; a scalar."""
-    slopes = jax.jvp(lambda v: space.vector(v, jnp), (z,), (jnp.ones_like(z),))[1]  # each x depends on its own z only
-    return jnp.sum(jnp.log(jnp.abs(slopes)))
-
-
-def log_posterior(objective: Objective, batch: Batch) -> Callable[[Array], Array]:
-    """The log-density of theta (d,), a scalar; -inf where the model cannot be evaluated. One evaluation gives value and slope."""
-    space, k = objective.space, objective.n_parameters
-    flat = np.array([e.log and not any(i in p.entries for p in objective.priors) for i, e in enumerate(space.entries)], bool)
-
-    def correction(theta: Array) -> Array:
-        z = theta[:k]
-        return log_jacobian(space, z) - jnp.sum(jnp.where(flat, jnp.log(jnp.abs(space.vector(z, jnp))), 0.0))
-
-    @jax.custom_vjp
-    def density(theta: Array) -> Array:
-        return forward(theta)[0]
-
-    def forward(theta: Array) -> tuple[Array, Array]:
-        e = objective.value_and_gradient(theta, batch)
-        extra, slope = jax.value_and_grad(correction)(theta)
-        ok = jnp.isfinite(e.value) & jnp.isfinite(extra)
-        return jnp.where(ok, extra - e.value, -jnp.inf), jnp.where(ok, slope - e.gradient, 0.0)
-
-    density.defvjp(forward, lambda slope, g: (g * slope,))
-    return density
-
-
-def check_proper(objective: Objective) -> list[str]:
-    """A line for each parameter without a prior. Raises UsageError E0780 for one that has no bounds either."""
-    with_prior = {i for p in objective.priors for i in p.entries}
-    lines = []
-    for i, e in enumerate(objective.space.entries):
-        if i in with_prior:
-            continue
-        bounded = np.isfinite(e.upper) and (e.lower > 0 if e.log else np.isfinite(e.lower))
-        if not bounded:
-            raise UsageError(Diagnostic("E0780", f"`{e.name}` has neither a prior nor bounds on both sides: it has no posterior",
-                                        hint=f"write `prior {e.parameter} ~ …`, or bounds: `in (…, …)`"))  # fmt: skip
-        scale = "its logarithm" if e.log else "its value"
-        lines.append(f"`{e.name}` has no prior: it is flat in {scale} between its bounds")
-    return lines
+    def theta(self) -> np.ndarray:
+        return self.centre + self.u @ self.axes.T
 
 
 def spread_of(fisher: np.ndarray) -> np.ndarray:
@@ -133,94 +70,190 @@ def spread_of(fisher: np.ndarray) -> np.ndarray:
 
 
 def refined(axes: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """Axes in which the draws u (n, d) of all chains on the axes (d, d) are uncorrelated, shrunk a little as Stan does."""
+    """Axes in which the draws u (n, d) of all chains on the axes (d, d) are uncorrelated, shrunk towards the old ones."""
     n, d = u.shape
     covariance = np.atleast_2d(np.cov(u, rowvar=False))
-    return axes @ np.linalg.cholesky(n / (n + 5) * covariance + 1e-3 * 5 / (n + 5) * np.eye(d))
+    share = n / (n + 5 * d)
+    return axes @ np.linalg.cholesky(share * covariance + (1 - share) * np.eye(d))
 
 
-Block = Callable[..., Any]
-
-
-def _block(density: Callable[[Array], Array], centre: np.ndarray, chains: int) -> Block:
-    """One program for adaptation and draws: BLOCK draws of all chains from u (chains, d) on the axes (d, d), with the state of
-    the dual averaging of each chain's step size, which goes on while `adapting`."""
+def _program(density: LogDensity, chains: int) -> Callable[..., Any]:
+    """Up to _BLOCK draws of all chains: `count` of them, the first of number `first`; the step sizes move while `adapting`."""
     import blackjax  # the extra `sampling`
     from blackjax.adaptation.step_size import dual_averaging_adaptation
+    from blackjax.mcmc.hmc import HMCState
 
     _, update, _ = dual_averaging_adaptation(TARGET)
     kernel = blackjax.nuts.build_kernel()
 
-    def block(key: Array, u: Array, axes: Array, averages: Any, adapting: Array) -> Any:
-        whitened = lambda u: density(jnp.asarray(centre) + axes @ u)  # noqa: E731
-        mass = jnp.ones(len(centre))
+    def block(key: Array, first: Array, count: Array, states: Any, axes: Array, centre: Array, averages: Any,
+              adapting: Array, batch: Batch) -> Any:  # fmt: skip
+        whitened = lambda u: density(centre + axes @ u, batch)  # noqa: E731
+        mass = jnp.ones(centre.shape[0])
 
         def advance(key: Array, state: Any, average: Any) -> Any:
             step = jnp.exp(jnp.where(adapting, average.log_step_size, average.log_step_size_avg))
             state, info = kernel(key, state, whitened, step_size=step, inverse_mass_matrix=mass, max_num_doublings=MOST_DEPTH)
             moved = update(average, info.acceptance_rate)
             average = jax.tree_util.tree_map(lambda new, old: jnp.where(adapting, new, old), moved, average)
-            kept = (state.position, state.logdensity, info.energy, info.is_divergent, info.num_trajectory_expansions)
-            return state, average, (*kept, info.acceptance_rate)
+            ends = info.trajectory_leftmost_state.logdensity, info.trajectory_rightmost_state.logdensity
+            failed = ~jnp.isfinite(ends[0]) | ~jnp.isfinite(ends[1])
+            return state, average, (state.position, state.logdensity, info.energy, info.is_divergent, failed,
+                                    info.num_trajectory_expansions, info.num_integration_steps, info.acceptance_rate)  # fmt: skip
 
-        def once(carry: Any, key: Array) -> Any:
-            state, average, kept = jax.vmap(advance)(jax.random.split(key, chains), *carry)
-            return (state, average), kept
+        def once(carry: Any) -> Any:
+            i, states, averages, kept = carry
+            keys = jax.random.split(jax.random.fold_in(key, first + i), chains)
+            states, averages, new = jax.vmap(advance)(keys, states, averages)
+            return i + 1, states, averages, jax.tree_util.tree_map(lambda all, one: all.at[i].set(one.astype(all.dtype)), kept, new)
 
-        states = jax.vmap(lambda u: blackjax.nuts.init(u, whitened))(u)
-        (states, averages), kept = jax.lax.scan(once, (states, averages), jax.random.split(key, BLOCK))
-        return states.position, averages, kept
+        states = HMCState(*states)
+        number, room = jnp.zeros((_BLOCK, chains)), [jnp.zeros((_BLOCK, chains), kind) for kind in (bool, bool, int, int)]
+        room = (jnp.zeros((_BLOCK, *states.position.shape)), number, number, *room, number)
+        _, states, averages, kept = jax.lax.while_loop(lambda c: c[0] < count, once, (0, states, averages, room))
+        return tuple(states), averages, kept
 
-    return jax.jit(block)
+    return jax.jit(block, compiler_options=compiler_options(SOME))
 
 
 class Sampler:
-    """NUTS for one posterior, compiled when first used: `draw` may be called again for another seed or number of draws."""
+    """NUTS for one model and data of one shape, compiled when first used: `draw` may be called again for another seed, more
+    draws, or other data."""
 
     def __init__(self, prepared: Prepared, theta: np.ndarray, chains: int = CHAINS) -> None:
-        """From the optimum theta (d,) of a fit. Raises UsageError E0780 for an improper posterior, E0782 without blackjax."""
+        """From the optimum theta (d,) of a fit. Raises UsageError E0780 for an improper posterior, E0782 without blackjax, E0787
+        for more numbers than the Fisher matrix is computed for."""
         objective = prepared.objective
-        check_proper(objective)
-        if find_spec("blackjax") is None:
-            hint = 'install it: pip install "hybridode[sampling]"'
-            raise UsageError(Diagnostic("E0782", "sampling needs blackjax, which is not installed", hint=hint))
-        self.objective, self.theta, self.chains = objective, theta, chains
-        self.axes = spread_of(np.asarray(prepared.lanes.evaluation(theta).fisher))
-        self._block = _block(log_posterior(objective, prepared.fitted), theta, chains)
+        self.priors = check_proper(objective)
+        check_installed()
+        self.prepared, self.objective, self.theta, self.chains = prepared, objective, theta, chains
 
-    def draw(self, draws: int = DRAWS, seed: int = 0, watch: Callable[[int, int], None] | None = None) -> Sample:
-        """So many draws of each chain after the adaptation. watch(done, all) is called after every block, and may raise. Call it
-        in float64."""
+    @cached_property
+    def _block(self) -> Callable[..., Any]:
+        return _program(log_posterior(self.objective), self.chains)
+
+    @cached_property
+    def _extra(self) -> Callable[..., Any]:
+        return jax.jit(jax.vmap(jax.value_and_grad(correction(self.objective))), compiler_options=compiler_options(SOME))
+
+    # ---- where chains begin -----------------------------------------------------------------------------------------------
+    def begin(
+        self, seed: int = 0, theta: np.ndarray | None = None, batch: Batch | None = None, others: np.ndarray | None = None
+    ) -> Chains:
+        """Chains spread about the optimum theta (d,) as wide as the posterior seems to be there; those numbered from the last
+        about `others` (m, d), optima that may belong to the posterior too. batch: other records of the same shapes.
+
+        Raises NumericsError E0788 where the model cannot be solved at theta."""
         from blackjax.adaptation.step_size import dual_averaging_adaptation
 
-        begin, _, _ = dual_averaging_adaptation(TARGET)
-        first = jax.tree_util.tree_map(np.array, jax.vmap(begin)(jnp.full(self.chains, _FIRST_STEP)))
-        key, start = jax.random.split(jax.random.key(seed))
-        u = _SPREAD * np.asarray(jax.random.normal(start, (self.chains, len(self.theta))))
-        kept_blocks = -(-draws // BLOCK)
-        averages, axes, done, parts = first, self.axes, 0, []
-        for stage, count in enumerate((*WARMUP, kept_blocks)):
-            adapting = stage < len(WARMUP)
-            averages, parts = first if adapting else averages, []
-            for _ in range(count):
-                key, mine = jax.random.split(key)
-                answer = self._block(mine, u, axes, averages, np.array(adapting))
-                u, averages, kept = jax.tree_util.tree_map(np.array, answer)  # the same types in every call: one compilation
-                parts.append(kept)
-                done += BLOCK
-                if watch is not None:
-                    watch(done, (sum(WARMUP) + kept_blocks) * BLOCK)
-            if stage < len(WARMUP) - 1:
-                now = axes @ u.T
-                axes = refined(axes, np.concatenate([part[0] for part in parts]).reshape(-1, len(self.theta)))
-                u = np.linalg.solve(axes, now).T
-        return _sample(self.objective, self.theta, axes, parts, np.exp(averages.log_step_size_avg), draws)
+        with jax.enable_x64(True), programs_kept():
+            theta = self.theta if theta is None else theta
+            batch = self.prepared.fitted if batch is None else batch
+            best = self.prepared.lanes.point_on(batch, theta)
+            if not np.isfinite(best.value):
+                raise NumericsError(Diagnostic("E0788", f"no chain can start: at the optimum {best.reason}"))
+            axes = spread_of(np.asarray(best.fisher))
+            first, _, _ = dual_averaging_adaptation(TARGET)
+            averages = jax.tree_util.tree_map(np.array, jax.vmap(first)(jnp.full(self.chains, _FIRST_STEP)))
+            normal = _SPREAD * np.random.default_rng(seed).standard_normal((self.chains, len(theta)))
+            about = np.zeros_like(normal)
+            for row, other in enumerate(np.zeros((0, len(theta))) if others is None else others[: self.chains - 1]):
+                about[-1 - row] = np.linalg.solve(axes, other - theta)
+            u, density, slope = self._at(about, normal, axes, theta, batch)
+        return Chains(u, density, slope, averages, axes, theta, seed, 0)
+
+    def _at(self, about: np.ndarray, away: np.ndarray, axes: np.ndarray, centre: np.ndarray, batch: Batch) -> Any:
+        """The points about + away (chains, d), nearer to `about` where the model cannot be solved; log-density and slope."""
+        density, slope = np.full(len(about), -np.inf), np.zeros_like(about)
+        for row in range(len(about)):
+            for _ in range(_HALVINGS):
+                point = self.prepared.lanes.point_on(batch, centre + axes @ (about[row] + away[row]))
+                density[row], slope[row] = -point.value, -np.asarray(point.gradient)
+                if np.isfinite(point.value):
+                    break
+                away[row] /= 2
+            else:
+                raise NumericsError(Diagnostic("E0788", "no chain can start: near the optimum the model cannot be solved"))
+        u = about + away
+        extra, more = self._extra(centre + u @ axes.T)
+        return u, density + np.asarray(extra), (slope + np.asarray(more)) @ axes
+
+    # ---- drawing ------------------------------------------------------------------------------------------------------------
+    def draw(
+        self,
+        draws: int = DRAWS,
+        seed: int = 0,
+        warmup: int = WARMUP,
+        stop: Stop | None = None,
+        theta: np.ndarray | None = None,
+        batch: Batch | None = None,
+        others: np.ndarray | None = None,
+    ) -> Sample:
+        """So many draws of each chain after the warm-up. stop(done, all) is asked after every call. theta, batch: another data
+        set of the same shapes and its optimum. Raises NumericsError E0788 where a stop left no draws."""
+        chains, early = self.begin(seed, theta, batch, others), ""
+        with jax.enable_x64(True), programs_kept():
+            first, total = chains.averages, warmup + draws
+            for stage, share in enumerate(_STAGES):
+                chains, early, kept = self._run(chains, round(share * warmup), True, stop, total, batch)
+                if early:
+                    break
+                if stage < len(_STAGES) - 1:
+                    chains = _on_new_axes(chains, kept[0], first)
+        if early:
+            raise NumericsError(Diagnostic("E0788", f"no draws were made: {early} while the steps were still being adapted",
+                                           hint="give it more time, or a shorter `--warmup`"))  # fmt: skip
+        return self.more(chains, draws, stop, total, batch)
+
+    def more(
+        self, chains: Chains, draws: int, stop: Stop | None = None, total: int = 0, batch: Batch | None = None
+    ) -> Sample:
+        """So many draws more of chains whose steps are adapted."""
+        with jax.enable_x64(True), programs_kept():
+            after, early, kept = self._run(chains, chains.done + draws, False, stop, total or chains.done + draws, batch)
+        if early and not len(kept[0]):
+            raise NumericsError(Diagnostic("E0788", f"no draws were made: {early} at once", hint="give it more time"))
+        u, density, energy, diverging, failed, depth, steps, acceptance = (np.swapaxes(a, 0, 1) for a in kept)
+        thetas, k = chains.centre + u @ chains.axes.T, self.objective.n_parameters
+        natural = np.stack([self.objective.space.vector(z) for z in thetas[..., :k].reshape(-1, k)]).reshape(*u.shape[:2], k)
+        return Sample(self.objective.space.names, thetas, natural, density, energy, diverging, failed, depth, steps, acceptance,
+                      np.exp(after.averages.log_step_size_avg), MOST_DEPTH, tuple(self.priors), early, after)  # fmt: skip
+
+    def _run(
+        self, chains: Chains, until: int, adapting: bool, stop: Stop | None, total: int, batch: Batch | None
+    ) -> tuple[Chains, str, list[np.ndarray]]:
+        """Draws up to number `until`: the chains there, why it ended before, and all that is kept, draws first."""
+        key, batch = jax.random.key(chains.seed), self.prepared.fitted if batch is None else batch
+        parts: list[Any] = []
+        count, early = 1, ""
+        states = (chains.u, chains.density, chains.slope)
+        averages, done = chains.averages, chains.done
+        while done < until and not early:
+            count = min(count, _BLOCK, until - done)
+            began = time.perf_counter()
+            answer = self._block(
+                key, np.int64(done), np.int64(count), states, chains.axes, chains.centre, averages, np.array(adapting), batch
+            )
+            states, averages, kept = jax.tree_util.tree_map(np.array, answer)  # the same types in every call: one compilation
+            each = (time.perf_counter() - began) / count
+            parts.append([a[:count] for a in kept])
+            done += count
+            count = int(np.clip(_CALL / each, 1, 4 * count))
+            early = "" if stop is None or done >= until and not adapting else stop(done, total)
+        kept = [np.concatenate(a) for a in zip(*parts, strict=True)] or [np.zeros((0, *chains.u.shape))] * 8
+        return replace(chains, u=states[0], density=states[1], slope=states[2], averages=averages, done=done), early, kept
 
 
-def _sample(objective: Objective, theta: np.ndarray, axes: np.ndarray, parts: list[Any], step: np.ndarray, draws: int) -> Sample:
-    u, density, energy, diverging, depth, acceptance = (
-        np.swapaxes(np.concatenate(a), 0, 1)[:, :draws] for a in zip(*parts, strict=True)
-    )
-    thetas, k = theta + u @ axes.T, objective.n_parameters
-    natural = np.array([[objective.space.vector(z[:k]) for z in chain] for chain in thetas])
-    return Sample(objective.space.names, thetas, natural, density, energy, diverging, depth, acceptance, step)
+def check_installed() -> None:
+    """Raises UsageError E0782 without what the extra `sampling` brings."""
+    missing = [name for name in ("blackjax", "arviz_stats") if find_spec(name) is None]
+    if missing:
+        hint = 'install it: pip install "hybridode[sampling]"'
+        raise UsageError(Diagnostic("E0782", f"sampling needs {' and '.join(missing)}, which is not installed", hint=hint))
+
+
+def _on_new_axes(chains: Chains, u: np.ndarray, averages: Any) -> Chains:
+    """The chains on axes found from their draws u (n, chains, d); the step sizes begin anew."""
+    axes = refined(chains.axes, u.reshape(-1, u.shape[-1])) if len(u) > 1 else chains.axes
+    turn = np.linalg.solve(chains.axes, axes)  # old u = turn new u
+    return replace(chains, u=np.linalg.solve(turn, chains.u.T).T, slope=chains.slope @ turn, axes=axes, averages=averages)
