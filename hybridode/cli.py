@@ -362,6 +362,39 @@ for _command in RUN_COMMANDS:
 
 
 @app.command()
+def sample(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory that `hybridode fit` wrote.")],
+    draws: Annotated[int, typer.Option("--draws", metavar="N", min=1, help="Draws of each chain that are kept.")] = 1000,
+    chains: Annotated[int, typer.Option("--chains", metavar="N", min=1, max=64, help="Chains.")] = 4,
+    warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=20, help="Draws before, that adapt the steps.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same draws.")] = 0,
+    accept: Annotated[
+        float, typer.Option("--accept", metavar="P", min=0.5, max=0.999, help="Smaller steps as this nears 1; against divergences.")
+    ] = 0.8,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the draws.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the draws that RUN has, up to --draws.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Draw from the posterior of a fitted model by NUTS (needs the extra `sampling`).
+
+    \b
+    Examples:
+      hybridode sample model.runs/001
+      hybridode sample model.runs/001 --draws 4000 --resume
+    """
+    from hybridode.commands.sample import SampleOptions
+    from hybridode.commands.sample import sample as go
+
+    options = SampleOptions(draws, chains, warmup, seed, accept, max_seconds, resume)
+    return go(run, options, shlex.join(["hybridode", *context.obj]), Output(json, verbose, quiet))
+
+
+@app.command()
 def explain(
     code: Annotated[str | None, typer.Argument(metavar="CODE", help="A code such as E0203; without one, all are listed.")] = None,
     json: Json = False,

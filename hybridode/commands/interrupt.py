@@ -12,8 +12,9 @@ from typing import Any
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM") if hasattr(signal, name))
 LEFT = 130  # the exit code of a command that was interrupted
-SAID = {  # what the fit is doing -> what the first Ctrl-C is answered with
+SAID = {  # what is being done -> what the first Ctrl-C is answered with
     "searching": "interrupted: the best so far is kept and written down; Ctrl-C again leaves at once",
+    "sampling": "interrupted: the draws so far are kept and written down; Ctrl-C again leaves at once",
     "finishing": "the results are being written; Ctrl-C again leaves without them",
 }
 

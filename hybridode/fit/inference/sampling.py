@@ -31,7 +31,7 @@ from hybridode.kernels.programs import programs_kept
 from hybridode.types import Array
 
 CHAINS, DRAWS, WARMUP = 4, 1000, 500
-TARGET = 0.8  # acceptance that the step size is adapted to
+ACCEPT = 0.8  # acceptance that the step size is adapted to
 MOST_DEPTH = 10
 _BLOCK = 100  # most draws in one call
 _CALL = 0.3  # seconds that a call should take: Ctrl-C and the clock are looked at between calls
@@ -83,18 +83,18 @@ def _program(density: LogDensity, chains: int) -> Callable[..., Any]:
     from blackjax.adaptation.step_size import dual_averaging_adaptation
     from blackjax.mcmc.hmc import HMCState
 
-    _, update, _ = dual_averaging_adaptation(TARGET)
+    _, update, _ = dual_averaging_adaptation(ACCEPT)
     kernel = blackjax.nuts.build_kernel()
 
     def block(key: Array, first: Array, count: Array, states: Any, axes: Array, centre: Array, averages: Any,
-              adapting: Array, batch: Batch) -> Any:  # fmt: skip
+              adapting: Array, accept: Array, batch: Batch) -> Any:  # fmt: skip
         whitened = lambda u: density(centre + axes @ u, batch)  # noqa: E731
         mass = jnp.ones(centre.shape[0])
 
         def advance(key: Array, state: Any, average: Any) -> Any:
             step = jnp.exp(jnp.where(adapting, average.log_step_size, average.log_step_size_avg))
             state, info = kernel(key, state, whitened, step_size=step, inverse_mass_matrix=mass, max_num_doublings=MOST_DEPTH)
-            moved = update(average, info.acceptance_rate)
+            moved = update(average, info.acceptance_rate - (accept - ACCEPT))
             average = jax.tree_util.tree_map(lambda new, old: jnp.where(adapting, new, old), moved, average)
             ends = info.trajectory_leftmost_state.logdensity, info.trajectory_rightmost_state.logdensity
             failed = ~jnp.isfinite(ends[0]) | ~jnp.isfinite(ends[1])
@@ -120,13 +120,13 @@ class Sampler:
     """NUTS for one model and data of one shape, compiled when first used: `draw` may be called again for another seed, more
     draws, or other data."""
 
-    def __init__(self, prepared: Prepared, theta: np.ndarray, chains: int = CHAINS) -> None:
-        """From the optimum theta (d,) of a fit. Raises UsageError E0780 for an improper posterior, E0782 without blackjax, E0787
-        for more numbers than the Fisher matrix is computed for."""
+    def __init__(self, prepared: Prepared, theta: np.ndarray, chains: int = CHAINS, accept: float = ACCEPT) -> None:
+        """From the optimum theta (d,) of a fit. accept: see ACCEPT. Raises UsageError E0780 for an improper posterior, E0782 without
+        blackjax, E0787 for more numbers than the Fisher matrix is computed for."""
         objective = prepared.objective
         self.priors = check_proper(objective)
         check_installed()
-        self.prepared, self.objective, self.theta, self.chains = prepared, objective, theta, chains
+        self.prepared, self.objective, self.theta, self.chains, self.accept = prepared, objective, theta, chains, accept
 
     @cached_property
     def _block(self) -> Callable[..., Any]:
@@ -153,7 +153,7 @@ class Sampler:
             if not np.isfinite(best.value):
                 raise NumericsError(Diagnostic("E0788", f"no chain can start: at the optimum {best.reason}"))
             axes = spread_of(np.asarray(best.fisher))
-            first, _, _ = dual_averaging_adaptation(TARGET)
+            first, _, _ = dual_averaging_adaptation(ACCEPT)
             averages = jax.tree_util.tree_map(np.array, jax.vmap(first)(jnp.full(self.chains, _FIRST_STEP)))
             normal = _SPREAD * np.random.default_rng(seed).standard_normal((self.chains, len(theta)))
             about = np.zeros_like(normal)
@@ -232,8 +232,9 @@ class Sampler:
             count = min(count, _BLOCK, until - done)
             began = time.perf_counter()
             answer = self._block(
-                key, np.int64(done), np.int64(count), states, chains.axes, chains.centre, averages, np.array(adapting), batch
-            )
+                key, np.int64(done), np.int64(count), states, chains.axes, chains.centre, averages, np.array(adapting),
+                np.array(self.accept, float), batch,
+            )  # fmt: skip
             states, averages, kept = jax.tree_util.tree_map(np.array, answer)  # the same types in every call: one compilation
             each = (time.perf_counter() - began) / count
             parts.append([a[:count] for a in kept])

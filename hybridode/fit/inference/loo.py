@@ -1,0 +1,77 @@
+"""Leave-one-out cross-validation from the draws of one posterior: PSIS-LOO (A. Vehtari, A. Gelman, J. Gabry, Statistics and
+Computing 27 (2017) 1413; A. Vehtari et al., JMLR 25 (2024) 72, for the limit of Pareto's k)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hybridode.fit.inference.drawn import Drawn, log_likelihoods
+
+
+@dataclass(frozen=True, eq=False)
+class Loo:
+    """elpd (expected log density of new records, in natural logarithms, over all of them), its standard error, `p` the effective
+    number of parameters. `pointwise`: series, row, time, column, elpd, pareto_k. `limit` of k: above it a record's elpd is not
+    to be trusted."""
+
+    elpd: float
+    se: float
+    p: float
+    limit: float
+    pointwise: pd.DataFrame
+
+    @property
+    def unsure(self) -> pd.DataFrame:
+        """Records whose value cannot be had from these draws: they move the posterior too much."""
+        return self.pointwise[self.pointwise["pareto_k"] > self.limit]
+
+    def sentences(self) -> list[str]:
+        """For the report."""
+        lines = [f"leaving out one record at a time, the model expects new records with a log density of {self.elpd:.1f} ± {self.se:.1f} "
+                 f"in all ({len(self.pointwise)} records; PSIS-LOO), with {self.p:.1f} effective parameters"]  # fmt: skip
+        if len(self.unsure):
+            first = self.unsure.sort_values("pareto_k", ascending=False).iloc[0]
+            lines.append(f"{len(self.unsure)} of them move the posterior so much that this is not to be trusted there (Pareto k up to "
+                         f"{first['pareto_k']:.2f}, above {self.limit:.2g}; first `{first['column']}` at {first['time']:g}, row "
+                         f"{first['row']}): use hold-outs, or refit without them")  # fmt: skip
+        return lines
+
+
+def loo(found: Drawn, names: list[str], densities: list[np.ndarray] | None = None) -> Loo:
+    """From what `drawn` found and the names of the series. densities: `log_likelihoods` of each column, if they are there."""
+    from arviz_stats.base.array import array_stats as statistics
+
+    chains = len(found.picked)
+    frames = []
+    for k, column in enumerate(found.observed):
+        density = (log_likelihoods(column) if densities is None else densities[k])[:, column.fitted]
+        density = np.where(found.solved[:, None], density, -np.inf)[found.solved]
+        if not density.size:
+            continue
+        share = _relative_efficiency(density, chains if found.solved.all() else 1)
+        elpd, pareto, p = (np.atleast_1d(a) for a in statistics.loo(density[None], chain_axis=0, draw_axis=1, r_eff=share))
+        frames.append(pd.DataFrame({
+            "series": [names[i] for i in column.series[column.fitted]], "row": column.line[column.fitted],
+            "time": column.time[column.fitted], "column": column.column, "elpd": elpd, "pareto_k": pareto, "p": p,
+        }))  # fmt: skip
+    table = pd.concat(frames, ignore_index=True)
+    n = len(table)
+    limit = min(1 - 1 / np.log10(max(float(np.sum(found.solved)), 12.0)), 0.7)
+    se = float(np.sqrt(n * np.var(table["elpd"])))
+    return Loo(float(table["elpd"].sum()), se, float(table.pop("p").sum()), float(limit), table)
+
+
+def _relative_efficiency(density: np.ndarray, chains: int) -> float:
+    """Effective over actual draws of the likelihoods, the mean over (at most 50) records."""
+    from arviz_stats.base.array import array_stats as statistics
+
+    n, r = density.shape
+    if n // chains < 8:
+        return 1.0
+    some = np.exp(density - density.max(axis=0))[:, :: max(r // 50, 1)].reshape(chains, -1, len(range(0, r, max(r // 50, 1))))
+    found = [float(np.asarray(statistics.ess(x, chain_axis=0, draw_axis=1, method="mean"))) for x in np.moveaxis(some, -1, 0)
+             if np.ptp(x) > 0]  # fmt: skip
+    return float(np.clip(np.mean(found) / n, 0.01, 1.0)) if found else 1.0

@@ -1,0 +1,143 @@
+"""Have the chains mixed? The verdict on a sample, in words with a remedy each.
+
+Limits: R-hat 1.01, 100 effective draws a chain (A. Vehtari et al., Bayesian Analysis 16 (2021) 667), E-BFMI 0.3 (M. Betancourt,
+arXiv:1604.00695).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybridode.fit.inference.sample import Sample, summarised
+
+RHAT, ESS_EACH, BFMI, FULL = 1.01, 100, 0.3, 0.01
+_APART = 3.0  # standard deviations within between the means of chains that are at different places
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """`good`: the draws can be used; `problems`: what is wrong, each with its remedy; `notes`: what is worth knowing."""
+
+    good: bool
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """The verdict first."""
+        return [*self.problems, *self.notes]
+
+
+def mixing(sample: Sample) -> Mixing:
+    """The verdict on a sample."""
+    found = [line for check in _CHECKS if (line := check(sample))]
+    notes = [f"{sample.early}: {sample.energy.shape[1]} draws of each chain were made"] if sample.early else []
+    if sample.failures:
+        notes.append(f"{sample.failures} of {sample.energy.size} trajectories came where the model cannot be solved and were rejected there")
+    if not found:
+        table = sample.table
+        notes.insert(0, f"the chains have mixed: R-hat is at most {table['rhat'].max():.3f}, at least "
+                        f"{min(table['ess_bulk'].min(), table['ess_tail'].min()):.0f} effective draws, no divergences")  # fmt: skip
+    return Mixing(not found, tuple(found), tuple(notes))
+
+
+def _named(names: list[str]) -> str:
+    listed = [f"`{name}`" for name in names[:4]]
+    return ", ".join(listed) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def apart(sample: Sample) -> tuple[str, list[tuple[float, list[int]]]] | None:
+    """A parameter at which chains stay at places of their own, and these (value, chains); None if there is none."""
+    means, within = sample.natural.mean(axis=1), sample.natural.std(axis=1)
+    best: tuple[float, str, list[tuple[float, list[int]]]] | None = None
+    for i, name in enumerate(sample.names):
+        order = np.argsort(means[:, i])
+        groups = [[int(order[0])]]
+        gaps = []
+        for a, b in zip(order[:-1], order[1:], strict=True):
+            gap = (means[b, i] - means[a, i]) / max(float(np.hypot(within[a, i], within[b, i])), 1e-300)
+            if gap > _APART:
+                groups.append([])
+                gaps.append(float(gap))
+            groups[-1].append(int(b))
+        if gaps and (best is None or min(gaps) > best[0]):
+            best = min(gaps), name, [(float(means[g, i].mean()), sorted(g)) for g in groups]
+    return None if best is None else best[1:]
+
+
+def _unmixed(sample: Sample) -> str:
+    table = sample.table
+    bad = table[~(table["rhat"] <= RHAT)]
+    if not len(bad):
+        return ""
+    if bad["rhat"].isna().all():
+        constant = np.ptp(sample.natural, axis=(0, 1)) == 0
+        return "the chains do not move: no step was accepted; is the model solved at all near its optimum?" if constant.any() else (
+            "there are too few draws to tell whether the chains have mixed: more `--draws`")  # fmt: skip
+    worst = bad.loc[bad["rhat"].idxmax()]
+    words = f"the chains have not mixed: R-hat of `{worst['name']}` is {worst['rhat']:.3g}" + (
+        f", and of {_named([n for n in bad['name'] if n != worst['name']])} above {RHAT}" if len(bad) > 1 else "")
+    split = apart(sample)
+    if split is not None:
+        name, groups = split
+        alone = all(summarised((name,), sample.natural[g][..., [sample.names.index(name)]])["rhat"].max() < 1.1 for _, g in groups)
+        places = ", ".join(f"{'chain' if len(g) == 1 else 'chains'} {', '.join(str(c + 1) for c in g)} near {v:.3g}" for v, g in groups)
+        if alone:
+            return (f"{words}: the posterior has several separate modes (`{name}`: {places}). How much each of them weighs cannot be "
+                    "told from these draws: narrower bounds or priors that leave one of them, or measurements that tell them apart")  # fmt: skip
+        return f"{words} (`{name}`: {places}): more `--warmup` and `--draws`; bounds and priors that keep chains from where nothing fits"
+    return f"{words} ({RHAT} is the limit): more `--warmup` and `--draws`, or priors for what the data do not determine"
+
+
+def _few(sample: Sample) -> str:
+    table, wanted = sample.table, ESS_EACH * sample.energy.shape[0]
+    least = table[["ess_bulk", "ess_tail"]].min(axis=1)
+    if not (least < wanted).any():
+        return ""
+    worst = int(np.nanargmin(least))
+    draws = sample.energy.shape[1]
+    more = int(np.ceil(1.2 * draws * wanted / max(float(least[worst]), 1.0) / 100) * 100)
+    return (f"`{table['name'][worst]}` has {least[worst]:.0f} effective draws, {wanted} are wanted: its interval is rough; "
+            f"`--draws {min(more, 100 * draws)}`")  # fmt: skip
+
+
+def _diverged(sample: Sample) -> str:
+    if not sample.divergences:
+        return ""
+    bad = sample.diverging & ~sample.failed
+    where = _where(sample, bad)
+    return (f"{sample.divergences} of {sample.energy.size} trajectories diverged{where}: the posterior has a place too narrow for the "
+            "steps, and the draws may miss it; smaller steps (`--accept 0.95`), or tighter priors on what sets such a scale")  # fmt: skip
+
+
+def _where(sample: Sample, bad: np.ndarray) -> str:
+    """At which end of which parameter divergences pile up, if they do."""
+    if np.sum(bad) < 5:
+        return ""
+    all_, mine = sample.theta.reshape(-1, sample.theta.shape[-1]), sample.theta[bad]
+    z = (mine.mean(axis=0) - all_.mean(axis=0)) / np.maximum(all_.std(axis=0), 1e-300)
+    z = z[: len(sample.names)]
+    i = int(np.argmax(np.abs(z)))
+    return f", mostly where `{sample.names[i]}` is {'large' if z[i] > 0 else 'small'}" if abs(z[i]) > 0.5 else ""
+
+
+def _energy(sample: Sample) -> str:
+    low = [c for c, v in enumerate(sample.bfmi) if v < BFMI]
+    if not low:
+        return ""
+    which = f"{'chain' if len(low) == 1 else 'chains'} {', '.join(str(c + 1) for c in low)}"
+    return (f"E-BFMI is {min(sample.bfmi):.2g} in {which} (below {BFMI}): the tails are badly explored; more `--draws`, or priors "
+            "with lighter tails")  # fmt: skip
+
+
+def _cut(sample: Sample) -> str:
+    share = float(np.mean(sample.depth >= sample.most_depth))
+    return "" if share <= FULL else (
+        f"{100 * share:.0f} % of the trajectories were cut at 2^{sample.most_depth} steps: the posterior is long and thin; "
+        "more `--warmup`, or priors for what the data do not determine")  # fmt: skip
+
+
+_CHECKS: tuple[Callable[[Sample], str], ...] = (_unmixed, _few, _diverged, _energy, _cut)
