@@ -316,7 +316,7 @@ class Run:
         finished = self._finished("samples")
         if chains not in self._samplers:
             self._samplers[chains] = Sampler(finished.prepared, finished.theta, chains)
-        return self._samplers[chains].draw(draws, seed, warmup)
+        return self._samplers[chains].draw(draws, seed, warmup, others=finished.rivals)
 
     def discover(self, *, seed: int = 0, max_seconds: float | None = None) -> Discovery:
         """Which formula the data support in the place of the networks: `sentences`, `candidates`, `fit` (docs/discovery.md).

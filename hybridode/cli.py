@@ -370,7 +370,8 @@ def sample(
     warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=20, help="Draws before, that adapt the steps.")] = 500,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same draws.")] = 0,
     accept: Annotated[
-        float, typer.Option("--accept", metavar="P", min=0.5, max=0.999, help="Smaller steps as this nears 1; against divergences.")
+        float,
+        typer.Option("--accept", metavar="P", min=0.5, max=0.999, help="Smaller steps as this nears 1; against divergences."),
     ] = 0.8,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the draws.")

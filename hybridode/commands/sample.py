@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def sample(run: str, options: SampleOptions, command: str, output: Output) -> in
             return "interrupted" if interruption.asked else "out of time" if late else ""
 
         interruption.phase = lambda: "sampling"
-        drawn = _drawn(sampler, options, folder / KEPT, stop)
+        drawn = _drawn(sampler, fitted.finished.rivals, options, folder / KEPT, stop)
         interruption.phase = lambda: "finishing"
         progress.say("checking what the draws predict")
         explored = _written(sampler, drawn, options, folder, {"command": command, "seconds": time.perf_counter() - began})
@@ -79,10 +80,10 @@ def sample(run: str, options: SampleOptions, command: str, output: Output) -> in
     return INTERRUPTED if drawn.early == "interrupted" else 0
 
 
-def _drawn(sampler: Sampler, options: SampleOptions, kept: Path, stop: Any) -> Sample:
+def _drawn(sampler: Sampler, others: Sequence[Any], options: SampleOptions, kept: Path, stop: Any) -> Sample:
     """The sample: anew, or the one that was kept with as many draws more as are missing."""
     if not options.resume:
-        return sampler.draw(options.draws, options.seed, options.warmup, stop)
+        return sampler.draw(options.draws, options.seed, options.warmup, stop, others=others)
     from hybridode.fit.inference.draws_file import read_kept
     from hybridode.fit.inference.sampling import MOST_DEPTH
 
@@ -135,20 +136,27 @@ class _Progress:
     def __init__(self, output: Output) -> None:
         self._silent, self._terminal = output.quiet or output.json, sys.stderr.isatty()
         self._began, self._shown = time.perf_counter(), 0.0
+        self._first: tuple[float, int] | None = None
 
     def say(self, words: str) -> None:
         self._print(words)
 
     def draws(self, done: int, all_: int, options: SampleOptions) -> None:
         """How far all chains are."""
+        if self._first is None:  # everything is compiled now
+            self._first = time.perf_counter(), done
         now = time.perf_counter() - self._began
         if now - self._shown < (0.2 if self._terminal else EVERY) and done < all_:
             return
         self._shown = now
         what = "warm-up" if done <= options.warmup else "draws"
-        left = f", about {(all_ - done) * now / max(done, 1):.0f} s left" if 0 < done < all_ else ""
+        since, from_ = self._first
+        each = (time.perf_counter() - since) / (done - from_) if done > from_ else 0.0
+        left = f", about {(all_ - done) * each:.0f} s left" if each and done < all_ else ""
         self._print(f"{what}: {done} of {all_} steps of each chain, {now:.0f} s{left}")
 
     def _print(self, words: str) -> None:
         if not self._silent:
-            print(f"\r\x1b[2K{words}" if self._terminal else words, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
+            print(
+                f"\r\x1b[2K{words}" if self._terminal else words, end="" if self._terminal else "\n", file=sys.stderr, flush=True
+            )

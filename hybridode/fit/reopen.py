@@ -14,6 +14,7 @@ from hybridode.data.experiments import experiments
 from hybridode.data.table import Table
 from hybridode.declarations import Declarations
 from hybridode.fit.objective.robust import read_loss
+from hybridode.fit.outcome.rivals import rivals_in
 from hybridode.fit.outcome.values import constants_of_fit, shared_values, values_by_group
 from hybridode.fit.parameters import pack
 from hybridode.fit.prepare import Options, Prepared, prepare
@@ -46,6 +47,7 @@ class Kept:
     trace: pd.DataFrame
     parameters_table: pd.DataFrame
     log: list[str]
+    rivals: pd.DataFrame | None = None  # see `outcome/rivals`
 
 
 def reopened(kept: Kept) -> FitRun:
@@ -78,7 +80,7 @@ def reopened(kept: Kept) -> FitRun:
         kept.residuals, kept.trace, kept.parameters_table, kept.log,
         constants_of_fit(objective, dataset, np.asarray(numbers.parameters)),
         {"interrupted": "interrupted"}.get(kept.result["status"], ""), shared,
-        Finished(prepared, theta) if whole else None,
+        Finished(prepared, theta, rivals=rivals_in(objective.space, kept.rivals)) if whole else None,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from hybridode.fit.objective.robust import read_loss
 from hybridode.fit.outcome import result as results
 from hybridode.fit.outcome.ending import ensemble_of, gradient_entry, status_of, uncertainty_of
 from hybridode.fit.outcome.in_pieces import curves_in_pieces, value_in_pieces
+from hybridode.fit.outcome.rivals import rivals_of
 from hybridode.fit.outcome.shares import network_shares, share_sentences
 from hybridode.fit.outcome.tables import (
     hold_out_scores,
@@ -69,6 +70,7 @@ class Finished:
     prepared: Prepared
     theta: np.ndarray
     members: tuple[np.ndarray, ...] = ()
+    rivals: tuple[np.ndarray, ...] = ()  # other points nearly as good, see `outcome/rivals`
 
 
 @dataclass
@@ -355,9 +357,11 @@ def _finish(
     recorder.log += share_sentences(result["networks"])
     if result["hold_out"] is None:
         result["hold_out_reason"] = "nothing was held out"
+    members, rivals = ensemble_of(objective, found, best), rivals_of(objective.space, found, theta)
+    whole = Finished(prepared, theta, members, rivals) if best is not None and in_pieces is None else None
     return FitRun(
         declarations, objective.compiled, dataset, {**shared, **groups}, weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
         constants_of_fit(objective, dataset, np.asarray(numbers.parameters)), early, shared,
-        Finished(prepared, theta, ensemble_of(objective, found, best)) if best is not None and in_pieces is None else None,
+        whole,
     )  # fmt: skip

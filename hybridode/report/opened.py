@@ -39,6 +39,7 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
     import pandas as pd
 
     from hybridode.data.files import read_table
+    from hybridode.fit.outcome.rivals import FILE
     from hybridode.fit.reopen import Kept, reopened
 
     directory = saved.directory
@@ -61,7 +62,8 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
         tables["residuals"],
         tables["trace"],
         tables["parameters"],
-_log(directory / LOG),
+        _log(directory / LOG),
+        pd.read_csv(directory / FILE, **exact) if (directory / FILE).is_file() else None,
     )  # fmt: skip
     return declarations, reopened(kept)
 

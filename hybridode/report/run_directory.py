@@ -113,6 +113,7 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
         "predictions.csv": lambda: table_text(run.predictions),
         "residuals.csv": lambda: table_text(run.residuals),
         "trace.csv": lambda: table_text(run.trace),
+        **_rivals_file(run),
         **{name: lambda table=table: kept_text(table) for name, table in run.dataset.files.items()},
         f"{SOURCE}/{MODEL}": lambda: source_text(run.declarations),
         **{f"{SOURCE}/{name}": lambda table=table: kept_text(table) for name, table in run.dataset.origin.items()},
@@ -189,6 +190,16 @@ def weights_bytes(weights: Mapping[str, Mapping[str, Any]]) -> bytes:
 
     tensors = {f"{net}.{name}": np.array(value, order="C") for net, parts in weights.items() for name, value in parts.items()}
     return save(tensors, metadata={"format": "hybridode weights 1"})
+
+
+def _rivals_file(run: FitRun) -> dict[str, Callable[[], str]]:
+    """The table of other points nearly as good, of a fit that has some."""
+    from hybridode.fit.outcome.rivals import FILE, rivals_table
+
+    if run.finished is None or not run.finished.rivals:
+        return {}
+    space, rivals = run.finished.prepared.objective.space, run.finished.rivals
+    return {FILE: lambda: table_text(rivals_table(space, rivals))}
 
 
 def table_text(table: pd.DataFrame) -> str:

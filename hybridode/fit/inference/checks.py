@@ -53,8 +53,8 @@ WORDS = {  # where the records have more, and less
 
 @dataclass(frozen=True, eq=False)
 class Checks:
-    """`table`: column, statistic, its value of the records (the mean over the draws, of residuals), of simulated data (mean and 95 %
-    interval), p: the share of simulated data sets with more."""
+    """`table`: column, statistic, its value of the records (of residuals the mean over the draws), of simulated data (mean and
+    95 % interval), p: the share of simulated data sets with more."""
 
     table: pd.DataFrame
     count: int
@@ -69,7 +69,9 @@ class Checks:
                      for s, p in zip(rows["statistic"], rows["p"], strict=True)]  # fmt: skip
             lines.append(f"compared with data simulated from the posterior, the records of `{column}` {', and '.join(parts)}")
         if not lines and len(self.table):
-            lines = [f"data simulated from the posterior look like the records in {', '.join(dict.fromkeys(self.table['statistic']))}"]
+            lines = [
+                f"data simulated from the posterior look like the records in {', '.join(dict.fromkeys(self.table['statistic']))}"
+            ]
         return lines
 
 
@@ -105,5 +107,7 @@ def _of_column(column: Observed, chosen: np.ndarray, random: np.random.Generator
             a, b = statistic(ours, series), statistic(theirs, series)
             close = np.abs(a - b) <= 1e-9 * (np.abs(a) + np.abs(b))
             p = float(np.mean(np.where(close, 0.5, b > a)))
-            found.append((column.column, name, float(np.mean(a)), float(np.mean(b)), *map(float, np.quantile(b, (0.025, 0.975))), p))
+            found.append(
+                (column.column, name, float(np.mean(a)), float(np.mean(b)), *map(float, np.quantile(b, (0.025, 0.975))), p)
+            )
     return found

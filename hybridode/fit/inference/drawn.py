@@ -1,4 +1,4 @@
-"""What the draws of a posterior say of the records: the noise's arguments at each, its log-likelihood, data simulated anew, curves.
+"""What the draws of a posterior say of the records: the noise's arguments, log-likelihoods, data simulated anew, curves.
 
 Each draw is one solve per series, at the records' times and on a dense grid; many share a call, in lanes.
 """
@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hybridode.fit.objective.batch import Batch
@@ -129,7 +128,9 @@ def _records(prepared: Prepared, k: int) -> tuple[np.ndarray, ...]:
         r = series.records
         mine = np.flatnonzero(r.column == k)
         fitted = ~held[mine] & (r.weight[mine] > 0)
-        parts.append((np.full(len(mine), row), r.line[mine], r.time[mine], r.value[mine], r.upper[mine], r.censored[mine], fitted))
+        parts.append(
+            (np.full(len(mine), row), r.line[mine], r.time[mine], r.value[mine], r.upper[mine], r.censored[mine], fitted)
+        )
     return tuple(np.concatenate(a) for a in zip(*parts, strict=True))
 
 

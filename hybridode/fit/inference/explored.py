@@ -12,7 +12,7 @@ import pandas as pd
 from hybridode.fit.inference.checks import Checks, predictive_checks
 from hybridode.fit.inference.drawn import Drawn, drawn, log_likelihoods, simulated
 from hybridode.fit.inference.loo import Loo, loo
-from hybridode.fit.inference.mixing import Mixing, mixing
+from hybridode.fit.inference.mixing import SETTLED, Mixing, mixing
 from hybridode.fit.inference.sample import Sample
 from hybridode.fit.prepare import Prepared
 
@@ -37,10 +37,19 @@ class Explored:
         table = self.sample.table
         rows = zip(table["name"], table["mean"], table["lower95"], table["upper95"], strict=True)
         found = [f"`{n}` is {m:.4g}, with 95 % probability between {a:.4g} and {b:.4g}" for n, m, a, b in rows]
-        usable = found if self.mixing.good or table["rhat"].max() <= 1.1 else []
+        usable = found if self.mixing.good or table["rhat"].max() <= SETTLED else []
         failed = int(np.sum(~self.drawn.solved))
-        notes = [f"{failed} draws could not be solved on the times of the curves and are left out of the checks"] if failed else []
-        return [*self.mixing.sentences, *usable[:30], *self.checks.sentences(), *self.loo.sentences(), *self.sample.priors, *notes]
+        notes = (
+            [f"{failed} draws could not be solved on the times of the curves and are left out of the checks"] if failed else []
+        )
+        return [
+            *self.mixing.sentences,
+            *usable[:30],
+            *self.checks.sentences(),
+            *self.loo.sentences(),
+            *self.sample.priors,
+            *notes,
+        ]
 
     def content(self) -> dict[str, Any]:
         """The finding `posterior` (docs/run-directory.md), without `command` and `seconds`."""
@@ -55,8 +64,13 @@ class Explored:
             "ended_early": s.early,
             "parameters": as_table(s.table),
             "sampler": {
-                "divergences": s.divergences, "failed_solves": s.failures, "e_bfmi": s.bfmi, "step_size": s.step_size,
-                "acceptance": s.acceptance.mean(axis=1), "mean_steps": float(s.steps.mean()), "depth": np.bincount(np.ravel(s.depth)),
+                "divergences": s.divergences,
+                "failed_solves": s.failures,
+                "e_bfmi": s.bfmi,
+                "step_size": s.step_size,
+                "acceptance": s.acceptance.mean(axis=1),
+                "mean_steps": float(s.steps.mean()),
+                "depth": np.bincount(np.ravel(s.depth)),
                 "most_depth": s.most_depth,
             },
             "priors": list(s.priors),
@@ -116,6 +130,6 @@ def bands_of(prepared: Prepared, found: Drawn, seed: int = 0) -> pd.DataFrame:
             with np.errstate(all="ignore"):
                 low, middle, high = np.nanquantile(found.curves[:, row, keep, k], (0.025, 0.5, 0.975), axis=0)
                 new_low, new_high = np.nanquantile(new[:, row, keep], (0.025, 0.975), axis=0)
-            frames.append(pd.DataFrame({"series": series.name, "time": times, "column": column.column, "location": middle,
-                                        "lower95": low, "upper95": high, "new_lower95": new_low, "new_upper95": new_high}))  # fmt: skip
+            values = {"location": middle, "lower95": low, "upper95": high, "new_lower95": new_low, "new_upper95": new_high}
+            frames.append(pd.DataFrame({"series": series.name, "time": times, "column": column.column, **values}))
     return pd.concat(frames, ignore_index=True)

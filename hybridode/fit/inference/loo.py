@@ -30,13 +30,18 @@ class Loo:
 
     def sentences(self) -> list[str]:
         """For the report."""
-        lines = [f"leaving out one record at a time, the model expects new records with a log density of {self.elpd:.1f} ± {self.se:.1f} "
-                 f"in all ({len(self.pointwise)} records; PSIS-LOO), with {self.p:.1f} effective parameters"]  # fmt: skip
-        if len(self.unsure):
-            first = self.unsure.sort_values("pareto_k", ascending=False).iloc[0]
-            lines.append(f"{len(self.unsure)} of them move the posterior so much that this is not to be trusted there (Pareto k up to "
-                         f"{first['pareto_k']:.2f}, above {self.limit:.2g}; first `{first['column']}` at {first['time']:g}, row "
-                         f"{first['row']}): use hold-outs, or refit without them")  # fmt: skip
+        n, unsure = len(self.pointwise), self.unsure
+        lines = [
+            f"leaving out one record at a time, the model expects new records with a log density of "
+            f"{self.elpd:.1f} ± {self.se:.1f} in all ({n} records; PSIS-LOO), with {self.p:.1f} effective parameters"
+        ]
+        if len(unsure):
+            first = unsure.sort_values("pareto_k", ascending=False).iloc[0]
+            place = f"first `{first['column']}` at {first['time']:g}, row {first['row']}"
+            lines.append(
+                f"{len(unsure)} of them move the posterior so much that this is not to be trusted there (Pareto k up to "
+                f"{first['pareto_k']:.2f}, above {self.limit:.2g}; {place}): use hold-outs, or refit without them"
+            )
         return lines
 
 

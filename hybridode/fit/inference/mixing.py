@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from hybridode.fit.inference.sample import Sample, summarised
 
 RHAT, ESS_EACH, BFMI, FULL = 1.01, 100, 0.3, 0.01
+SETTLED = 1.1  # R-hat up to which chains are at one place
 _APART = 3.0  # standard deviations within between the means of chains that are at different places
 
 
@@ -36,11 +38,13 @@ def mixing(sample: Sample) -> Mixing:
     found = [line for check in _CHECKS if (line := check(sample))]
     notes = [f"{sample.early}: {sample.energy.shape[1]} draws of each chain were made"] if sample.early else []
     if sample.failures:
-        notes.append(f"{sample.failures} of {sample.energy.size} trajectories came where the model cannot be solved and were rejected there")
+        of = f"{sample.failures} of {sample.energy.size} trajectories"
+        notes.append(f"{of} came where the model cannot be solved and were rejected there")
     if not found:
         table = sample.table
-        notes.insert(0, f"the chains have mixed: R-hat is at most {table['rhat'].max():.3f}, at least "
-                        f"{min(table['ess_bulk'].min(), table['ess_tail'].min()):.0f} effective draws, no divergences")  # fmt: skip
+        least = min(table["ess_bulk"].min(), table["ess_tail"].min())
+        mixed = f"the chains have mixed: R-hat is at most {table['rhat'].max():.3f}, at least {least:.0f} effective draws"
+        notes.insert(0, f"{mixed}, no divergences")
     return Mixing(not found, tuple(found), tuple(notes))
 
 
@@ -57,7 +61,7 @@ def apart(sample: Sample) -> tuple[str, list[tuple[float, list[int]]]] | None:
         order = np.argsort(means[:, i])
         groups = [[int(order[0])]]
         gaps = []
-        for a, b in zip(order[:-1], order[1:], strict=True):
+        for a, b in pairwise(order):
             gap = (means[b, i] - means[a, i]) / max(float(np.hypot(within[a, i], within[b, i])), 1e-300)
             if gap > _APART:
                 groups.append([])
@@ -74,28 +78,41 @@ def _unmixed(sample: Sample) -> str:
     if not len(bad):
         return ""
     if bad["rhat"].isna().all():
-        constant = np.ptp(sample.natural, axis=(0, 1)) == 0
-        return "the chains do not move: no step was accepted; is the model solved at all near its optimum?" if constant.any() else (
-            "there are too few draws to tell whether the chains have mixed: more `--draws`")  # fmt: skip
+        if np.any(np.ptp(sample.natural, axis=(0, 1)) == 0):
+            return "the chains do not move: no step was accepted; is the model solved at all near its optimum?"
+        return "there are too few draws to tell whether the chains have mixed: more `--draws`"
     worst = bad.loc[bad["rhat"].idxmax()]
-    words = f"the chains have not mixed: R-hat of `{worst['name']}` is {worst['rhat']:.3g}" + (
-        f", and of {_named([n for n in bad['name'] if n != worst['name']])} above {RHAT}" if len(bad) > 1 else "")
+    rest = _named([n for n in bad["name"] if n != worst["name"]])
+    words = f"the chains have not mixed: R-hat of `{worst['name']}` is {worst['rhat']:.3g}"
+    words += f", and of {rest} above {RHAT}" if rest else ""
     split = apart(sample)
-    if split is not None:
-        name, groups = split
-        alone = all(summarised((name,), sample.natural[g][..., [sample.names.index(name)]])["rhat"].max() < 1.1 for _, g in groups)
-        places = ", ".join(f"{'chain' if len(g) == 1 else 'chains'} {', '.join(str(c + 1) for c in g)} near {v:.3g}" for v, g in groups)
-        if alone:
-            return (f"{words}: the posterior has several separate modes (`{name}`: {places}). How much each of them weighs cannot be "
-                    "told from these draws: narrower bounds or priors that leave one of them, or measurements that tell them apart")  # fmt: skip
-        return f"{words} (`{name}`: {places}): more `--warmup` and `--draws`; bounds and priors that keep chains from where nothing fits"
-    return f"{words} ({RHAT} is the limit): more `--warmup` and `--draws`, or priors for what the data do not determine"
+    if split is None:
+        return f"{words} ({RHAT} is the limit): more `--warmup` and `--draws`, or priors for what the data do not determine"
+    name, groups = split
+    places = ", ".join(f"{_chains(g)} near {value:.3g}" for value, g in groups)
+    if all(_settled(sample.natural[g][..., sample.names.index(name)]) for _, g in groups):
+        return (
+            f"{words}: the posterior has several separate modes (`{name}`: {places}). How much each weighs cannot be told "
+            "from these draws: narrower bounds or priors that leave one of them, or measurements that tell them apart"
+        )
+    return f"{words} (`{name}`: {places}): more `--warmup` and `--draws`, or bounds and priors that keep chains from far off"
+
+
+def _chains(numbers: list[int]) -> str:
+    return f"{'chain' if len(numbers) == 1 else 'chains'} {', '.join(str(c + 1) for c in numbers)}"
+
+
+def _settled(x: np.ndarray) -> bool:
+    """Whether some chains (n, draws) agree among themselves, first halves with second halves."""
+    half = x.shape[1] // 2
+    halves = np.concatenate([x[:, :half], x[:, half : 2 * half]])
+    return bool(summarised(("",), halves[..., None])["rhat"][0] < SETTLED)
 
 
 def _few(sample: Sample) -> str:
     table, wanted = sample.table, ESS_EACH * sample.energy.shape[0]
     least = table[["ess_bulk", "ess_tail"]].min(axis=1)
-    if not (least < wanted).any():
+    if not (least < wanted).any() or table["rhat"].max() > SETTLED:
         return ""
     worst = int(np.nanargmin(least))
     draws = sample.energy.shape[1]
@@ -107,10 +124,11 @@ def _few(sample: Sample) -> str:
 def _diverged(sample: Sample) -> str:
     if not sample.divergences:
         return ""
-    bad = sample.diverging & ~sample.failed
-    where = _where(sample, bad)
-    return (f"{sample.divergences} of {sample.energy.size} trajectories diverged{where}: the posterior has a place too narrow for the "
-            "steps, and the draws may miss it; smaller steps (`--accept 0.95`), or tighter priors on what sets such a scale")  # fmt: skip
+    where = _where(sample, sample.diverging & ~sample.failed)
+    return (
+        f"{sample.divergences} of {sample.energy.size} trajectories diverged{where}: the posterior has a place too narrow for "
+        "the steps, and the draws may miss it; smaller steps (`--accept 0.95`), or tighter priors on what sets such a scale"
+    )
 
 
 def _where(sample: Sample, bad: np.ndarray) -> str:
@@ -128,16 +146,20 @@ def _energy(sample: Sample) -> str:
     low = [c for c, v in enumerate(sample.bfmi) if v < BFMI]
     if not low:
         return ""
-    which = f"{'chain' if len(low) == 1 else 'chains'} {', '.join(str(c + 1) for c in low)}"
-    return (f"E-BFMI is {min(sample.bfmi):.2g} in {which} (below {BFMI}): the tails are badly explored; more `--draws`, or priors "
-            "with lighter tails")  # fmt: skip
+    return (
+        f"E-BFMI is {min(sample.bfmi):.2g} in {_chains(low)} (below {BFMI}): the tails are badly explored; more `--draws`, or "
+        "priors with lighter tails"
+    )
 
 
 def _cut(sample: Sample) -> str:
     share = float(np.mean(sample.depth >= sample.most_depth))
-    return "" if share <= FULL else (
+    if share <= FULL:
+        return ""
+    return (
         f"{100 * share:.0f} % of the trajectories were cut at 2^{sample.most_depth} steps: the posterior is long and thin; "
-        "more `--warmup`, or priors for what the data do not determine")  # fmt: skip
+        "more `--warmup`, or priors for what the data do not determine"
+    )
 
 
 _CHECKS: tuple[Callable[[Sample], str], ...] = (_unmixed, _few, _diverged, _energy, _cut)

@@ -94,7 +94,9 @@ def _networks_priors(objective: Objective) -> list[str]:
             continue
         if not (n.reg_l1 or n.reg_l2):
             message = f"the weights of `{n.name}` have neither a regulariser nor a prior: they have no posterior"
-            raise UsageError(Diagnostic("E0780", message, hint=f"give `{n.name}` a regulariser, `reg=1e-2`: it is their prior"))
+            raise UsageError(
+                Diagnostic("E0780", message, hint=f"give `{n.name}` a regulariser, `reg=l2(1e-2)`: it is their prior")
+            )
         parts = [f"normal with standard deviation {(2 * n.reg_l2) ** -0.5:.3g}"] if n.reg_l2 else []
         parts += [f"Laplace with scale {1 / n.reg_l1:.3g}"] if n.reg_l1 else []
         lines.append(f"the prior of the weights and biases of `{n.name}` is what its regulariser means: {' times '.join(parts)}")

@@ -54,6 +54,15 @@ class Sample:
         mean): A. Vehtari et al., Bayesian Analysis 16 (2021) 667. NaN where there are too few draws."""
         return summarised(self.names, self.natural)
 
+    def column(self, name: str) -> np.ndarray:
+        """A column of the table as numbers (k,)."""
+        return np.asarray(self.table[name], float)
+
+    @property
+    def worst_rhat(self) -> float:
+        """The largest R-hat, NaN where none is known."""
+        return float(np.nanmax(self.column("rhat"), initial=-np.inf)) if np.any(np.isfinite(self.column("rhat"))) else np.nan
+
     @cached_property
     def bfmi(self) -> np.ndarray:
         """(chains,) E-BFMI: M. Betancourt, arXiv:1604.00695; below 0.3 the energies are badly explored."""

@@ -11,7 +11,7 @@ chain takes the key fold_in(seed, n), so that the numbers do not depend on how m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -40,6 +40,7 @@ _SPREAD = 1.0  # of the chains' starts, in standard deviations
 _FIRST_STEP = 0.5
 _WIDEST = 10.0  # standard deviation on the unconstrained scale of directions that the data say nothing about
 _HALVINGS = 30
+_FAR = 6.0  # standard deviations that no chain goes by itself before it is adapted
 
 Stop = Callable[[int, int], str]  # of draws done (warm-up too) and of all: why to end here, "" to go on
 
@@ -105,7 +106,12 @@ def _program(density: LogDensity, chains: int) -> Callable[..., Any]:
             i, states, averages, kept = carry
             keys = jax.random.split(jax.random.fold_in(key, first + i), chains)
             states, averages, new = jax.vmap(advance)(keys, states, averages)
-            return i + 1, states, averages, jax.tree_util.tree_map(lambda all, one: all.at[i].set(one.astype(all.dtype)), kept, new)
+            return (
+                i + 1,
+                states,
+                averages,
+                jax.tree_util.tree_map(lambda all, one: all.at[i].set(one.astype(all.dtype)), kept, new),
+            )
 
         states = HMCState(*states)
         number, room = jnp.zeros((_BLOCK, chains)), [jnp.zeros((_BLOCK, chains), kind) for kind in (bool, bool, int, int)]
@@ -121,8 +127,8 @@ class Sampler:
     draws, or other data."""
 
     def __init__(self, prepared: Prepared, theta: np.ndarray, chains: int = CHAINS, accept: float = ACCEPT) -> None:
-        """From the optimum theta (d,) of a fit. accept: see ACCEPT. Raises UsageError E0780 for an improper posterior, E0782 without
-        blackjax, E0787 for more numbers than the Fisher matrix is computed for."""
+        """From the optimum theta (d,) of a fit. accept: see ACCEPT. Raises UsageError E0780 for an improper posterior, E0782
+        without blackjax, E0787 for more numbers than the Fisher matrix is computed for."""
         objective = prepared.objective
         self.priors = check_proper(objective)
         check_installed()
@@ -138,10 +144,11 @@ class Sampler:
 
     # ---- where chains begin -----------------------------------------------------------------------------------------------
     def begin(
-        self, seed: int = 0, theta: np.ndarray | None = None, batch: Batch | None = None, others: np.ndarray | None = None
-    ) -> Chains:
-        """Chains spread about the optimum theta (d,) as wide as the posterior seems to be there; those numbered from the last
-        about `others` (m, d), optima that may belong to the posterior too. batch: other records of the same shapes.
+        self, seed: int = 0, theta: np.ndarray | None = None, batch: Batch | None = None,
+        others: Sequence[np.ndarray] = (),
+    ) -> Chains:  # fmt: skip
+        """Chains spread about the optimum theta (d,) as wide as the posterior seems to be there; up to half of them about
+        `others`, points that may belong to the posterior too and are far off. batch: other records of the same shapes.
 
         Raises NumericsError E0788 where the model cannot be solved at theta."""
         from blackjax.adaptation.step_size import dual_averaging_adaptation
@@ -153,14 +160,25 @@ class Sampler:
             if not np.isfinite(best.value):
                 raise NumericsError(Diagnostic("E0788", f"no chain can start: at the optimum {best.reason}"))
             axes = spread_of(np.asarray(best.fisher))
+            others = self._separate(axes, theta, others)
             first, _, _ = dual_averaging_adaptation(ACCEPT)
             averages = jax.tree_util.tree_map(np.array, jax.vmap(first)(jnp.full(self.chains, _FIRST_STEP)))
             normal = _SPREAD * np.random.default_rng(seed).standard_normal((self.chains, len(theta)))
             about = np.zeros_like(normal)
-            for row, other in enumerate(np.zeros((0, len(theta))) if others is None else others[: self.chains - 1]):
+            for row, other in enumerate(others[: self.chains // 2]):
                 about[-1 - row] = np.linalg.solve(axes, other - theta)
             u, density, slope = self._at(about, normal, axes, theta, batch)
         return Chains(u, density, slope, averages, axes, theta, seed, 0)
+
+    @staticmethod
+    def _separate(axes: np.ndarray, theta: np.ndarray, others: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Those of the others that chains about theta would not come to by themselves, each once."""
+        apart = [np.linalg.solve(axes, other - theta) for other in others]
+        far: list[tuple[np.ndarray, np.ndarray]] = []
+        for u, other in zip(apart, others, strict=True):
+            if np.linalg.norm(u) > _FAR and all(np.linalg.norm(u - v) > _FAR for v, _ in far):
+                far.append((u, other))
+        return [other for _, other in far]
 
     def _at(self, about: np.ndarray, away: np.ndarray, axes: np.ndarray, centre: np.ndarray, batch: Batch) -> Any:
         """The points about + away (chains, d), nearer to `about` where the model cannot be solved; log-density and slope."""
@@ -187,7 +205,7 @@ class Sampler:
         stop: Stop | None = None,
         theta: np.ndarray | None = None,
         batch: Batch | None = None,
-        others: np.ndarray | None = None,
+        others: Sequence[np.ndarray] = (),
     ) -> Sample:
         """So many draws of each chain after the warm-up. stop(done, all) is asked after every call. theta, batch: another data
         set of the same shapes and its optimum. Raises NumericsError E0788 where a stop left no draws."""
@@ -205,9 +223,7 @@ class Sampler:
                                            hint="give it more time, or a shorter `--warmup`"))  # fmt: skip
         return self.more(chains, draws, stop, total, batch)
 
-    def more(
-        self, chains: Chains, draws: int, stop: Stop | None = None, total: int = 0, batch: Batch | None = None
-    ) -> Sample:
+    def more(self, chains: Chains, draws: int, stop: Stop | None = None, total: int = 0, batch: Batch | None = None) -> Sample:
         """So many draws more of chains whose steps are adapted."""
         with jax.enable_x64(True), programs_kept():
             after, early, kept = self._run(chains, chains.done + draws, False, stop, total or chains.done + draws, batch)
@@ -240,7 +256,7 @@ class Sampler:
             parts.append([a[:count] for a in kept])
             done += count
             count = int(np.clip(_CALL / each, 1, 4 * count))
-            early = "" if stop is None or done >= until and not adapting else stop(done, total)
+            early = "" if stop is None or (done >= until and not adapting) else stop(done, total)
         kept = [np.concatenate(a) for a in zip(*parts, strict=True)] or [np.zeros((0, *chains.u.shape))] * 8
         return replace(chains, u=states[0], density=states[1], slope=states[2], averages=averages, done=done), early, kept
 
