@@ -91,7 +91,8 @@ def read_kept(path: Path, most_depth: int, priors: tuple[str, ...]) -> tuple[Sam
             a = {name: file[name] for name in file.files}
         state = dual_averaging_adaptation(0.8)[0](1.0)
         averages = type(state)(*(a[f"averages_{i}"] for i in range(len(state))))
-        chains = Chains(*(a[f"chains_{n}"] for n in ("u", "density", "slope")), averages, a["chains_axes"], a["chains_centre"],
+        u, density, slope = (a[f"chains_{n}"] for n in ("u", "density", "slope"))
+        chains = Chains(u, density, slope, averages, a["chains_axes"], a["chains_centre"],
                         int(a["seed"]), int(a["done"]))  # fmt: skip
         sample = Sample(tuple(map(str, a["names"])), **{name: a[name] for name in (*PER_DRAW, "step_size")},
                         most_depth=most_depth, priors=priors, chains=chains)  # fmt: skip

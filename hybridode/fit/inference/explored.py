@@ -34,10 +34,10 @@ class Explored:
 
     def sentences(self) -> list[str]:
         """The verdict first, then what was found, then what was assumed."""
-        table = self.sample.table
+        s, table = self.sample, self.sample.table
         rows = zip(table["name"], table["mean"], table["lower95"], table["upper95"], strict=True)
         found = [f"`{n}` is {m:.4g}, with 95 % probability between {a:.4g} and {b:.4g}" for n, m, a, b in rows]
-        usable = found if self.mixing.good or table["rhat"].max() <= SETTLED else []
+        usable = found if self.mixing.good or s.worst_rhat <= SETTLED else []
         failed = int(np.sum(~self.drawn.solved))
         notes = (
             [f"{failed} draws could not be solved on the times of the curves and are left out of the checks"] if failed else []
@@ -47,7 +47,7 @@ class Explored:
             *usable[:30],
             *self.checks.sentences(),
             *self.loo.sentences(),
-            *self.sample.priors,
+            *s.priors,
             *notes,
         ]
 

@@ -26,7 +26,7 @@ class Loo:
     @property
     def unsure(self) -> pd.DataFrame:
         """Records whose value cannot be had from these draws: they move the posterior too much."""
-        return self.pointwise[self.pointwise["pareto_k"] > self.limit]
+        return self.pointwise.loc[np.asarray(self.pointwise["pareto_k"], float) > self.limit]
 
     def sentences(self) -> list[str]:
         """For the report."""
@@ -65,8 +65,9 @@ def loo(found: Drawn, names: list[str], densities: list[np.ndarray] | None = Non
     table = pd.concat(frames, ignore_index=True)
     n = len(table)
     limit = min(1 - 1 / np.log10(max(float(np.sum(found.solved)), 12.0)), 0.7)
-    se = float(np.sqrt(n * np.var(table["elpd"])))
-    return Loo(float(table["elpd"].sum()), se, float(table.pop("p").sum()), float(limit), table)
+    elpd, p = np.asarray(table["elpd"], float), np.asarray(table["p"], float)
+    se = float(np.sqrt(n * np.var(elpd)))
+    return Loo(float(elpd.sum()), se, float(p.sum()), float(limit), table.drop(columns="p"))
 
 
 def _relative_efficiency(density: np.ndarray, chains: int) -> float:

@@ -41,9 +41,8 @@ def mixing(sample: Sample) -> Mixing:
         of = f"{sample.failures} of {sample.energy.size} trajectories"
         notes.append(f"{of} came where the model cannot be solved and were rejected there")
     if not found:
-        table = sample.table
-        least = min(table["ess_bulk"].min(), table["ess_tail"].min())
-        mixed = f"the chains have mixed: R-hat is at most {table['rhat'].max():.3f}, at least {least:.0f} effective draws"
+        least = min(sample.column("ess_bulk").min(), sample.column("ess_tail").min())
+        mixed = f"the chains have mixed: R-hat is at most {sample.worst_rhat:.3f}, at least {least:.0f} effective draws"
         notes.insert(0, f"{mixed}, no divergences")
     return Mixing(not found, tuple(found), tuple(notes))
 
@@ -73,17 +72,17 @@ def apart(sample: Sample) -> tuple[str, list[tuple[float, list[int]]]] | None:
 
 
 def _unmixed(sample: Sample) -> str:
-    table = sample.table
-    bad = table[~(table["rhat"] <= RHAT)]
-    if not len(bad):
+    rhat = sample.column("rhat")
+    bad = ~(rhat <= RHAT)
+    if not bad.any():
         return ""
-    if bad["rhat"].isna().all():
+    if np.isnan(rhat[bad]).all():
         if np.any(np.ptp(sample.natural, axis=(0, 1)) == 0):
             return "the chains do not move: no step was accepted; is the model solved at all near its optimum?"
         return "there are too few draws to tell whether the chains have mixed: more `--draws`"
-    worst = bad.loc[bad["rhat"].idxmax()]
-    rest = _named([n for n in bad["name"] if n != worst["name"]])
-    words = f"the chains have not mixed: R-hat of `{worst['name']}` is {worst['rhat']:.3g}"
+    worst = int(np.nanargmax(rhat))
+    rest = _named([n for i, n in enumerate(sample.names) if bad[i] and i != worst])
+    words = f"the chains have not mixed: R-hat of `{sample.names[worst]}` is {rhat[worst]:.3g}"
     words += f", and of {rest} above {RHAT}" if rest else ""
     split = apart(sample)
     if split is None:
@@ -110,15 +109,16 @@ def _settled(x: np.ndarray) -> bool:
 
 
 def _few(sample: Sample) -> str:
-    table, wanted = sample.table, ESS_EACH * sample.energy.shape[0]
-    least = table[["ess_bulk", "ess_tail"]].min(axis=1)
-    if not (least < wanted).any() or table["rhat"].max() > SETTLED:
+    wanted = ESS_EACH * sample.energy.shape[0]
+    least = np.minimum(sample.column("ess_bulk"), sample.column("ess_tail"))
+    if not (least < wanted).any() or sample.worst_rhat > SETTLED:
         return ""
-    worst = int(np.nanargmin(least))
-    draws = sample.energy.shape[1]
+    worst, draws = int(np.nanargmin(least)), sample.energy.shape[1]
     more = int(np.ceil(1.2 * draws * wanted / max(float(least[worst]), 1.0) / 100) * 100)
-    return (f"`{table['name'][worst]}` has {least[worst]:.0f} effective draws, {wanted} are wanted: its interval is rough; "
-            f"`--draws {min(more, 100 * draws)}`")  # fmt: skip
+    return (
+        f"`{sample.names[worst]}` has {least[worst]:.0f} effective draws, {wanted} are wanted: its interval is rough; "
+        f"`--draws {min(more, 100 * draws)}`"
+    )
 
 
 def _diverged(sample: Sample) -> str:
