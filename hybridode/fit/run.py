@@ -357,8 +357,9 @@ def _finish(
     recorder.log += share_sentences(result["networks"])
     if result["hold_out"] is None:
         result["hold_out_reason"] = "nothing was held out"
-    members, rivals = ensemble_of(objective, found, best), rivals_of(objective.space, found, theta)
-    whole = Finished(prepared, theta, members, rivals) if best is not None and in_pieces is None else None
+    whole = None
+    if best is not None and in_pieces is None:
+        whole = Finished(prepared, theta, ensemble_of(objective, found, best), rivals_of(objective.space, found, theta))
     return FitRun(
         declarations, objective.compiled, dataset, {**shared, **groups}, weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,
