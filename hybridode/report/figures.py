@@ -1,83 +1,23 @@
-"""The figures of a fit as SVG texts, one panel each, the same bytes for the same numbers.
-
-Drawn in a fixed palette; the report maps its colours to CSS variables, so that one drawing serves light and dark pages.
-"""
+"""The charts of a fit: data and curves, residuals, hidden states, how the search went. From the tables of a run."""
 
 from __future__ import annotations
 
-import io
-import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from hybridode.report.class_figure import class_columns_of, paint_classes
+from hybridode.report.alt import fit_words, residual_words, span_words
+from hybridode.report.axes import Axis, axis
+from hybridode.report.chart import Chart, Mark
+from hybridode.report.design import SERIES
+from hybridode.report.saved import Rows, names_in, where, with_unit
+from hybridode.report.words import brief, counted
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from hybridode.declarations import Declarations
-
-Rows = dict[str, Any]  # a table: column name -> array
-
-INK, MUTED, LINE, SHADE, PAPER = "#1b1f24", "#667080", "#dfe3e8", "#eef1f4", "#fefefe"
-SERIES = ("#2763b5", "#c4570f", "#1c7f55", "#8250b4", "#a5752a", "#b03a62", "#3d7f8f", "#5b6470")
-SIZE = (5.2, 3.1)  # inches: readable at a phone's width, two beside each other on a desk
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "hybridode",
-    "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "text.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-    "axes.facecolor": "none",
-    "figure.facecolor": PAPER,  # a file of its own may be looked at on any ground
-    "savefig.facecolor": PAPER,
-}
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure with what it shows. `name` is its file's name without `.svg`."""
-
-    name: str
-    section: str  # fit | residuals | convergence | states
-    title: str
-    svg: str
-
-
-def draw(paint: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> str:
-    """What `paint` draws on fresh axes, as SVG without a date."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasSVG(figure)
-        paint(figure.add_subplot())
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": "hybridode"})
-    return out.getvalue()
+MOST = 12  # columns that have a chart
+_BANDS = 3  # series in one chart whose bands are drawn: more would hide one another
+EMPTY = np.zeros(0)
 
 
 def file_name(text: str) -> str:
@@ -85,220 +25,187 @@ def file_name(text: str) -> str:
     return re.sub(r"[^\w]+", "_", text).strip("_") or "column"
 
 
-def columns_of(table: pd.DataFrame) -> Rows:
-    """A table as arrays by column name; what is missing becomes NaN."""
-    return {str(name): table[name].to_numpy() for name in table.columns}
-
-
-def _where(rows: Rows, keep: Any) -> Rows:
-    return {name: values[keep] for name, values in rows.items()}
-
-
-def _names(rows: Rows, column: str) -> list[Any]:
-    """The distinct values of a column in order of first occurrence."""
-    return list(dict.fromkeys(rows[column].tolist()))
-
-
-def time_label_of(declarations: Declarations) -> str:
-    """The label of the axis of time: its name and unit."""
-    return _with_unit(declarations.time, declarations.time_unit)
-
-
-def _with_unit(name: str, unit: str) -> str:
-    return f"{name} [{unit}]" if unit else name
-
-
-def _colors(rows: Rows) -> dict[Any, str]:
+def colors_of(rows: Rows) -> dict[str, int]:
     """A colour for each series of a whole table, so that it keeps it in every figure."""
-    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(_names(rows, "series"))}
+    return {name: i % SERIES + 1 for i, name in enumerate(names_in(rows, "series"))}
 
 
-def fit_figures(
-    predictions: Rows, residuals: Rows, time_label: str, most: int = 12, units: Mapping[str, str] | None = None
-) -> list[Drawing]:
+def at_times(rows: Rows) -> Rows:
+    """Without steady states, which have no place on an axis of time."""
+    return where(rows, np.isfinite(rows["time"]))
+
+
+def fit_charts(
+    predictions: Rows, residuals: Rows, time_label: str, columns: Sequence[str] | None = None, units: Mapping[str, str] | None = None
+) -> list[Chart]:
     """Per observed column the data, the fitted location and its 95 % band; held-out data are hollow on a shaded ground, limits
     are triangles that point to where the value is. `units` are those of the columns."""
-    drawings, colors = [], _colors(residuals)
-    for column in _names(residuals, "column")[:most]:
-        seen = _where(residuals, residuals["column"] == column)
-        curve = _where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
-        label = _with_unit(column, (units or {}).get(column, ""))
-        classes = class_columns_of(predictions, column)
-        if classes:
-            curves = _where(predictions, predictions["kind"] == "curve")
-            drawn = draw(
-                partial(_paint_probabilities, seen=seen, curves=curves, columns=classes, time_label=time_label, label=label)
-            )
-            drawings.append(Drawing(f"fit_{file_name(column)}", "fit", f"{column}: classes and their probabilities", drawn))
-            continue
-        paint = partial(_paint_fit, seen=seen, curve=curve, time_label=time_label, label=label, colors=colors)
-        drawings.append(Drawing(f"fit_{file_name(column)}", "fit", f"{column}: data and fit", draw(paint)))
-    return drawings
+    predictions, residuals = at_times(predictions), at_times(residuals)
+    colors = colors_of(residuals)
+    charts = []
+    for column in columns if columns is not None else names_in(residuals, "column")[:MOST]:
+        seen = where(residuals, residuals["column"] == column)
+        curve = where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
+        if seen["time"].size:
+            charts.append(_fit_chart(column, seen, curve, time_label, with_unit(column, (units or {}).get(column, "")), colors))
+    return charts
 
 
-def _paint_fit(axes: Axes, seen: Rows, curve: Rows, time_label: str, label: str, colors: Mapping[Any, str]) -> None:
-    names = _names(seen, "series")
+def _fit_chart(column: str, seen: Rows, curve: Rows, time_label: str, label: str, colors: Mapping[str, int]) -> Chart:
+    names = names_in(seen, "series")
     held = seen["used"] == "hold_out"
-    if held.any():
-        first, before = float(np.min(seen["time"][held])), seen["time"][~held]
-        before = before[before < first]
-        left = (first + float(np.max(before))) / 2 if before.size else first
-        axes.axvspan(left, float(np.max(seen["time"])), color=SHADE, linewidth=0, zorder=0)
+    marks = [*_held_span(seen["time"], held)]
+    lines = {name: _line(curve, name) for name in names}
+    for name in names if len(names) <= _BANDS else ():
+        line = lines[name]
+        said = "95 % of new observations" if len(names) == 1 else ""
+        marks.append(Mark("band", line["time"], line["lower95"], colors[name], said, upper=line["upper95"]))
     for name in names:
-        color = colors[name]
-        line = _where(curve, curve["series"] == name)
-        line = _where(line, np.argsort(line["time"], kind="stable"))
-        if len(names) <= 3:  # more bands hide one another
-            axes.fill_between(line["time"], line["lower95"], line["upper95"], color=color, alpha=0.16, linewidth=0)
-        axes.plot(line["time"], line["location"], color=color, linewidth=1.6, label=str(name))
-        censored, mine = seen["censored"].astype(int), seen["series"] == name
-        for part, marker, face in (
-            (mine & (censored == 0) & ~held, "o", color),
-            (mine & (censored == 0) & held, "o", "none"),
-            (mine & (censored < 0), "v", "none"),
-            (mine & (censored > 0), "^", "none"),  # of an interval the lower end is shown
-        ):
-            axes.plot(seen["time"][part], seen["observed"][part], marker, ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
-    _limit_to(axes, seen["observed"], curve["location"])
-    _time_axis(axes, time_label)
-    axes.set_ylabel(label)
-    _legend_of_series(axes, names)
+        said = "fitted model" if len(names) == 1 else str(name)
+        marks.append(Mark("line", lines[name]["time"], lines[name]["location"], colors[name], said))
+    for name in names:
+        marks += _records(seen, seen["series"] == name, held, 2 if len(names) == 1 else colors[name], name if len(names) > 1 else "")
+    y = _limited(label, seen["observed"], curve)
+    return Chart(
+        f"fit_{file_name(column)}", f"{column}: data and fit", fit_words(column, seen, curve, time_label),
+        axis(time_label, seen["time"], curve["time"], room=0.015), y, tuple(marks), data=_table(seen, curve),
+    )  # fmt: skip
 
 
-def _paint_probabilities(axes: Axes, seen: Rows, curves: Rows, columns: Sequence[str], time_label: str, label: str) -> None:
-    paint_classes(axes, seen, curves, columns, label, SERIES)
-    _time_axis(axes, time_label)
+def _line(curve: Rows, series: str) -> Rows:
+    rows = where(curve, curve["series"] == series)
+    return where(rows, np.argsort(rows["time"], kind="stable"))
 
 
-def _legend_of_series(axes: Axes, names: Sequence[Any]) -> None:
-    """Which colour is which series, as long as each has its own."""
-    if 1 < len(names) <= len(SERIES):
-        axes.legend()
+def _records(seen: Rows, mine: np.ndarray, held: np.ndarray, color: int, name: str) -> list[Mark]:
+    """Data as dots, what was held out hollow, limits as triangles (of an interval the lower end)."""
+    censored = seen["censored"].astype(int)
+    parts = (
+        ("dots", mine & (censored == 0) & ~held, "data"),
+        ("rings", mine & (censored == 0) & held, "held out"),
+        ("down", mine & (censored < 0), "below this limit"),
+        ("up", mine & (censored > 0), "above this limit"),
+    )
+    return [Mark(kind, seen["time"][p], seen["observed"][p], color, name or word) for kind, p, word in parts if p.any()]
 
 
-def _time_axis(axes: Axes, label: str) -> None:
-    """Few ticks; whole numbers where the span is long (nobody says 1902.5)."""
-    from matplotlib.ticker import MaxNLocator
-
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=high - low >= 6))
-    axes.set_xlabel(label)
-
-
-def _limit_to(axes: Axes, *values: Any) -> None:
-    """The band of a wide distribution must not squeeze the data: at most half their range is shown beyond them."""
-    finite = np.concatenate([np.asarray(v, float)[np.isfinite(np.asarray(v, float))] for v in values])
-    if not finite.size:
-        return
-    low, high = float(finite.min()), float(finite.max())
-    room = 0.5 * (high - low) or 1.0
-    bottom, top = axes.get_ylim()
-    axes.set_ylim(max(bottom, low - room), min(top, high + room))
-
-
-def residual_figures(residuals: Rows, time_label: str, most: int = 12) -> list[Drawing]:
-    """Standardised residuals over time with the band that holds 95 % of them when the noise model is right."""
-    drawings, colors = [], _colors(residuals)
-    for column in _names(residuals, "column")[:most]:
-        keep = (residuals["column"] == column) & np.isfinite(residuals["residual"].astype(float))
-        if keep.any():
-            paint = partial(_paint_residuals, seen=_where(residuals, keep), time_label=time_label, colors=colors)
-            drawings.append(Drawing(f"residuals_{file_name(column)}", "residuals", f"{column}: residuals", draw(paint)))
-    return drawings
-
-
-def _paint_residuals(axes: Axes, seen: Rows, time_label: str, colors: Mapping[Any, str]) -> None:
-    axes.axhspan(-1.96, 1.96, color=SHADE, linewidth=0, zorder=0)
-    axes.axhline(0, color=MUTED, linewidth=0.9)
-    for name in _names(seen, "series"):
-        color = colors[name]
-        for used, face in (("fit", color), ("hold_out", "none")):
-            part = _where(seen, (seen["series"] == name) & (seen["used"] == used))
-            axes.vlines(part["time"], 0, part["residual"], color=color, linewidth=1.0, alpha=0.55)
-            axes.plot(part["time"], part["residual"], "o", ms=4.2, mfc=face, mec=color, mew=1.1, linestyle="none")
-    reach = max(2.5, 1.1 * float(np.max(np.abs(seen["residual"]))))
-    axes.set_ylim(-reach, reach)
-    _time_axis(axes, time_label)
-    axes.set_ylabel("standardised residual")
-
-
-def convergence_figure(trace: Rows) -> list[Drawing]:
-    """How far the objective is above the best value of its stage, for every start; a stage begins at a tick.
-
-    Stages may have objectives of their own (a network first sees a part of the data), so that each has its own best.
-    """
-    finite = _where(trace, np.isfinite(trace["objective"].astype(float)))
-    if not finite["objective"].size:
+def _held_span(times: np.ndarray, held: np.ndarray) -> list[Mark]:
+    if not held.any():
         return []
-    best = {stage: float(np.min(finite["objective"][finite["stage"] == stage])) for stage in _names(finite, "stage")}
-    return [Drawing("convergence", "convergence", "Convergence", draw(partial(_paint_convergence, trace=finite, best=best)))]
+    first = float(np.min(times[held]))
+    before = times[~held & (times < first)]
+    left = (first + float(np.max(before))) / 2 if before.size else first
+    return [Mark("span", np.zeros(1), np.array([left]), upper=np.array([float(np.max(times))]))]
 
 
-def _paint_convergence(axes: Axes, trace: Rows, best: Mapping[str, float]) -> None:
-    floor = 1e-8 * max(1.0, *(abs(value) for value in best.values()))
-    starts = _names(trace, "start")
-    for i, start in enumerate(starts):
-        color = SERIES[i % len(SERIES)]
-        rows = _where(trace, trace["start"] == start)
-        stages = rows["stage"]
-        gap = rows["objective"].astype(float) - np.array([best[stage] for stage in stages]) + floor
-        begins = [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1), len(stages)]
-        for k, (first, last) in enumerate(itertools.pairwise(begins)):
-            steps = np.arange(first + 1, last + 1)
-            axes.plot(steps, gap[first:last], color=color, linewidth=1.4, label=f"start {start}" if k == 0 else None)
-            axes.plot(steps[:1], gap[first : first + 1], "|", color=color, ms=9)
-            if i == 0:  # upright, since short stages follow closely
-                where = axes.get_xaxis_transform()
-                axes.text(
-                    float(steps[0]), 0.98, f" {stages[first]}", transform=where, rotation=90, va="top", fontsize=7, color=MUTED
-                )
-    axes.set_yscale("log")
-    axes.set_xlabel("iteration")
-    axes.set_ylabel("objective above the best")
-    if 1 < len(starts) <= len(SERIES):
-        axes.legend()
+def _limited(label: str, observed: np.ndarray, curve: Rows) -> Axis:
+    """The band of a wide distribution must not squeeze the data: at most half their range is shown beyond them."""
+    inner = axis(label, observed, curve["location"])
+    width = inner.high - inner.low
+    band = axis(label, observed, curve["location"], curve["lower95"], curve["upper95"])
+    low, high = max(band.low, inner.low - width / 2), min(band.high, inner.high + width / 2)
+    room = 0.04 * (high - low)
+    return Axis(label, low - (room if low != 0 else 0.0), high + room)
 
 
-def state_figures(
-    predictions: Rows, observed: Sequence[str], time_label: str, most: int = 12, units: Mapping[str, str] | None = None
-) -> list[Drawing]:
-    """The states that no column shows, along the fitted trajectory."""
-    states = _where(predictions, predictions["kind"] == "state")
-    drawings = []
-    for state in [name for name in _names(states, "column") if name not in observed][:most]:
-        rows = _where(states, states["column"] == state)
-        label = _with_unit(state, (units or {}).get(state, ""))
-        paint = partial(_paint_state, rows=rows, time_label=time_label, label=label)
-        drawings.append(Drawing(f"state_{file_name(state)}", "states", f"{state} (not observed)", draw(paint)))
-    return drawings
+def _table(seen: Rows, curve: Rows) -> dict[str, list[Any]]:
+    """Curve and data below one another: what the chart shows, as one table."""
+    n, m = len(curve["time"]), len(seen["time"])
+    used = {"fit": "data", "hold_out": "held out", "left_out": "left out"}
+    return {
+        "what": ["curve"] * n + [used.get(u, u) for u in seen["used"]],
+        "series": [*curve["series"], *seen["series"]],
+        "time": [*curve["time"], *seen["time"]],
+        "value": [*curve["location"], *seen["observed"]],
+        "lower95": [*curve["lower95"], *[np.nan] * m],
+        "upper95": [*curve["upper95"], *[np.nan] * m],
+    }
 
 
-def _paint_state(axes: Axes, rows: Rows, time_label: str, label: str) -> None:
-    names = _names(rows, "series")
-    for i, name in enumerate(names):
-        part = _where(rows, rows["series"] == name)
-        order = np.argsort(part["time"], kind="stable")
-        axes.plot(part["time"][order], part["location"][order], color=SERIES[i % len(SERIES)], linewidth=1.6, label=str(name))
-    _time_axis(axes, time_label)
-    axes.set_ylabel(label)
-    _legend_of_series(axes, names)
+def residual_charts(residuals: Rows, time_label: str, columns: Sequence[str] | None = None) -> list[Chart]:
+    """Standardised residuals over time with the band that holds 95 % of them when the noise model is right."""
+    residuals = at_times(residuals)
+    colors, charts = colors_of(residuals), []
+    for column in columns if columns is not None else names_in(residuals, "column")[:MOST]:
+        seen = where(residuals, (residuals["column"] == column) & np.isfinite(residuals["residual"]))
+        if seen["time"].size:
+            charts.append(_residual_chart(column, seen, time_label, colors))
+    return charts
 
 
-def page_svg(drawing: Drawing) -> str:
-    """The drawing for use inside a page: colours as CSS variables, ids of its own, its size left to the page."""
-    svg = drawing.svg[drawing.svg.index("<svg") :]
-    for variable, color in (("ink", INK), ("muted", MUTED), ("line", LINE), ("shade", SHADE), *_numbered(SERIES)):
-        svg = svg.replace(color, f"var(--{variable})")
-    svg = svg.replace(PAPER, "none")
-    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{drawing.name}-", svg)
-    svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
-    svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', rf'<svg \1role="img" aria-label="{_attribute(drawing.title)}"', svg, count=1)
-    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+def _residual_chart(column: str, seen: Rows, time_label: str, colors: Mapping[str, int]) -> Chart:
+    z, names = seen["residual"], names_in(seen, "series")
+    x = axis(time_label, seen["time"], room=0.03)
+    ends = np.array([x.low, x.high])
+    marks = [
+        Mark("band", ends, np.full(2, -1.96), 0, upper=np.full(2, 1.96)),
+        Mark("rule", ends, np.zeros(2)),
+    ]
+    for name in names:
+        for used, kind in (("fit", "dots"), ("hold_out", "rings")):
+            part = (seen["series"] == name) & (seen["used"] == used)
+            if part.any():
+                said = name if len(names) > 1 else {"fit": "fitted", "hold_out": "held out"}[used]
+                t = seen["time"][part]
+                marks.append(Mark("stem", t, np.zeros(len(t)), colors[name], upper=z[part]))
+                marks.append(Mark(kind, t, z[part], colors[name], said))
+    y = axis("standardised residual", z, room=0.06, within=(-2.4, 2.4))
+    data = {"series": [*seen["series"]], "time": [*seen["time"]], "residual": [*z], "used": [*seen["used"]]}
+    return Chart(f"residuals_{file_name(column)}", f"{column}: residuals", residual_words(column, seen, time_label), x, y,
+                 tuple(marks), data=data)  # fmt: skip
 
 
-def _numbered(colors: Sequence[str]) -> list[tuple[str, str]]:
-    return [(f"c{i}", color) for i, color in enumerate(colors, 1)]
+def quantile_chart(residuals: Rows) -> list[Chart]:
+    """Residuals against what as many normal ones would be: a straight line where the noise model is right."""
+    from scipy.special import ndtri
+
+    z = np.sort(residuals["residual"][(residuals["used"] == "fit") & np.isfinite(residuals["residual"])])
+    if len(z) < 8:
+        return []
+    normal = ndtri((np.arange(1, len(z) + 1) - 0.375) / (len(z) + 0.25))  # G. Blom (1958)
+    x = axis("expected of normal residuals", normal, room=0.05)
+    y = axis("standardised residual", z, normal, room=0.05)
+    ends = np.array([max(x.low, y.low), min(x.high, y.high)])
+    marks = (Mark("rule", ends, ends), Mark("dots", normal, z, 1, "residual"))
+    outer = f"the lowest is {brief(z[0])} where {brief(normal[0])} is expected, the highest {brief(z[-1])} for {brief(normal[-1])}"
+    alt = f"{len(z)} standardised residuals in order against normal quantiles: {outer}."
+    data = {"expected": [*normal], "residual": [*z]}
+    return [Chart("residuals_quantiles", "All residuals against a normal distribution", alt, x, y, marks, data=data)]
 
 
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+def agreement_charts(residuals: Rows, units: Mapping[str, str]) -> list[Chart]:
+    """Observed against predicted, for columns all of whose records are steady states."""
+    charts = []
+    for column in names_in(residuals, "column")[:MOST]:
+        seen = where(residuals, residuals["column"] == column)
+        if np.isfinite(seen["time"]).any() or not seen["time"].size:
+            continue
+        label = with_unit(column, units.get(column, ""))
+        x = axis(f"{label}, predicted", seen["predicted"], seen["observed"], room=0.04)
+        ends = np.array([x.low, x.high])
+        marks = (Mark("rule", ends, ends), Mark("dots", seen["predicted"], seen["observed"], 1, "steady state"))
+        alt = f"Observed against predicted {column} of {counted(len(seen['time']), 'steady state')}; the line is agreement."
+        data = {"series": [*seen["series"]], "predicted": [*seen["predicted"]], "observed": [*seen["observed"]]}
+        y = Axis(f"{label}, observed", x.low, x.high)
+        charts.append(Chart(f"fit_{file_name(column)}", f"{column}: observed and predicted", alt, x, y, marks, data=data))
+    return charts
+
+
+def state_charts(
+    predictions: Rows, states: Sequence[str], time_label: str, units: Mapping[str, str] | None = None
+) -> list[Chart]:
+    """The given states along the fitted trajectory."""
+    rows = at_times(predictions)
+    rows = where(rows, rows["kind"] == "state")
+    colors, charts = colors_of(rows), []
+    for state in states:
+        mine = where(rows, rows["column"] == state)
+        names = names_in(mine, "series")
+        lines = {name: _line(mine, name) for name in names}
+        marks = [Mark("line", p["time"], p["location"], colors[n], str(n) or "fitted model") for n, p in lines.items()]
+        label = with_unit(state, (units or {}).get(state, ""))
+        alt = f"{state}, which no column shows, {span_words(mine['time'], mine['location'], time_label)}."
+        data = {"series": [*mine["series"]], "time": [*mine["time"]], "value": [*mine["location"]]}
+        x, y = axis(time_label, mine["time"], room=0.015), axis(label, mine["location"], room=0.05)
+        charts.append(Chart(f"state_{file_name(state)}", f"{state} (not observed)", alt, x, y, tuple(marks), data=data))
+    return charts
