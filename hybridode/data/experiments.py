@@ -108,6 +108,11 @@ class Dataset:
         return tuple(o.column for o in self.declarations.observations)
 
     @property
+    def units(self) -> dict[str, str]:
+        """Units of the observed columns, as far as they are known."""
+        return {o.name: o.unit for o in self.summary.observed if o.unit} if self.summary is not None else {}
+
+    @property
     def n_records(self) -> int:
         return sum(len(s.records.time) for s in self.series)
 

@@ -29,7 +29,7 @@ def turns(y: np.ndarray) -> int:
     wide = 1e-3 * (y.max() - y.min())
     found, direction, extreme = 0, 0, y[0]
     for value in y:
-        if direction >= 0 and value > extreme or direction <= 0 and value < extreme:
+        if (direction >= 0 and value > extreme) or (direction <= 0 and value < extreme):
             if direction == 0 and abs(value - extreme) > wide:
                 direction = 1 if value > extreme else -1
             if direction:

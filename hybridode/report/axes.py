@@ -62,7 +62,7 @@ def _round_values(low: float, high: float, most: int) -> list[tuple[float, float
     if not raw > 0 or not math.isfinite(raw):
         return []
     base = 10.0 ** math.floor(math.log10(raw))
-    step = next(k * base for k in (1, 2, 5, 10) if k * base >= raw * (1 - 1e-9))
+    step = next(k * base for k in (1, 2, 5, 10) if k * base >= 0.7 * raw)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [(k * step, step) for k in range(first, last + 1)]
 

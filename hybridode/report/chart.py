@@ -6,6 +6,7 @@ are rounded to 0.01 of a pixel. On a page the colours are the style sheet's; a f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -70,7 +71,7 @@ class Chart:
         """Color, kind and name of what has a name, each name once; empty where there is one only."""
         named: dict[str, tuple[int, str, str]] = {}
         for mark in self.marks:
-            if mark.name and mark.kind != "band":
+            if mark.name:
                 named.setdefault(mark.name, (mark.color, mark.kind, mark.name))
         return list(named.values()) if len(named) > 1 else []
 
@@ -90,7 +91,7 @@ def page_svg(chart: Chart) -> str:
     x, y = chart.x, chart.y
     numbers = f'data-box="{box.left:g} {box.top:g} {box.right:g} {box.bottom:g}"'
     axes = "".join(f' data-{n}="{a.low!r} {a.high!r} {int(a.log)}"' for n, a in (("x", x), ("y", y)))
-    fixed = "".join(f' data-{n}t="{len(a.ticks)}"' for n, a in (("x", x), ("y", y)) if a.ticks)
+    fixed = "".join(f' data-{n}ticks="{escape(json.dumps(a.ticks))}"' for n, a in (("x", x), ("y", y)) if a.ticks)
     label = f'role="img" aria-label="{escape(chart.alt)}"'
     return f'<svg viewBox="0 0 {WIDTH} {chart.height}" {label} {numbers}{axes}{fixed}>{_inside(chart, box)}</svg>'
 
@@ -101,22 +102,34 @@ def file_svg(chart: Chart) -> str:
     lines = _key_lines(key)
     extra = 22 + 18 * len(lines)
     height = chart.height + extra
-    texts = [f'<text class="title" x="8" y="18">{escape(chart.title)}</text>']
+    texts = [f'<text class="title" x="0" y="18">{escape(chart.title)}</text>']
     for k, line in enumerate(lines):
-        at = 8.0
+        at = 0.0
         for color, kind, name in line:
             mid = 36 + 18 * k
-            sample = f"M{at:g} {mid - 4}H{at + 20:g}" if kind not in ("dots", "rings", "small") else f"M{at + 10:g} {mid - 4}h0"
-            kind = "dots" if kind in ("rings", "small", "up", "down") else kind
-            texts.append(f'<path class="{kind} m{color}" d="{sample}"/><text class="label" x="{at + 26:g}" y="{mid}">{escape(name)}</text>')
+            texts.append(f'<g transform="translate({at:g} {mid - 9})">{sample(kind, color)}</g>')
+            texts.append(f'<text class="label" x="{at + 26:g}" y="{mid}">{escape(name)}</text>')
             at += 44 + _LETTER * len(name)
     body = f'<g transform="translate(0 {extra})">{_inside(chart, _box(chart, 0))}</g>'
+    wide = WIDTH + 20
     svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{height}" viewBox="-12 0 {wide} {height}" role="img" '
         f"font-family='{FONT}'><title>{escape(chart.title)}</title><desc>{escape(chart.alt)}</desc>"
-        f'<rect width="{WIDTH}" height="{height}" fill="{LIGHT["card"]}"/>{"".join(texts)}{body}</svg>\n'
+        f'<rect x="-12" width="{wide}" height="{height}" fill="{LIGHT["card"]}"/>{"".join(texts)}{body}</svg>\n'
     )
     return as_attributes(svg)
+
+
+def sample(kind: str, color: int) -> str:
+    """How a mark looks in the key: 20 by 10 pixels."""
+    if kind in ("dots", "small", "rings"):
+        core = '<path class="core" d="M10 5h0"/>' if kind == "rings" else ""
+        return f'<path class="{"small" if kind == "small" else "dots"} m{color}" d="M10 5h0"/>{core}'
+    if kind in _GLYPHS:
+        return f'<path class="glyph m{color}" d="{_glyph(10, 5, _GLYPHS[kind])}"/>'
+    if kind in ("band", "bars"):
+        return f'<path class="{kind} m{color}" d="M0 0L20 0L20 10L0 10Z"/>'
+    return f'<path class="{kind} m{color}" d="M0 5L20 5"/>'
 
 
 def _key_lines(key: Sequence[tuple[int, str, str]]) -> list[list[tuple[int, str, str]]]:
@@ -135,14 +148,14 @@ def _key_lines(key: Sequence[tuple[int, str, str]]) -> list[list[tuple[int, str,
 def _box(chart: Chart, extra: float) -> _Box:
     widest = max((len(text) for _, text in chart.y.marks(5)), default=1)
     right = 74 if chart.cells is not None else _RIGHT
-    return _Box(round(max(34.0, 14 + _LETTER * widest)), _TOP + extra, WIDTH - right, chart.height - _BOTTOM)
+    return _Box(round(max(26.0, 9 + _LETTER * widest)), _TOP + extra, WIDTH - right, chart.height - _BOTTOM)
 
 
 def _inside(chart: Chart, box: _Box) -> str:
     clip = f"{chart.name}-clip"
     cells = _cells(chart.cells, chart, box) if chart.cells is not None else ""
-    under = "".join(_mark(mark, chart, box) for mark in chart.marks if mark.kind == "span")
-    over = "".join(_mark(mark, chart, box) for mark in chart.marks if mark.kind != "span")
+    under = "".join(_mark(mark, chart, box) for mark in chart.marks if mark.kind in ("span", "zone"))
+    over = "".join(_mark(mark, chart, box) for mark in chart.marks if mark.kind not in ("span", "zone"))
     area = f'<rect x="{box.left:g}" y="{box.top:g}" width="{box.right - box.left:g}" height="{box.bottom - box.top:g}"/>'
     return (
         f'<clipPath id="{clip}">{area}</clipPath><g class="marks" clip-path="url(#{clip})">{under}</g>'
@@ -170,8 +183,10 @@ def _frame(chart: Chart, box: _Box) -> str:
         parts.append(f'<text class="tick" x="{box.left - 7:g}" y="{at + 4:.1f}" text-anchor="end">{escape(text)}</text>')
     parts.append(f'<path class="edge" d="M{box.left:g} {box.bottom:g}H{box.right:g}"/>')
     middle = (box.left + box.right) / 2
-    parts.append(f'<text class="label" x="{middle:g}" y="{box.bottom + 36:g}" text-anchor="middle">{escape(chart.x.label)}</text>')
-    parts.append(f'<text class="label" x="4" y="{box.top - 11:g}">{escape(chart.y.label)}</text>')
+    parts.append(
+        f'<text class="label" x="{middle:g}" y="{box.bottom + 36:g}" text-anchor="middle">{escape(chart.x.label)}</text>'
+    )
+    parts.append(f'<text class="label" x="0" y="{box.top - 11:g}">{escape(chart.y.label)}</text>')
     return "".join(parts)
 
 
@@ -194,7 +209,7 @@ def _mark(mark: Mark, chart: Chart, box: _Box) -> str:
         keep = np.arange(len(x))
     px, py = _pixels(chart, box, x[keep], y[keep])
     look = {"rings": "dots", "up": "glyph", "down": "glyph"}.get(kind, kind)
-    if upper is not None and kind in ("band", "span", "stem", "rug", "bars"):
+    if upper is not None and kind in ("band", "zone", "span", "stem", "rug", "bars"):
         d = _between(kind, mark, chart, box, x[keep], y[keep], upper[keep])
     elif kind in ("dots", "rings", "small"):
         d = "".join(f"M{_n(a)} {_n(b)}h0" for a, b in zip(px, py, strict=True) if np.isfinite(a + b))
@@ -235,7 +250,9 @@ def _between(kind: str, mark: Mark, chart: Chart, box: _Box, x: np.ndarray, low:
         left, _ = _pixels(chart, box, low, np.full(len(x), np.nan))
         right, _ = _pixels(chart, box, high, np.full(len(x), np.nan))
         edges = zip(left, right, strict=True)
-        return "".join(f"M{_n(a)} {box.top:g}L{_n(b)} {box.top:g}L{_n(b)} {box.bottom:g}L{_n(a)} {box.bottom:g}Z" for a, b in edges)
+        return "".join(
+            f"M{_n(a)} {box.top:g}L{_n(b)} {box.top:g}L{_n(b)} {box.bottom:g}L{_n(a)} {box.bottom:g}Z" for a, b in edges
+        )
     px, bottom = _pixels(chart, box, x, low)
     _, top = _pixels(chart, box, x, high)
     if kind == "bars":
@@ -244,7 +261,7 @@ def _between(kind: str, mark: Mark, chart: Chart, box: _Box, x: np.ndarray, low:
         rows = zip(left, right, bottom, top, strict=True)
         return "".join(f"M{_n(a)} {_n(c)}L{_n(a)} {_n(e)}L{_n(b)} {_n(e)}L{_n(b)} {_n(c)}Z" for a, b, c, e in rows)
     rows = [(a, c, e) for a, c, e in zip(px, bottom, top, strict=True) if np.isfinite(a + c + e)]
-    if kind != "band":
+    if kind not in ("band", "zone"):
         return "".join(f"M{_n(a)} {_n(c)}L{_n(a)} {_n(e)}" for a, c, e in rows)
     if len(rows) < 2:
         return ""
@@ -266,12 +283,11 @@ def _cells(cells: Cells, chart: Chart, box: _Box) -> str:
         for j, k in zip([0, *ends], ends, strict=False):
             if row[j] >= 0:
                 a, b, c, d = px[j], px[k], py[i], py[i + 1]
-                paths.setdefault(int(row[j]), []).append(
-                    f"M{_n(a)} {_n(c)}L{_n(b)} {_n(c)}L{_n(b)} {_n(d)}L{_n(a)} {_n(d)}Z"
-                )
+                paths.setdefault(int(row[j]), []).append(f"M{_n(a)} {_n(c)}L{_n(b)} {_n(c)}L{_n(b)} {_n(d)}L{_n(a)} {_n(d)}Z")
     return "".join(
-        f'<path class="cell m0" fill="{cells.ramp[k]}" shape-rendering="crispEdges" data-level="{_level(cells, k)}" d="{"".join(p)}"/>'
-        for k, p in sorted(paths.items())
+        f'<path class="cell m0" fill="{cells.ramp[k]}" shape-rendering="crispEdges" data-level="{_level(cells, k)}" '
+        f'd="{"".join(parts)}"/>'
+        for k, parts in sorted(paths.items())
     )
 
 
@@ -289,9 +305,9 @@ def _ramp(cells: Cells, box: _Box) -> str:
         for k, color in enumerate(cells.ramp)
     )
     scale = Axis("", cells.low, cells.high if cells.high > cells.low else cells.low + 1)
+    height = lambda value: box.bottom - float(scale.place(value)) * (box.bottom - box.top) + 4  # noqa: E731
     texts = "".join(
-        f'<text class="tick" x="{left + 14:g}" y="{box.bottom - float(scale.place(value)) * (box.bottom - box.top) + 4:.1f}">{text}</text>'
-        for value, text in scale.marks(4)
+        f'<text class="tick" x="{left + 14:g}" y="{height(value):.1f}">{text}</text>' for value, text in scale.marks(4)
     )
     return f'<g class="ramp">{rects}{texts}<text class="label" x="{left:g}" y="{box.top - 11:g}">{escape(cells.label)}</text></g>'
 

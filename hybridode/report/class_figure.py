@@ -1,40 +1,44 @@
-"""The figure of a column that holds classes: the probability of each over time, and which were observed."""
+"""The chart of a column that holds classes: the probability of each over time, and which were observed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from hybridode.report.axes import Axis, axis
+from hybridode.report.chart import Chart, Mark
+from hybridode.report.design import SERIES
+from hybridode.report.saved import Rows, names_in
+from hybridode.report.words import counted
+
+_ABOVE = 1.06  # where the records stand, above all probabilities
 
 
-def class_columns_of(predictions: Mapping[str, Any], column: str) -> list[str]:
+def class_columns_of(predictions: Rows, column: str) -> list[str]:
     """`sleep[REM]`, … where `sleep` is predicted by class, in their order; nothing where it is predicted itself."""
-    names = list(dict.fromkeys(predictions["column"].tolist()))
+    names = names_in(predictions, "column")
     return [] if column in names else [n for n in names if n.startswith(f"{column}[") and n.endswith("]")]
 
 
-def paint_classes(
-    axes: Axes, seen: Mapping[str, Any], curves: Mapping[str, Any], columns: Sequence[str], label: str, colors: Sequence[str]
-) -> None:
+def class_chart(name: str, column: str, seen: Rows, curves: Rows, columns: Sequence[str], time_label: str, label: str) -> Chart:
     """A line for each class and series; above them a tick for each record in the colour of its class (hollow: held out)."""
-    series = list(dict.fromkeys(curves["series"].tolist()))
-    for i, column in enumerate(columns):
-        color = colors[i % len(colors)]
-        for number, name in enumerate(series):
-            mine = (curves["column"] == column) & (curves["series"] == name)
-            order = np.argsort(curves["time"][mine], kind="stable")
-            title = column[column.index("[") + 1 : -1] if number == 0 else None
-            axes.plot(curves["time"][mine][order], curves["location"][mine][order], color=color, linewidth=1.6,
-                      alpha=1.0 if len(series) <= 3 else 0.5, label=title)  # fmt: skip
-        for held in (False, True):
-            rows = (seen["observed"] == i + 1) & ((seen["used"] == "hold_out") == held)
-            height = np.full(int(rows.sum()), 1.06)
-            axes.plot(seen["time"][rows], height, "o" if held else "|", color=color, ms=4 if held else 7, mfc="none")
-    axes.set_ylim(-0.03, 1.12)
-    axes.set_ylabel(f"probability of {label}")
-    if len(columns) <= len(colors):
-        axes.legend()
+    marks, held = [], seen["used"] == "hold_out"
+    many = len(names_in(curves, "series")) > 3
+    for i, entry in enumerate(columns):
+        title, color = entry[entry.index("[") + 1 : -1], i % SERIES + 1
+        for series in names_in(curves, "series"):
+            mine = np.flatnonzero((curves["column"] == entry) & (curves["series"] == series))
+            mine = mine[np.argsort(curves["time"][mine], kind="stable")]
+            marks.append(Mark("thin" if many else "line", curves["time"][mine], curves["location"][mine], color, title))
+        for kind, keep in (("dots", ~held), ("rings", held)):
+            times = seen["time"][(seen["observed"] == i + 1) & keep]
+            if times.size:
+                marks.append(Mark(kind, times, np.full(len(times), _ABOVE), color, title))
+    counts = ", ".join(f"{int((seen['observed'] == i + 1).sum())} {entry}" for i, entry in enumerate(columns))
+    alt = f"Probabilities of {counted(len(columns), 'class', 'classes')} of {column} over {time_label}. Records: {counts}."
+    mine = np.isin(curves["column"], columns)
+    data = {"what": [*curves["column"][mine]], "series": [*curves["series"][mine]], "time": [*curves["time"][mine]],
+            "probability": [*curves["location"][mine]]}  # fmt: skip
+    x, y = axis(time_label, seen["time"], curves["time"][mine], room=0.015), Axis(f"probability of {label}", -0.03, 1.12)
+    return Chart(name, f"{column}: classes and their probabilities", alt, x, y, tuple(marks), data=data)

@@ -36,6 +36,7 @@ LOOKS: Mapping[str, Mapping[str, str]] = {
     "glyph": {"fill": "page", "stroke": "C", "stroke-width": "1.3", "stroke-linejoin": "round"},
     "band": {"fill": "C", "fill-opacity": ".16", "stroke": "none"},
     "bars": {"fill": "C", "fill-opacity": ".55", "stroke": "page", "stroke-width": ".6"},
+    "zone": {"fill": "shade", "stroke": "none"},
     "span": {"fill": "shade", "stroke": "none"},
     "rule": {"fill": "none", "stroke": "muted", "stroke-width": "1"},
     "limit": {"fill": "none", "stroke": "muted", "stroke-width": "1", "stroke-dasharray": "4 3"},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hybridode.declarations import Declarations
 from hybridode.expr import symbols
 from hybridode.fit.outcome.shares import share_sentences
 from hybridode.report.plain import short, table
@@ -81,7 +82,7 @@ def statistics_text(run: FitRun) -> str:
         lines.append(str(result["status_reason"]))
     if result["status"] in ("stopped", "interrupted"):
         lines.append("no optimum was reached: standard errors and intervals are those of the point where it ended")
-    lines += remarks(run)
+    lines += remarks(result, run.dataset.declarations, run.parameters_table.to_dict("records"))
     if result.get("hold_out"):
         score = result["hold_out"]
         of_classes = f" · {100 * score['accuracy']:.0f} % of the classes right" if "accuracy" in score else ""
@@ -92,17 +93,18 @@ def statistics_text(run: FitRun) -> str:
     return "\n".join(lines)
 
 
-def remarks(run: FitRun) -> list[str]:
-    """How the starts compare, what networks explain, parameters at their bounds: sentences for a reader."""
+def remarks(result: Mapping[str, Any], declarations: Declarations, parameters: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """How the starts compare, what networks explain, parameters at their bounds: sentences for a reader. `parameters`: the rows
+    of parameters.csv; a bound that does not exist is NaN or None."""
     return [
-        *_about_starts(run.result),
-        *share_sentences(run.result["networks"]),
-        *_about_weights(run.result),
-        *_about_bounds(run),
+        *_about_starts(result),
+        *share_sentences(result["networks"]),
+        *_about_weights(result),
+        *_about_bounds(declarations, parameters),
     ]
 
 
-def _about_starts(result: dict[str, Any]) -> list[str]:
+def _about_starts(result: Mapping[str, Any]) -> list[str]:
     """`19 of 25 starts ended at this optimum; the next best one is 3.2 worse`."""
     ends = sorted(s["objective"] for s in result["starts"] if s["objective"] is not None and math.isfinite(s["objective"]))
     if len(result["starts"]) < 2 or not ends:
@@ -113,7 +115,7 @@ def _about_starts(result: dict[str, Any]) -> list[str]:
     return [f"{there} of {len(result['starts'])} starts {where}{others}"]
 
 
-def _about_weights(result: dict[str, Any]) -> list[str]:
+def _about_weights(result: Mapping[str, Any]) -> list[str]:
     """What AIC and BIC count."""
     weights = sum(n["n_weights"] for n in result["networks"].values() if not n.get("frozen"))
     if not weights or result["objective"]["aic"] is None:
@@ -121,15 +123,17 @@ def _about_weights(result: dict[str, Any]) -> list[str]:
     return [f"AIC and BIC count each of the {weights} weights of networks as one number learnt"]
 
 
-def _about_bounds(run: FitRun) -> list[str]:
+def _about_bounds(declarations: Declarations, parameters: Sequence[Mapping[Any, Any]]) -> list[str]:
     """What it means that parameters press against their bounds."""
-    noise = [e for o in run.dataset.declarations.observations for _, e in o.arguments[1:]]
+    noise = [e for o in declarations.observations for _, e in o.arguments[1:]]
     scales = {symbol.name for symbol in symbols(*noise)}
     lines = []
-    for row in run.parameters_table.to_dict("records"):
+    for row in parameters:
         if not row["at_bound"]:
             continue
-        name, low, high, value = str(row["name"]), row["lower_bound"], row["upper_bound"], row["value"]
+        numbers = (row[key] for key in ("lower_bound", "upper_bound", "value"))
+        low, high, value = (math.nan if number is None else float(number) for number in numbers)
+        name = str(row["name"])
         lower = not math.isfinite(high) or (math.isfinite(low) and abs(value - low) <= abs(high - value))
         what = f"`{name}` is at its {'lower' if lower else 'upper'} bound, {short(low if lower else high)}"
         if name.partition("[")[0] not in scales:

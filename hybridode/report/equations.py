@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hybridode.declarations import (
@@ -23,7 +24,8 @@ from hybridode.report import mathml
 
 _LONG = 90  # characters of an equation's text above which its sum is set on several lines
 _ROOM = 70  # characters of one of those lines
-_MOST = 60  # equations of a group that are shown
+_MOST = 60  # lines of a group that are shown
+_FEW = 6  # entries of one vector that are all shown; of more the first two and the last
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -52,22 +54,36 @@ def equation_groups(declarations: Declarations) -> list[Group]:
     d = declarations
     notation = mathml.Notation(d.time, frozenset(n.name for n in d.networks if n.outputs))
     groups = (
-        ("Dynamics", [line for s in d.states for line in _dynamics(s, notation)]),
+        ("Dynamics", [line for s in d.states for line in _abridged(_dynamics(s, notation))]),
         ("Equations that hold together", [line for e in d.equations for line in _together(e, notation)]),
-        ("Definitions", [line for x in d.definitions for line in _entries(x.name, x.shape, x.elements, notation)]),
-        ("At the start", [line for s in d.states if s.start_given or not d.equations for line in _starts(s, d, notation)]),
+        ("Definitions", [line for x in d.definitions for line in _abridged(_entries(x.name, x.shape, x.elements, notation))]),
+        (
+            "At the start",
+            [line for s in d.states if s.start_given or not d.equations for line in _abridged(_starts(s, d, notation))],
+        ),
         ("At known times", [line for event in d.at_events for line in _event(event, d, notation)]),
         ("Doses", [line for dose in d.doses for line in _dose(dose, notation)]),
         ("Events", [line for event in d.when_events for line in _located(event, d, notation)]),
-        ("What is observed", [_observation(o, notation) for o in d.observations]),
+        ("What is observed", [line for part in _together_named(d.observations) for line in _abridged(_observed(part, notation))]),
         ("What is known beforehand", [_prior(p, notation) for p in d.priors]),
     )
     return [Group(title, _table(lines[:_MOST]), max(0, len(lines) - _MOST)) for title, lines in groups if lines]
 
 
-def _dynamics(state: State, notation: mathml.Notation) -> Iterator[Line]:
+def _abridged(entries: Iterable[list[Line]]) -> Iterator[Line]:
+    """The lines of a vector's entries; of many the first two, how many more, and the last."""
+    known = list(entries)
+    if len(known) <= _FEW:
+        yield from (line for lines in known for line in lines)
+        return
+    yield from (*known[0], *known[1])
+    yield "<mo>⋮</mo>", "", f"<mtext>{len(known) - 3}{NBSP}more{NBSP}entries</mtext>"
+    yield from known[-1]
+
+
+def _dynamics(state: State, notation: mathml.Notation) -> Iterator[list[Line]]:
     for name, rate in zip(entry_names(state.name, state.shape), state.rate, strict=not state.implicit):
-        yield from _equation(mathml.derivative(name, notation.time), rate, notation)
+        yield list(_equation(mathml.derivative(name, notation.time), rate, notation))
 
 
 def _together(equation: Equation, notation: mathml.Notation) -> Iterator[Line]:
@@ -76,20 +92,20 @@ def _together(equation: Equation, notation: mathml.Notation) -> Iterator[Line]:
         yield from _equation(mathml.expression(left, notation), right, notation)
 
 
-def _entries(name: str, shape: tuple[int, ...], elements: Sequence[Expr], notation: mathml.Notation) -> Iterator[Line]:
+def _entries(name: str, shape: tuple[int, ...], elements: Sequence[Expr], notation: mathml.Notation) -> Iterator[list[Line]]:
     for entry, element in zip(entry_names(name, shape), elements, strict=True):
-        yield from _equation(mathml.name(entry), element, notation)
+        yield list(_equation(mathml.name(entry), element, notation))
 
 
-def _starts(state: State, declarations: Declarations, notation: mathml.Notation) -> Iterator[Line]:
+def _starts(state: State, declarations: Declarations, notation: mathml.Notation) -> Iterator[list[Line]]:
     learnt = {p.start_of for p in declarations.parameters if p.start_of}
     origin = "<mn>0</mn>" if declarations.time_origin is None else mathml.expression(declarations.time_origin, notation)
     for name, start in zip(entry_names(state.name, state.shape), state.start, strict=True):
         left = mathml.row(mathml.name(name), mathml.parenthesised(origin))
         if state.name in learnt:
-            yield left, "", "<mtext>learnt</mtext>"
+            yield [(left, "", "<mtext>learnt</mtext>")]
         else:
-            yield from _equation(left, start, notation)
+            yield list(_equation(left, start, notation))
 
 
 def _event(event: AtEvent, declarations: Declarations, notation: mathml.Notation) -> Iterator[Line]:
@@ -133,6 +149,17 @@ def _changes(left: str, event: AtEvent | WhenEvent, shapes: Mapping[str, Shape],
     rights += ["<mtext>the run ends</mtext>"] * event.stop
     for i, right in enumerate(rights):
         yield (left, ":", right) if i == 0 else ("", "", right)
+
+
+def _together_named(observations: Sequence[Observation]) -> Iterator[list[Observation]]:
+    """Neighbours that are entries of one vector."""
+    for _, part in itertools.groupby(observations, lambda o: o.column.partition("[")[0]):
+        yield list(part)
+
+
+def _observed(observations: Sequence[Observation], notation: mathml.Notation) -> Iterator[list[Line]]:
+    for observation in observations:
+        yield [_observation(observation, notation)]
 
 
 def _observation(observation: Observation, notation: mathml.Notation) -> Line:

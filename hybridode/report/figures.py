@@ -11,6 +11,7 @@ import numpy as np
 from hybridode.report.alt import fit_words, residual_words, span_words
 from hybridode.report.axes import Axis, axis
 from hybridode.report.chart import Chart, Mark
+from hybridode.report.class_figure import class_chart, class_columns_of
 from hybridode.report.design import SERIES
 from hybridode.report.saved import Rows, names_in, where, with_unit
 from hybridode.report.words import brief, counted
@@ -36,7 +37,11 @@ def at_times(rows: Rows) -> Rows:
 
 
 def fit_charts(
-    predictions: Rows, residuals: Rows, time_label: str, columns: Sequence[str] | None = None, units: Mapping[str, str] | None = None
+    predictions: Rows,
+    residuals: Rows,
+    time_label: str,
+    columns: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> list[Chart]:
     """Per observed column the data, the fitted location and its 95 % band; held-out data are hollow on a shaded ground, limits
     are triangles that point to where the value is. `units` are those of the columns."""
@@ -46,8 +51,16 @@ def fit_charts(
     for column in columns if columns is not None else names_in(residuals, "column")[:MOST]:
         seen = where(residuals, residuals["column"] == column)
         curve = where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
-        if seen["time"].size:
-            charts.append(_fit_chart(column, seen, curve, time_label, with_unit(column, (units or {}).get(column, "")), colors))
+        name, label, classes = (
+            f"fit_{file_name(column)}",
+            with_unit(column, (units or {}).get(column, "")),
+            class_columns_of(predictions, column),
+        )
+        if classes:
+            curves = where(predictions, predictions["kind"] == "curve")
+            charts.append(class_chart(name, column, seen, curves, classes, time_label, label))
+        elif seen["time"].size:
+            charts.append(_fit_chart(column, seen, curve, time_label, label, colors))
     return charts
 
 
@@ -64,7 +77,9 @@ def _fit_chart(column: str, seen: Rows, curve: Rows, time_label: str, label: str
         said = "fitted model" if len(names) == 1 else str(name)
         marks.append(Mark("line", lines[name]["time"], lines[name]["location"], colors[name], said))
     for name in names:
-        marks += _records(seen, seen["series"] == name, held, 2 if len(names) == 1 else colors[name], name if len(names) > 1 else "")
+        marks += _records(
+            seen, seen["series"] == name, held, 2 if len(names) == 1 else colors[name], name if len(names) > 1 else ""
+        )
     y = _limited(label, seen["observed"], curve)
     return Chart(
         f"fit_{file_name(column)}", f"{column}: data and fit", fit_words(column, seen, curve, time_label),
@@ -138,7 +153,7 @@ def _residual_chart(column: str, seen: Rows, time_label: str, colors: Mapping[st
     x = axis(time_label, seen["time"], room=0.03)
     ends = np.array([x.low, x.high])
     marks = [
-        Mark("band", ends, np.full(2, -1.96), 0, upper=np.full(2, 1.96)),
+        Mark("zone", ends, np.full(2, -1.96), 0, upper=np.full(2, 1.96)),
         Mark("rule", ends, np.zeros(2)),
     ]
     for name in names:
@@ -167,7 +182,9 @@ def quantile_chart(residuals: Rows) -> list[Chart]:
     y = axis("standardised residual", z, normal, room=0.05)
     ends = np.array([max(x.low, y.low), min(x.high, y.high)])
     marks = (Mark("rule", ends, ends), Mark("dots", normal, z, 1, "residual"))
-    outer = f"the lowest is {brief(z[0])} where {brief(normal[0])} is expected, the highest {brief(z[-1])} for {brief(normal[-1])}"
+    outer = (
+        f"the lowest is {brief(z[0])} where {brief(normal[0])} is expected, the highest {brief(z[-1])} for {brief(normal[-1])}"
+    )
     alt = f"{len(z)} standardised residuals in order against normal quantiles: {outer}."
     data = {"expected": [*normal], "residual": [*z]}
     return [Chart("residuals_quantiles", "All residuals against a normal distribution", alt, x, y, marks, data=data)]

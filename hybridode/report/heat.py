@@ -46,17 +46,27 @@ def fitted_map(name: str, entries: Sequence[str], predictions: Rows, time_label:
 def observed_map(name: str, entries: Sequence[str], residuals: Rows, time_label: str, units: Mapping[str, str]) -> list[Chart]:
     """The data over entry and time."""
     label = with_unit(name, units.get(entries[0], ""))
-    return _map(f"map_data_{file_name(name)}", f"{name}: data", name, entries, at_times(residuals), "observed", time_label, label, RAMP)
+    return _map(
+        f"map_data_{file_name(name)}", f"{name}: data", name, entries, at_times(residuals), "observed", time_label, label, RAMP
+    )
 
 
 def residual_map(name: str, entries: Sequence[str], residuals: Rows, time_label: str) -> list[Chart]:
     """Standardised residuals over entry and time: structure in it is what the model does not explain."""
-    return _map(f"map_residuals_{file_name(name)}", f"{name}: residuals", name, entries, at_times(residuals), "residual", time_label,
-                "residual", DIVERGING)  # fmt: skip
+    file, rows = f"map_residuals_{file_name(name)}", at_times(residuals)
+    return _map(file, f"{name}: residuals", name, entries, rows, "residual", time_label, "residual", DIVERGING)
 
 
 def _map(
-    file: str, title: str, name: str, entries: Sequence[str], rows: Rows, value: str, time_label: str, label: str, ramp: tuple[str, ...]
+    file: str,
+    title: str,
+    name: str,
+    entries: Sequence[str],
+    rows: Rows,
+    value: str,
+    time_label: str,
+    label: str,
+    ramp: tuple[str, ...],
 ) -> list[Chart]:
     rows = where(rows, np.isin(rows["column"], entries))
     if not rows["time"].size:

@@ -192,7 +192,7 @@ _WRITERS: dict[str, Callable[[Expr, list[Piece]], Piece]] = {
     "and": _infix("∧", _AND),
     "or": _infix("∨", _OR),
     "where": _cases,
-    "net": lambda e, args: _call_named(e.data, args),
+    "net": lambda e, args: (f"<mrow class='learnt'>{_call_named(e.data, args)[0]}</mrow>", _ATOM),
     "table": lambda e, args: _call_named(e.data, args),
     **{op: _infix(sign, _RELATED) for op, sign in _RELATION.items()},
 }

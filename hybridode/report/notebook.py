@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from hybridode.report.chart import file_svg
 from hybridode.report.ending import parameter_cells, statistics_text
-from hybridode.report.figures import columns_of, fit_figures, time_label_of
+from hybridode.report.figures import fit_charts
+from hybridode.report.saved import Rows, names_in, with_unit
 
 if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
@@ -24,11 +25,17 @@ def notebook_html(name: str, run: FitRun) -> str:
     body = Markup("").join(Markup("<tr>{}</tr>").format(Markup("").join(map(cell, row))) for row in rows)
     table = Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body) if rows else Markup("")
     lines = Markup("<br>").join(statistics_text(run).split("\n"))
-    return str(Markup("<div><h4>{}</h4>{}<p>{}</p>{}</div>").format(f"Fit of {name}", table, lines, _figures(run)))
+    return str(Markup("<div><h4>{}</h4>{}<p>{}</p>{}</div>").format(f"Fit of {name}", table, lines, figures(run)))
 
 
-def _figures(run: FitRun) -> Markup:
-    tables = (run.predictions, run.residuals)  # a steady state has no place on an axis of time
-    predictions, residuals = (columns_of(t.loc[t["time"] < math.inf]) for t in tables)
-    drawings = fit_figures(predictions, residuals, time_label_of(run.declarations), FIGURES)
-    return Markup("").join(Markup(d.svg[d.svg.index("<svg") :]) for d in drawings)
+def figures(run: FitRun) -> Markup:
+    """Data and fit of the first columns as SVG."""
+    predictions, residuals = (columns_of(table) for table in (run.predictions, run.residuals))
+    label = with_unit(run.declarations.time, run.declarations.time_unit)
+    charts = fit_charts(predictions, residuals, label, names_in(residuals, "column")[:FIGURES])
+    return Markup("").join(Markup(file_svg(chart)) for chart in charts)
+
+
+def columns_of(table: Any) -> Rows:
+    """A DataFrame as arrays by column name."""
+    return {str(name): table[name].to_numpy() for name in table.columns}

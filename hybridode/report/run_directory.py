@@ -7,7 +7,6 @@ reader never meets half a file; `result.json` comes last: where it stands, the r
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,8 @@ from hybridode.data.kept_files import table_text as kept_text
 from hybridode.declarations import entry_names
 from hybridode.errors import DataError, Diagnostic, NumericsError, UsageError
 from hybridode.files import write_whole
-from hybridode.report.figures import (
-    Drawing,
-    columns_of,
-    convergence_figure,
-    fit_figures,
-    residual_figures,
-    state_figures,
-    time_label_of,
-)
 from hybridode.report.fitted_model import WEIGHTS_FILE, fitted_text, source_text
-from hybridode.report.html import report_html
+from hybridode.report.rebuild import report_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +27,7 @@ if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
 SCHEMA = 1  # of result.json
-RESULT, FITTED, REPORT, LOG, SETTINGS = "result.json", "fitted.ode", "report.html", "log.txt", "settings.toml"
+RESULT, FITTED, LOG, SETTINGS = "result.json", "fitted.ode", "log.txt", "settings.toml"
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,6 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
     Raises NumericsError E0774 when some cannot be written: all that can be are, but for `result.json`, which says that the
     directory is complete.
     """
-    drawings = draw_all(run)
     contents: dict[str, Callable[[], str | bytes]] = {  # what matters most first: disks fill up
         **({WEIGHTS_FILE: lambda: weights_bytes(run.weights)} if run.weights else {}),
         FITTED: lambda: model_text(run),
@@ -117,17 +106,19 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
         **{name: lambda table=table: kept_text(table) for name, table in run.dataset.files.items()},
         f"{SOURCE}/{MODEL}": lambda: source_text(run.declarations),
         **{f"{SOURCE}/{name}": lambda table=table: kept_text(table) for name, table in run.dataset.origin.items()},
-        **{f"figures/{drawing.name}.svg": lambda drawing=drawing: drawing.svg for drawing in drawings},
-        REPORT: lambda: report_html(run, drawings, command),
     }
     (directory / RESULT).unlink(missing_ok=True)  # of a run that was interrupted before, and went on
     failed = [error for name, content in contents.items() if (error := _try_to_write(directory / name, content())) is not None]
+    count = len(contents) + 1
     if not failed:
         text = json.dumps(run.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        last = _try_to_write(directory / RESULT, text)
-        failed = [] if last is None else [last]
+        last = {**report_files(directory, json.loads(text)), RESULT: text}
+        failed = [error for name, content in last.items() if (error := _try_to_write(directory / name, content)) is not None]
+        count += len(last) - 1
+        if failed:
+            (directory / RESULT).unlink(missing_ok=True)
     if failed:
-        raise _incomplete(directory, failed, len(contents) + 1)
+        raise _incomplete(directory, failed, count)
     return directory
 
 
@@ -148,22 +139,6 @@ def _incomplete(directory: Path, failed: Sequence[OSError], count: int) -> Numer
     message = f"{len(names)} of the {count} files of the run in `{directory}` cannot be written ({failed[0].strerror}): {listed}"
     hint = f"make room, then `hybridode fit --resume {directory}` writes them; nothing is fitted again"
     return NumericsError(Diagnostic("E0774", message, hint=hint))
-
-
-def draw_all(run: FitRun) -> list[Drawing]:
-    """All figures of a run."""
-    time_label = time_label_of(run.declarations)
-    units = {o.name: o.unit for o in run.dataset.summary.observed} if run.dataset.summary else {}
-    units |= {n: s.unit for s in run.declarations.states for n in entry_names(s.name, s.shape) if n not in units}
-    tables = (run.predictions, run.residuals)  # a steady state has no place on an axis of time
-    predictions, residuals = (columns_of(t.loc[t["time"] < math.inf]) for t in tables)
-    observed = [o.column for o in run.dataset.declarations.observations]
-    return [
-        *fit_figures(predictions, residuals, time_label, units=units),
-        *residual_figures(residuals, time_label),
-        *state_figures(predictions, observed, time_label, units=units),
-        *convergence_figure(columns_of(run.trace)),
-    ]
 
 
 def model_text(run: FitRun) -> str:

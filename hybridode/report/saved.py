@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hybridode.declarations import Declarations, entry_names
-from hybridode.errors import Source
+from hybridode.errors import DataError, Diagnostic, Source
 from hybridode.language.check import declare
 from hybridode.report.findings import read_findings
 
@@ -79,12 +79,19 @@ def read_saved(directory: Path, result: Mapping[str, Any]) -> Saved:
 
 
 def read_table(path: Path) -> Rows:
-    """A CSV of a run directory as arrays by column: words, truths, or numbers with NaN for what is empty."""
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        names = next(reader, [])
-        columns = list(zip(*reader, strict=True)) or [()] * len(names)
-    return {name: _array(name, column) for name, column in zip(names, columns, strict=True)}
+    """A CSV of a run directory as arrays by column: words, truths, or numbers with NaN for what is empty.
+
+    Raises DataError E0891 when it is missing or no such table.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            names = next(reader, [])
+            columns = list(zip(*reader, strict=True)) or [()] * len(names)
+        return {name: _array(name, column) for name, column in zip(names, columns, strict=True)}
+    except (OSError, ValueError, csv.Error) as error:
+        hint = "was it edited or taken out? The fit wrote it; fit again"
+        raise DataError(Diagnostic("E0891", f"`{path}` cannot be read as a table of a run: {error}", hint=hint)) from error
 
 
 def _array(name: str, cells: tuple[str, ...]) -> np.ndarray:

@@ -34,7 +34,7 @@ def waterfall_chart(starts: Sequence[Mapping[str, Any]]) -> list[Chart]:
         f"the worst {brief(gaps[-1])} above it."
     )
     x = Axis("start, in order of its end", 0.4, len(ended) + 0.6)
-    y = axis("objective above the best (0.001 or less at the bottom)", gaps, log=True, room=0.06, within=(_FLOOR, 10 * _FLOOR))
+    y = axis("objective above the best", gaps, log=True, room=0.06, within=(_FLOOR, 10 * _FLOOR))
     data = {"rank": [*rank], "objective": [v for v, _ in ended], "status": [s for _, s in ended]}
     return [Chart("waterfall", "Where the starts ended", alt, x, y, tuple(marks), data=data)]
 
@@ -54,13 +54,22 @@ def convergence_chart(trace: Rows) -> list[Chart]:
     for start in order:
         mine = trace["start"] == start
         steps = np.arange(1, int(mine.sum()) + 1, dtype=float)
+        track, stages = gap[mine], trace["stage"][mine]
+        cut = np.flatnonzero(stages[1:] != stages[:-1]) + 1  # another stage has another best: the line is broken there
         last = start == order[-1]
         longest = max(longest, len(steps))
         name = f"start {int(start)}, the best" if last else ("other starts" if len(order) > 1 else "")
-        marks.append(Mark("line" if last else "thin", steps, gap[mine], 1 if last else 0, name))
+        marks.append(
+            Mark("line" if last else "thin", np.insert(steps, cut, np.nan), np.insert(track, cut, np.nan), 1 if last else 0, name)
+        )
     stages = " then ".join(dict.fromkeys(trace["stage"][trace["start"] == order[-1]]))
     alt = f"Objective above its best over the iterations of {counted(len(starts), 'start')}; the best took {stages}."
     x = Axis("iteration", 1, max(longest, 2))
     y = axis("objective above the best of its stage", gap, log=True, room=0.03)
-    data = {"start": [*trace["start"]], "stage": [*trace["stage"]], "iteration": [*trace["iteration"]], "above_best": [*gap]}
+    data = {
+        "start": [int(s) for s in trace["start"]],
+        "stage": [*trace["stage"]],
+        "iteration": [int(i) for i in trace["iteration"]],
+        "above_best": [*gap],
+    }
     return [Chart("convergence", "The way there", alt, x, y, tuple(marks), data=data)]

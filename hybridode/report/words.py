@@ -40,7 +40,7 @@ def with_power(text: str) -> Markup:
 
 def with_code(text: str) -> Markup:
     """What stands in backquotes as code."""
-    parts = text.split("`")
+    parts = text.replace(" %", "\N{NO-BREAK SPACE}%").split("`")
     marked = [Markup("<code>{}</code>").format(part) if i % 2 else Markup("{}").format(part) for i, part in enumerate(parts)]
     return Markup("").join(marked)
 
@@ -63,3 +63,12 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """`1 series`, `3 numbers`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def gathered(columns: Sequence[str]) -> list[str]:
+    """Names with the entries of each vector as one: `rho[1]` to `rho[26]`."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        base, bracket, _ = column.partition("[")
+        found.setdefault(base if bracket else column, []).append(column)
+    return [names[0] if len(names) == 1 else f"{names[0]}` to `{names[-1]}" for names in found.values()]

@@ -112,7 +112,7 @@ def _residuals(data: pd.DataFrame, hybrid: bool) -> pd.DataFrame:
                     "residual": z,
                     "log_density": -(z**2) / 2,
                     "used": used,
-                    "censored": False,
+                    "censored": 0,
                 }
             )
         )

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from hybridode.report.design import LIGHT
 from hybridode.report.ending import ending_text, remarks, statistics_text
-from hybridode.report.html import report_html
 from hybridode.report.notebook import notebook_html
-from hybridode.report.run_directory import draw_all
+from hybridode.report.run_directory import write_run
 from tests.report.fake import fitted_run
+
+
+def said(run):
+    """The remarks about a run."""
+    return remarks(run.result, run.dataset.declarations, run.parameters_table.to_dict("records"))
+
+
+def page_of(run, directory):
+    """The report that `write_run` makes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return (write_run(run, directory, "hybridode fit a.ode b.csv") / "report.html").read_text(encoding="utf-8")
 
 
 def with_starts(run, *objectives):
@@ -23,8 +37,8 @@ def with_starts(run, *objectives):
 
 def test_how_the_starts_compare() -> None:
     run = with_starts(fitted_run(), 12.0, 12.0001, 15.5, None)
-    assert "2 of 4 starts ended at this optimum; the next best ended 3.5 higher" in remarks(run)
-    assert not any("starts" in line for line in remarks(with_starts(fitted_run(), 12.0)))
+    assert "2 of 4 starts ended at this optimum; the next best ended 3.5 higher" in said(run)
+    assert not any("starts" in line for line in said(with_starts(fitted_run(), 12.0)))
     assert "2 of 2 starts ended at this optimum" in statistics_text(with_starts(fitted_run(), 3.0, 3.0))
 
 
@@ -42,7 +56,7 @@ def test_what_a_bound_means(name, value, low, high, words) -> None:
     row = run.parameters_table["name"] == name
     run.parameters_table.loc[row, ["value", "lower_bound", "upper_bound"]] = [value, low, high]
     run.parameters_table["at_bound"] = row.to_numpy()
-    found = remarks(run)
+    found = said(run)
     assert len(found) == 1
     assert found[0].startswith(words)
 
@@ -64,18 +78,18 @@ def test_a_notebook_shows_parameters_and_curves_and_escapes_what_is_the_users() 
     assert "<script>" in ending_text(run)  # a terminal shows it as it is
 
 
-def test_the_page_says_the_same_in_sentences() -> None:
+def test_the_page_says_the_same_in_sentences(tmp_path: Path) -> None:
     run = with_starts(fitted_run(), 12.0, 15.5)
     run.log.append("warning W0646: look at `hare`")
-    page = report_html(run, draw_all(run), "hybridode fit a.ode b.csv")
+    page = page_of(run, tmp_path / "a")
     assert "1 of 2 starts ended at this optimum" in page
     assert "warning W0646: look at <code>hare</code>" in page
     assert "Triangles" not in page
     run.residuals["censored"] = -1
-    assert "Triangles: limits" in report_html(run, draw_all(run))
+    assert "Triangles: limits" in page_of(run, tmp_path / "b")
 
 
-def test_series_are_told_apart_by_a_legend_with_one_colour_each() -> None:
+def test_series_are_told_apart_by_a_legend_with_one_colour_each(tmp_path: Path) -> None:
     run = fitted_run()
     for table in (run.predictions, run.residuals):
         second = table.copy()
@@ -87,15 +101,16 @@ def test_series_are_told_apart_by_a_legend_with_one_colour_each() -> None:
         else:
             residuals = joined
     run.predictions, run.residuals = predictions, residuals
-    drawings = {d.name: d.svg for d in draw_all(run)}
-    assert "mainland" in drawings["fit_hare"]
-    assert "island" in drawings["fit_hare"]
+    drawing = (write_run(run, tmp_path) / "figures" / "fit_hare.svg").read_text(encoding="utf-8")
+    assert "mainland" in drawing
+    assert "island" in drawing
+    assert len({LIGHT[f"c{i}"] for i in (1, 2)} & set(re.findall(r"#[0-9a-f]{6}", drawing))) == 2
 
 
-def test_a_fit_that_was_cut_short_claims_no_optimum() -> None:
+def test_a_fit_that_was_cut_short_claims_no_optimum(tmp_path: Path) -> None:
     run = with_starts(fitted_run(), 12.0, 15.5)
     run.result["status"] = "stopped"
-    assert "1 of 2 starts came this far; the next best ended 3.5 higher" in remarks(run)
-    page = report_html(run, draw_all(run))
+    assert "1 of 2 starts came this far; the next best ended 3.5 higher" in said(run)
+    page = page_of(run, tmp_path)
     assert "at the optimum" not in page
     assert "The fit has not reached an optimum" in page

@@ -1,0 +1,62 @@
+"""Any finding as sentences and tables: what has no section of its own yet, and the words of those that have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hybridode.report.blocks import Fold, Items, Section, Table
+from hybridode.report.words import significant
+
+_FRAME = {"schema", "kind", "command", "seconds", "sentences", "columns", "rows"}
+_SHOWN = 6  # sentences before the fold
+
+
+def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = frozenset()) -> list[Any]:
+    """The sentences and tables of a finding; `without`: fields that are shown otherwise."""
+    if not finding:
+        return []
+    said = [str(s) for s in finding.get("sentences", ())]
+    blocks: list[Any] = [Items(said[:_SHOWN], "verdict")] if said else []
+    if len(said) > _SHOWN:
+        blocks.append(Fold(f"{len(said) - _SHOWN} more sentences", [Items(said[_SHOWN:])]))
+    return [*blocks, *_tables(finding, without)]
+
+
+def generic(id: str, title: str, finding: Mapping[str, Any]) -> Section:
+    """A whole section of a finding."""
+    return Section(id, title, finding_blocks(finding))
+
+
+def _tables(finding: Mapping[str, Any], without: frozenset[str]) -> Iterator[Table]:
+    if "columns" in finding and "rows" in finding and "rows" not in without:
+        yield table_of("", finding)
+    for name, value in finding.items():
+        if name not in _FRAME | without and isinstance(value, Mapping) and {"columns", "rows"} <= value.keys():
+            yield table_of(name.replace("_", " "), value)
+
+
+def table_of(caption: str, found: Mapping[str, Any], digits: int = 4) -> Table:
+    """`{"columns", "rows"}` as a table; columns of numbers are set to the right."""
+    columns = [str(c).replace("_", " ") for c in found["columns"]]
+    rows = [[_cell(v, digits) for v in row] for row in found["rows"]]
+    right = frozenset(
+        i
+        for i in range(len(columns))
+        if all(_is_number(row[i]) for row in found["rows"]) and any(row[i] is not None for row in found["rows"])
+    )
+    return Table(str(found.get("caption") or caption.capitalize()), columns, rows, right, frozenset({0}) - right)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _cell(value: Any, digits: int) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return significant(value, digits)
+    if isinstance(value, list):
+        return ", ".join(str(_cell(v, digits)) for v in value)
+    return value

@@ -1,0 +1,139 @@
+"""What a busy reader needs: what was fitted, whether it worked, how well, what can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from hybridode.report.blocks import Facts, Items, Section, Text
+from hybridode.report.ending import remarks
+from hybridode.report.saved import Saved, names_in
+from hybridode.report.words import brief, counted, duration, gathered, listed, significant
+
+STATUS = {  # status of result.json -> (word, tone, explanation)
+    "converged": ("converged", "good", ""),
+    "stopped": ("stopped early", "warn", "A limit of iterations or of time was reached before the optimiser was satisfied."),
+    "interrupted": ("interrupted", "warn", "The fit was interrupted; this is the best point found so far."),
+    "failed": ("failed", "bad", "No acceptable fit was found. The numbers below are where it ended, not an answer."),
+}
+VERDICTS = ("residual_tests", "baselines", "hold_outs", "profiles", "posterior", "discovery")  # first sentences, in this order
+_ALONE = {"profiles"}  # kinds whose sentences are counted below instead
+
+
+def summary(saved: Saved) -> Section:
+    """The first section."""
+    result = saved.result
+    blocks: list[Any] = []
+    word, tone, explanation = STATUS[result["status"]]
+    if explanation:
+        lead = f"The fit {'was ' if result['status'] != 'failed' else ''}{word}. {explanation}"
+        reason = result.get("status_reason")
+        blocks.append(Text(f"{lead} ({reason})" if reason else lead, "bad" if tone == "bad" else "warn"))
+    blocks.append(Items([*_sentences(saved)], "lead"))
+    objective = result["objective"]
+    blocks.append(
+        Facts(
+            [
+                ("Status", word, tone),
+                ("Neg. log-likelihood", significant(objective["nll"], 6), ""),
+                ("AIC", significant(objective["aic"], 5), ""),
+                ("BIC", significant(objective["bic"], 5), ""),
+                ("Observations", str(objective["n_data"]), ""),
+                ("Time", duration(result["timing"]["total"]), ""),
+            ]
+        )
+    )
+    said = remarks(result, saved.declarations, saved.parameter_rows())
+    blocks += [Items(lines, tone) for lines, tone in ((said, "muted"), (saved.warnings, "warn")) if lines]
+    return Section("summary", "Summary", blocks)
+
+
+def _sentences(saved: Saved) -> Iterator[str]:
+    yield _what(saved)
+    networks = saved.result["networks"]
+    if networks:
+        weights = sum(n.get("n_weights") or 0 for n in networks.values() if not n.get("frozen"))
+        inputs = ", ".join(
+            f"`{n.name}({', '.join(n.argument_texts)})`" if n.argument_texts else f"`{n.name}`"
+            for n in saved.declarations.networks
+        )
+        how_many = counted(len(networks), "neural network")
+        yield f"What the equations leave open is learnt by {how_many}: {inputs}, {weights} weights."
+    yield from _how_well(saved)
+    yield from _believed(saved)
+    for kind in VERDICTS:
+        said = saved.findings.get(kind, {}).get("sentences") or ()
+        if said and kind not in _ALONE:
+            yield said[0]
+
+
+def _what(saved: Saved) -> str:
+    d, result = saved.declarations, saved.result
+    columns = names_in(saved.residuals, "column")
+    times = saved.residuals["time"][np.isfinite(saved.residuals["time"])]
+    series = len(names_in(saved.residuals, "series"))
+    free = result["objective"].get("n_free")
+    learnt = counted(free, "number") if free is not None else "its numbers"
+    span = f", {d.time} {brief(times.min(), 5)} to {brief(times.max(), 5)}" if times.size else ""
+    place = f" in `{result['data']['name']}`" if result.get("data", {}).get("name") else ""
+    n_states = sum(max(1, int(np.prod(s.shape))) for s in d.states)
+    records = f"{counted(result['objective']['n_data'], 'observation')} of {listed(gathered(columns))}"
+    many = f" in {series} series" if series > 1 else ""
+    return f"A model of {counted(n_states, 'state')}, with {learnt} to learn, was fitted to {records}{place}{many}{span}."
+
+
+def _how_well(saved: Saved) -> Iterator[str]:
+    """How much of each column the model explains, and how many records its band holds."""
+    rows, shares = saved.residuals, {}
+    used = (rows["used"] == "fit") & (rows["censored"] == 0)
+    for column in names_in(rows, "column"):
+        mine = used & (rows["column"] == column) & np.isfinite(rows["predicted"]) & np.isfinite(rows["observed"])
+        total = float(np.sum((rows["observed"][mine] - rows["observed"][mine].mean()) ** 2)) if mine.any() else 0.0
+        left = float(np.sum((rows["observed"][mine] - rows["predicted"][mine]) ** 2))
+        if total > 0 and np.isfinite(left):
+            shares[column] = 1 - left / total
+    z = rows["residual"][used & np.isfinite(rows["residual"])]
+    if not shares or not len(z):
+        return
+    parts = [f"{_percent(share)} of the variance of `{column}`" for column, share in shares.items()]
+    if len(parts) > 3:
+        worst = min(shares, key=lambda column: shares[column])
+        ends = list(dict.fromkeys((_percent(shares[worst]), _percent(max(shares.values())))))
+        parts = [f"{' to '.join(ends)} of the variance of each of {len(shares)} columns, least of `{worst}`"]
+    outside = int((np.abs(z) > 1.96).sum())
+    yield (
+        f"The fitted curves explain {' and '.join(filter(None, (', '.join(parts[:-1]), parts[-1])))}; {outside} of {len(z)} "
+        f"records lie outside their 95 % band, where {brief(0.05 * len(z), 2)} are expected."
+    )
+
+
+def _percent(share: float) -> str:
+    if share < 0:
+        return "nothing"
+    return f"{100 * share:.0f} %" if share < 0.99 else f"{100 * share:.1f} %" if share < 0.9995 else "more than 99.9 %"
+
+
+def _believed(saved: Saved) -> Iterator[str]:
+    """How many parameters are identified; from standard errors where there are no profiles."""
+    profiles = saved.findings.get("profiles", {}).get("parameters")
+    if profiles:
+        good = [name for name, p in profiles.items() if p["verdict"] == "identified"]
+        rest = [name for name in profiles if name not in good]
+        if not rest:
+            every = "all " if len(good) > 1 else ""
+            yield f"The data determine {every}{counted(len(good), 'parameter')} (95 % profile intervals)."
+        else:
+            yield f"The data determine {len(good)} of {counted(len(profiles), 'parameter')}, but not {listed(rest)}."
+        return
+    if saved.result["status"] != "converged":
+        return
+    loose = [
+        (row["se"] / abs(row["value"]), row["name"])
+        for row in saved.parameter_rows()
+        if row["se"] is not None and row["value"] and not row["fixed"]
+    ]
+    if loose:
+        share, name = max(loose)
+        yield f"By standard errors, the least certain parameter is `{name}`, known to ±{100 * 1.96 * share:.2g} %."
