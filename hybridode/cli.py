@@ -277,6 +277,25 @@ def fit(
 
 
 @app.command()
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The directory of a finished run.")],
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Make the report of a run anew from what lies in its directory, findings after the fit included.
+
+    \b
+    Example:
+      hybridode report model.runs/003 --open
+    """
+    from hybridode.commands.report import report as make
+
+    return make(run, Output(json, verbose, quiet), open_)
+
+
+@app.command()
 def watch(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The directory of a run, running or ended.")],
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port (a free one).")] = 0,

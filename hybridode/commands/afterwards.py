@@ -69,4 +69,8 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
             continue
         told.sentences.update(keep(directory, kind, found, command, time.perf_counter() - began))
         told.lines.extend(found.tell)
+    if told.sentences:
+        from hybridode.report.rebuild import rebuild_report
+
+        rebuild_report(directory)
     return told

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -224,7 +225,7 @@ def _mark(mark: Mark, chart: Chart, box: _Box) -> str:
     return drawn + (f'<path class="core" d="{d}"/>' if kind == "rings" else "")
 
 
-def _n(value: float) -> str:
+def _n(value: Any) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 

@@ -54,7 +54,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
     known = found.get("combination")
     if known and found["verdict"] == "combination":
         return f"only {known['text']}"
-    return WORDS.get(found["verdict"], found["verdict"])
+    return WORDS.get(str(found["verdict"]), str(found["verdict"]))
 
 
 def _interval(low: Any, high: Any, found: Mapping[str, Any] | None = None) -> Any:
