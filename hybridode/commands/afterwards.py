@@ -67,7 +67,7 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
             continue
         if found is None:
             continue
-        told.sentences.update(keep(directory, kind, found, command, time.perf_counter() - began))
+        told.sentences.update(keep(directory, kind, found, command, time.perf_counter() - began, report=False))
         told.lines.extend(found.tell)
     if told.sentences:
         from hybridode.report.rebuild import rebuild_report

@@ -20,8 +20,8 @@ class Found:
     others: Mapping[str, Found] = field(default_factory=dict)  # kinds that were found by the way
 
 
-def keep(directory: Path, kind: str, found: Found, command: str | None, seconds: float) -> dict[str, Any]:
-    """Writes what was found, and what was found by the way; the sentences by kind."""
+def keep(directory: Path, kind: str, found: Found, command: str | None, seconds: float, report: bool = True) -> dict[str, Any]:
+    """Writes what was found, and what was found by the way; the sentences by kind. `report`: make the report anew as well."""
     from hybridode.report.findings import FOLDER, write_finding
 
     told: dict[str, Any] = {}
@@ -30,4 +30,8 @@ def keep(directory: Path, kind: str, found: Found, command: str | None, seconds:
         for ending, data in one.files.items():
             write_whole(directory / FOLDER / f"{name}.{ending}", data)
         told[name] = list(one.content.get("sentences", ()))
+    if report:
+        from hybridode.report.rebuild import rebuild_report
+
+        rebuild_report(directory)
     return told

@@ -15,9 +15,10 @@ from hybridode.report.saved import Saved
 from hybridode.report.words import brief, significant, with_power
 
 WORDS = {  # verdicts of the finding `profiles`, for a cell
-    "identified": "identified", "below": "bounded only from below", "above": "bounded only from above",
-    "combination": "only in a combination", "nothing": "not identified",
+    "identified": "identified", "bounded below": "bounded only from below", "bounded above": "bounded only from above",
+    "combination": "only in a combination", "not identified": "not identified", "unknown": "not known",
 }  # fmt: skip
+TONES = {"identified": "good", "combination": "bad", "not identified": "bad"}  # the others are a warning
 
 
 def parameters(saved: Saved) -> Section:
@@ -44,7 +45,10 @@ def _row(saved: Saved, row: Mapping[str, Any], profiles: Mapping[str, Any]) -> l
     extra = []
     if profiles:
         limits = _interval(found.get("lower95"), found.get("upper95"), found) if found else None
-        extra = [limits, Markup('<span class="v-{}">{}</span>').format(found["verdict"], _verdict(found)) if found else None]
+        extra = [
+            limits,
+            Markup('<span class="{}">{}</span>').format(TONES.get(found["verdict"], "warn"), _verdict(found)) if found else None,
+        ]
     number = with_power(significant(row["value"], 5))
     error = with_power(significant(row["se"], 2))
     return [head, number, error, _interval(row["lower95"], row["upper95"]), *extra, row["unit"] or "", _bar(row), remark]
@@ -53,7 +57,7 @@ def _row(saved: Saved, row: Mapping[str, Any], profiles: Mapping[str, Any]) -> l
 def _verdict(found: Mapping[str, Any]) -> str:
     known = found.get("combination")
     if known and found["verdict"] == "combination":
-        return f"only {known['text']}"
+        return f"only {known['text']} is identified"
     return WORDS.get(str(found["verdict"]), str(found["verdict"]))
 
 
