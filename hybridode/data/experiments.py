@@ -28,7 +28,16 @@ from hybridode.data.kept_files import CONDITIONS, DATA, kept_files
 from hybridode.data.marks import about_marks
 from hybridode.data.problems import Problems
 from hybridode.data.records import Records, long_records, numeric_column, spread_of_columns, time_of_rows, wide_records
-from hybridode.data.remarks import about_amount, about_columns, about_dates, about_repetitions, unmatched_names, warning
+from hybridode.data.remarks import (
+    about_amount,
+    about_columns,
+    about_dates,
+    about_repetitions,
+    about_starts_given,
+    about_weights,
+    unmatched_names,
+    warning,
+)
 from hybridode.data.row_units import with_row_units
 from hybridode.data.sources import Knots, SourceInputs, own_inputs, source_inputs
 from hybridode.data.summary import Summary, summarise
@@ -165,6 +174,8 @@ def experiments(
     warnings += about_marks(declarations, [s.records for s in series])
     warnings += about_swaps(table, declarations, roles, [s.start for s in series], [s.records for s in series])
     warnings += about_amount(declarations, given, [s.records for s in series])
+    warnings += about_starts_given(declarations, {name for s in series for name in s.numbers}, [s.start for s in series])
+    warnings += about_weights(declarations, sum(len(s.records.time) for s in series))
     constants = {c.name for c in declarations.constants}
     unmatched = unmatched_names(table, roles, read.unknown)
     summary = summarise(table, declarations, roles, read.times, series, clock, unmatched, warnings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from hybridode.data.columns import Roles
 from hybridode.data.hints import column_hint, column_option, listed
 from hybridode.data.records import Records
 from hybridode.data.table import Table
-from hybridode.declarations import Declarations, entry_names
+from hybridode.declarations import Declarations, entry_names, size
 from hybridode.errors import DataError, Diagnostic
 
 
@@ -122,6 +123,37 @@ def about_repetitions(table: Table, declarations: Declarations, roles: Roles) ->
                 "remove the copies if they are no replicates",
             )
         )
+    return out
+
+
+def about_starts_given(declarations: Declarations, given: Collection[str], starts: Sequence[float]) -> list[Diagnostic]:
+    """A warning where starts `x(0)` in the data hold at first records that are not at time 0, and the model does not say from
+    when it is solved. `given`: the entries that the data set."""
+    names = sorted(name for name in given if "(0)" in name)
+    late = [t for t in starts if t != 0]
+    if not names or not late or declarations.time_origin is not None:
+        return []
+    when = f"{late[0]:g}" if len(starts) == 1 else "its first record"
+    hold = "holds" if len(names) == 1 else "hold"
+    what = f"{listed(names)} of the data {hold} at {declarations.time} = {when}, where a series begins"
+    if len(starts) > 1:
+        what += f" ({len(late)} of {len(starts)} begin at another time than 0)"
+    t = declarations.time
+    hint = f"if it is the value at {t} = 0, write `time {t} from 0` into the model; each series begins at its first row otherwise"
+    return [warning("W0648", what, hint)]
+
+
+def about_weights(declarations: Declarations, count: int) -> list[Diagnostic]:
+    """A warning for each trained network with more weights than there are records, and nothing that keeps them small."""
+    out = []
+    for n in declarations.networks:
+        sizes = [n.inputs, *n.hidden, size(n.outputs)]
+        weights = sum(a * b + b for a, b in pairwise(sizes))
+        if n.freeze or n.reg_l1 or n.reg_l2 or weights <= count:
+            continue
+        what = f"the network `{n.name}` has {weights} weights, the data {count} values, and no penalty keeps the weights small"
+        hint = "it may learn the noise: write `reg=l2(1e-3)` or `hidden=[4]` into it, and look at held-out values (`--hold-out`)"
+        out.append(warning("W0649", what, hint))
     return out
 
 

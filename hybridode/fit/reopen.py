@@ -63,6 +63,7 @@ def reopened(kept: Kept) -> FitRun:
         conditions=kept.conditions,
         numbers=used.get("numbers"),
         weights=used.get("weights"),
+        equilibrate=used.get("equilibrate"),
     )
     with jax.enable_x64(True), programs_kept():
         prepared = _as_it_ended(prepare(dataset, _options(kept, used), Recorder()), kept.result["settings"]["method"])

@@ -40,7 +40,7 @@ from hybridode.fit.parameters import check_names, trainable_weights, unpack
 from hybridode.fit.plan import Plan, plan_of
 from hybridode.fit.prepare import FALLBACK, Options, Prepared, Spread, points_of, prepare
 from hybridode.fit.progress import Keeps, Progress, Recorder
-from hybridode.fit.search.agreement import agreement_entry, doubt, optima_notes, starts_note
+from hybridode.fit.search.agreement import agreement_entry, doubt_of, optima_notes, starts_note
 from hybridode.fit.search.exchanged import exchange_warning
 from hybridode.fit.search.given import check_seed, check_starts, read_starts
 from hybridode.fit.search.influence import without_influence
@@ -218,7 +218,7 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
             recorder.log.append(f"warning W0760: `{name}` has no influence on any record: it stays at its declared value")
     if recorder.keeper is not None:
         recorder.keeper.searched()
-    unsure = "" if climbed.early or climbed.in_pieces else doubt(climbed.found)
+    unsure = "" if climbed.early or climbed.in_pieces else doubt_of(prepared.lanes, climbed.found)
     recorder.log += [f"warning W0761: {unsure}"] * bool(unsure)
     swap = "" if climbed.early or climbed.in_pieces else exchange_warning(prepared.lanes, climbed.found, begun)
     recorder.log += [f"warning W0646: {swap}"] * bool(swap)

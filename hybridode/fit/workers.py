@@ -31,6 +31,7 @@ from hybridode.fit.prepare import Options, Prepared, prepare
 from hybridode.fit.progress import Recorder
 from hybridode.fit.search.ask import View
 from hybridode.fit.search.lanes import Blocks, Lanes
+from hybridode.kernels.programs import keep_programs
 from hybridode.language.check import declare
 from hybridode.solve.settings import Settings
 
@@ -81,8 +82,9 @@ def worker_processes(count: int) -> Iterator[Any]:
 
 
 def _deaf() -> None:
-    """Ctrl-C is the fit's to hear: it ends its workers. A fit that is killed takes them along."""
+    """Ctrl-C is the fit's to hear: it ends its workers. A fit that is killed takes them along. XLA's programs are kept."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_programs()
     threading.Thread(target=_until_alone, daemon=True).start()
 
 

@@ -22,13 +22,11 @@ _FOLDER = "jax_compilation_cache_dir"
 _LEAST_SECONDS = 0.03  # what compiles faster is not worth a file
 
 
-@contextmanager
-def programs_kept() -> Iterator[None]:
-    """What is compiled inside is kept; failing to is no error."""
+def keep_programs() -> dict[str, Any]:
+    """From now on what is compiled in this process is kept. JAX's settings as they were; none where nothing was changed."""
     folder = None if getattr(jax.config, _FOLDER) else store.programs(store.digest(target_text())[:16])
     if folder is None:
-        yield
-        return
+        return {}
     ours: dict[str, Any] = {
         _FOLDER: str(folder),
         "jax_persistent_cache_min_compile_time_secs": _LEAST_SECONDS,
@@ -38,6 +36,16 @@ def programs_kept() -> Iterator[None]:
     compilation_cache.reset_cache()
     for name, value in ours.items():
         jax.config.update(name, value)
+    return before
+
+
+@contextmanager
+def programs_kept() -> Iterator[None]:
+    """What is compiled inside is kept; failing to is no error."""
+    before = keep_programs()
+    if not before:
+        yield
+        return
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jax
 import jsonschema
@@ -16,7 +17,7 @@ from hybridode.errors import Source
 from hybridode.fit.outcome.result import result_schema
 from hybridode.fit.prepare import Options, prepare
 from hybridode.fit.progress import Recorder
-from hybridode.fit.search.agreement import agreement_entry, doubt, optima_of, unseen_share
+from hybridode.fit.search.agreement import agreement_entry, doubt, doubt_of, optima_of, unseen_share
 from hybridode.fit.search.starts import StartResult
 from hybridode.language.check import declare
 from hybridode.solve.settings import Settings
@@ -101,3 +102,18 @@ def test_starts_of_which_one_series_fails_are_drawn_anew_and_counted(two_experim
     assert any("W0751" in line and "1 of 2 series" in line for line in run.log)
     assert any("start 1:" in line and "drawn anew" in line for line in run.log)
     jsonschema.validate(json.loads(json.dumps(run.result)), result_schema())
+
+
+def test_a_lonely_optimum_at_the_noise_is_not_doubted() -> None:
+    """The best of six starts alone: a warning where it leaves more than a smooth curve, none where it leaves as much."""
+    text = "model m\nparam k = 0.5 in (0.01, 5)\nstate x = 3\nx' = -k*x\nobserve x ~ normal(x, 0.05)\n"
+    t, rng = np.linspace(0, 6, 30), np.random.default_rng(2)
+    frame = pd.DataFrame({"t": t, "x": 3 * np.exp(-0.5 * t) + 0.05 * rng.normal(size=30)})
+    with jax.enable_x64(True):
+        dataset = experiments(declare(Source("m.ode", text)), frame)
+        lanes = prepare(dataset, Options({}, frozenset(), 1, 0, None, Settings(), None), Recorder()).lanes
+        for k, doubted in ((0.5, False), (0.9, True)):
+            first = ends(1.0)[0]
+            results = [replace(first, theta=lanes.objective.space.unconstrain({"k": k})), *ends(9.0, 9.0, 9.0, 9.0, 9.0)]
+            assert doubt(results)
+            assert bool(doubt_of(lanes, results)) == doubted

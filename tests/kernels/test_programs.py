@@ -49,7 +49,8 @@ def test_the_next_fit_reads_what_the_first_has_compiled(tmp_path: Path, monkeypa
     assert files and not hits
     assert store.size()[0] >= len(files)
     second = fitted()
-    assert hits and kept() == files  # some are compiled once a process
+    assert hits and set(files) <= set(kept())  # on a busy machine another program takes long enough to be kept
+    files = kept()
     assert second == first  # the same bits
     assert [getattr(jax.config, name) for name in SETTINGS] == before
     for path in files:

@@ -12,12 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.parameters import ParameterSpace
+from hybridode.fit.search.attainable import compared
+from hybridode.fit.search.ladder import LOSS
+from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.starts import StartResult, best_of
 
 _SAME = 1e-2  # starts whose log-likelihoods differ by less ended at one optimum
 _NEAR = 0.5  # a start that ended this near the best one confirms it: the rest of the way is flat
 _SEVERAL = 4  # starts from which on agreement can be asked for
+_AT_THE_CURVE = 1.1  # of what a smooth curve leaves, beyond what that is known to
 _LISTED, _NAMED = 4, 8  # other optima that the log lists, with so many parameters
 
 
@@ -74,6 +79,17 @@ def doubt(results: Sequence[StartResult]) -> str:
             f"{len(optima_of(results)) - 1} other optima: a better one may exist; {more}"
         )
     return ""
+
+
+def doubt_of(lanes: Lanes, results: Sequence[StartResult]) -> str:
+    """As `doubt`, but nothing where the best result leaves of every column what a smooth curve leaves: what another optimum could
+    gain is noise."""
+    words, best, objective = doubt(results), best_of(results), lanes.objective
+    if not words or best is None or cannot_predict(objective, lanes.batch) is not None:
+        return words
+    attained = compared(objective, lanes.batch, lanes.batch, locations(objective, lanes.batch, best.theta))
+    whole = len(attained) == objective.n_observed
+    return "" if whole and all(a.ratio <= _AT_THE_CURVE and a.structure <= LOSS for a in attained) else words
 
 
 def starts_note(results: Sequence[StartResult], planned: int) -> str:

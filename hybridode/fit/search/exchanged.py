@@ -6,7 +6,7 @@ exchanged and fitted from where the search began. It is a remark, not a repair: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -16,7 +16,7 @@ from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.progress import OutOfTime, Recorder, Track
 from hybridode.fit.search.ask import run_alone
-from hybridode.fit.search.attainable import Attained, compared
+from hybridode.fit.search.attainable import SCALES, Attained, compared
 from hybridode.fit.search.ladder import LOSS, WORSE
 from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.region import Box
@@ -24,6 +24,7 @@ from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.starts import StartResult, best_of
 
 _PAIRS, _BEGINNINGS, _ITERATIONS = 3, 2, 60
+_APART = 3.0  # how far apart two observations must be, in the noise of one, to be told from each other
 _LONGEST = 10.0  # seconds that the attempts may take together
 
 
@@ -35,14 +36,18 @@ def exchange_warning(lanes: Lanes, found: Sequence[StartResult], begun: Sequence
         return ""
     if cannot_predict(lanes.objective, lanes.batch) is not None:
         return ""
-    if not _far(_compared(lanes, lanes.batch, best.theta)):
+    attained = _compared(lanes, lanes.batch, best.theta)
+    if not _far(attained):
         return ""
+    noise = {a.column: a.curve for a in attained}
     recorder = Recorder(max_seconds=_LONGEST)
     try:
-        for k, other in list(_pairs(lanes))[:_PAIRS]:
+        for k, other in [pair for pair in _pairs(lanes) if _differ(lanes, *pair, noise)][:_PAIRS]:
             batch = _swapped(lanes.batch, k, other)
             value, theta = _fitted(lanes, batch, begun[:_BEGINNINGS], recorder)
             if value < best.objective - LOSS and not _far(_compared(lanes, batch, theta)):
+                if _fitted(lanes, lanes.batch, [theta], recorder)[0] < best.objective - LOSS:
+                    return ""  # what the exchange found is a better optimum of the data as they are
                 return (
                     f"with the columns of `{names[k]}` and `{names[other]}` exchanged the fit follows the data (objective "
                     f"{value:.4g} instead of {best.objective:.4g}): are they named the wrong way round?"
@@ -68,6 +73,18 @@ def _pairs(lanes: Lanes) -> Iterator[tuple[int, int]]:
         same = about[k] == about[other] and objective.limits[k] == objective.limits[other]
         if same and np.shape(columns[k].value) == np.shape(columns[other].value):
             yield k, other
+
+
+def _differ(lanes: Lanes, k: int, other: int, noise: Mapping[str, float]) -> bool:
+    """Whether two observations differ by more than the scatter about a smooth curve: exchanging the same values says nothing."""
+    a, b = lanes.batch.columns[k], lanes.batch.columns[other]
+    both = (np.asarray(a.used) > 0) & (np.asarray(b.used) > 0)
+    names = [lanes.objective.compiled.declarations.observations[i] for i in (k, other)]
+    scale = SCALES.get(names[0].distribution)
+    if scale is None or not both.any() or not np.array_equal(np.asarray(a.time)[both], np.asarray(b.time)[both]):
+        return True
+    apart = scale(np.asarray(a.value)[both]) - scale(np.asarray(b.value)[both])
+    return bool(np.sqrt(np.mean(apart**2)) > _APART * max(noise.get(o.column, 0.0) for o in names))
 
 
 def _swapped(batch: Batch, k: int, other: int) -> Batch:
