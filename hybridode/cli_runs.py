@@ -41,4 +41,29 @@ def profile(
     return go(run, parameters or [], levels, max_seconds, command, Output(json, verbose, quiet))
 
 
-RUN_COMMANDS: tuple[Callable[..., int], ...] = (profile,)
+def bootstrap(
+    context: typer.Context,
+    run: RunDirectory,
+    samples: Annotated[int, typer.Option("--samples", metavar="N", min=1, help="How many replicates (200).")] = 200,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the replicates (0).")] = 0,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep what is done.")
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Fit again to data that the fitted model could have given: intervals and biases of its parameters.
+
+    What is done is kept, also at Ctrl-C: the same command goes on from there.
+
+    \b
+    Example:
+      hybridode bootstrap model.runs/003 --samples 1000
+    """
+    from hybridode.commands.bootstrap import bootstrap as go
+
+    return go(run, samples, seed, max_seconds, shlex.join(["hybridode", *context.obj]), Output(json, verbose, quiet))
+
+
+RUN_COMMANDS: tuple[Callable[..., int], ...] = (profile, bootstrap)
