@@ -112,6 +112,9 @@ def check(
     source: Sources = None,
     conditions: Conditions = None,
     settings_file: SettingsFile = None,
+    identifiability: Annotated[
+        bool, typer.Option("--identifiability", help="Say which parameters could be known from perfect data.")
+    ] = False,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -122,13 +125,16 @@ def check(
     Examples:
       hybridode check examples/lynx_hare/lynx_hare.ode
       hybridode check examples/lynx_hare/lynx_hare.ode examples/lynx_hare/pelts.csv
+      hybridode check examples/lynx_hare/lynx_hare.ode --identifiability
       hybridode check --json models/*.ode
     """
     from hybridode.commands.check import CheckOptions
     from hybridode.commands.check import check as run
 
     return run(
-        files, CheckOptions(tuple(column or ()), tuple(source or ()), settings_file, conditions), Output(json, verbose, quiet)
+        files,
+        CheckOptions(tuple(column or ()), tuple(source or ()), settings_file, conditions, identifiability),
+        Output(json, verbose, quiet),
     )
 
 

@@ -29,6 +29,7 @@ class CheckOptions:
     sources: tuple[str, ...] = ()
     settings_file: str | None = None
     conditions: str | None = None
+    identifiability: bool = False
 
 
 def check(files: Sequence[str], options: CheckOptions, output: Output) -> int:
@@ -45,8 +46,11 @@ def check(files: Sequence[str], options: CheckOptions, output: Output) -> int:
     ]
     good = all(declarations is not None for declarations, _ in found) and all(r.summary is not None for rs in read for r in rs)
     shown = [_as_data(name, *one, rs) for name, one, rs in zip(models, found, read, strict=True)]
+    if options.identifiability:
+        for data_of, (declarations, _), datasets in zip(shown, found, read, strict=True):
+            data_of |= {} if declarations is None else {"identifiability": _structure(declarations, datasets)}
     output.data({"ok": good, "files": shown})
-    for name, (declarations, diagnostics), datasets in zip(models, found, read, strict=True):
+    for name, (declarations, diagnostics), datasets, said in zip(models, found, read, shown, strict=True):
         output.diagnostics(diagnostics)
         if declarations is not None:
             output.result(f"{name}: {description(declarations)}")
@@ -54,6 +58,8 @@ def check(files: Sequence[str], options: CheckOptions, output: Output) -> int:
             _count_errors(name, diagnostics, output)
         for one in datasets:
             _show(one, output)
+        if "identifiability" in said:
+            output.result("\n" + "\n".join(said["identifiability"]["sentences"]))
     return 0 if good else 1
 
 
@@ -68,6 +74,8 @@ class _Read:
     file: str
     summary: Summary | None
     diagnostics: Sequence[Diagnostic]
+    declarations: Declarations | None = None  # with what the data infer
+    given: frozenset[str] = frozenset()  # entries that the data set
 
     def as_dict(self) -> dict[str, Any]:
         summary = None if self.summary is None else self.summary.as_dict()
@@ -96,7 +104,15 @@ def _read(model: str, declarations: Declarations, file: str, options: CheckOptio
     except DataError as error:
         return _Read(file, None, error.diagnostics)
     assert dataset.summary is not None, "reading makes the summary"
-    return _Read(file, dataset.summary, dataset.warnings)
+    return _Read(file, dataset.summary, dataset.warnings, dataset.declarations, frozenset(dataset.given))
+
+
+def _structure(declarations: Declarations, datasets: Sequence[_Read]) -> dict[str, Any]:
+    """Which parameters could be known from perfect data, with what the first data file sets."""
+    from hybridode.commands.structural import structure
+
+    read = datasets[0] if datasets and datasets[0].declarations is not None else None
+    return structure(declarations) if read is None or read.declarations is None else structure(read.declarations, read.given)
 
 
 def _show(read: _Read, output: Output) -> None:

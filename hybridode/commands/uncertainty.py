@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hybridode.commands.found import Found
@@ -27,7 +27,13 @@ def after_fit(run: FitRun, seconds: float) -> Found | None:
     """What the end of a fit says; None where there is nothing to profile."""
     if run.finished is None or run.status != "converged":
         return None
-    return found_of(run, seconds)
+    from hybridode.commands.structural import found_structure
+
+    found = found_of(run, seconds)
+    dataset = run.dataset
+    fixed = run.result["settings"]["used"].get("fix") or ()
+    structure = found_structure(dataset.declarations, dataset.given, fixed)
+    return found if structure is None else replace(found, others={**found.others, "identifiability": structure})
 
 
 def found_of(run: FitRun, seconds: float | None, detail: Detail = Detail(), recorder: Recorder | None = None) -> Found:
