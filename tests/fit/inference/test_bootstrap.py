@@ -9,9 +9,13 @@ import pytest
 import scipy.stats
 
 import hybridode as ho
+from hybridode.data.experiments import experiments
 from hybridode.fit.inference.bootstrap import bootstrap, corrected_interval
 from hybridode.fit.inference.simulated import _limits, simulator
 from hybridode.fit.objective.batch import Column
+from hybridode.fit.prepare import Options, prepare
+from hybridode.fit.progress import Recorder
+from hybridode.solve.settings import Settings
 
 LINE = """model line
 time t from 0
@@ -71,28 +75,23 @@ NOISES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("noise", NOISES)
-def test_draws_have_the_distribution_of_the_noise(noise):
-    exact = NOISES[noise]
-    text = f"model m\ntime t from 0\nparam a = 2\nstate x\nx(0) = a\nx' = 0\nobserve x ~ {noise}\n"
-    t = np.linspace(1, 2, 400)
-    y = np.ones(400)
-    model = ho.parse(text)
-    from hybridode.data.experiments import experiments
-    from hybridode.fit.prepare import Options, prepare
-    from hybridode.fit.progress import Recorder
-    from hybridode.solve.settings import Settings
-
+def test_draws_have_the_distribution_of_the_noise():
+    """Of every noise model of the language, all in one model."""
+    lines = "".join(f"observe y{i} ~ {noise}\n" for i, noise in enumerate(NOISES))
+    model = ho.parse(f"model m\ntime t from 0\nparam a = 2\nstate x\nx(0) = a\nx' = 0\n{lines}")
+    frame = pd.DataFrame({"t": np.linspace(1, 2, 400), **{f"y{i}": np.ones(400) for i in range(len(NOISES))}})
     with jax.enable_x64(True):
-        data = experiments(model.declarations, pd.DataFrame({"t": t, "x": y}))
+        data = experiments(model.declarations, frame)
         prepared = prepare(data, Options({}, frozenset(), 1, 0, None, Settings(), None), Recorder())
         theta = prepared.objective.theta(prepared.objective.space.unconstrain())
         draws = simulator(prepared.objective, prepared.batch, theta)
-        found = np.concatenate([draws.draw(np.random.default_rng(i))[0][0][0] for i in range(10)])
-    mean, var = exact.stats("mv")
-    kurtosis = float(np.mean((found - mean) ** 4))
-    assert abs(np.mean(found) - mean) < 4 * np.sqrt(var / 4000)
-    assert abs(np.mean((found - mean) ** 2) - var) < 5 * np.sqrt(kurtosis / 4000)
+        drawn = [draws.draw(np.random.default_rng(i)) for i in range(10)]
+    for k, (noise, exact) in enumerate(NOISES.items()):
+        found = np.concatenate([np.ravel(records[k][0]) for records in drawn])
+        mean, var = exact.stats("mv")
+        kurtosis = float(np.mean((found - mean) ** 4))
+        assert len(found) == 4000 and abs(np.mean(found) - mean) < 4 * np.sqrt(var / 4000), noise
+        assert abs(np.mean((found - mean) ** 2) - var) < 5 * np.sqrt(kurtosis / 4000), noise
 
 
 def test_limits_are_applied_as_in_the_data():
