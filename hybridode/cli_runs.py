@@ -66,4 +66,79 @@ def bootstrap(
     return go(run, samples, seed, max_seconds, shlex.join(["hybridode", *context.obj]), Output(json, verbose, quiet))
 
 
-RUN_COMMANDS: tuple[Callable[..., int], ...] = (profile, bootstrap)
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The directory of a finished run.")],
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Make the report of a run anew from what lies in its directory, findings after the fit included.
+
+    \b
+    Example:
+      hybridode report model.runs/003 --open
+    """
+    from hybridode.commands.report import report as make
+
+    return make(run, Output(json, verbose, quiet), open_)
+
+
+def discover(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory whose model has networks.")],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the bootstrap samples (0).")] = 0,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the ranking so far.")
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Find the formula that the data support in the place of a network.
+
+    \b
+    Example:
+      hybridode discover examples/lotka_volterra_ude/lotka_volterra_ude.runs/001
+    """
+    from hybridode.commands.discover import DiscoverOptions
+    from hybridode.commands.discover import discover as go
+
+    command = shlex.join(["hybridode", *context.obj])
+    return go(run, DiscoverOptions(seed, max_seconds), command, Output(json, verbose, quiet))
+
+
+def sample(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory that `hybridode fit` wrote.")],
+    draws: Annotated[int, typer.Option("--draws", metavar="N", min=1, help="Draws of each chain that are kept.")] = 1000,
+    chains: Annotated[int, typer.Option("--chains", metavar="N", min=1, max=64, help="Chains.")] = 4,
+    warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=20, help="Draws before, that adapt the steps.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same draws.")] = 0,
+    accept: Annotated[
+        float,
+        typer.Option("--accept", metavar="P", min=0.5, max=0.999, help="Smaller steps as this nears 1; against divergences."),
+    ] = 0.8,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the draws.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the draws that RUN has, up to --draws.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Draw from the posterior of a fitted model by NUTS (needs the extra `sampling`).
+
+    \b
+    Examples:
+      hybridode sample model.runs/001
+      hybridode sample model.runs/001 --draws 4000 --resume
+    """
+    from hybridode.commands.sample import SampleOptions
+    from hybridode.commands.sample import sample as go
+
+    options = SampleOptions(draws, chains, warmup, seed, accept, max_seconds, resume)
+    return go(run, options, shlex.join(["hybridode", *context.obj]), Output(json, verbose, quiet))
+
+
+RUN_COMMANDS: tuple[Callable[..., int], ...] = (report, profile, bootstrap, sample, discover)
