@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from hybridode.kernels.llvm.event_guards import State
+from hybridode.kernels.llvm.event_saves import not_before_a_save
 from hybridode.kernels.llvm.event_search import EventSearch, Found
 from hybridode.kernels.llvm.job import DONE, ENDLESS
 from hybridode.methods.located import Located
@@ -347,7 +348,7 @@ class EventLoop(EventSearch):
         if found is None:
             return self.following_known(now, new, known, instant)
         w, loop, const = self.w, self.loop, self.loop.const
-        step = w.mul(found.theta, h)
+        step = not_before_a_save(loop, found.hit, now["t"], w.mul(found.theta, h), now["saved"])
         # Too near for a step of its own: it happens here, at the state that the dense output has.
         short = w.compare("ole", step, w.mul(w.intrinsic("fabs", now["t"]), const(1e-15)))
         short = w.logic("and", found.hit, w.logic("or", short, w.compare("ole", step, const(1e-290))))
