@@ -13,12 +13,14 @@ from scipy.stats import chi2
 from hybridode.declarations import Declarations
 from hybridode.discover.formula import Formula
 from hybridode.discover.library import Term, library
+from hybridode.discover.nonlinear import fitted_forms, form_formula, worth_a_refit
 from hybridode.discover.ranking import description_length
-from hybridode.discover.refitted import Candidate, options_of, records_of, whole_fit
+from hybridode.discover.refitted import Candidate, options_of, quick_refit, records_of, whole_fit
 from hybridode.discover.regression import Proposal, inclusion, proposals
 from hybridode.discover.samples import Samples, samples_of
 from hybridode.discover.search import search
 from hybridode.discover.slots import Slot, slots_of
+from hybridode.discover.units import with_units
 from hybridode.discover.whole import Refit, Whole, whole_model
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.progress import Progress, Recorder
@@ -82,7 +84,7 @@ def discover(
     max_seconds end the search; what was ranked until then is kept.
 
     Raises UsageError E0795 (no network), E0796 (a network of vectors), E0797 (nothing to start from)."""
-    slots = slots_of(declarations)
+    slots = with_units(declarations, slots_of(declarations))
     if run.finished is None:
         reason = "the fit failed" if run.result["status"] == "failed" else "its solution is in pieces"
         raise UsageError(Diagnostic("E0797", f"there is nothing to discover from: {reason}"))
@@ -97,9 +99,12 @@ def discover(
     whole = whole_model(declarations, run.dataset, slots, libraries, options, recorder)
     fits = search(whole, proposed)
     sparse = [_candidate(whole, refit, _how(whole, refit, proposed)) for refit in fits if not refit.failed]
-    physics = next((c for c in sparse if not any(f.numbers for f in c.formulas.values())), None)
     network = _network(run, slots)
-    ranked = sorted([c for c in sparse if c is not physics], key=lambda c: c.dl)
+    physics = next((c for c in sparse if not any(f.numbers for f in c.formulas.values())), None)
+    formulas = [c for c in sparse if c is not physics]
+    if not whole.early:
+        formulas += _named(declarations, run, slots, samples, libraries, formulas, network, options, recorder)
+    ranked = sorted(formulas, key=lambda c: c.dl)
     terms = _inclusions(whole, fits, samples, seed)
     return _concluded(run, declarations, slots, samples, ranked, physics, network, terms, options, seed, whole.early, progress)
 
@@ -119,6 +124,32 @@ def _how(whole: Whole, refit: Refit, proposed: Sequence[Sequence[Proposal]]) -> 
         part = tuple(sorted(i - offset for i in refit.support if whole.owners[i] == k))
         methods.append(next((p.method for p in mine if p.support == part), ""))
     return " and ".join(dict.fromkeys(methods)) if all(methods) else "search in the whole model"
+
+
+def _named(
+    d: Declarations, run: FitRun, slots: Sequence[Slot], samples: Mapping[str, Samples], libraries: Sequence[Sequence[Term]],
+    sparse: Sequence[Candidate], network: Candidate, options: Options, recorder: Recorder,
+) -> list[Candidate]:  # fmt: skip
+    """The named laws that suit a slot, each refitted in the whole model with the best formulas so far in the other slots. Where
+    noise explains all that the network gains over a sparse formula, only laws that cost less to say are."""
+    best = min(sparse, key=lambda c: c.dl, default=None)
+    if best is None and len(slots) > 1:
+        return []
+    assert run.finished is not None
+    records = records_of(run.finished.prepared)
+    enough = best is not None and _p_value(best, network) > _ADEQUATE
+    cost = lambda f: description_length(0.0, len(f.numbers), records, f.structure)  # noqa: E731
+    found: list[Candidate] = []
+    for slot, terms in zip(slots, libraries, strict=True):
+        fitted, count = fitted_forms(slot, samples[slot.network.name])
+        for form in worth_a_refit(fitted):
+            formula = form_formula(d, slot, form, count, len(terms))
+            if enough and best is not None and cost(formula) >= cost(best.formulas[slot]):
+                continue
+            formulas = {**({} if best is None else best.formulas), slot: formula}
+            found.append(quick_refit(d, run.dataset, {s: formulas[s] for s in slots}, options, recorder, "nonlinear fit"))
+        best = min([*found, *sparse], key=lambda c: c.dl, default=None)
+    return [c for c in found if not c.failed]
 
 
 def _network(run: FitRun, slots: Sequence[Slot]) -> Candidate:

@@ -40,7 +40,7 @@ def library(slot: Slot, points: np.ndarray) -> tuple[Term, ...]:
     """The terms for a slot whose arguments take the values points (N, m). Those that the network's form excludes (parity, zeros),
     that grow past all numbers there or repeat another one are left out."""
     terms = [*_monomials(slot), *_odd_squares(slot, points), *_circular(slot), *_fractions(slot, points)]
-    allowed = [t for t in terms if _allowed(slot.network, t, points)]
+    allowed = [t for t in terms if promised(slot.network, t.values, points)]
     return _distinct(allowed, points)
 
 
@@ -97,19 +97,20 @@ def _fractions(slot: Slot, points: np.ndarray) -> list[Term]:
     return found
 
 
-def _allowed(network: Network, term: Term, points: np.ndarray) -> bool:
-    """Whether a term has what the network's form promises: its parity, and 0 where the network is 0."""
+def promised(network: Network, curve: Values, points: np.ndarray) -> bool:
+    """Whether a curve has what the network's form promises: its parity, and 0 where the network is 0."""
     z = points[:64]
+    here = curve(z)
+    size = float(np.max(np.abs(here), initial=0.0))
     if network.symmetry:
-        mirrored = term.values(-z)
         sign = -1.0 if network.symmetry == "odd" else 1.0
-        if not np.allclose(mirrored, sign * term.values(z), rtol=1e-9, atol=1e-12):
+        if not np.allclose(curve(-z), sign * here, rtol=1e-6, atol=1e-9 * size):
             return False
     if network.zero_at:
         at = np.where([a is None for a in network.zero_at], z, [0.0 if a is None else a for a in network.zero_at])
         with np.errstate(all="ignore"):
-            here = term.values(at)
-        return bool(np.all(np.isfinite(here)) and np.allclose(here, 0.0, atol=1e-12))
+            there = curve(at)
+        return bool(np.all(np.isfinite(there)) and np.allclose(there, 0.0, atol=1e-9 * size))
     return True
 
 

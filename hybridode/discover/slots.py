@@ -33,6 +33,10 @@ class Slot:
     unit: str = ""
     units: tuple[str, ...] = ()
 
+    @property
+    def inputs(self) -> int:
+        return len(self.arguments)
+
 
 def network_calls(d: Declarations, name: str) -> list[tuple[Expr, ...]]:
     """The arguments of every distinct evaluation of a network in the model."""
@@ -115,7 +119,7 @@ def _labels(d: Declarations, places: Sequence[tuple[Network, int]]) -> dict[tupl
     fed: dict[tuple[str, int], set[str]] = {}
     definitions = {(x.name, i): e for x in d.definitions for i, e in enumerate(x.elements)}
     for state in d.states:
-        for e in postorder(_inlined(state.rate, definitions)):
+        for e in postorder(inlined(state.rate, definitions)):
             if e.op == "out" and e.args[0].op == "net":
                 fed.setdefault((e.args[0].data, e.data), set()).add(state.name)
     alone = {place: next(iter(names)) for place, names in fed.items() if len(names) == 1}
@@ -126,7 +130,7 @@ def _labels(d: Declarations, places: Sequence[tuple[Network, int]]) -> dict[tupl
     return {key: str(i + 1) for i, key in enumerate(keys)}
 
 
-def _inlined(exprs: Sequence[Expr], definitions: dict[tuple[str, int], Expr]) -> list[Expr]:
+def inlined(exprs: Sequence[Expr], definitions: dict[tuple[str, int], Expr]) -> list[Expr]:
     """Expressions with definitions written out, one level after the other."""
     current = list(exprs)
     for _ in range(len(definitions) + 1):

@@ -20,6 +20,7 @@ from hybridode.discover.formula import Formula, Number, sum_text
 from hybridode.discover.library import Term
 from hybridode.discover.ranking import description_length, sparse_structure
 from hybridode.discover.slots import Slot
+from hybridode.discover.units import coefficient_unit
 from hybridode.discover.written import dataset_of, declared, free_names
 from hybridode.fit.prepare import Options, Prepared, prepare
 from hybridode.fit.progress import Recorder, Track
@@ -156,20 +157,14 @@ class Whole:
 
 def sparse_formula(slot: Slot, chosen: Mapping[str, tuple[Term, float]], terms: int, bounded: bool = True) -> Formula:
     """The sum of terms with coefficients, by name, out of so many terms."""
-    numbers = tuple(Number(name, value, unit_of(slot, term), bounded=bounded) for name, (term, value) in chosen.items())
+    unit = lambda term: coefficient_unit(slot.unit, slot.units, term.powers)  # noqa: E731
+    numbers = tuple(Number(name, value, unit(term), bounded=bounded) for name, (term, value) in chosen.items())
     text = sum_text([term.times(name) for name, (term, _) in chosen.items()])
 
     def curve(points: np.ndarray, values: Mapping[str, float]) -> np.ndarray:
         return sum((values[name] * term.values(points) for name, (term, _) in chosen.items()), np.zeros(len(points)))
 
     return Formula(text, numbers, "sum of terms" if chosen else "nothing", sparse_structure(terms, len(chosen)), curve)
-
-
-def unit_of(slot: Slot, term: Term) -> str:
-    """The unit of a term's coefficient, "" where one is not known."""
-    from hybridode.discover.units import coefficient_unit
-
-    return coefficient_unit(slot.unit, slot.units, term.powers)
 
 
 def whole_model(
@@ -182,7 +177,8 @@ def whole_model(
 ) -> Whole:
     """Compiles the model with all terms."""
     wanted = [coefficient_name(slot, term) for slot, terms in zip(slots, libraries, strict=True) for term in terms]
-    names = tuple(free_names(d, wanted)[w] for w in wanted)
+    free = free_names(d, wanted, [short for slot in slots for short in slot.short])
+    names = tuple(free[w] for w in wanted)
     terms = tuple(t for lib in libraries for t in lib)
     owners = tuple(k for k, lib in enumerate(libraries) for _ in lib)
     formulas = {}

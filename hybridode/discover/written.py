@@ -81,10 +81,10 @@ def dataset_of(dataset: Dataset, d: Declarations) -> Dataset:
     return replace(dataset, declarations=with_infusions(whole, [series.doses for series in dataset.series]))
 
 
-def free_names(d: Declarations, wanted: Sequence[str]) -> dict[str, str]:
+def free_names(d: Declarations, wanted: Sequence[str], taken_too: Sequence[str] = ()) -> dict[str, str]:
     """Names for new parameters that the model does not have yet: `k_x`, else `k_x_2`, …"""
     groups = (d.parameters, d.constants, d.states, d.algebraics, d.definitions, d.networks, d.inputs, d.tables)
-    taken = {item.name for group in groups for item in group} | {d.time}
+    taken = {item.name for group in groups for item in group} | {d.time, *taken_too}
     found: dict[str, str] = {}
     for name in wanted:
         chosen, k = name, 1
