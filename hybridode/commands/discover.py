@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.commands.found import Found, keep
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
 from hybridode.commands.run import INTERRUPTED
@@ -31,7 +32,6 @@ def discover(run: str, options: DiscoverOptions, command: str, output: Output) -
     """Looks for formulas, writes `discovered.ode` and the findings, and returns the exit code: 0, 130 when interrupted."""
     from hybridode.discover.discovery import discover as look
     from hybridode.discover.found import MODEL, discovery_content, learnt_content
-    from hybridode.report.findings import write_finding
     from hybridode.report.opened import open_run
     from hybridode.report.run_directory import model_text, read_run, write_atomically
 
@@ -44,10 +44,9 @@ def discover(run: str, options: DiscoverOptions, command: str, output: Output) -
     model = saved.directory / MODEL
     if found.fit is not None:
         write_atomically(model, model_text(found.fit).encode())
-    about = {"command": command, "seconds": time.perf_counter() - began}
     content = discovery_content(found)
-    write_finding(saved.directory, "discovery", about | content)
-    write_finding(saved.directory, "learnt", about | learnt_content(found))
+    kept = Found(content, others={"learnt": Found(learnt_content(found))})
+    keep(saved.directory, "discovery", kept, command, time.perf_counter() - began)
     output.data({"ok": True, "directory": str(saved.directory), "discovery": content})
     output.result(_shown(found, content, model))
     return INTERRUPTED if found.early == "interrupted" else 0
