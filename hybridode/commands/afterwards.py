@@ -38,7 +38,20 @@ def _profiles(run: FitRun, seconds: float) -> Found | None:
     return after_fit(run, seconds)
 
 
-AFTERWARDS: tuple[tuple[str, Find], ...] = (("profiles", _profiles), ("residual_tests", _residual_tests))
+def _baselines(run: FitRun, seconds: float) -> Found | None:
+    if all(n.freeze for n in run.dataset.declarations.networks):
+        return None
+    from hybridode.fit.criticism.baselines import baselines
+
+    found = baselines(run, seconds)
+    return Found(found.content(), tell=found.verdict.sentences[:1])
+
+
+AFTERWARDS: tuple[tuple[str, Find], ...] = (
+    ("profiles", _profiles),
+    ("residual_tests", _residual_tests),
+    ("baselines", _baselines),
+)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def rows_of(prepared: Prepared, curves: Curves, held: Sequence[np.ndarray] | Non
 
 def tested(rows: Sequence[Rows]) -> list[Rows]:
     """The fitted records whose noise has an order (categories have none)."""
-    seen = [r.seen() for r in rows if r.noise.name != "categorical"]
+    seen = [r.seen() for r in rows if not r.noise.classes]
     return [r for r in seen if len(r.time)]
 
 

@@ -14,16 +14,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from hybridode.fit.criticism.freedom import MOST, prior_curvature
 from hybridode.fit.criticism.records import Rows, rows_of, standardised, tested
 from hybridode.fit.prepare import Prepared
 
 _STEP = 1e-3  # on the unconstrained scale, on which sizes are about 1
 _SINGULAR = 1e-10
-MOST = 400  # numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,23 +64,13 @@ def taken_by_fit(prepared: Prepared, theta: np.ndarray, rows: Sequence[Rows], se
         if (time.perf_counter() - began) * len(theta) > seconds * (i + 1) and i + 1 < len(theta) and i > 2:
             return Taken(*nothing, "what the fit takes from them would have taken too long to compute")
     jacobian = np.nan_to_num(np.stack(columns, axis=1), posinf=0.0, neginf=0.0) if columns else np.zeros((count, 0))
-    return Taken(*_basis(jacobian, _curvature(prepared, theta)), tuple(bool(s) for s in scaled))
+    return Taken(*_basis(jacobian, prior_curvature(prepared, theta)), tuple(bool(s) for s in scaled))
 
 
 def _scale_moved(there: Rows, here: Rows) -> bool:
     """Whether an argument other than the location has another value."""
     pairs = zip(there.noise.arguments, there.arguments, here.arguments, strict=True)
     return any(name not in ("mean", "median", "loc", "p", "logit") and not np.array_equal(a, b) for name, a, b in pairs)
-
-
-def _curvature(prepared: Prepared, theta: np.ndarray) -> np.ndarray:
-    """Of priors and regularisers (d, d)."""
-    objective = prepared.objective
-    if not objective.priors and not any(n.reg_l1 or n.reg_l2 for n in objective.networks):
-        return np.zeros((len(theta), len(theta)))
-    with jax.enable_x64(True):
-        smooth = lambda x: sum(objective.prior_and_regulariser(x))  # noqa: E731
-        return np.asarray(jax.jit(jax.hessian(smooth))(jnp.asarray(theta)), float)
 
 
 def _basis(jacobian: np.ndarray, curvature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
