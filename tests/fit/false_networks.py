@@ -96,7 +96,7 @@ def drug(random: np.random.Generator) -> pd.DataFrame:
     for series, dose in zip("ABCDE", (0.5, 1, 2, 4, 8), strict=True):
         _, c = solved(lambda t, u: [-1.4 * u[0], 1.4 * u[0] - 0.35 * u[1]], [dose, 0.05], t)
         tables.append(
-            pd.DataFrame({"series": series, "t": t, "dose": dose, "c": c * np.exp(0.15 * random.standard_normal(len(t)))})
+            pd.DataFrame({"experiment": series, "t": t, "dose": dose, "c": c * np.exp(0.15 * random.standard_normal(len(t)))})
         )
     return pd.concat(tables)
 
