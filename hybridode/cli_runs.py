@@ -141,4 +141,40 @@ def sample(
     return go(run, options, shlex.join(["hybridode", *context.obj]), Output(json, verbose, quiet))
 
 
-RUN_COMMANDS: tuple[Callable[..., int], ...] = (report, profile, bootstrap, sample, discover)
+def compare(
+    context: typer.Context,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Directories that `hybridode fit` wrote.")],
+    cross_validate: Annotated[
+        str | None,
+        typer.Option(
+            "--cross-validate", metavar="WHAT", help="Fit again without: series, series:4, series:NAME, last:5, time:3."
+        ),
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Of hybrids: the physics alone, a network alone, a constant.")
+    ] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop each run's refits after S seconds.")
+    ] = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the table as CSV.")] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Several runs side by side: AIC, BIC, likelihood ratios, hold-outs; whether a network earns its place.
+
+    \b
+    Examples:
+      hybridode compare model.runs/001 model.runs/002
+      hybridode compare model.runs/001 model.runs/002 --cross-validate series
+      hybridode compare hybrid.runs/001 --baselines
+    """
+    from hybridode.commands.compare import CompareOptions
+    from hybridode.commands.compare import compare as go
+
+    command = shlex.join(["hybridode", *context.obj])
+    options = CompareOptions(cross_validate, baselines, max_seconds, output)
+    return go(runs, options, command, Output(json, verbose, quiet))
+
+
+RUN_COMMANDS: tuple[Callable[..., int], ...] = (report, compare, profile, bootstrap, sample, discover)

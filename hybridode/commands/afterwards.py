@@ -41,10 +41,9 @@ def _profiles(run: FitRun, seconds: float) -> Found | None:
 def _baselines(run: FitRun, seconds: float) -> Found | None:
     if all(n.freeze for n in run.dataset.declarations.networks):
         return None
-    from hybridode.fit.criticism.baselines import baselines
+    from hybridode.commands.compare import baselines_found
 
-    found = baselines(run, seconds)
-    return Found(found.content(), tell=found.verdict.sentences[:1])
+    return baselines_found(run, seconds)
 
 
 AFTERWARDS: tuple[tuple[str, Find], ...] = (
