@@ -18,12 +18,13 @@ from hybridode.version import __version__
 if TYPE_CHECKING:
     from hybridode.api import Model, Run, fit, load, open_run, parse
     from hybridode.errors import DataError, Diagnostic, HybridodeError, ModelError, NumericsError, UsageError
+    from hybridode.report.candidates import compare
     from hybridode.solve.results import RESULTS
     from hybridode.solve.settings import Settings
     from hybridode.solve.solution import Solution
 
 _HOMES = {
-    "Model": "api", "Run": "api", "load": "api", "open_run": "api", "parse": "api",
+    "Model": "api", "Run": "api", "compare": "report.candidates", "load": "api", "open_run": "api", "parse": "api",
     "DataError": "errors", "Diagnostic": "errors", "HybridodeError": "errors", "ModelError": "errors",
     "NumericsError": "errors", "UsageError": "errors",
     "RESULTS": "solve.results", "Settings": "solve.settings", "Solution": "solve.solution",
@@ -31,7 +32,7 @@ _HOMES = {
 
 __all__ = [
     "RESULTS", "DataError", "Diagnostic", "HybridodeError", "Model", "ModelError", "NumericsError", "Run", "Settings",
-    "Solution", "UsageError", "__version__", "fit", "load", "open_run", "parse",
+    "Solution", "UsageError", "__version__", "compare", "fit", "load", "open_run", "parse",
 ]  # fmt: skip
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from hybridode.data.experiments import Dataset
     from hybridode.discover.discovery import Discovery
+    from hybridode.fit.criticism.baselines import Baselines
+    from hybridode.fit.criticism.hold_outs import HoldOuts
+    from hybridode.fit.criticism.residual_tests import ResidualTests
     from hybridode.fit.inference.profiled import Profiled
     from hybridode.fit.inference.sample import Sample
     from hybridode.fit.inference.sampling import Sampler
@@ -328,6 +331,31 @@ class Run:
 
         text = Source(self._model.declarations.source.name, model_text(self.fitted))
         return discover(self.fitted, declare(text), seed=seed, max_seconds=max_seconds)
+
+    def residual_tests(self) -> ResidualTests:
+        """Whether the residuals are what the noise model says: `tests`, `wrong` and `sentences` in words."""
+        from hybridode.fit.criticism.residual_tests import residual_tests
+
+        finished = self._finished("residual tests")
+        return residual_tests(finished.prepared, finished.theta)
+
+    def hold_outs(self, what: str = "time", max_seconds: float | None = None) -> HoldOuts:
+        """Refits without some records and how those are predicted. what: `series`, `series:4`, `series:NAME`, `last:5`, `time:3`.
+
+        Raises UsageError E0790 for records that cannot be held out."""
+        from hybridode.fit.criticism.hold_outs import hold_outs
+
+        finished = self._finished("hold-outs")
+        return hold_outs(finished.prepared, finished.theta, what, max_seconds)
+
+    def baselines(self, max_seconds: float | None = None) -> Baselines:
+        """Of a hybrid: the physics alone, a network alone and a constant on the same data; `verdict` in words."""
+        from hybridode.fit.criticism.baselines import baselines
+
+        self._finished("baselines")
+        if all(n.freeze for n in self.fitted.dataset.declarations.networks):
+            raise UsageError(Diagnostic("E0791", "the model has no networks: there are no baselines"))
+        return baselines(self.fitted, max_seconds)
 
     def _finished(self, what: str) -> Finished:
         if self.fitted.finished is None:

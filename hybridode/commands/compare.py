@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from hybridode.commands.found import Found, keep
 from hybridode.commands.output import Output
 from hybridode.commands.run import INTERRUPTED
-from hybridode.errors import DataError, Diagnostic, UsageError
+from hybridode.errors import Diagnostic, UsageError
 from hybridode.files import write_whole
 
 if TYPE_CHECKING:
-    from hybridode.fit.criticism.comparison import Candidate, Comparison
+    from hybridode.fit.criticism.comparison import Comparison
     from hybridode.fit.run import FitRun
 
 
@@ -51,7 +51,10 @@ def compare(runs: Sequence[str], options: CompareOptions, command: str, output: 
             output.result(_shown(place, kind, content))
     data: dict[str, Any] = {"ok": True, "findings": made}
     if len(places) > 1:
-        found = compared([candidate(Path(place)) for place in places])
+        from hybridode.fit.criticism.comparison import compared_runs
+        from hybridode.report.candidates import candidate_of_directory
+
+        found = compared_runs([candidate_of_directory(Path(place)) for place in places])
         output.result(repr(found))
         data |= found.content()
         if options.output is not None:
@@ -118,52 +121,6 @@ def baselines_found(run: FitRun, seconds: float | None) -> Found:
 
     found = baselines(run, seconds)
     return Found(found.content(), tell=found.verdict.sentences[:1])
-
-
-def candidate(directory: Path) -> Candidate:
-    """A run directory as something to compare. Raises DataError E0807."""
-    import pandas as pd
-
-    from hybridode.data.kept_files import MODEL, SOURCE
-    from hybridode.fit.criticism.comparison import Candidate
-    from hybridode.language.check import declare
-    from hybridode.language.reader import load
-    from hybridode.report.findings import read_findings
-    from hybridode.report.run_directory import read_run
-
-    saved = read_run(directory)
-    if not (directory / "residuals.csv").is_file():
-        hint = "the file was taken out: fit again"
-        raise DataError(Diagnostic("E0807", f"the run in `{directory}` has no residuals.csv", hint=hint))
-    model = directory / SOURCE / MODEL
-    declarations = declare(load(model if model.is_file() else saved.model))
-    findings = read_findings(directory)
-    residuals = pd.read_csv(directory / "residuals.csv", dtype={"series": str})
-    return Candidate(str(directory), saved.result, residuals, declarations, _free(saved.result, directory, findings), findings)
-
-
-def _free(result: Mapping[str, Any], directory: Path, findings: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """The effective number of parameters where priors or penalties hold some: of the finding `baselines`, else computed."""
-    if not result["objective"]["prior"] and not result["objective"]["regulariser"]:
-        return None
-    known = findings.get("baselines", {}).get("models")
-    if known is not None:
-        rows = {row[0]: row for row in known["rows"]}
-        found = rows.get("hybrid", [None] * 4)[known["columns"].index("n_free")]
-        if found is not None:
-            return float(found)
-    from hybridode.fit.criticism.freedom import effective_number
-    from hybridode.report.opened import open_run
-
-    _, run = open_run(directory)
-    return None if run.finished is None else effective_number(run.finished.prepared, run.finished.theta)
-
-
-def compared(candidates: Sequence[Candidate]) -> Comparison:
-    """The comparison of two or more."""
-    from hybridode.fit.criticism.comparison import compared_runs
-
-    return compared_runs(candidates)
 
 
 def _shown(place: str, kind: str, content: Mapping[str, Any]) -> str:

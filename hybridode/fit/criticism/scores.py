@@ -68,7 +68,8 @@ def log_densities(
 ) -> np.ndarray:
     """Of records (R,) with these arguments of their noise, each (R,)."""
     kinds = kinds_of(censored, np.ones(len(value)))
-    return np.asarray(_log_likelihood(noise, value, upper, censored, tuple(arguments), kinds), float)
+    with jax.enable_x64(True):
+        return np.asarray(_log_likelihood(noise, value, upper, censored, tuple(arguments), kinds), float)
 
 
 def scored(rows: Sequence[Rows]) -> Scored:
@@ -85,7 +86,7 @@ def joined(parts: Sequence[Scored]) -> Scored:
 
 
 def _scored(r: Rows) -> Scored:
-    with np.errstate(all="ignore"), jax.enable_x64(True):
+    with np.errstate(all="ignore"):
         density = log_densities(r.noise, r.value, r.upper, r.censored, r.arguments)
         valid = np.asarray(r.noise.valid(*r.arguments), bool)
     density = np.where(np.isnan(density) | ~np.isfinite(r.location), -np.inf, density)

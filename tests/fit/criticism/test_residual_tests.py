@@ -18,7 +18,7 @@ from hybridode.fit.criticism.residual_tests import ResidualTests, of_residuals, 
 from hybridode.fit.criticism.taken import Taken
 from hybridode.fit.objective import noise as noises
 
-SETS = 200
+SETS = 150
 
 
 def rows(t: np.ndarray, y: np.ndarray, noise: noises.Noise, *arguments: np.ndarray, censored: np.ndarray | None = None) -> Rows:
