@@ -103,6 +103,7 @@ def _written(sampler: Sampler, drawn: Sample, options: SampleOptions, folder: Pa
     from hybridode.fit.inference.draws_file import kept_bytes, netcdf_bytes, netcdf_possible
     from hybridode.fit.inference.explored import explored
     from hybridode.report.findings import write_finding
+    from hybridode.report.rebuild import rebuild_report
     from hybridode.report.run_directory import table_text
 
     try:
@@ -117,6 +118,7 @@ def _written(sampler: Sampler, drawn: Sample, options: SampleOptions, folder: Pa
         message = f"`{folder}` cannot be written: {error.strerror}"
         raise NumericsError(Diagnostic("E0774", message, hint="make room, then sample again")) from error
     write_finding(folder.parent, KIND, {**about, **found.content()})
+    rebuild_report(folder.parent)
     return found
 
 

@@ -49,9 +49,10 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Figures:
-    """Charts side by side where there is room."""
+    """Charts side by side where there is room; more of them in a row when they are `small`."""
 
     charts: Sequence[Chart]
+    small: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 480, 290
 _TOP, _RIGHT, _BOTTOM = 26, 14, 44
 _LETTER = 6.7  # pixels of a letter at 12 pixels
 MOST_LINE, MOST_POINTS = 1200, 1500
+MOST_NAMES = 12  # in a key: more cannot be told apart
 _GLYPHS = {"up": ((-4, 3), (4, 3), (0, -4)), "down": ((-4, -3), (4, -3), (0, 4))}  # pixels round the point
 
 
@@ -69,12 +70,12 @@ class Chart:
 
     @property
     def key(self) -> list[tuple[int, str, str]]:
-        """Color, kind and name of what has a name, each name once; empty where there is one only."""
+        """Color, kind and name of what has a name, each name once; empty where there is one only, or too many."""
         named: dict[str, tuple[int, str, str]] = {}
         for mark in self.marks:
             if mark.name:
                 named.setdefault(mark.name, (mark.color, mark.kind, mark.name))
-        return list(named.values()) if len(named) > 1 else []
+        return list(named.values()) if 1 < len(named) <= MOST_NAMES else []
 
 
 # ---- SVG ------------------------------------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ def sample(kind: str, color: int) -> str:
         return f'<path class="{"small" if kind == "small" else "dots"} m{color}" d="M10 5h0"/>{core}'
     if kind in _GLYPHS:
         return f'<path class="glyph m{color}" d="{_glyph(10, 5, _GLYPHS[kind])}"/>'
-    if kind in ("band", "bars"):
+    if kind in ("band", "known", "bars"):
         return f'<path class="{kind} m{color}" d="M0 0L20 0L20 10L0 10Z"/>'
     return f'<path class="{kind} m{color}" d="M0 5L20 5"/>'
 
@@ -202,7 +203,7 @@ def _mark(mark: Mark, chart: Chart, box: _Box) -> str:
     x, y = np.asarray(mark.x, float), np.asarray(mark.y, float)
     upper = None if mark.upper is None else np.asarray(mark.upper, float)
     kind, name = mark.kind, f' data-name="{escape(mark.name)}"' if mark.name else ""
-    if kind in ("line", "thin", "band"):
+    if kind in ("line", "thin", "band", "known"):
         keep = keep_line(y, MOST_LINE)
     elif kind in ("dots", "rings", "small", "stem", "up", "down"):
         keep = keep_points(x, y, MOST_POINTS)
@@ -210,7 +211,7 @@ def _mark(mark: Mark, chart: Chart, box: _Box) -> str:
         keep = np.arange(len(x))
     px, py = _pixels(chart, box, x[keep], y[keep])
     look = {"rings": "dots", "up": "glyph", "down": "glyph"}.get(kind, kind)
-    if upper is not None and kind in ("band", "zone", "span", "stem", "rug", "bars"):
+    if upper is not None and kind in ("band", "known", "zone", "span", "stem", "rug", "bars"):
         d = _between(kind, mark, chart, box, x[keep], y[keep], upper[keep])
     elif kind in ("dots", "rings", "small"):
         d = "".join(f"M{_n(a)} {_n(b)}h0" for a, b in zip(px, py, strict=True) if np.isfinite(a + b))
@@ -262,7 +263,7 @@ def _between(kind: str, mark: Mark, chart: Chart, box: _Box, x: np.ndarray, low:
         rows = zip(left, right, bottom, top, strict=True)
         return "".join(f"M{_n(a)} {_n(c)}L{_n(a)} {_n(e)}L{_n(b)} {_n(e)}L{_n(b)} {_n(c)}Z" for a, b, c, e in rows)
     rows = [(a, c, e) for a, c, e in zip(px, bottom, top, strict=True) if np.isfinite(a + c + e)]
-    if kind not in ("band", "zone"):
+    if kind not in ("band", "known", "zone"):
         return "".join(f"M{_n(a)} {_n(c)}L{_n(a)} {_n(e)}" for a, c, e in rows)
     if len(rows) < 2:
         return ""

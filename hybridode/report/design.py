@@ -35,6 +35,7 @@ LOOKS: Mapping[str, Mapping[str, str]] = {
     "core": {"fill": "none", "stroke": "page", "stroke-width": "3.4", "stroke-linecap": "round"},
     "glyph": {"fill": "page", "stroke": "C", "stroke-width": "1.3", "stroke-linejoin": "round"},
     "band": {"fill": "C", "fill-opacity": ".16", "stroke": "none"},
+    "known": {"fill": "C", "fill-opacity": ".30", "stroke": "none"},
     "bars": {"fill": "C", "fill-opacity": ".55", "stroke": "page", "stroke-width": ".6"},
     "zone": {"fill": "shade", "stroke": "none"},
     "span": {"fill": "shade", "stroke": "none"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hybridode.report.saved import Rows, names_in, where, with_unit
 from hybridode.report.words import brief, counted
 
 MOST = 12  # columns that have a chart
+MOST_SERIES = 24  # series that have a chart of their own
 _BANDS = 3  # series in one chart whose bands are drawn: more would hide one another
 EMPTY = np.zeros(0)
 
@@ -42,49 +44,70 @@ def fit_charts(
     time_label: str,
     columns: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
+    bands: Rows | None = None,
 ) -> list[Chart]:
     """Per observed column the data, the fitted location and its 95 % band; held-out data are hollow on a shaded ground, limits
-    are triangles that point to where the value is. `units` are those of the columns."""
+    are triangles that point to where the value is. `units` are those of the columns, `bands` the uncertainty of the curves."""
     predictions, residuals = at_times(predictions), at_times(residuals)
-    colors = colors_of(residuals)
-    charts = []
+    colors, charts = colors_of(residuals), []
     for column in columns if columns is not None else names_in(residuals, "column")[:MOST]:
         seen = where(residuals, residuals["column"] == column)
-        curve = where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
-        name, label, classes = (
-            f"fit_{file_name(column)}",
-            with_unit(column, (units or {}).get(column, "")),
-            class_columns_of(predictions, column),
-        )
+        label, classes = with_unit(column, (units or {}).get(column, "")), class_columns_of(predictions, column)
+        name, title = f"fit_{file_name(column)}", f"{column}: data and fit"
         if classes:
             curves = where(predictions, predictions["kind"] == "curve")
             charts.append(class_chart(name, column, seen, curves, classes, time_label, label))
         elif seen["time"].size:
-            charts.append(_fit_chart(column, seen, curve, time_label, label, colors))
+            curve = where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
+            known = None if bands is None else where(bands, (bands["column"] == column) & (bands["kind"] == "observed"))
+            charts.append(_fit_chart(name, title, column, seen, curve, known, time_label, label, colors))
     return charts
 
 
-def _fit_chart(column: str, seen: Rows, curve: Rows, time_label: str, label: str, colors: Mapping[str, int]) -> Chart:
+def series_charts(predictions: Rows, residuals: Rows, time_label: str, column: str, unit: str, bands: Rows | None) -> list[Chart]:
+    """One column, each of the first series in a chart of its own, on the same scale."""
+    predictions, residuals = at_times(predictions), at_times(residuals)
+    curves = where(predictions, (predictions["column"] == column) & (predictions["kind"] == "curve"))
+    rows = where(residuals, residuals["column"] == column)
+    charts, y = [], _limited(with_unit(column, unit), rows["observed"], curves)
+    x = axis(time_label, rows["time"], curves["time"], room=0.015)
+    for k, series in enumerate(names_in(rows, "series")[:MOST_SERIES], 1):
+        seen, curve = where(rows, rows["series"] == series), where(curves, curves["series"] == series)
+        known = None
+        if bands is not None:
+            mine = (bands["column"] == column) & (bands["kind"] == "observed") & (bands["series"] == series)
+            known = where(bands, mine)
+        name = f"fit_{file_name(column)}_series_{k}"
+        chart = _fit_chart(name, f"{column}: {series}", column, seen, curve, known, time_label, y.label, {series: 1})
+        charts.append(replace(chart, x=x, y=y, height=220))
+    return charts
+
+
+def _fit_chart(
+    name: str, title: str, column: str, seen: Rows, curve: Rows, bands: Rows | None, time_label: str, label: str,
+    colors: Mapping[str, int],
+) -> Chart:  # fmt: skip
     names = names_in(seen, "series")
+    one, many = len(names) == 1, len(names) > SERIES
     held = seen["used"] == "hold_out"
     marks = [*_held_span(seen["time"], held)]
-    lines = {name: _line(curve, name) for name in names}
-    for name in names if len(names) <= _BANDS else ():
-        line = lines[name]
-        said = "95 % of new observations" if len(names) == 1 else ""
-        marks.append(Mark("band", line["time"], line["lower95"], colors[name], said, upper=line["upper95"]))
-    for name in names:
-        said = "fitted model" if len(names) == 1 else str(name)
-        marks.append(Mark("line", lines[name]["time"], lines[name]["location"], colors[name], said))
-    for name in names:
-        marks += _records(
-            seen, seen["series"] == name, held, 2 if len(names) == 1 else colors[name], name if len(names) > 1 else ""
-        )
+    lines = {series: _line(curve, series) for series in names}
+    for series in names if len(names) <= _BANDS else ():
+        line, color = lines[series], colors[series]
+        new = "95 % of new observations" if one else ""
+        marks.append(Mark("band", line["time"], line["lower95"], color, new, upper=line["upper95"]))
+        if bands is not None and bands["time"].size:
+            known = _line(bands, series)
+            said = "95 % of the curve itself" if one else ""
+            marks.append(Mark("known", known["time"], known["lower95"], color, said, upper=known["upper95"]))
+    for series in names:
+        said = "fitted model" if one else str(series)
+        marks.append(Mark("thin" if many else "line", lines[series]["time"], lines[series]["location"], colors[series], said))
+    for series in names:
+        marks += _records(seen, seen["series"] == series, held, 2 if one else colors[series], "" if one else series)
     y = _limited(label, seen["observed"], curve)
-    return Chart(
-        f"fit_{file_name(column)}", f"{column}: data and fit", fit_words(column, seen, curve, time_label),
-        axis(time_label, seen["time"], curve["time"], room=0.015), y, tuple(marks), data=_table(seen, curve),
-    )  # fmt: skip
+    x = axis(time_label, seen["time"], curve["time"], room=0.015)
+    return Chart(name, title, fit_words(column, seen, curve, time_label), x, y, tuple(marks), data=_table(seen, curve))
 
 
 def _line(curve: Rows, series: str) -> Rows:

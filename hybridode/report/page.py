@@ -15,9 +15,9 @@ from hybridode.report.blocks import Section
 from hybridode.report.chart import Chart, csv_text, page_svg, sample
 from hybridode.report.design import style_sheet
 from hybridode.report.saved import Saved
-from hybridode.report.sections import determined, fit, made, model, parameters, summary
+from hybridode.report.sections import determined, discovered, fit, learnt, made, model, parameters, posterior, summary
 from hybridode.report.sections.generic import generic
-from hybridode.report.words import with_code
+from hybridode.report.words import sentence, with_code
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMMANDS = frozenset({"profile", "bootstrap", "sample", "compare", "discover"})  # what a run can be given to
@@ -34,17 +34,16 @@ SECTIONS: tuple[Callable[[Saved], Section | None], ...] = (  # in the order of t
     model.data,
     fit.fit,
     fit.residuals,
-    _of("learnt", "Learnt functions"),
+    learnt.learnt,
     fit.states,
     parameters.parameters,
     determined.identifiability,
-    _of("bands", "Uncertainty of the curves"),
     _of("bootstrap", "Bootstrap"),
-    _of("posterior", "Posterior"),
+    posterior.posterior,
     _of("hold_outs", "Hold-outs"),
     _of("baselines", "Comparison"),
     fit.search,
-    _of("discovery", "Discovery"),
+    discovered.discovery,
     lambda saved: made.made(saved, COMMANDS),
 )
 
@@ -61,6 +60,7 @@ def report_html(saved: Saved, found: Sequence[Section] | None = None) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["code"] = with_code
+    environment.filters["sentence"] = sentence
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
     environment.filters["figure"] = figure_parts
     script = (TEMPLATES / "chart.js").read_text(encoding="utf-8")
@@ -88,5 +88,5 @@ def content_policy(script: str) -> str:
 
 def figure_parts(chart: Chart) -> dict[str, Any]:
     """What the template shows of a chart."""
-    key = [(Markup(sample(kind, color)), color, name) for color, kind, name in chart.key[:12]]
+    key = [(Markup(sample(kind, color)), color, name) for color, kind, name in chart.key]
     return {"svg": Markup(page_svg(chart)), "key": key, "csv": Markup(csv_text(chart).replace("</", "<\\/"))}

@@ -14,10 +14,10 @@ import numpy as np
 from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import DataError, Diagnostic, Source
 from hybridode.language.check import declare
-from hybridode.report.findings import read_findings
+from hybridode.report.findings import FOLDER, read_findings
 
 Rows = dict[str, np.ndarray]  # a table: column name -> array
-_TEXT = {"series", "column", "kind", "used", "stage", "name", "unit", "reason"}
+_TEXT = frozenset({"series", "column", "kind", "used", "stage", "name", "unit", "reason"})
 _TRUTH = {"at_bound", "fixed"}
 
 
@@ -46,6 +46,12 @@ class Saved:
         """Units of observed columns and of states, by name of the entry."""
         states = {n: s.unit for s in self.declarations.states for n in entry_names(s.name, s.shape)}
         return {**states, **self.result.get("data", {}).get("units", {})}
+
+    @cached_property
+    def bands(self) -> Rows | None:
+        """The uncertainty of the curves, where it was found out."""
+        path = self.directory / FOLDER / "bands.csv"
+        return read_table(path) if "bands" in self.findings and path.is_file() else None
 
     @property
     def warnings(self) -> list[str]:
@@ -78,7 +84,7 @@ def read_saved(directory: Path, result: Mapping[str, Any]) -> Saved:
     )
 
 
-def read_table(path: Path) -> Rows:
+def read_table(path: Path, words: frozenset[str] = _TEXT) -> Rows:
     """A CSV of a run directory as arrays by column: words, truths, or numbers with NaN for what is empty.
 
     Raises DataError E0891 when it is missing or no such table.
@@ -88,16 +94,21 @@ def read_table(path: Path) -> Rows:
             reader = csv.reader(file)
             names = next(reader, [])
             columns = list(zip(*reader, strict=True)) or [()] * len(names)
-        return {name: _array(name, column) for name, column in zip(names, columns, strict=True)}
+        return {name: _array(name, column, words) for name, column in zip(names, columns, strict=True)}
     except (OSError, ValueError, csv.Error) as error:
         hint = "was it edited or taken out? The fit wrote it; fit again"
         raise DataError(Diagnostic("E0891", f"`{path}` cannot be read as a table of a run: {error}", hint=hint)) from error
 
 
-def _array(name: str, cells: tuple[str, ...]) -> np.ndarray:
-    if name in _TEXT:
+def read_numbers(path: Path) -> Rows:
+    """A CSV all of whose columns are numbers. Raises DataError E0891."""
+    return {name: column.astype(float) for name, column in read_table(path, frozenset()).items()}
+
+
+def _array(name: str, cells: tuple[str, ...], words: frozenset[str]) -> np.ndarray:
+    if name in words:
         return np.array(cells, dtype=object)
-    if name in _TRUTH:
+    if name in _TRUTH and words:
         return np.array([cell == "True" for cell in cells], bool)
     return np.array([float(cell) if cell else np.nan for cell in cells])
 

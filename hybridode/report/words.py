@@ -45,6 +45,13 @@ def with_code(text: str) -> Markup:
     return Markup("").join(marked)
 
 
+def sentence(text: str) -> str:
+    """With a capital at its beginning, unless that is a name, and a full stop at its end."""
+    text = text.strip()
+    first = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
+    return first if not first or first[-1] in ".:!?" else f"{first}."
+
+
 def duration(seconds: Any) -> str:
     """Seconds in words of a size that is read at a glance."""
     if seconds is None:

@@ -69,6 +69,7 @@ def fitted_run(hybrid: bool = False) -> Any:
             origin={},
         ),
         constants={},
+        finished=None,
         parameters={name: np.float64(VALUES[name]) for name in names},
         shared={name: np.float64(VALUES[name]) for name in names},
         weights=weights,

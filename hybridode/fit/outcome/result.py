@@ -117,6 +117,8 @@ def data_entry(dataset: Dataset, states: Sequence[str], first: np.ndarray) -> di
         "series": len(dataset.series),
         "columns": list(dataset.columns),
         "unmatched": list(dataset.unmatched),
+        "units": dataset.units,
+        "notes": list(dataset.notes),
         "experiments": series_entries(dataset.series, states, first),
         **({"classes": classes} if classes else {}),
     }

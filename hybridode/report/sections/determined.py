@@ -14,7 +14,7 @@ from hybridode.report.design import DIVERGING
 from hybridode.report.figures import MOST, file_name
 from hybridode.report.saved import Saved, with_unit
 from hybridode.report.sections.generic import finding_blocks
-from hybridode.report.words import brief
+from hybridode.report.words import brief, counted, listed
 
 HOW = (
     "Rise of the negative log-likelihood when one parameter is held and all others are fitted again; where it passes the dashed "
@@ -27,11 +27,13 @@ def identifiability(saved: Saved) -> Section:
     blocks: list[Any] = []
     profiles = saved.findings.get("profiles")
     if profiles:
-        blocks += finding_blocks(profiles)
+        blocks += _verdicts(profiles)
         charts = profile_charts(profiles, {str(r["name"]): r["unit"] or "" for r in saved.parameter_rows()})
         if charts:
-            blocks += [Text(HOW, "muted"), Figures(charts[:MOST])]
-            blocks += [Fold(f"{len(charts) - MOST} more profiles", [Figures(charts[MOST:])])] if len(charts) > MOST else []
+            blocks += [Text(HOW, "muted"), Figures(charts[:MOST], small=True)]
+            blocks += (
+                [Fold(f"{len(charts) - MOST} more profiles", [Figures(charts[MOST:], small=True)])] if len(charts) > MOST else []
+            )
     spectrum = saved.findings.get("spectrum")
     if spectrum:
         blocks += (
@@ -41,6 +43,18 @@ def identifiability(saved: Saved) -> Section:
         )
     blocks += finding_blocks(saved.findings.get("identifiability"))
     return Section("identifiability", "What the data determine", blocks)
+
+
+def _verdicts(found: Mapping[str, Any]) -> list[Any]:
+    """What is not identified and what would settle it; the rest as one sentence (its intervals are in the table)."""
+    parameters, said = found.get("parameters", {}), [str(s) for s in found.get("sentences", ())]
+    settled = {f"`{name}`: {p['sentence']}" for name, p in parameters.items() if p["verdict"] == "identified"}
+    doubts = [s for s in said if s not in settled]
+    if not doubts and settled:
+        doubts = [f"{'All ' if len(settled) > 1 else ''}{counted(len(settled), 'parameter')} profiled: identified."]
+    elif settled:
+        doubts.append(f"Identified: {listed([n for n, p in parameters.items() if p['verdict'] == 'identified'], 12)}.")
+    return finding_blocks({**found, "sentences": doubts}, frozenset({"parameters"}))
 
 
 def profile_charts(found: Mapping[str, Any], units: Mapping[str, str]) -> list[Chart]:
@@ -64,7 +78,7 @@ def profile_charts(found: Mapping[str, Any], units: Mapping[str, str]) -> list[C
         marks += [Mark("dots", np.array([p["value"]]), np.zeros(1), 2, "best fit")]
         alt = f"Profile of {name}: best at {brief(p['value'])}; {_ends(p)}"
         charts.append(Chart(f"profile_{file_name(name)}", f"{name}: profile", alt, x, y, tuple(marks),
-                            data={"value": [*value], "rise": [*rise]}, height=240))  # fmt: skip
+                            data={"value": [*value], "rise": [*rise]}, height=220))  # fmt: skip
     return charts
 
 

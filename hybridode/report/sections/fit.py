@@ -6,16 +6,23 @@ from typing import Any
 
 from hybridode.report import heat
 from hybridode.report.blocks import Figures, Fold, Section, Table, Text
-from hybridode.report.figures import MOST, agreement_charts, fit_charts, quantile_chart, residual_charts, state_charts
+from hybridode.report.figures import (
+    MOST,
+    agreement_charts,
+    fit_charts,
+    quantile_chart,
+    residual_charts,
+    series_charts,
+    state_charts,
+)
 from hybridode.report.saved import Saved, names_in, where
 from hybridode.report.search_charts import convergence_chart, waterfall_chart
 from hybridode.report.sections.generic import finding_blocks
 from hybridode.report.words import significant
 
-BAND = (
-    "Line: the fitted model. Band: where 95 % of new observations are expected at these parameters; their own uncertainty is not "
-    "in it."
-)
+BAND = "Line: the fitted model. Band: where 95 % of new observations are expected at these parameters; "
+KNOWN = "the narrow, darker one: the uncertainty of the curve itself."
+UNKNOWN = "their own uncertainty is not in it."
 STANDARDISED = (
     "Standardised by the noise model: 95 % of them lie in the shaded band when it is right, and neighbours do not resemble each "
     "other."
@@ -28,7 +35,7 @@ STAGES = {  # stage in result.json -> where the best result comes from
 
 def fit(saved: Saved) -> Section:
     """The curves over the data."""
-    said = BAND
+    said = BAND + (KNOWN if saved.bands is not None else UNKNOWN)
     if (saved.residuals["censored"] != 0).any():
         said += " Triangles: limits, which point to where the value is."
     if saved.result["hold_out"]:
@@ -41,9 +48,9 @@ def fit(saved: Saved) -> Section:
         drawn += heat.observed_map(name, entries, saved.residuals, saved.time_label, saved.units)
         some = fit_charts(*rows, heat.few(entries), saved.units)
         blocks += [Figures(drawn), Fold(f"{len(some)} of the {len(entries)} entries of {name} over time", [Figures(some)])]
-    charts = fit_charts(*rows, single[:MOST], saved.units) + agreement_charts(saved.residuals, saved.units)
+    charts = fit_charts(*rows, single[:MOST], saved.units, saved.bands) + agreement_charts(saved.residuals, saved.units)
     blocks += [Figures(charts)] if charts else []
-    blocks += _more(single)
+    blocks += [*_more(single), *_each_series(saved, single), *finding_blocks(saved.findings.get("bands"))]
     if saved.result["hold_out"]:
         blocks.append(_hold_out(saved.result["hold_out"]))
     return Section("fit", "Data and fit", blocks)
@@ -54,6 +61,20 @@ def _split(columns: list[str]) -> tuple[list[str], dict[str, list[str]]]:
     maps = heat.vectors(columns)
     mapped = {entry for entries in maps.values() for entry in entries}
     return [c for c in columns if c not in mapped], maps
+
+
+def _each_series(saved: Saved, single: list[str]) -> list[Any]:
+    """Many series in one chart hide one another: each by itself, behind a fold."""
+    count = len(names_in(saved.residuals, "series"))
+    if count <= 3:
+        return []
+    rows = (saved.predictions, saved.residuals, saved.time_label)
+    folds = []
+    for column in single[:4]:
+        charts = series_charts(*rows, column, saved.units.get(column, ""), saved.bands)
+        shown = f"the first {len(charts)} of {count}" if count > len(charts) else f"the {count}"
+        folds += [Fold(f"{column} in each of {shown} series", [Figures(charts)])] if charts else []
+    return folds
 
 
 def _more(single: list[str]) -> list[Any]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hybridode.report.blocks import Fold, Items, Section, Table
-from hybridode.report.words import significant
+from hybridode.report.words import significant, with_power
 
 _FRAME = {"schema", "kind", "command", "seconds", "sentences", "columns", "rows"}
-_SHOWN = 6  # sentences before the fold
+_SHOWN, _ROWS = 6, 8  # sentences, and rows of a table, before the fold
 
 
 def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = frozenset()) -> list[Any]:
@@ -20,7 +20,10 @@ def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = 
     blocks: list[Any] = [Items(said[:_SHOWN], "verdict")] if said else []
     if len(said) > _SHOWN:
         blocks.append(Fold(f"{len(said) - _SHOWN} more sentences", [Items(said[_SHOWN:])]))
-    return [*blocks, *_tables(finding, without)]
+    for table in _tables(finding, without):
+        name = table.caption or "Table"
+        blocks.append(table if len(table.rows) <= _ROWS else Fold(f"{name} ({len(table.rows)} rows)", [table]))
+    return blocks
 
 
 def generic(id: str, title: str, finding: Mapping[str, Any]) -> Section:
@@ -56,7 +59,7 @@ def _cell(value: Any, digits: int) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return significant(value, digits)
+        return with_power(significant(value, digits))
     if isinstance(value, list):
         return ", ".join(str(_cell(v, digits)) for v in value)
     return value

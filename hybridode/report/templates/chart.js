@@ -188,10 +188,10 @@ class Drawing {
       let best = null;
       for (const [c, x, y] of found) {
         if (x === undefined || !isFinite(y)) continue;
-        const far = Math.abs(x - u) + (v === undefined || path.classList.contains("band") ? 0 : 0.25 * Math.abs(y - v));
+        const far = Math.abs(x - u) + (v === undefined || /band|known/.test(path.getAttribute("class")) ? 0 : 0.25 * Math.abs(y - v));
         if (best === null || far < best.far) best = {far, x, y};
       }
-      if (best && Math.abs(best.x - u) <= reach && !path.classList.contains("band")) hits.push({...best, name, distance: v === undefined ? 0 : Math.abs(best.y - v)});
+      if (best && Math.abs(best.x - u) <= reach && !/band|known/.test(path.getAttribute("class"))) hits.push({...best, name, distance: v === undefined ? 0 : Math.abs(best.y - v)});
     }
     hits.sort((p, q) => p.distance - q.distance);
     const shown = hits.slice(0, 4);
