@@ -79,7 +79,6 @@ def fitted_run(hybrid: bool = False) -> Any:
         parameters_table=_table(declarations),
         result=_result(declarations, hybrid),
         log=["method tsit5: not stiff at the declared values", "start 2, lm, after iteration 3: step rejected, max_steps"],
-        finished=None,
     )
 
 
