@@ -83,7 +83,7 @@ def test_the_page_says_the_same_in_sentences(tmp_path: Path) -> None:
     run.log.append("warning W0646: look at `hare`")
     page = page_of(run, tmp_path / "a")
     assert "1 of 2 starts ended at this optimum" in page
-    assert "warning W0646: look at <code>hare</code>" in page
+    assert "Warning W0646: look at <code>hare</code>." in page
     assert "Triangles" not in page
     run.residuals["censored"] = -1
     assert "Triangles: limits" in page_of(run, tmp_path / "b")
