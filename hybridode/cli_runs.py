@@ -67,7 +67,13 @@ def bootstrap(
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The directory of a finished run.")],
+    run: RunDirectory,
+    latex: Annotated[
+        str | None, typer.Option("--latex", metavar="FILE", help="Also write the parameters as a LaTeX table (- prints it).")
+    ] = None,
+    notebook: Annotated[
+        str | None, typer.Option("--notebook", metavar="FILE", help="Also write a notebook that opens the run again (.ipynb).")
+    ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     json: Json = False,
     verbose: Verbose = False,
@@ -76,12 +82,13 @@ def report(
     """Make the report of a run anew from what lies in its directory, findings after the fit included.
 
     \b
-    Example:
+    Examples:
       hybridode report model.runs/003 --open
+      hybridode report model.runs/003 --latex table.tex --notebook look.ipynb
     """
-    from hybridode.commands.report import report as make
+    from hybridode.commands.report import report as go
 
-    return make(run, Output(json, verbose, quiet), open_)
+    return go(run, latex, notebook, open_, Output(json, verbose, quiet))
 
 
 def discover(

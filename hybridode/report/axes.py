@@ -20,6 +20,7 @@ class Axis:
     high: float
     log: bool = False
     ticks: tuple[tuple[float, str], ...] = ()
+    whole: bool = False  # ticks at whole numbers only: counts, ranks, entries
 
     def place(self, values: Any) -> np.ndarray:
         """Where values lie: 0 at `low`, 1 at `high`; NaN for what cannot be drawn."""
@@ -35,7 +36,7 @@ class Axis:
             return list(self.ticks)
         if self.log and math.log10(self.high / self.low) >= 1.5:
             return _decades(self.low, self.high, most)
-        return [(value, tick_text(value, step)) for value, step in _round_values(self.low, self.high, most)]
+        return [(value, tick_text(value, step)) for value, step in _round_values(self.low, self.high, most, self.whole)]
 
 
 def axis(label: str, *values: Any, log: bool = False, room: float = 0.0, within: tuple[float, float] | None = None) -> Axis:
@@ -47,8 +48,9 @@ def axis(label: str, *values: Any, log: bool = False, room: float = 0.0, within:
         return Axis(label, 0.1 if log else 0.0, 1.0, log)
     low, high = float(found.min()), float(found.max())
     if log:
-        width = math.log10(high / low) or 1.0
-        return Axis(label, low * 10 ** (-room * width), high * 10 ** (room * width + (0.5 if high == low else 0)), True)
+        width = math.log10(high / low)
+        more = room * width + max(0.0, 0.35 - width / 2)  # nearly equal values are not blown up
+        return Axis(label, low * 10**-more, high * 10**more, True)
     if high == low:
         width = abs(low) or 1.0
         return Axis(label, low - 0.5 * width, high + 0.5 * width)
@@ -56,13 +58,14 @@ def axis(label: str, *values: Any, log: bool = False, room: float = 0.0, within:
     return Axis(label, low - room * width, high + room * width)
 
 
-def _round_values(low: float, high: float, most: int) -> list[tuple[float, float]]:
+def _round_values(low: float, high: float, most: int, whole: bool = False) -> list[tuple[float, float]]:
     """Multiples of 1, 2 or 5 times a power of ten within the range, with the step."""
     raw = (high - low) / max(most, 1)
     if not raw > 0 or not math.isfinite(raw):
         return []
     base = 10.0 ** math.floor(math.log10(raw))
     step = next(k * base for k in (1, 2, 5, 10) if k * base >= 0.7 * raw)
+    step = max(step, 1.0) if whole else step
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [(k * step, step) for k in range(first, last + 1)]
 

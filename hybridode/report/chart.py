@@ -92,7 +92,7 @@ def page_svg(chart: Chart) -> str:
     box = _box(chart, 0)
     x, y = chart.x, chart.y
     numbers = f'data-box="{box.left:g} {box.top:g} {box.right:g} {box.bottom:g}"'
-    axes = "".join(f' data-{n}="{a.low!r} {a.high!r} {int(a.log)}"' for n, a in (("x", x), ("y", y)))
+    axes = "".join(f' data-{n}="{a.low!r} {a.high!r} {int(a.log)} {int(a.whole)}"' for n, a in (("x", x), ("y", y)))
     fixed = "".join(f' data-{n}ticks="{escape(json.dumps(a.ticks))}"' for n, a in (("x", x), ("y", y)) if a.ticks)
     label = f'role="img" aria-label="{escape(chart.alt)}"'
     return f'<svg viewBox="0 0 {WIDTH} {chart.height}" {label} {numbers}{axes}{fixed}>{_inside(chart, box)}</svg>'

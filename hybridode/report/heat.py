@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,40 +35,53 @@ def few(entries: Sequence[str]) -> list[str]:
     return [entries[0], entries[len(entries) // 2], entries[-1]]
 
 
-def fitted_map(name: str, entries: Sequence[str], predictions: Rows, time_label: str, units: Mapping[str, str]) -> list[Chart]:
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A vector of the model with its entries as columns, and the labels of its maps."""
+
+    name: str
+    entries: Sequence[str]
+    time_label: str
+    label: str
+
+
+def vector_of(name: str, entries: Sequence[str], time_label: str, units: Mapping[str, str]) -> Vector:
+    """With the unit of its first entry."""
+    return Vector(name, entries, time_label, with_unit(name, units.get(entries[0], "")))
+
+
+def span_of(entries: Sequence[str], predictions: Rows, residuals: Rows) -> Span:
+    """From the least to the greatest of what is fitted and observed: one scale of colours for both maps."""
+    curves = predictions["location"][np.isin(predictions["column"], entries)]
+    both = np.concatenate([curves, residuals["observed"][np.isin(residuals["column"], entries)]])
+    both = both[np.isfinite(both)]
+    return (float(both.min()), float(both.max())) if both.size else (0.0, 1.0)
+
+
+def fitted_map(vector: Vector, predictions: Rows, span: Span | None = None) -> list[Chart]:
     """The fitted values (observed entries or states) over entry and time, of the first series."""
     rows = at_times(predictions)
-    kind = "curve" if (rows["kind"][np.isin(rows["column"], entries)] == "curve").any() else "state"
+    kind = "curve" if (rows["kind"][np.isin(rows["column"], vector.entries)] == "curve").any() else "state"
     rows = where(rows, rows["kind"] == kind)
-    label = with_unit(name, units.get(entries[0], ""))
-    return _map(f"map_{file_name(name)}", f"{name}: fitted", name, entries, rows, "location", time_label, label, RAMP)
+    return _map(vector, f"map_{file_name(vector.name)}", "fitted", rows, "location", RAMP, span)
 
 
-def observed_map(name: str, entries: Sequence[str], residuals: Rows, time_label: str, units: Mapping[str, str]) -> list[Chart]:
+def observed_map(vector: Vector, residuals: Rows, span: Span | None = None) -> list[Chart]:
     """The data over entry and time."""
-    label = with_unit(name, units.get(entries[0], ""))
-    return _map(
-        f"map_data_{file_name(name)}", f"{name}: data", name, entries, at_times(residuals), "observed", time_label, label, RAMP
-    )
+    return _map(vector, f"map_data_{file_name(vector.name)}", "data", at_times(residuals), "observed", RAMP, span)
 
 
-def residual_map(name: str, entries: Sequence[str], residuals: Rows, time_label: str) -> list[Chart]:
+def residual_map(vector: Vector, residuals: Rows) -> list[Chart]:
     """Standardised residuals over entry and time: structure in it is what the model does not explain."""
-    file, rows = f"map_residuals_{file_name(name)}", at_times(residuals)
-    return _map(file, f"{name}: residuals", name, entries, rows, "residual", time_label, "residual", DIVERGING)
+    vector = replace(vector, label="residual")
+    return _map(vector, f"map_residuals_{file_name(vector.name)}", "residuals", at_times(residuals), "residual", DIVERGING, None)
 
 
-def _map(
-    file: str,
-    title: str,
-    name: str,
-    entries: Sequence[str],
-    rows: Rows,
-    value: str,
-    time_label: str,
-    label: str,
-    ramp: tuple[str, ...],
-) -> list[Chart]:
+def _map(vector: Vector, file: str, what: str, rows: Rows, value: str, ramp: tuple[str, ...], span: Span | None) -> list[Chart]:
+    name, entries, time_label, title = vector.name, vector.entries, vector.time_label, f"{vector.name}: {what}"
     rows = where(rows, np.isin(rows["column"], entries))
     if not rows["time"].size:
         return []
@@ -83,7 +97,7 @@ def _map(
             grid[column_at[column], time_at[time]] = number
     if not np.isfinite(grid).any():
         return []
-    low, high = float(np.nanmin(grid)), float(np.nanmax(grid))
+    low, high = span or (float(np.nanmin(grid)), float(np.nanmax(grid)))
     if ramp is DIVERGING:
         high = max(abs(low), abs(high))
         low = -high
@@ -97,8 +111,8 @@ def _map(
     data = {
         "entry": [c for c in places for _ in times], "time": [t for _ in places for t in times], "value": [*grid.ravel()],
     }  # fmt: skip
-    x, y = Axis(time_label, float(x_edges[0]), float(x_edges[-1])), Axis(f"entry of {name}", 0.5, len(entries) + 0.5)
-    return [Chart(file, title, alt, x, y, (), data=data, cells=Cells(x_edges, y_edges, grid, low, high, ramp, label))]
+    x, y = Axis(time_label, float(x_edges[0]), float(x_edges[-1])), Axis(f"entry of {name}", 0.5, len(entries) + 0.5, whole=True)
+    return [Chart(file, title, alt, x, y, (), data=data, cells=Cells(x_edges, y_edges, grid, low, high, ramp, vector.label))]
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:

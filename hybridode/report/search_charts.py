@@ -33,7 +33,7 @@ def waterfall_chart(starts: Sequence[Mapping[str, Any]]) -> list[Chart]:
         f"Final objective of {len(ended)} starts above the best, in order: {there} within 0.01 of the best, "
         f"the worst {brief(gaps[-1])} above it."
     )
-    x = Axis("start, in order of its end", 0.4, len(ended) + 0.6)
+    x = Axis("start, in order of its end", 0.4, len(ended) + 0.6, whole=True)
     y = axis("objective above the best", gaps, log=True, room=0.06, within=(_FLOOR, 10 * _FLOOR))
     data = {"rank": [*rank], "objective": [v for v, _ in ended], "status": [s for _, s in ended]}
     return [Chart("waterfall", "Where the starts ended", alt, x, y, tuple(marks), data=data)]
@@ -64,7 +64,7 @@ def convergence_chart(trace: Rows) -> list[Chart]:
         )
     stages = " then ".join(dict.fromkeys(trace["stage"][trace["start"] == order[-1]]))
     alt = f"Objective above its best over the iterations of {counted(len(starts), 'start')}; the best took {stages}."
-    x = Axis("iteration", 1, max(longest, 2))
+    x = Axis("iteration", 1, max(longest, 2), whole=True)
     y = axis("objective above the best of its stage", gap, log=True, room=0.03)
     data = {
         "start": [int(s) for s in trace["start"]],

@@ -108,7 +108,7 @@ def spectrum_charts(found: Mapping[str, Any]) -> list[Chart]:
         f"from {brief(values.max())} (stiff: {directions[0]['text']}) to {brief(values.min())} (sloppy: {directions[-1]['text']})"
     )
     alt = f"Eigenvalues of the information: {ends}."
-    x = Axis("direction, the stiffest first", 0.4, len(values) + 0.6)
+    x = Axis("direction, the stiffest first", 0.4, len(values) + 0.6, whole=True)
     data = {"rank": [*rank], "eigenvalue": [*values], "direction": [d["text"] for d in directions]}
     y = axis("information (eigenvalue)", values, log=True, room=0.08)
     eigenvalues = Chart("spectrum", "Stiff and sloppy directions", alt, x, y, tuple(marks), data=data)
@@ -125,7 +125,7 @@ def _components(directions: list[Mapping[str, Any]], names: list[str]) -> list[C
         f"Weights of {len(names)} parameters in {len(directions)} directions; strongest in each, the stiffest first: "
         f"{', '.join(strongest)}."
     )
-    x = Axis("direction, the stiffest first", 0.5, len(directions) + 0.5)
+    x = Axis("direction, the stiffest first", 0.5, len(directions) + 0.5, whole=True)
     y = Axis("", 0.5, len(names) + 0.5, ticks=tuple((k + 1.0, n) for k, n in enumerate(reversed(names))))
     data = {
         "parameter": [n for n in reversed(names) for _ in directions],

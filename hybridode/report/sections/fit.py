@@ -44,13 +44,14 @@ def fit(saved: Saved) -> Section:
     single, maps = _split(names_in(saved.residuals, "column"))
     rows = (saved.predictions, saved.residuals, saved.time_label)
     for name, entries in maps.items():
-        drawn = heat.fitted_map(name, entries, saved.predictions, saved.time_label, saved.units)
-        drawn += heat.observed_map(name, entries, saved.residuals, saved.time_label, saved.units)
+        span = heat.span_of(entries, saved.predictions, saved.residuals)
+        vector = heat.vector_of(name, entries, saved.time_label, saved.units)
+        drawn = heat.fitted_map(vector, saved.predictions, span) + heat.observed_map(vector, saved.residuals, span)
         some = fit_charts(*rows, heat.few(entries), saved.units)
         blocks += [Figures(drawn), Fold(f"{len(some)} of the {len(entries)} entries of {name} over time", [Figures(some)])]
     charts = fit_charts(*rows, single[:MOST], saved.units, saved.bands) + agreement_charts(saved.residuals, saved.units)
     blocks += [Figures(charts)] if charts else []
-    blocks += [*_more(single), *_each_series(saved, single), *finding_blocks(saved.findings.get("bands"))]
+    blocks += [*_more(single), *_each_series(saved, single), *finding_blocks(saved.findings.get("bands"), shown=3)]
     if saved.result["hold_out"]:
         blocks.append(_hold_out(saved.result["hold_out"]))
     return Section("fit", "Data and fit", blocks)
@@ -99,7 +100,9 @@ def residuals(saved: Saved) -> Section:
     blocks = finding_blocks(saved.findings.get("residual_tests"))
     blocks.append(Text(STANDARDISED, "muted"))
     single, maps = _split(names_in(saved.residuals, "column"))
-    charts = [c for name, entries in maps.items() for c in heat.residual_map(name, entries, saved.residuals, saved.time_label)]
+    charts = []
+    for name, entries in maps.items():
+        charts += heat.residual_map(heat.vector_of(name, entries, saved.time_label, saved.units), saved.residuals)
     charts += residual_charts(saved.residuals, saved.time_label, single[:MOST]) + quantile_chart(saved.residuals)
     blocks.append(Figures(charts))
     return Section("residuals", "Residuals", [*blocks, *_more(single)])
@@ -111,11 +114,9 @@ def states(saved: Saved) -> Section:
     rows = where(saved.predictions, saved.predictions["kind"] == "state")
     hidden = [name for name in names_in(rows, "column") if name not in seen]
     single, maps = _split(hidden)
-    charts = [
-        c
-        for name, entries in maps.items()
-        for c in heat.fitted_map(name, entries, saved.predictions, saved.time_label, saved.units)
-    ]
+    charts = []
+    for name, entries in maps.items():
+        charts += heat.fitted_map(heat.vector_of(name, entries, saved.time_label, saved.units), saved.predictions)
     charts += state_charts(saved.predictions, single[:MOST], saved.time_label, saved.units)
     blocks = [Figures(charts), *_more(single)] if charts else []
     return Section("states", "States without data", blocks)

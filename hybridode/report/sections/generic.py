@@ -12,14 +12,14 @@ _FRAME = {"schema", "kind", "command", "seconds", "sentences", "columns", "rows"
 _SHOWN, _ROWS = 6, 8  # sentences, and rows of a table, before the fold
 
 
-def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = frozenset()) -> list[Any]:
-    """The sentences and tables of a finding; `without`: fields that are shown otherwise."""
+def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = frozenset(), shown: int = _SHOWN) -> list[Any]:
+    """The sentences (`shown` of them before a fold) and tables of a finding; `without`: fields that are shown otherwise."""
     if not finding:
         return []
     said = [str(s) for s in finding.get("sentences", ())]
-    blocks: list[Any] = [Items(said[:_SHOWN], "verdict")] if said else []
-    if len(said) > _SHOWN:
-        blocks.append(Fold(f"{len(said) - _SHOWN} more sentences", [Items(said[_SHOWN:])]))
+    blocks: list[Any] = [Items(said[:shown], "verdict")] if said else []
+    if len(said) > shown:
+        blocks.append(Fold(f"{len(said) - shown} more sentences", [Items(said[shown:])]))
     for table in _tables(finding, without):
         name = table.caption or "Table"
         blocks.append(table if len(table.rows) <= _ROWS else Fold(f"{name} ({len(table.rows)} rows)", [table]))

@@ -17,7 +17,7 @@ function node(name, attributes, text) {
 }
 
 // Ticks as [place, text]: round values between two ends; of a logarithmic axis (ends are logarithms) decades, or round values within one.
-function ticks(low, high, most, log) {
+function ticks(low, high, most, log, whole) {
   if (log && high - low >= 1.5) {
     const first = Math.ceil(low - 1e-9), last = Math.floor(high + 1e-9), every = Math.max(1, Math.ceil((last - first + 1) / most));
     const found = [];
@@ -26,7 +26,7 @@ function ticks(low, high, most, log) {
   }
   if (log) return ticks(10 ** low, 10 ** high, most).map(([v, text]) => [Math.log10(v), text]);
   const raw = (high - low) / most, base = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map(k => k * base).find(s => s >= 0.7 * raw), found = [];
+  const step = Math.max(whole ? 1 : 0, [1, 2, 5, 10].map(k => k * base).find(s => s >= 0.7 * raw)), found = [];
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   for (let k = Math.ceil(low / step - 1e-9); k <= high / step + 1e-9; k++) {
     const v = k * step, size = Math.floor(Math.log10(Math.max(Math.abs(v), step)) + 1e-12);
@@ -43,7 +43,7 @@ function frame(group, box, x, y) {
   group.replaceChildren();
   let last = -1e9;
   const wide = Math.max(2, Math.min(9, Math.floor((box.right - box.left) / 70)));
-  for (const [v, text] of x.ticks || ticks(x.low, x.high, wide, x.log)) {
+  for (const [v, text] of x.ticks || ticks(x.low, x.high, wide, x.log, x.whole)) {
     const at = px(v);
     if (at < box.left - .5 || at > box.right + .5) continue;
     group.append(node("path", {class: "grid", d: `M${at.toFixed(1)} ${box.top}V${box.bottom}`}));
@@ -51,7 +51,7 @@ function frame(group, box, x, y) {
     group.append(node("text", {class: "tick", x: at.toFixed(1), y: box.bottom + 16, "text-anchor": "middle"}, text));
     last = at;
   }
-  for (const [v, text] of y.ticks || ticks(y.low, y.high, 5, y.log)) {
+  for (const [v, text] of y.ticks || ticks(y.low, y.high, 5, y.log, y.whole)) {
     const at = py(v);
     if (at < box.top - .5 || at > box.bottom + .5) continue;
     group.append(node("path", {class: "grid", d: `M${box.left} ${at.toFixed(1)}H${box.right}`}));
@@ -79,10 +79,10 @@ const dots = (xs, ys, px, py) => xs.map((x, i) => x === null || ys[i] === null ?
 function numbers(text) { return text.split(" ").map(Number); }
 
 function axisOf(svg, name) {
-  const [low, high, log] = numbers(svg.dataset[name]);
+  const [low, high, log, whole] = numbers(svg.dataset[name]);
   const named = svg.dataset[name + "ticks"];
   const on = v => log ? Math.log10(v) : v;
-  return {low: on(low), high: on(high), log: !!log, ticks: named ? JSON.parse(named).map(([v, t]) => [on(v), t]) : null};
+  return {low: on(low), high: on(high), log: !!log, whole: !!whole, ticks: named ? JSON.parse(named).map(([v, t]) => [on(v), t]) : null};
 }
 
 // A path as steps [command, u, v] with u and v from 0 to 1 across the plot; glyphs keep their pixels round a centre.
@@ -331,14 +331,25 @@ function save(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+// Where the machine has no font for mathematics, subscripts hardly leave the line: they are lowered there.
+function lower() {
+  for (const sub of document.querySelectorAll("msub")) {
+    const [base, below] = [...sub.children].map(e => e.getBoundingClientRect());
+    if (!base.height || !below.height) continue;
+    if (below.bottom - base.bottom < 0.12 * base.height) document.documentElement.classList.add("lower");
+    return;
+  }
+}
+
 // Drawings come to life at once; of many, when they are near the window, so that the page stays quick to open.
 function start() {
   const figures = document.querySelectorAll("figure.chart");
   const wake = new IntersectionObserver(found => {
     for (const entry of found) if (entry.isIntersecting) { wake.unobserve(entry.target); entry.target.drawing = new Drawing(entry.target); }
   }, {rootMargin: "1200px"});
+  lower();
   figures.forEach((figure, i) => { if (i < 24 && !figure.closest("details:not([open])")) figure.drawing = new Drawing(figure); else wake.observe(figure); });
 }
-if (document.querySelector("figure.chart")) start();
+if (document.querySelector("figure.chart[data-name]")) start();
 return {node, ticks, frame, line, band, dots, short};
 })();
