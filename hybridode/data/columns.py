@@ -230,7 +230,7 @@ def _time_column(table: Table, declarations: Declarations) -> int:
         return dated[0]
     time = declarations.time
     named = next((hint for name in names_of_time(declarations) if (hint := column_hint(name, table.names)) and " [" in hint), "")
-    guess = _increasing(table)
+    guess = _increasing(table, {o.column for o in declarations.observations})
     remedy = named or (
         f"if it is `{guess}`, say `{column_option(time, guess, table.source is None)}`"
         if guess
@@ -239,9 +239,12 @@ def _time_column(table: Table, declarations: Declarations) -> int:
     raise data_error("E0625", f"{table.name} has no time column (`{'`, `'.join(names_of_time(declarations))}`)", remedy)
 
 
-def _increasing(table: Table) -> str:
-    """The first column of dates, or of numbers that never fall, with something that rises: probably the time."""
+def _increasing(table: Table, observed: Collection[str]) -> str:
+    """The first column of dates, or of numbers that never fall, with something that rises, of those that are not `observed`:
+    probably the time."""
     for j, name in enumerate(table.names):
+        if name in observed:
+            continue
         values = [cells.read_cell(t, table.decimal) for t in table.column(j)]
         numbers = [c.value for c in values]
         if name and all(dates.written(t) for t in table.column(j)):

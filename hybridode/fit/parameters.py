@@ -324,7 +324,24 @@ def check_names(
     known = nameable(declarations, groups or {})
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, sorted(known), 2)
-            hint = "did you mean " + " or ".join(f"`{n}`" for n in near) + "?" if near else (
-                "params, consts and learnt starts can be named: " + ", ".join(f"`{n}`" for n in sorted(known)[:12]))  # fmt: skip
-            raise UsageError(Diagnostic("E0850", f"{option}: the model has no parameter `{name}`", hint=hint))
+            what = "start that is learnt" if name.endswith("(0)") else "parameter"
+            raise UsageError(
+                Diagnostic("E0850", f"{option}: the model has no {what} `{name}`", hint=_hint(declarations, name, known))
+            )
+
+
+def _hint(declarations: Declarations, name: str, known: Collection[str]) -> str:
+    """What may have been meant by a name that is not known."""
+    parts = [part.strip() for part in name.split(",")]
+    state = next((s for s in declarations.states if name == f"{s.name}(0)"), None)
+    if state is not None:
+        return (
+            f"the model says where `{state.name}` begins: change it there, or write `{state.name} = … in (…, …)` to have it "
+            f"learnt; a column `{name}` of the data sets it for each series"
+        )
+    if len(parts) > 1 and all(part in known for part in parts):
+        return "name one at a time: " + " ".join(f"`--fix {part}`" for part in parts)
+    near = difflib.get_close_matches(name, sorted(known), 2)
+    if near:
+        return "did you mean " + " or ".join(f"`{n}`" for n in near) + "?"
+    return "params, consts and learnt starts can be named: " + ", ".join(f"`{n}`" for n in sorted(known)[:12])

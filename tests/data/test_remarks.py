@@ -6,7 +6,7 @@ import pytest
 
 from hybridode.data.delimited import parse_table
 from hybridode.data.experiments import experiments
-from hybridode.errors import Source
+from hybridode.errors import DataError, Source
 from hybridode.language.check import declare
 
 DECAY = "model m\nparam k = 1\nstate x = 1\nx' = -k*x\nobserve x ~ normal(x, 0.1)\n"
@@ -50,3 +50,10 @@ def test_networks_with_more_weights_than_values(network, warned):
     assert ("W0649" in found) == warned
     if network == "NN(x, hidden=[3])":
         assert "10 weights, the data 8 values" in found["W0649"].message
+
+
+def test_an_observed_column_is_not_taken_for_the_time():
+    with pytest.raises(DataError) as caught:
+        codes(DECAY, "x,y\n1,3\n2,1\n3,2\n")
+    assert "if it is" not in str(caught.value)
+    assert "the columns are `x`, `y`" in str(caught.value)

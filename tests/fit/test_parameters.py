@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridode.declarations import Network, Parameter
-from hybridode.errors import UsageError
-from hybridode.fit.parameters import pack, parameter_space, transform_of, unpack
+from hybridode.errors import Source, UsageError
+from hybridode.fit.parameters import check_names, pack, parameter_space, transform_of, unpack
+from hybridode.language.check import declare
 
 KINDS = {
     "free": (None, None, "linear"),
@@ -98,3 +99,19 @@ def test_weights_follow_the_parameters_in_one_vector():
     np.testing.assert_allclose(back["U"]["W1"], 4.0)
     np.testing.assert_allclose(back["V"]["W0"], 1.0)
     np.testing.assert_allclose(back["U"]["shift"], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a,b", "name one at a time: `--fix a` `--fix b`"),
+        ("x(0)", "no start that is learnt `x(0)`"),
+        ("x(0)", "write `x = … in (…, …)` to have it learnt; a column `x(0)`"),
+        ("aa", "did you mean `a`?"),
+    ],
+)
+def test_names_that_are_not_learnt_say_what_to_write(name, words):
+    model = declare(Source("m.ode", "model m\nparam a = 1\nparam b = 1\nstate x = 1\nx' = -a*x*b\nobserve x ~ normal(x, 1)\n"))
+    with pytest.raises(UsageError) as caught:
+        check_names(model, [name], "fix")
+    assert words in str(caught.value)
