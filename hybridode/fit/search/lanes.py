@@ -169,7 +169,7 @@ class Lanes:
 
     def evaluation(self, theta: np.ndarray, view: View = WHOLE) -> Evaluation:
         """Of one vector."""
-        return jax.tree_util.tree_map(lambda leaf: leaf[0], self.evaluations(np.asarray(theta)[None], view))
+        return _row(self.evaluations(np.asarray(theta)[None], view), 0)
 
     def __call__(self, asks: Sequence[Ask]) -> list[Point]:
         """The points asked for, in order."""
@@ -177,10 +177,10 @@ class Lanes:
         for view in dict.fromkeys(ask.view for ask in asks):
             mine = [i for i, ask in enumerate(asks) if ask.view == view]
             found = self.evaluations(np.stack([asks[i].theta for i in mine]), view)
+            waits = self.postponing & np.any(np.asarray(found.results) == results.MAX_STEPS, axis=-1)
             for row, i in enumerate(mine):
-                point = self._point(asks[i].theta, jax.tree_util.tree_map(lambda leaf, row=row: leaf[row], found))
-                waits = self.postponing and bool(np.any(np.asarray(found.results)[row] == results.MAX_STEPS))
-                points[i] = replace(point, postponed=True) if waits else point
+                point = self._point(asks[i].theta, _row(found, row))
+                points[i] = replace(point, postponed=True) if waits[row] else point
         return [p for p in points if p is not None]
 
     def point(self, theta: np.ndarray, view: View = WHOLE) -> Point:
@@ -190,14 +190,19 @@ class Lanes:
     def point_on(self, records: Batch, theta: np.ndarray) -> Point:
         """One vector on other records of the same shapes, computed here and not kept."""
         found = self._computed(np.asarray(theta)[None], records)
-        return self._point(theta, jax.tree_util.tree_map(lambda leaf: leaf[0], found))
+        return self._point(theta, _row(found, 0))
 
     def _point(self, theta: np.ndarray, e: Evaluation) -> Point:
         value = float(e.value)
         reason = "" if np.isfinite(value) else self.objective.why(e)
         fisher = np.zeros((0, 0)) if e.fisher is None else np.asarray(e.fisher, float)
         gradient = np.asarray(e.gradient, float)
-        if not reason and not np.max(np.abs(np.append(fisher, gradient)), initial=0.0) <= _STEEPEST:
+        if not reason and not max(np.abs(fisher).max(initial=0.0), np.abs(gradient).max(initial=0.0)) <= _STEEPEST:
             value, reason = np.inf, "the predictions change without bound with the parameters"
             gradient, fisher = np.zeros_like(gradient), np.zeros_like(fisher)
         return Point(np.array(theta), value, gradient, fisher, reason)
+
+
+def _row(found: Evaluation, row: int) -> Evaluation:
+    """One of many evaluations."""
+    return Evaluation(*(None if leaf is None else leaf[row] for leaf in found))
