@@ -12,8 +12,11 @@ import pytest
 
 import hybridode as ho
 from hybridode.data.experiments import experiments
+from hybridode.fit.inference.curves import sensitivities_of
+from hybridode.fit.objective import noise
 from hybridode.fit.objective.direct.densities import DENSITIES
 from hybridode.fit.objective.direct.evaluate import Direct, cannot
+from hybridode.fit.objective.direct.scores import information_of
 from hybridode.fit.objective.noise import PRIORS
 from hybridode.fit.parameters import TRANSFORMS, parameter_space
 from hybridode.fit.prepare import Options, prepare
@@ -177,6 +180,31 @@ def test_a_point_has_the_same_bits_whatever_stands_beside_it(name: str):
             part = direct(thetas[at : at + count], ready.fitted)
             for a, b in zip(part, whole, strict=True):
                 np.testing.assert_array_equal(a, b[at : at + count])
+
+
+SOME = ["several columns, a definition, a learnt start", "several series with numbers by label", "an input"]
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_derivatives_of_curves_are_those_of_jax(name: str, monkeypatch: pytest.MonkeyPatch):
+    ready = prepared(CASES[name])
+    theta = points(ready.objective)[1]
+    ts = np.tile(np.linspace(0.1, 4.5, 9), (ready.batch.count, 1))
+    found = sensitivities_of(ready.objective, ready.batch)(theta, ts)
+    monkeypatch.setattr("hybridode.fit.inference.curves.cannot", lambda objective, batch: "for the sake of the test")
+    expected = sensitivities_of(ready.objective, ready.batch)(theta, ts)
+    assert np.all(found.solved) and np.all(expected.solved)
+    for part in ("states", "observed", "by_states", "by_observed"):
+        assert relative(getattr(found, part), getattr(expected, part)) < 1e-9
+
+
+ROWS = (noise.NORMAL, noise.LOGNORMAL, noise.LAPLACE, noise.POISSON, noise.BERNOULLI, noise.BERNOULLI_LOGIT)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name} {row.arguments[0]}")
+def test_information_of_noise_is_that_of_jax(row: noise.Noise):
+    arguments = tuple(np.array([0.2, 0.5, 0.9]) + k for k in range(len(row.arguments)))
+    np.testing.assert_allclose(information_of(row, np.ones(3), arguments), row.information(*arguments), rtol=1e-14)
 
 
 def test_a_fit_traces_nothing(monkeypatch: pytest.MonkeyPatch):

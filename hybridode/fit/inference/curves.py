@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.direct.evaluate import Direct, cannot
 from hybridode.fit.objective.objective import Objective
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
@@ -32,7 +33,16 @@ class Sensitivities:
 
 
 def sensitivities_of(objective: Objective, batch: Batch) -> Callable[[np.ndarray, np.ndarray], Sensitivities]:
-    """A function of theta (d,) and times (S, T), ascending in each series; compiled once for each number of times."""
+    """A function of theta (d,) and times (S, T), ascending in each series; where JAX has to make it, compiled once for each
+    number of times."""
+    if cannot(objective, batch) is None:
+        direct = Direct(objective)
+
+        def along(theta: np.ndarray, ts: np.ndarray) -> Sensitivities:
+            *found, codes = direct.sensitivities(theta, batch, np.asarray(ts))
+            return Sensitivities(np.asarray(ts), *found, codes == results.SUCCESS)
+
+        return along
 
     def of_series(theta: Any, series: Batch, ts: Any) -> Any:
         def curves(theta: Any) -> Any:

@@ -20,6 +20,7 @@ from hybridode.data.experiments import Dataset
 from hybridode.fit.inference.bands import location_of
 from hybridode.fit.inference.curves import Sensitivities
 from hybridode.fit.inference.verdicts import Verdict
+from hybridode.fit.objective.direct.scores import information_of
 from hybridode.fit.objective.objective import Objective
 
 UNSEEN_ERROR = 0.05  # of the largest value of a state: the error of measurements that are not made so far
@@ -132,7 +133,7 @@ def _effects(objective: Objective, dataset: Dataset, curves: Sensitivities, cova
             eta = curves.observed[row, keep][:, objective.argument_places[k]]
             slopes = curves.by_observed[row, keep][:, objective.argument_places[k]]
             with np.errstate(all="ignore"):
-                information = np.asarray(objective.rows[k].information(*eta.T))
+                information = information_of(objective.rows[k], np.ones(len(eta)), tuple(eta.T))
             yield series.name, column, False, times, _left(slopes, information, covariance, places)
         for i, symbol in enumerate(objective.compiled.system.states):
             largest = float(np.max(np.abs(curves.states[row, keep, i]), initial=0.0))

@@ -59,10 +59,11 @@ def cannot(objective: Objective, batch: Batch) -> str | None:
 
 
 class Observed(NamedTuple):
-    """ys (B, S, T, n), results (B, S), the observables: a list of arrays (B, 1, S, T), or with 1 for an axis that they do not
-    depend on, and their derivatives in K directions (B, K, S, T), None for 0."""
+    """ys (B, S, T, n), their derivatives in K directions (B, K, S, T, n), results (B, S); the observables: a list of arrays
+    (B, 1, S, T), or with 1 for an axis that they do not depend on, and their derivatives (B, K, S, T), None for 0."""
 
     ys: np.ndarray
+    y_dots: np.ndarray
     results: np.ndarray
     values: list[Any]
     dots: list[Any]
@@ -135,6 +136,25 @@ class Direct:
         observed = [np.broadcast_to(value, (1, 1, *ts.shape))[0, 0] for value in found.values]
         return found.ys[0], np.stack(observed, axis=-1), found.results[0]
 
+    def sensitivities(self, theta: np.ndarray, batch: Batch, ts: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What `along` gives, and between observables and results the derivatives of states and observables by theta,
+        (S, T, n, d) and (S, T, q, d)."""
+        t0, count = np.asarray(batch.t0, float), len(theta)
+        by = directions(np.asarray(batch.index), self.objective.n_parameters, *self._read())
+        laid = _Laid(batch, t0, ts, inputs_of(self.objective.compiled, batch.signals, t0, ts), by, ())
+        found = self.observed(self._natural(np.asarray(theta, float)[None]), laid)
+        values = np.stack([np.broadcast_to(value, (1, 1, *ts.shape))[0, 0] for value in found.values], axis=-1)
+        by_states, by_values = np.zeros((*found.ys.shape[1:], count)), np.zeros((*values.shape, count))
+        for row, mine in enumerate(by.numbers):
+            for k, number in enumerate(mine):
+                if number == NOBODY:
+                    continue
+                by_states[row, ..., number] = found.y_dots[0, k, row]
+                for i, dot in enumerate(found.dots):
+                    if dot is not None:
+                        by_values[row, :, i, number] = np.broadcast_to(dot, (1, *found.y_dots.shape[1:4]))[0, k, row]
+        return found.ys[0], values, by_states, by_values, found.results[0]
+
     # ---- the model ------------------------------------------------------------------------------------------------------------
     def observed(self, at: Natural, laid: _Laid) -> Observed:
         """The model at natural values (B, d): states, observables, and their derivatives by the unconstrained numbers."""
@@ -162,7 +182,7 @@ class Direct:
             "u0": lambda i: laid.inputs.u0[:, None, i],
         }  # fmt: skip
         out = self._observe(given)
-        return Observed(ys, code, [0.0 if v is None else v for v in out["observables"]], out["observables.dot"])
+        return Observed(ys, y_dot, code, [0.0 if v is None else v for v in out["observables"]], out["observables.dot"])
 
     def _parameters(self, x: np.ndarray, laid: _Laid) -> np.ndarray:
         """The parameter vectors (B, S, m)."""

@@ -5,7 +5,7 @@ The rows mean what those of `noise` mean; a distribution without a row here is l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,3 +106,12 @@ SCORES: dict[int, Score] = {
 def score_of(row: noise.Noise) -> Score | None:
     """The score of a noise model; None where there is none."""
     return SCORES.get(id(row))
+
+
+def information_of(row: noise.Noise, x: Any, arguments: Sequence[Any]) -> np.ndarray:
+    """The Fisher information (R, a, a) of the arguments, each (R,); values x (R,) say but how many there are."""
+    score = score_of(row)
+    if score is None:
+        return np.asarray(row.information(*arguments))
+    entries = np.stack(np.broadcast_arrays(*score.of(x, *arguments)[2]), axis=-1)
+    return entries[..., None] * np.eye(len(arguments))
