@@ -41,7 +41,7 @@ def cannot(objective: Objective, batch: Batch) -> str | None:
         "there is nothing to solve or to learn": compiled.size == 0 or objective.n_parameters == 0,
         "things happen at known times": compiled.events is not None or batch.doses is not None,
         "it has algebraic equations": at_the_start(compiled) is not None or is_constrained(compiled),
-        "there are steady states": batch.steady is not None or objective.fixed_points is not None,
+        "there are steady states": batch.steady is not None or batch.before is not None or objective.fixed_points is not None,
         "the steps are not kept": settings.checkpoints != "all",
         "it has a robust loss": objective.loss is not None,
         "some records are limits": any(objective.limits),
