@@ -46,9 +46,24 @@ def _baselines(run: FitRun, seconds: float) -> Found | None:
     return baselines_found(run, seconds)
 
 
+def _learnt(run: FitRun, seconds: float) -> Found | None:
+    from hybridode.discover.found import learnt_content
+    from hybridode.discover.samples import samples_of
+    from hybridode.discover.slots import slots_of
+
+    assert run.finished is not None, "there is a fit"
+    if not run.dataset.declarations.networks:
+        return None
+    slots = slots_of(run.dataset.declarations)
+    networks = {slot.network.name: slot.network for slot in slots}
+    samples = {name: samples_of(run.finished.prepared, run.finished.theta, network) for name, network in networks.items()}
+    return Found(learnt_content(slots, samples))
+
+
 AFTERWARDS: tuple[tuple[str, Find], ...] = (
     ("profiles", _profiles),
     ("residual_tests", _residual_tests),
+    ("learnt", _learnt),
     ("baselines", _baselines),
 )
 

@@ -45,7 +45,7 @@ def discover(run: str, options: DiscoverOptions, command: str, output: Output) -
     if found.fit is not None:
         write_atomically(model, model_text(found.fit).encode())
     content = discovery_content(found)
-    kept = Found(content, others={"learnt": Found(learnt_content(found))})
+    kept = Found(content, others={"learnt": Found(learnt_content(found.slots, found.samples, found.winner))})
     keep(saved.directory, "discovery", kept, command, time.perf_counter() - began)
     output.data({"ok": True, "directory": str(saved.directory), "discovery": content})
     output.result(_shown(found, content, model))

@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from hybridode.commands.output import Output, plain
 from hybridode.fit.checkpoint import in_work
+from hybridode.report.page import TEMPLATES, whole_style
 from hybridode.report.watch import check_directory, moment, trace_after
 
-PAGE = Path(__file__).parents[1] / "report" / "templates" / "watch.html"
 LOOPBACK = "127.0.0.1"
 AFTER_SEEN = 3.0  # seconds for which the server stays after a page has got the end of a run
 AFTER_END = 15.0  # and when no page ever asks
@@ -36,11 +36,11 @@ class Watched:
     def answer(self, path: str, query: str) -> tuple[str, bytes] | None:
         """(content type, body) of an address; None where there is nothing."""
         if path == f"/{self.secret}/":
-            text = (
-                PAGE.read_text(encoding="utf-8")
-                .replace("{{nonce}}", self.nonce)
-                .replace("{{run}}", _escaped(str(self.directory)))
-            )
+            pieces = {"style": whole_style(), "chart": (TEMPLATES / "chart.js").read_text(encoding="utf-8"), "nonce": self.nonce,
+                      "run": _escaped(str(self.directory))}  # fmt: skip
+            text = (TEMPLATES / "watch.html").read_text(encoding="utf-8")
+            for name, piece in pieces.items():
+                text = text.replace(f"{{{{{name}}}}}", piece)
             return "text/html; charset=utf-8", text.encode()
         if path == f"/{self.secret}/state":
             now = moment(self.directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from hybridode.discover.discovery import SHOWN, Discovery
 from hybridode.discover.latex import formula_latex
 from hybridode.discover.refitted import Candidate
+from hybridode.discover.samples import Samples
+from hybridode.discover.slots import Slot
 
 Z95 = 1.959963984540054
 MODEL = "discovered.ode"
@@ -81,23 +84,23 @@ def _comparison(found: Discovery) -> dict[str, Any]:
     return {"columns": columns, "rows": rows}
 
 
-def learnt_content(found: Discovery) -> dict[str, Any]:
+def learnt_content(slots: Sequence[Slot], samples: Mapping[str, Samples], winner: Candidate | None = None) -> dict[str, Any]:
     """The finding `learnt`: of each output of each network its samples with a band, and the winner's curve there."""
     terms = []
-    for slot in found.slots:
-        s = found.samples[slot.network.name]
+    for slot in slots:
+        s = samples[slot.network.name]
         values, sd = s.values[:, slot.output], s.sd[:, slot.output]
         curve = np.full(len(values), np.nan)
-        if found.winner is not None:
-            formula = found.winner.formulas[slot]
+        if winner is not None:
+            formula = winner.formulas[slot]
             curve = formula.curve(s.points, formula.values)
         names = [a.strip("()") for a in slot.arguments]
         columns = [*names, "learnt", "lower95", "upper95", "formula", "count"]
         rows = np.column_stack([s.points, values, values - Z95 * sd, values + Z95 * sd, curve, s.counts])
         entry = {"of": slot.title, "network": slot.network.name, "arguments": names, "columns": columns, "rows": rows}
         terms.append(entry | ({"band_reason": s.reason} if s.reason else {}))
-    titles = ", ".join(f"`{slot.title}`" for slot in found.slots)
-    count = sum(len(s.points) for s in found.samples.values())
+    titles = ", ".join(f"`{slot.title}`" for slot in slots)
+    count = sum(len(s.points) for s in samples.values())
     sentence = (
         f"{titles}: sampled at {count} points along the fitted trajectories, with the band in which the network is known to lie."
     )

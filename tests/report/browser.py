@@ -24,12 +24,18 @@ FLAGS = (
     "--disable-component-update", "--disable-default-apps", "--disable-extensions", "--disable-sync", "--mute-audio",
     "--force-color-profile=srgb", "--remote-debugging-pipe", "--disable-dev-shm-usage",
 )  # fmt: skip
+LOOKING = Path(__file__).with_name("looking.js").read_text(encoding="utf-8")
 PATIENCE = 60.0  # seconds for one answer, on a machine with other work
 
 
 def find_browser() -> str | None:
     """The path of an installed Chromium; `HYBRIDODE_BROWSER` comes before what is found."""
     return os.environ.get("HYBRIDODE_BROWSER") or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def looked(browser: Browser, what: str) -> Any:
+    """What a function of looking.js says of the page."""
+    return browser.run(f"(() => {{ {LOOKING} return looking.{what}(); }})()")
 
 
 class Browser:
@@ -120,9 +126,13 @@ class Browser:
         self.requests.clear()
         self.complaints.clear()
         self.ask("Page.navigate", {"url": address})
+        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def wait(self, condition: str) -> None:
+        """Until a JavaScript expression is true and what it says has been drawn."""
         until = time.monotonic() + PATIENCE
-        while not self.run("document.readyState === 'complete' && location.href !== 'about:blank'"):
-            assert time.monotonic() < until, f"{address} does not load"
+        while not self.run(condition):
+            assert time.monotonic() < until, f"never true: {condition}"
             time.sleep(0.02)
         self.settle()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.browser import Browser, find_browser
+from tests.report.browser import Browser, find_browser, looked
 from tests.report.whole_run import whole_run
 
 pytestmark = pytest.mark.skipif(
@@ -16,12 +16,6 @@ pytestmark = pytest.mark.skipif(
     reason="no Chromium here (Debian: apt-get install chromium; or set HYBRIDODE_BROWSER): the page was not looked at",
 )
 WIDTHS = (360, 820, 1440)
-LOOKING = Path(__file__).with_name("looking.js").read_text(encoding="utf-8")
-
-
-def looked(browser: Browser, what: str) -> Any:
-    """What a function of looking.js says of the page."""
-    return browser.run(f"(() => {{ {LOOKING} return looking.{what}(); }})()")
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from hybridode.errors import DataError
 from hybridode.fit.checkpoint import Checkpoint
 from hybridode.report.run_directory import write_run
 from hybridode.report.watch import moment, trace_after
+from tests.report.browser import Browser, find_browser, looked
 from tests.report.fake import fitted_run
 
 
@@ -68,7 +69,7 @@ def test_the_page_asks_nobody_else(server: tuple[Watched, int]) -> None:
     assert status == 200 and "{{" not in page
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", page)
     assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert page.count(f'nonce="{watched.nonce}"') == 2
+    assert page.count(f'nonce="{watched.nonce}"') == 3, "style, charts, page"
 
 
 def test_a_finished_run_is_shown_whole(server: tuple[Watched, int], finished: Path) -> None:
@@ -130,3 +131,20 @@ def test_watching_ends_with_the_run(tmp_path: Path, finished: Path, monkeypatch:
     checkpoint.remove()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.skipif(find_browser() is None, reason="no Chromium here: the page was not looked at")
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_page_stands_in_a_browser(server: tuple[Watched, int], width: int) -> None:
+    """The same style and charts as the report's, from the same files."""
+    watched, port = server
+    address = f"http://127.0.0.1:{port}/{watched.secret}/"
+    with Browser(str(find_browser())) as browser:
+        browser.look(address, width, dark=width == 360)
+        browser.wait("document.querySelectorAll('#panels path.line').length === 2")
+        assert browser.complaints == []
+        assert all(url.startswith(f"http://127.0.0.1:{port}/") for url in browser.requests)
+        assert browser.run("document.documentElement.scrollWidth") == width
+        assert browser.run("document.querySelectorAll('#objective path.line').length") == 1
+        assert browser.run("document.querySelectorAll('#panels text.tick').length") > 8
+        assert looked(browser, "contrast") == []
