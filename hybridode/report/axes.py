@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+_LEAST, _MOST = 1e-300, 1e300  # what can be drawn: differences and ratios stay finite
 RAISED = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -22,19 +23,23 @@ class Axis:
     ticks: tuple[tuple[float, str], ...] = ()
     whole: bool = False  # ticks at whole numbers only: counts, ranks, entries
 
+    @property
+    def _decades(self) -> float:
+        return math.log10(self.high) - math.log10(self.low)
+
     def place(self, values: Any) -> np.ndarray:
         """Where values lie: 0 at `low`, 1 at `high`; NaN for what cannot be drawn."""
         x = np.asarray(values, float)
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.log:
-                return (np.log10(np.where(x > 0, x, np.nan)) - math.log10(self.low)) / math.log10(self.high / self.low)
+                return (np.log10(np.where(x > 0, x, np.nan)) - math.log10(self.low)) / self._decades
             return (x - self.low) / (self.high - self.low)
 
     def marks(self, most: int) -> list[tuple[float, str]]:
         """At most about `most` ticks: (value, text)."""
         if self.ticks:
             return list(self.ticks)
-        if self.log and math.log10(self.high / self.low) >= 1.5:
+        if self.log and self._decades >= 1.5:
             return _decades(self.low, self.high, most)
         return [(value, tick_text(value, step)) for value, step in _round_values(self.low, self.high, most, self.whole)]
 
@@ -43,14 +48,14 @@ def axis(label: str, *values: Any, log: bool = False, room: float = 0.0, within:
     """The range of all finite values and `room` (a share of it) on both sides. `within`: what must be seen as well."""
     everything = [np.asarray(v, float).ravel() for v in values] + ([np.asarray(within, float)] if within else [])
     found = np.concatenate(everything) if everything else np.zeros(0)
-    found = found[np.isfinite(found) & ((found > 0) | (not log))]
+    found = np.clip(found[np.isfinite(found) & ((found > 0) | (not log))], _LEAST if log else -_MOST, _MOST)
     if not found.size:
         return Axis(label, 0.1 if log else 0.0, 1.0, log)
     low, high = float(found.min()), float(found.max())
     if log:
-        width = math.log10(high / low)
+        width = math.log10(high) - math.log10(low)
         more = room * width + max(0.0, 0.35 - width / 2)  # nearly equal values are not blown up
-        return Axis(label, low * 10**-more, high * 10**more, True)
+        return Axis(label, max(low * 10**-more, _LEAST), min(high * 10**more, _MOST), True)
     if high == low:
         width = abs(low) or 1.0
         return Axis(label, low - 0.5 * width, high + 0.5 * width)
