@@ -108,6 +108,8 @@ def test_run_directory_is_complete_and_follows_its_schema(fitted: Path) -> None:
         "log.txt",
         "settings.toml",
         "figures",
+        "findings",
+        "source",
     }
     residuals = pd.read_csv(fitted / "residuals.csv")
     assert list(residuals["used"]).count("hold_out") == 3
