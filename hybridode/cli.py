@@ -212,7 +212,7 @@ def fit(
         int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of the starts and of the networks' weights (0).")
     ] = None,
     hold_out: Annotated[
-        str | None, typer.Option("--hold-out", metavar="last:N", help="Keep the last N times from the fit.")
+        str | None, typer.Option("--hold-out", metavar="last:N", help="Keep the last N times, or series:NAME, from the fit.")
     ] = None,
     loss: Annotated[
         str | None, typer.Option("--loss", metavar="NAME", help="Against outliers: huber, soft_l1 or cauchy.")

@@ -13,11 +13,11 @@ import numpy as np
 from hybridode.compile import compile_model
 from hybridode.data.experiments import Dataset
 from hybridode.data.groups import nameable
-from hybridode.data.holdout import held_out
+from hybridode.data.holdout import held_out, with_held_last
 from hybridode.expr import Symbol
 from hybridode.fit.memory import Memory
 from hybridode.fit.objective.assignment import assigned, parameter_places
-from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, doses_of, with_use
+from hybridode.fit.objective.batch import Batch, RecordPlaces, build_batch, doses_of, first_series, with_use
 from hybridode.fit.objective.constraints import read_constraints, with_constraints
 from hybridode.fit.objective.equilibrium import before_of, with_equilibrium
 from hybridode.fit.objective.limits import kinds_of
@@ -90,6 +90,7 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     """Everything the optimisers need: compiled model, padded data, networks scaled, method chosen."""
     began = time.perf_counter()
     d, values = dataset.declarations, dict(options.values)
+    dataset, seen = with_held_last(dataset, options.hold_out)
     held = held_out(dataset, options.hold_out)
     promoted = dataset.promoted | {c.name for c in d.constants if any(k == c.name or k.startswith(f"{c.name}[") for k in values)}
     constraints, expressions = read_constraints(d, options.constraints)
@@ -105,7 +106,7 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
         k: [(~h)[s.records.column == k] for s, h in zip(dataset.series, held, strict=True)] for k in range(len(dataset.columns))
     }
     masks = {k: _padded_mask(batch, places[k], used[k], k) for k in used}
-    fitted = with_use(batch, masks) if any(h.any() for h in held) else batch
+    fitted = first_series(with_use(batch, masks), seen) if any(h.any() for h in held) else batch
     shared = nameable(d, {})  # without values by group
     arguments = compiled.arguments({n: v for n, v in values.items() if n in shared}, dict(dataset.series[0].inputs) or None)
     base = np.array(arguments.parameters, float)
@@ -114,10 +115,11 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     }
     begins = _starting(space, base, batch, values)
     jumps = _jumps(compiled, [replace(arguments, parameters=p) for p in begins], batch)
-    curves = cache(lambda: smooth_states(dataset, used, jumps))
+    searched = replace(dataset, series=dataset.series[:seen])
+    curves = cache(lambda: smooth_states(searched, used, jumps))
     if weights and options.weights is None:
         weights = scale_networks(
-            d, dataset, curves(), {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights
+            d, searched, curves(), {n: float(base[i]) for n, i in parameter_places(compiled).items()}, weights
         )
     choice = _choice(compiled, replace(arguments, weights=dict(weights)), batch, options.settings, recorder)
     objective = Objective(

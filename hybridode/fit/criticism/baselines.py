@@ -152,7 +152,7 @@ def _judged(name: str, run: FitRun | None, out: HoldOuts | None, spec: str, why:
     unseen = own if own is not None else None if out is None or not out.folds else out.whole
     early = run.cut_short != "" or (out is not None and (out.unmade > 0 or any(f.early for f in out.folds)))
     return Judged(name, nll, fitted.count, effective_number(prepared, theta), criteria, unseen, early,
-                  reason=run.result["status_reason"] if run.status == "failed" else "")  # fmt: skip
+                  run.result["status_reason"] if run.status == "failed" else "", run.cut_short != "")  # fmt: skip
 
 
 def _constant(hybrid: Finished, spec: str, folds: Sequence[Fold]) -> Judged:

@@ -27,6 +27,7 @@ class Judged:
     unseen: Scored | None = None
     early: bool = False
     reason: str = ""
+    unfinished: bool = False  # its fit was cut short before an optimum
 
     @property
     def aic(self) -> float:
@@ -81,6 +82,8 @@ def earned(names: Sequence[str], judged: Mapping[str, Judged], spec: str) -> Ver
     gain, bic = physics.nll - hybrid.nll, physics.bic - hybrid.bic
     share = relative(hybrid, physics)
     kind, why = _kind(gain, bic, share, hybrid)
+    if kind == "supported" and physics.unfinished:
+        kind, why = "undecided", f"the fit of the physics alone was cut short before its optimum; so far {why}"
     sentences = (
         [f"{who} {_is(names)} {kind}: {why}"] if kind != "undecided" else [f"whether {who} {_is(names)} needed is open: {why}"]
     )

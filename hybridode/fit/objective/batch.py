@@ -176,6 +176,11 @@ def up_to(batch: Batch, fraction: float) -> Batch:
     return with_use(batch, use)
 
 
+def first_series(batch: Batch, count: int) -> Batch:
+    """The first `count` series of a batch."""
+    return batch if count == batch.count else jax.tree_util.tree_map(lambda leaf: leaf[:count], batch)
+
+
 def series_of(batch: Batch, row: int) -> Any:
     """One series of a batch without its leading axis."""
     return jax.tree_util.tree_map(lambda leaf: leaf[row], batch)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
 import hybridode.api as ho
-from hybridode.errors import UsageError
+from hybridode.errors import DataError, UsageError
 from hybridode.fit.criticism.folds import default_spec, folds_of
 from hybridode.fit.criticism.records import Rows
 from hybridode.fit.criticism.scores import scored
@@ -118,3 +119,31 @@ def test_crps_is_that_of_the_closed_form(noise: noises.Noise, arguments: tuple, 
         0, 0, noise, one, one, value * one, value * one, np.zeros(1, int), np.array(["fit"]), tuple(a * one for a in arguments)
     )
     assert scored([row]).crps[0] == pytest.approx(crps, rel=0.02)
+
+
+def test_a_fit_that_holds_out_a_series_is_one_without_it() -> None:
+    """The same optimum; what it says of the series is judged."""
+    table = pd.DataFrame(data(3))
+    model = ho.parse(MODEL.format(by=""))
+    run = ho.fit(model, table, hold_out="series:A")
+    alone = ho.fit(model, table[table["experiment"] != "A"])
+    assert run.status == alone.status == "converged"
+    assert run.result["objective"]["nll"] == pytest.approx(alone.result["objective"]["nll"], abs=1e-6)
+    assert run.result["objective"]["n_data"] == 20 and run.result["hold_out"]["n"] == 10
+    seen = run.residuals[run.residuals["used"] == "hold_out"]
+    assert set(seen["series"]) == {"A"} and run.result["hold_out"]["rmse"] == pytest.approx(
+        float(np.sqrt(np.mean((seen["observed"] - seen["predicted"]) ** 2)))
+    )
+    assert run.residual_tests().tests and run.hold_outs("series:B").whole.count == 10
+    for wrong, words in (("series:Z", "no series `Z`"), ("series:A,B,C", "E0636")):
+        with pytest.raises((UsageError, DataError), match=words):
+            ho.fit(model, table, hold_out=wrong)
+
+
+def test_networks_are_trained_without_the_series_that_is_held_out() -> None:
+    table = pd.DataFrame(data(3))
+    run = ho.fit(
+        ho.parse(MODEL.format(by="").replace("x' = -k*x", "x' = NN(x, hidden=[4], reg=l2(0.1))")), table, hold_out="series:A"
+    )
+    assert run.status == "converged" and any("matched to smoothed slopes" in line for line in run.log)
+    assert run.result["hold_out"]["rmse"] < 0.3
