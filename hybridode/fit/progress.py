@@ -124,12 +124,14 @@ class Track:
     rejected: int = 0
     best: np.ndarray | None = None
     best_value: float = float("inf")
+    partial: bool = False
     rows: list[Progress] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
-    def begin_stage(self, stage: str) -> None:
-        """A new stage may have another objective, so that its values are not compared with what was before."""
-        self.stage, self.best_value = stage, float("inf")
+    def begin_stage(self, stage: str, partial: bool = False) -> None:
+        """A new stage may have another objective, so that its values are not compared with what was before. `partial`: that of
+        some of the records, which other starts are not compared by."""
+        self.stage, self.best_value, self.partial = stage, float("inf"), partial
 
     def accept(self, theta: np.ndarray, value: float, gradient: np.ndarray) -> None:
         """An iteration that counts."""

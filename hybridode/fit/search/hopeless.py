@@ -24,6 +24,7 @@ class Hopeless:
 
     def __call__(self, round_: int, tracks: Mapping[int, Track]) -> dict[int, str]:
         """The starts to stop, and why; never the best of those that go on."""
+        tracks = {k: track for k, track in tracks.items() if not track.partial and np.isfinite(track.best_value)}
         for number, track in tracks.items():
             self.values.setdefault(number, []).append(track.best_value)
         self.best = min([self.best, *(v[-1] for v in self.values.values())])

@@ -35,13 +35,15 @@ class Box:
 class Step:
     """A trial point, the decrease that the quadratic model expects of it, and its length on the scale of the region.
 
-    `decrement`: what the model expects of the best step of all in the directions that it knows well, within the bounds.
+    `decrement`: what the model expects of the best step of all in the directions that it knows well, within the bounds. `bend`:
+    what the model has beside the objective (see `reflected`).
     """
 
     theta: np.ndarray
     gain: float
     length: float
     decrement: float
+    bend: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

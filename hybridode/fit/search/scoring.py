@@ -16,12 +16,15 @@ import numpy as np
 
 from hybridode.fit.progress import Track
 from hybridode.fit.search.ask import WHOLE, Ask, Optimum, Point, Search
-from hybridode.fit.search.region import Box, step_inside
+from hybridode.fit.search.chart import Chart
+from hybridode.fit.search.region import Box
+from hybridode.fit.search.ways import Inside, Reflected
 
 GRADIENT_GOAL = 1e-8
 DECREMENT_GOAL = 1e-9  # expected gain in log-likelihood at which an optimum counts as found
 _NOISE = 1e-7  # relative error of values that comes from the solver
 SPHERE, ELLIPSOID = 1.0, 0.1  # floors of the scales, see `fisher_scoring`
+_POLISH = 15
 _STALL, _STALLED = 20, 0.5  # networks: iterations in which at least this much log-likelihood must be gained
 
 
@@ -35,6 +38,8 @@ def fisher_scoring(
     box: Box | None = None,
     goal: float = DECREMENT_GOAL,
     state: Mapping[str, Any] | None = None,
+    chart: Chart | None = None,
+    polish: int = _POLISH,
 ) -> Search:
     """Minimises from theta, or goes on from `state`. The value at theta must be finite; failed trial points shrink the region.
 
@@ -42,9 +47,11 @@ def fisher_scoring(
     takes one scale for all, right for weights, which are of one kind, and many of which hardly matter; a smaller one lets such
     numbers go far in one step. `stalling`: to end where little was gained for long, as networks ever gain a little. `box`:
     bounds, which no point that is evaluated leaves. `goal`: an optimum is where the objective is expected to fall by less.
+    `polish`: how many
+    steps that gain less are made in a row. `chart`: coordinates in which to step, all on one scale, with its own walls in the place of the box.
     """
-    box = Box.unbounded(len(theta)) if box is None else box
-    theta = box.clip(theta)
+    way = Inside(Box.unbounded(len(theta)) if box is None else box, floor) if chart is None else Reflected(chart)
+    theta = way.clip(theta)
     if state is None:
         point = yield Ask(theta, view)
         if point.failed:
@@ -53,22 +60,19 @@ def fisher_scoring(
                 theta, point.value, point.gradient, None, "stopped", f"the start cannot be evaluated: {point.reason}", 0
             )
         track.accept(point.theta, point.value, point.gradient)
-        radius, scale, polishing, values, first = 1.0, np.zeros(len(theta)), 0, [point.value], 1
-        walled = False  # the region shrank because points in it could not be evaluated
-    else:
-        point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
-        polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
-        walled = bool(state["walled"])
+        state = _beginning(point)
+    point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
+    polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
+    walled = bool(state["walled"])  # the region shrank because points in it could not be evaluated
+    here = way.local(point)
     for iteration in range(first, max_iterations + 1):
-        norm = float(np.max(np.abs(point.gradient[~box.held(point.theta, point.gradient)]), initial=0.0))
+        norm = way.slope(here)
         if norm <= GRADIENT_GOAL:
             return _end(point, "converged", f"gradient {norm:.1e}", iteration - 1)
         now = {"point": point.plain(), "radius": radius, "scale": scale, "polishing": polishing, "walled": walled,
                "values": values[-_STALL - 1 :], "iteration": iteration}  # fmt: skip
-        diagonal = np.sqrt(np.maximum(np.diag(point.fisher), 0.0))
-        scale = np.maximum(scale * 0.9, diagonal)  # forget slowly: a start far off must not shorten all later steps
-        safe = np.maximum(scale, floor * max(scale.max(initial=0.0), 1e-300))
-        step = step_inside(point.theta, point.gradient, point.fisher, safe, radius, box)
+        scale, safe = way.scales(scale, here)
+        step = way.step(here, safe, radius)
         trial = yield Ask(step.theta, view, now)
         gain, length, small = step.gain, step.length, step.gain <= goal
         if trial.failed:
@@ -77,10 +81,11 @@ def fisher_scoring(
         else:
             actual = point.value - trial.value
             noise = _NOISE * (1 + abs(point.value))
-            flatter = np.linalg.norm(trial.gradient / safe) < 0.9 * np.linalg.norm(point.gradient / safe)
-            ratio = actual / gain if gain > 0 else 0.0
-            if (ratio > 1e-3 and actual > 0.01 * noise) or (flatter and actual > -noise and gain < 10 * noise):
-                point = trial
+            there = way.local(trial)
+            flatter = np.linalg.norm(there.gradient / safe) < 0.9 * np.linalg.norm(here.gradient / safe)
+            ratio = (actual - step.bend) / gain if gain > 0 else 0.0
+            if (actual > 1e-3 * gain and actual > 0.01 * noise) or (flatter and actual > -noise and gain < 10 * noise):
+                point, here = trial, there
                 track.accept(point.theta, point.value, point.gradient)
                 polishing, walled = polishing + 1 if small else 0, False
             elif small or gain < noise:
@@ -97,11 +102,23 @@ def fisher_scoring(
         values.append(point.value)
         if stalling and len(values) > _STALL and values[-1 - _STALL] - point.value < _STALLED:
             return _end(point, "converged", f"the objective fell by less than {_STALLED} in {_STALL} iterations", iteration)
-        if polishing > 15:
+        if polishing > polish:
             return _end(point, "converged", f"expected gain {gain:.1e}", iteration)
         if radius < 1e-12:
             return _end(point, "stopped", "no step from here lowers the objective", iteration)
     return _end(point, "stopped", f"{max_iterations} iterations", max_iterations)
+
+
+def polished(end: Optimum, track: Track, chart: Chart) -> Search:
+    """An optimum that was found coarsely, found well: no point is evaluated twice."""
+    begin = Point(end.theta, end.value, end.gradient, np.zeros((0, 0)) if end.fisher is None else end.fisher)
+    return fisher_scoring(end.theta, track, chart=chart, state=_beginning(begin))
+
+
+def _beginning(point: Point) -> dict[str, Any]:
+    """The state of a search whose first point was evaluated."""
+    return {"point": point.plain(), "radius": 1.0, "scale": np.zeros(len(point.theta)), "polishing": 0, "walled": False,
+            "values": [point.value], "iteration": 1}  # fmt: skip
 
 
 def _end(point: Point, status: str, message: str, iterations: int) -> Optimum:

@@ -11,14 +11,15 @@ import numpy as np
 from hybridode.expr import Symbol
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Search, View
+from hybridode.fit.search.chart import Chart
+from hybridode.fit.search.descent import descent
 from hybridode.fit.search.hopeless import Hopeless
 from hybridode.fit.search.horizons import Horizons
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
 from hybridode.fit.search.postponed import Postponing
-from hybridode.fit.search.region import Box
-from hybridode.fit.search.scoring import ELLIPSOID, SPHERE, fisher_scoring
+from hybridode.fit.search.scoring import SPHERE, fisher_scoring
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.stages import physics_first, worth_it
 from hybridode.fit.search.training import Misfit, adam, lbfgs, match_gradients, misfit_of_slopes
@@ -92,11 +93,7 @@ def one_start(lanes: Lanes, misfit: Callable[[], Misfit | None], start: Snapshot
     """The optimiser of a start: Fisher scoring for parameters; with networks what comes before it, or instead of it."""
     objective, track, theta = lanes.objective, start.track, start.theta
     if len(theta) == objective.n_parameters:
-        if start.state is None:
-            track.begin_stage("fisher scoring")
-        floor = SPHERE if start.number % 2 else ELLIPSOID  # neither is better on all problems
-        box = Box(*objective.space.box())
-        return (yield from fisher_scoring(theta, track, floor=floor, box=box, state=start.state))
+        return (yield from descent(Chart.of(objective.space), theta, track, start.state))
     if objective.trained and not (yield Ask(theta)).failed:
         track.log.append(f"start {track.start}: the networks were trained before and go on from their weights, on all records")
         return (yield from _jointly(lanes, theta, track))
