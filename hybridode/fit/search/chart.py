@@ -1,8 +1,8 @@
 """The coordinates in which a start searches: a parameter's logarithm, or its own scale, between two walls.
 
-On the unconstrained scale of a parameter with two bounds (a logit) both ends are infinitely far and everything flattens out on the
-way there: a start that is thrown towards a bound stays. In the logarithm itself a bound is a wall, which `reflected` turns back from.
-Other numbers are searched on the scales that they have.
+On the unconstrained scale of a parameter with two bounds (a logit) both ends are infinitely far and everything flattens out on
+the way there: a start that is thrown towards a bound stays. In the logarithm itself a bound is a wall, which `reflected` turns
+back from. Other numbers are searched on the scales that they have.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LINEAR = 4.0  # length of a range that is searched on a linear scale: as steep 
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """places (m,): entries of the vector that lie between walls low (m,) and high (m,); the others stay what they are. `box`: of the
-    whole vector theta, `walls`: the same in coordinates."""
+    """places (m,): entries of the vector that lie between walls low (m,) and high (m,); the others stay what they are. `box`: of
+    the whole vector theta, `walls`: the same in coordinates."""
 
     places: np.ndarray
     low: np.ndarray
@@ -63,9 +63,5 @@ class Chart:
         size = np.abs(point.theta[self.places])
         slope = np.ones(len(point.theta))  # d coordinates/d theta
         slope[self.places] = (self.high - self.low) * np.exp(-size - 2 * np.logaddexp(0.0, -size))
-        return replace(
-            point,
-            theta=self.coordinates(point.theta),
-            gradient=point.gradient / slope,
-            fisher=point.fisher / np.outer(slope, slope),
-        )
+        fisher = point.fisher / np.outer(slope, slope) if point.fisher.size else point.fisher
+        return replace(point, theta=self.coordinates(point.theta), gradient=point.gradient / slope, fisher=fisher)

@@ -1,11 +1,11 @@
-"""One start of a model without networks: the first part of the records, more of them, all; then across what ended without influence.
+"""One start of a model without networks: the first part of the records, more of them, all; then across what lost its influence.
 
 A trajectory over many periods fits its records in as many wrong ways; over its first part it has few, and what fits that is near
 enough for the next (growing horizons). Every fourth start sees all records from the beginning: it stays near where it was put.
 
-A search often ends where a number no longer matters: a rate so quick that only its being quick counts. Its gradient is 0 there, so
-nothing leads back, though the better optimum may lie on the other side. So each such number in turn is put to the other side of
-its range, and what is found from there counts if it is better.
+A search often ends where a number no longer matters: a rate so quick that only its being quick counts. Its gradient is 0 there,
+so nothing leads back, though the better optimum may lie on the other side. So each such number in turn is put to the other side
+of its range, and what is found from there counts if it is better.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def descent(chart: Chart, theta: np.ndarray, track: Track, state: Mapping[str, A
 
 
 def _on_parts(chart: Chart, theta: np.ndarray, track: Track) -> Generator[Ask, Point, np.ndarray]:
-    """Where the first parts lead. One that cannot be evaluated where the one before it ended waits until one between is fitted."""
+    """Where the first parts lead. One that cannot be evaluated where the one before it ended waits for one between them."""
     left: Horizons | None = Horizons.of(PARTS)
     while left is not None and left.ahead:
         view = View(left.next)
@@ -72,7 +72,8 @@ def _across(chart: Chart, end: Optimum, track: Track) -> Search:
             break
         tried.add(flat[0])
         begin = opposite(chart, end.theta, flat[0])
-        found = yield from _while_promising(fisher_scoring(begin, track, ACROSS_ITERATIONS, chart=chart, **_COARSE), end.value)
+        search = fisher_scoring(begin, track, ACROSS_ITERATIONS, chart=chart, **_COARSE)
+        found = yield from _while_promising(search, end.value)
         if found is not None and found.value < end.value - BETTER:
             end, tried = found, set()
     return end

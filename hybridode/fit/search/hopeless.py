@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridode.fit.progress import Track
 
-FIRST = 40  # evaluations that every start has
+FIRST = 20  # evaluations on all records that every start has
 BACK = 8  # rounds over which the fall is measured
 ROUNDS = 150  # that a start would have at its present pace to reach the best one
 MARGIN = 5.0  # of log-likelihood: nobody is stopped who is as near as this

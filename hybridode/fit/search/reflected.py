@@ -1,9 +1,9 @@
-"""Steps in a trust region between walls, from which they are reflected: T. F. Coleman, Y. Li, SIAM J. Optim. 6 (1996) 418, with the
-choice of M. A. Branch, T. F. Coleman, Y. Li, SIAM J. Sci. Comput. 21 (1999) 1, as SciPy's `least_squares` makes it.
+"""Steps in a trust region between walls, from which they are reflected: T. F. Coleman, Y. Li, SIAM J. Optim. 6 (1996) 418, with
+the choice of M. A. Branch, T. F. Coleman, Y. Li, SIAM J. Sci. Comput. 21 (1999) 1, as SciPy's `least_squares` makes it.
 
-What moves towards a wall is scaled by the root of its distance from it, so that nothing is thrown onto a wall in one step, and a
-curvature says how this scale changes. A step that would go through a wall becomes the best of three: itself up to the wall, itself
-and then back from the wall, and the steepest descent.
+What moves towards a wall is scaled by the root of its distance from it, so that nothing is thrown onto a wall in one step, and
+a curvature says how this scale changes. A step that would go through a wall becomes the best of three: itself up to the wall,
+itself and then back from the wall, and the steepest descent.
 """
 
 from __future__ import annotations

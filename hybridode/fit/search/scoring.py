@@ -47,8 +47,8 @@ def fisher_scoring(
     takes one scale for all, right for weights, which are of one kind, and many of which hardly matter; a smaller one lets such
     numbers go far in one step. `stalling`: to end where little was gained for long, as networks ever gain a little. `box`:
     bounds, which no point that is evaluated leaves. `goal`: an optimum is where the objective is expected to fall by less.
-    `polish`: how many
-    steps that gain less are made in a row. `chart`: coordinates in which to step, all on one scale, with its own walls in the place of the box.
+    `polish`: how many steps that gain less are made in a row. `chart`: coordinates in which to step, all on one scale, with walls
+    in the place of the box.
     """
     way = Inside(Box.unbounded(len(theta)) if box is None else box, floor) if chart is None else Reflected(chart)
     theta = way.clip(theta)

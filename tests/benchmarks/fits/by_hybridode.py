@@ -59,7 +59,8 @@ def run(problem: FitProblem, starts: list[np.ndarray], limit: float) -> Outcome:
     done = ho.fit(ho.parse(model_text(problem)), data, starts=[point(problem, p) for p in starts], max_seconds=limit)
     outcome = Outcome(total=watch.elapsed, note="; ".join(line for line in done.log if "starts" in line))
     outcome.setup = float(done.trace["seconds"].min())
-    traces = dict(list(done.trace.groupby("start")))
+    whole = done.trace[~done.trace["stage"].str.endswith("%")]  # other stages see some of the records
+    traces = dict(list(whole.groupby("start")))
     for entry in done.result["starts"]:
         value, rows = entry["objective"], traces.get(entry["start"])
         if value is None or rows is None or entry["start"] > len(starts):  # what the ladder found is none of the starts
