@@ -65,17 +65,20 @@ def _on_parts(chart: Chart, theta: np.ndarray, track: Track) -> Generator[Ask, P
 def _across(chart: Chart, end: Optimum, track: Track) -> Search:
     """The best of an optimum and those that are found with a number without influence on the other side of its range."""
     tried: set[int] = set()
-    track.stage = "across"  # the objective is the same
     for _ in range(ACROSS):
         flat = [i for i in _without_influence(chart, end) if i not in tried]
         if not flat:
             break
         tried.add(flat[0])
+        track.stage = "across"  # the objective is the same
         begin = opposite(chart, end.theta, flat[0])
         search = fisher_scoring(begin, track, ACROSS_ITERATIONS, chart=chart, **_COARSE)
         found = yield from _while_promising(search, end.value)
         if found is not None and found.value < end.value - BETTER:
             end, tried = found, set()
+    track.stage = "fisher scoring"
+    if tried:  # the trace goes back to where it goes on
+        track.accept(end.theta, end.value, end.gradient)
     return end
 
 
