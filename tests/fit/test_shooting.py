@@ -196,15 +196,12 @@ def test_a_shot_that_was_killed_goes_on_from_its_checkpoint(after, tmp_path):
 def test_thirty_periods_from_starts_off_by_half_where_single_shooting_fails(starts, stage):
     declarations, data = prey_model(off=True), prey_data(30, 12)
     run = check(fit(declarations, data, starts=starts))
-    direct = [s["objective"] for s in run.result["starts"][:8]]
     assert run.result["status"] == "converged"
-    if starts is None:  # one of 24 may get there by itself: what gradient matching begins is always there
+    if starts is None:  # growing parts of the records may lead there too: what gradient matching begins is always there
         reached = run.result["starts"][-1]["objective"]
         assert len(run.result["starts"]) == 25 and reached == pytest.approx(run.result["objective"]["nll"], abs=1e-3)
     assert run.result["search"]["stage"] in (stage, "direct" if starts is None else stage)
-    assert (
-        min(direct[:8] if starts is None else direct[:1]) > run.result["objective"]["nll"] + 500
-    )  # single shooting ends far off
+    assert run.result["starts"][0]["objective"] > run.result["objective"]["nll"] + 500  # all records at once end far off
     for name, value in TRUE_PREY.items():
         entry = run.result["parameters"][name]
         assert abs(entry["value"] - value) < 4 * entry["se"], name

@@ -35,10 +35,11 @@ _PATIENCE, _BACK, _AHEAD, _MARGIN = 12, 8, 40, 0.5  # see `_while_promising`
 def descent(chart: Chart, theta: np.ndarray, track: Track, state: Mapping[str, Any] | None = None) -> Search:
     """From theta, or on from a `state` of its search on all records."""
     if state is None:
-        first = theta if track.start % STRAIGHT == 1 else (yield from _on_parts(chart, theta, track))
+        straight = track.start % STRAIGHT == 1
+        first = theta if straight else (yield from _on_parts(chart, theta, track))
         track.begin_stage("fisher scoring")
-        end = yield from fisher_scoring(first, track, chart=chart, **_COARSE)
-        if not np.isfinite(end.value) and first is not theta:
+        end = yield from fisher_scoring(first, track, chart=chart, careful=straight, **_COARSE)
+        if not (straight or np.isfinite(end.value)):
             end = yield from fisher_scoring(theta, track, chart=chart, **_COARSE)
     else:
         end = yield from fisher_scoring(theta, track, chart=chart, state=state)

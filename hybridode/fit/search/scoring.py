@@ -40,6 +40,7 @@ def fisher_scoring(
     state: Mapping[str, Any] | None = None,
     chart: Chart | None = None,
     polish: int = _POLISH,
+    careful: bool = False,
 ) -> Search:
     """Minimises from theta, or goes on from `state`. The value at theta must be finite; failed trial points shrink the region.
 
@@ -48,7 +49,8 @@ def fisher_scoring(
     numbers go far in one step. `stalling`: to end where little was gained for long, as networks ever gain a little. `box`:
     bounds, which no point that is evaluated leaves. `goal`: an optimum is where the objective is expected to fall by less.
     `polish`: how many steps that gain less are made in a row. `chart`: coordinates in which to step, all on one scale, with walls
-    in the place of the box.
+    in the place of the box. `careful`: there the first step moves no number further than all records together notice by one
+    standard deviation, so that it stays in the basin where it begins.
     """
     way = Inside(Box.unbounded(len(theta)) if box is None else box, floor) if chart is None else Reflected(chart)
     theta = way.clip(theta)
@@ -60,7 +62,8 @@ def fisher_scoring(
                 theta, point.value, point.gradient, None, "stopped", f"the start cannot be evaluated: {point.reason}", 0
             )
         track.accept(point.theta, point.value, point.gradient)
-        state = _beginning(point)
+        noticed = np.sqrt(np.max(np.diag(way.local(point).fisher), initial=0.0))
+        state = _beginning(point, min(1.0, 1.0 / max(noticed, 1e-300)) if careful else 1.0)
     point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
     polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
     walled = bool(state["walled"])  # the region shrank because points in it could not be evaluated
@@ -112,12 +115,12 @@ def fisher_scoring(
 def polished(end: Optimum, track: Track, chart: Chart) -> Search:
     """An optimum that was found coarsely, found well: no point is evaluated twice."""
     begin = Point(end.theta, end.value, end.gradient, np.zeros((0, 0)) if end.fisher is None else end.fisher)
-    return fisher_scoring(end.theta, track, chart=chart, state=_beginning(begin))
+    return fisher_scoring(end.theta, track, chart=chart, state=_beginning(begin, 1.0))
 
 
-def _beginning(point: Point) -> dict[str, Any]:
+def _beginning(point: Point, radius: float) -> dict[str, Any]:
     """The state of a search whose first point was evaluated."""
-    return {"point": point.plain(), "radius": 1.0, "scale": np.zeros(len(point.theta)), "polishing": 0, "walled": False,
+    return {"point": point.plain(), "radius": radius, "scale": np.zeros(len(point.theta)), "polishing": 0, "walled": False,
             "values": [point.value], "iteration": 1}  # fmt: skip
 
 
