@@ -10,6 +10,7 @@ the solver's error, a step also counts when it lowers the gradient.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,18 +53,15 @@ def fisher_scoring(
     in the place of the box. `careful`: there the first step moves no number further than all records together notice by one
     standard deviation, so that it stays in the basin where it begins.
     """
-    way = Inside(Box.unbounded(len(theta)) if box is None else box, floor) if chart is None else Reflected(chart)
+    way = Inside(Box.unbounded(len(theta)) if box is None else box, floor) if chart is None else Reflected(chart, careful)
     theta = way.clip(theta)
     if state is None:
         point = yield Ask(theta, view)
         if point.failed:
             track.reject(point.reason)
-            return Optimum(
-                theta, point.value, point.gradient, None, "stopped", f"the start cannot be evaluated: {point.reason}", 0
-            )
+            return replace(_end(point, "stopped", f"the start cannot be evaluated: {point.reason}", 0), theta=theta, fisher=None)
         track.accept(point.theta, point.value, point.gradient)
-        noticed = np.sqrt(np.max(np.diag(way.local(point).fisher), initial=0.0))
-        state = _beginning(point, min(1.0, 1.0 / max(noticed, 1e-300)) if careful else 1.0)
+        state = _beginning(point, way.first_radius(point))
     point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
     polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
     walled = bool(state["walled"])  # the region shrank because points in it could not be evaluated

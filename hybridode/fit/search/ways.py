@@ -22,6 +22,9 @@ class Inside:
     def clip(self, theta: np.ndarray) -> np.ndarray:
         return self.box.clip(theta)
 
+    def first_radius(self, point: Point) -> float:
+        return 1.0
+
     def local(self, point: Point) -> Point:
         """An evaluation in the coordinates of the steps."""
         return point
@@ -44,9 +47,14 @@ class Reflected:
     """Steps in the coordinates of a chart, in a sphere but for the distance from walls."""
 
     chart: Chart
+    careful: bool = False
 
     def clip(self, theta: np.ndarray) -> np.ndarray:
         return self.chart.box.clip(theta)
+
+    def first_radius(self, point: Point) -> float:
+        noticed = float(np.sqrt(np.max(np.diag(self.local(point).fisher), initial=0.0))) if self.careful else 0.0
+        return 1.0 / max(noticed, 1.0)
 
     def local(self, point: Point) -> Point:
         return self.chart.local(point)
