@@ -110,12 +110,12 @@ def bootstrap(
     recorder.starts = samples
     early = ""
     with jax.enable_x64(True):
-        draws, fits = simulator(objective, lanes.batch, theta), _Replicates(objective, lanes.batch, lanes.width)
+        draws, fits = simulator(objective, lanes.batch, theta), Replicates(objective, lanes.batch, lanes.width)
         together = _BLOCKS * lanes.width
         for at in range(0, len(missing), together):
             some = missing[at : at + together]
             fits.records = {i: draws.draw(np.random.default_rng([seed, i])) for i in some}
-            found, early = _refits(fits, theta, some, recorder)
+            found, early = refits(fits, theta, some, recorder)
             if len(found):
                 rows.append(found)
             if keep is not None:
@@ -131,8 +131,8 @@ def _joined(names: tuple[str, ...], value: np.ndarray, rows: Sequence[pd.DataFra
     return Bootstrap(names, value, whole, early)
 
 
-def _refits(fits: _Replicates, theta: np.ndarray, numbers: Sequence[int], recorder: Recorder) -> tuple[pd.DataFrame, str]:
-    """Those of the replicates that ended."""
+def refits(fits: Replicates, theta: np.ndarray, numbers: Sequence[int], recorder: Recorder) -> tuple[pd.DataFrame, str]:
+    """Those of the replicates that ended, fitted from theta (d,): sample, converged, objective, natural values; why it ended."""
     space = fits.objective.space
     low, high = space.box()
     free = np.full(len(theta) - space.size, np.inf)
@@ -151,7 +151,7 @@ def _refits(fits: _Replicates, theta: np.ndarray, numbers: Sequence[int], record
     return pd.DataFrame(rows, columns=["sample", "converged", "objective", *space.names]), pool.early
 
 
-class _Replicates:
+class Replicates:
     """The objective on records that differ from lane to lane: `view` of an ask is the number of its replicate."""
 
     def __init__(self, objective: Objective, batch: Batch, width: int) -> None:

@@ -44,10 +44,14 @@ class Simulator:
         return tuple(found)
 
 
-def simulator(objective: Objective, batch: Batch, theta: np.ndarray) -> Simulator:
-    """Of the model at theta (d,), for the records of a batch."""
-    program = jax.jit(lambda x: objective.arguments_of_noise(x, batch, "forward"))
-    found, _ = program(jnp.asarray(theta))
+def arguments_program(objective: Objective, batch: Batch) -> Callable[[Any], Any]:
+    """The arguments of the noise at the records as a function of theta (d,), compiled once."""
+    return jax.jit(lambda x: objective.arguments_of_noise(x, batch, "forward"))
+
+
+def simulator(objective: Objective, batch: Batch, theta: np.ndarray, program: Callable[[Any], Any] | None = None) -> Simulator:
+    """Of the model at theta (d,), for the records of a batch. program: where there is one already."""
+    found, _ = (program or arguments_program(objective, batch))(jnp.asarray(theta))
     eta: dict[int, np.ndarray] = {}
     for kind, joined in zip(objective.kinds, found, strict=True):
         eta |= {k: np.asarray(part) for k, part in kind.split(joined, batch)}
