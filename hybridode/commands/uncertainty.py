@@ -44,7 +44,8 @@ def found_of(run: FitRun, seconds: float | None, detail: Detail = Detail(), reco
     assert run.finished is not None, "a fit with an optimum"
     finished = run.finished
     what = believed(finished.prepared, finished.theta, seconds, detail.names, ROOT95 / detail.levels, finished.members, recorder)
-    others = {"spectrum": Found({"sentences": what.spectrum.sentences(), **what.spectrum.content()})}
+    known = what.spectrum
+    others = {} if known is None else {"spectrum": Found({"sentences": known.sentences(), **known.content()})}
     if what.bands is not None:
         others["bands"] = _bands(what, finished.members)
     notes = [f"left out: {line}; `hybridode profile RUN` takes the time that it needs" for line in what.left_out]

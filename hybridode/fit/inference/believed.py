@@ -17,9 +17,11 @@ from hybridode.fit.inference.laplace import covariance
 from hybridode.fit.inference.profiled import Profiled, profiled
 from hybridode.fit.inference.profiles import RISE
 from hybridode.fit.inference.spectrum import Spectrum, spectrum
+from hybridode.fit.outcome.ending import SE_MOST
 from hybridode.fit.outcome.tables import Curves, grid_of
 from hybridode.fit.prepare import Prepared
 from hybridode.fit.progress import Recorder
+from hybridode.fit.search.ask import Point
 from hybridode.fit.search.lanes import FISHER_MOST
 
 FOR_PROFILES = 0.6  # of the time
@@ -29,10 +31,10 @@ _LEAST = 1.0  # seconds without which bands are not begun
 
 @dataclass(frozen=True, eq=False)
 class Believed:
-    """None where something was left out, with the reason in `left_out`."""
+    """What was left out, and why, is in `left_out`. Fits with large networks have no profiles, larger ones no spectrum."""
 
     profiled: Profiled
-    spectrum: Spectrum
+    spectrum: Spectrum | None
     bands: Bands | None
     advice: tuple[Advice, ...]
     left_out: tuple[str, ...]
@@ -53,8 +55,9 @@ def believed(
     listener = None if recorder is None else recorder.listener
     mine = Recorder(listener, None if seconds is None else FOR_PROFILES * seconds)
     with jax.enable_x64(True):
-        found = profiled(prepared.lanes, theta, mine, names, rise)
-        known = spectrum(prepared.objective.space, theta[: prepared.objective.n_parameters], found.best.fisher)
+        found = profiled(prepared.lanes, theta, mine, names, rise) if len(theta) <= FISHER_MOST else _without(prepared, theta)
+        space = prepared.objective.space
+        known = spectrum(space, theta[: space.size], found.best.fisher) if len(found.best.fisher) else None
         left = [f"profiles of {', '.join(f'`{n}`' for n in found.left)}: {found.early}"] * bool(found.left)
         if found.early == "interrupted":
             return Believed(found, known, None, (), (*left, "bands: interrupted"))
@@ -67,6 +70,18 @@ def believed(
     return Believed(found, known, curves, tuple(advice), tuple(left))
 
 
+def _without(prepared: Prepared, theta: np.ndarray) -> Profiled:
+    """No profiles, but the Fisher matrix, of fits of more numbers than profiles are made for."""
+    objective = prepared.objective
+    if len(theta) <= SE_MOST:
+        e = objective.with_fisher(theta, prepared.lanes.batch)
+        best = Point(theta, float(e.value), np.asarray(e.gradient, float), np.asarray(e.fisher, float))
+    else:
+        best = Point(theta, np.nan, np.zeros(len(theta)))
+    why = f"{len(theta)} numbers are learnt, and profiles are made of up to {FISHER_MOST}"
+    return Profiled(objective.space, best, (), {}, why, objective.space.names, None)
+
+
 def bands_of(
     prepared: Prepared, theta: np.ndarray, found: Profiled, members: Sequence[np.ndarray], until: float | None
 ) -> tuple[Bands, list[Advice]]:
@@ -74,17 +89,29 @@ def bands_of(
     objective, dataset = prepared.objective, prepared.dataset
     if any(s.has_steady for s in dataset.series):
         raise UsageError(Diagnostic("E0784", "there are no bands of fits with steady states"))
-    spread = covariance(objective.space, found.best.fisher)
     grid = grid_of(dataset)
-    if len(theta) > FISHER_MOST or bytes_of(objective, grid.shape[1] + _TIMES, len(grid), len(theta)) > MOST_BYTES:
-        raise UsageError(Diagnostic("E0784", f"the derivatives of the curves by {len(theta)} numbers need too much memory"))
-    curves = _sensitivities(prepared, theta, grid)
-    if not np.all(curves.solved):
-        raise UsageError(Diagnostic("E0784", "the curves with their derivatives could not be solved"))
-    advice = next_measurements(objective, dataset, curves, spread, found.verdicts)
+    much = bytes_of(objective, grid.shape[1] + _TIMES, len(grid), len(theta)) > MOST_BYTES
+    if (much or not len(found.best.fisher)) and not members:
+        raise UsageError(Diagnostic("E0784", f"there are no derivatives of the curves by {len(theta)} numbers, and no ensemble",
+                                    hint="fit with `--starts 5`: other starts make an ensemble"))  # fmt: skip
+    if much or not len(found.best.fisher):
+        plain = prepared.solve_curves(theta)
+        nothing = [np.zeros((*a.shape, 1)) for a in (plain.states, plain.observed)]
+        curves = Sensitivities(plain.ts, plain.states, plain.observed, *nothing, plain.results == 0)
+        spread, advice = np.zeros((1, 1)), []
+    else:
+        curves, spread = _sensitivities(prepared, theta, grid), covariance(objective.space, _fisher(prepared, theta, found))
+        if not np.all(curves.solved):
+            raise UsageError(Diagnostic("E0784", "the curves with their derivatives could not be solved"))
+        advice = next_measurements(objective, dataset, curves, spread, found.verdicts)
     band = bands(objective, dataset, curves, spread, _solved(prepared, points_of_profiles(found.profiles), until),
                  _solved(prepared, members, until))  # fmt: skip
     return band, advice
+
+
+def _fisher(prepared: Prepared, theta: np.ndarray, found: Profiled) -> np.ndarray:
+    """At theta itself: profiles of trained networks begin where what was left to gain has been gained."""
+    return found.best.fisher if np.array_equal(theta, found.best.theta) else prepared.lanes.point(theta).fisher
 
 
 def _sensitivities(prepared: Prepared, theta: np.ndarray, grid: np.ndarray) -> Sensitivities:

@@ -12,13 +12,17 @@ import pandas as pd
 
 from hybridode.data.hints import near_names
 from hybridode.errors import Diagnostic, UsageError
-from hybridode.fit.inference.profiles import RISE, Profile, profiles
+from hybridode.fit.inference.profiles import GOAL, RISE, Profile, profiles
 from hybridode.fit.inference.verdicts import Verdict, verdict_of
 from hybridode.fit.parameters import ParameterSpace
-from hybridode.fit.progress import Recorder
+from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Point
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
+from hybridode.fit.search.pool import Pool, Snapshot
 from hybridode.fit.search.region import Box
+from hybridode.fit.search.scoring import fisher_scoring
+
+_POLISH = 60  # iterations from where networks were trained to
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,7 @@ def profiled(
         low, high = space.box()
         free = np.full(len(theta) - space.size, np.inf)
         box = Box(np.concatenate([low, -free]), np.concatenate([high, free]))
-        best = lanes.point(theta)
+        best = lanes.point(theta if len(theta) == space.size else _polished(lanes, theta, box, recorder))
         together = max(lanes.width // 2, 1)
         for at in range(0, len(wanted), together):
             some, early = profiles(space, best, lanes, recorder, box, wanted[at : at + together], rise)
@@ -96,6 +100,15 @@ def profiled(
     left = tuple(space.names[i] for i in wanted[len(found) :])
     verdicts = {p.name: verdict_of(space, p) for p in found}
     return Profiled(space, best, tuple(found), verdicts, early, left, better[0] if better else None)
+
+
+def _polished(lanes: Lanes, theta: np.ndarray, box: Box, recorder: Recorder) -> np.ndarray:
+    """Training ends where little is gained, not at the optimum that profiles are measured against: what is left to gain."""
+    start = Snapshot(1, theta, None, Track(recorder, 1, "polish"))
+    pool = Pool([start], lambda s: fisher_scoring(s.theta, s.track, _POLISH, box=box, goal=GOAL), lanes, recorder).run()
+    track, ended = start.track, pool.ended.get(1)
+    found = track.best if ended is None else ended.optimum.theta
+    return theta if found is None else found
 
 
 def entries_named(space: ParameterSpace, names: Sequence[str]) -> list[int]:

@@ -113,3 +113,28 @@ observe x ~ normal(x, 0.1)
     assert np.all(hidden["upper95"] > 1000 * hidden["lower95"])  # nothing is known of it
     seen = found.bands.table[(found.bands.table["column"] == "x") & (found.bands.table["kind"] == "observed")]
     assert np.all(seen["upper95"] - seen["lower95"] < 0.5)
+
+
+@pytest.mark.slow
+def test_band_of_a_learnt_rate_widens_where_there_are_no_data():
+    """Decay with an unknown law, seen down to a quarter of its start: beyond, starts have learnt different laws."""
+    text = """model learnt
+time t from 0
+param s = 0.05 in (0.001, 1) log
+state x = 4
+nn U: 1 -> 1, hidden=[5], act=tanh, reg=l2(0.01)
+x' = -U(x)
+observe x ~ normal(x, s)
+"""
+    t = np.linspace(0.1, 6, 30)
+    data = pd.DataFrame({"t": t, "x": 4 * np.exp(-0.5 * t) + 0.03 * np.random.default_rng(0).normal(size=30)})
+    run = ho.fit(ho.parse(text), data, starts=4, hold_out="last:15")
+    assert run.status == "converged" and run.fitted.finished is not None and run.fitted.finished.members
+    found = run.believed()
+    assert found.bands is not None and "ensemble" in found.bands.how
+    table = found.bands.table[found.bands.table["kind"] == "observed"]
+    width = (table["upper95"] - table["lower95"]).to_numpy()
+    seen, beyond = table["time"] < 2.9, table["time"] > 5
+    assert np.min(width[beyond]) > 5 * np.max(width[seen])
+    truth = 4 * np.exp(-0.5 * table["time"])
+    assert np.mean((table["lower95"] <= truth) & (truth <= table["upper95"])) > 0.9
