@@ -52,7 +52,7 @@ state x
 x(0) = x0
 x' = -k*x
 observe x ~ normal(x, s)
-""", np.linspace(0.1, 5, 50), ("x",), 0.3),
+""", np.linspace(0.05, 4, 100), ("x",), 0.4),
     Model("logistic growth, counts", """model growth
 time t from 0
 param r = 0.9 in (0, inf) log
@@ -108,7 +108,7 @@ def by_laplace(one: One) -> np.ndarray:
 
 
 def by_bootstrap(one: One) -> np.ndarray:
-    boot = Bootstrap(one.space.names, one.space.vector(one.best.theta), one.replicates(one.best.theta), "")
+    boot = Bootstrap(one.space, one.space.vector(one.best.theta), one.replicates(one.best.theta), "")
     return boot.table[["lower95", "upper95"]].to_numpy(float)
 
 

@@ -1,10 +1,10 @@
 """Parametric bootstrap: the fit repeated on data that the fitted model could have given.
 
 Replicates are drawn by `simulated` and fitted again from the optimum by Fisher scoring, all side by side in the lanes of the fit:
-a lane has records of its own. Replicate i of a seed is always the same, whatever ran before it. Intervals are Efron's
-bias-corrected percentiles (Can. J. Stat. 9 (1981) 139): of the replicates' quantiles those that their median, set against the
-estimate, asks for; plain percentiles where it stands in their middle. (B. Efron, R. J. Tibshirani, An Introduction to the
-Bootstrap, 1993, ch. 13-14.)
+a lane has records of its own. Replicate i of a seed is always the same, whatever ran before it. Intervals are basic (pivotal)
+bootstrap intervals on the scale of the search z, logarithms for scales and rates: [2 z - q(97.5 %), 2 z - q(2.5 %)] of the
+replicates' quantiles q, which takes the bias out that plain percentiles double. (A. C. Davison, D. V. Hinkley, Bootstrap Methods
+and their Application, 1997, section 5.2; B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13.)
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import NormalDist
 from typing import Any
 
 import jax
@@ -24,6 +23,7 @@ from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.inference.simulated import Records, simulator
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.objective import Evaluation, Objective
+from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Point
 from hybridode.fit.search.lanes import FISHER_MOST, SOME, Lanes, compiler_options
@@ -41,7 +41,7 @@ class Bootstrap:
     """`estimates`: sample (its number), converged, objective, and the entries in natural units; `value` (k,) of the fit;
     `early`: why it ended before its end."""
 
-    names: tuple[str, ...]
+    space: ParameterSpace
     value: np.ndarray
     estimates: pd.DataFrame
     early: str
@@ -53,15 +53,15 @@ class Bootstrap:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """name, value, se, bias, lower95, upper95 (bias-corrected), lower95_plain, upper95_plain."""
-        rows = []
-        for name, value in zip(self.names, self.value, strict=True):
-            x = self.good[name].to_numpy(float)
-            if len(x) < _LEAST:
-                rows.append((name, value, *[np.nan] * 6))
-                continue
-            corrected, plain = corrected_interval(x, value), np.quantile(x, [0.025, 0.975])
-            rows.append((name, value, float(np.std(x, ddof=1)), float(np.mean(x) - value), *corrected, *plain))
+        """name, value, se, bias, lower95, upper95 (basic intervals), lower95_plain, upper95_plain (percentiles)."""
+        names, rows = self.space.names, []
+        x = self.good[list(names)].to_numpy(float)
+        enough = len(x) >= _LEAST
+        basic = basic_interval(self.space, self.value, x) if enough else np.full((len(names), 2), np.nan)
+        for k, (name, value) in enumerate(zip(names, self.value, strict=True)):
+            spread = (np.std(x[:, k], ddof=1), np.mean(x[:, k]) - value) if enough else (np.nan, np.nan)
+            plain = np.quantile(x[:, k], [0.025, 0.975]) if enough else (np.nan, np.nan)
+            rows.append((name, float(value), *map(float, (*spread, *basic[k], *plain))))
         columns = ["name", "value", "se", "bias", "lower95", "upper95", "lower95_plain", "upper95_plain"]
         return pd.DataFrame(rows, columns=columns)
 
@@ -76,13 +76,12 @@ class Bootstrap:
         return found
 
 
-def corrected_interval(x: np.ndarray, value: float, level: float = 0.95) -> tuple[float, float]:
-    """Efron's bias-corrected percentile interval of replicates x (n,) about an estimate."""
-    normal = NormalDist()
-    share = np.clip((np.sum(x < value) + 0.5 * np.sum(x == value)) / len(x), 0.5 / len(x), 1 - 0.5 / len(x))
-    z0, z = normal.inv_cdf(float(share)), normal.inv_cdf((1 + level) / 2)
-    low, high = np.quantile(x, [normal.cdf(2 * z0 - z), normal.cdf(2 * z0 + z)])
-    return float(low), float(high)
+def basic_interval(space: ParameterSpace, value: np.ndarray, x: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """Basic bootstrap intervals (k, 2) of estimates (k,) with replicates x (n, k), all natural, made on the scale of the search."""
+    z = space.unconstrain_vector(value)
+    found = np.array([space.unconstrain_vector(row) for row in x])
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return np.stack([space.vector(2 * z - high), space.vector(2 * z - low)], axis=1)
 
 
 def bootstrap(
@@ -119,16 +118,16 @@ def bootstrap(
             if len(found):
                 rows.append(found)
             if keep is not None:
-                keep(_joined(space.names, value, rows, early))
+                keep(_joined(space, value, rows, early))
             if early:
                 break
-    return _joined(space.names, value, rows, early)
+    return _joined(space, value, rows, early)
 
 
-def _joined(names: tuple[str, ...], value: np.ndarray, rows: Sequence[pd.DataFrame], early: str) -> Bootstrap:
+def _joined(space: ParameterSpace, value: np.ndarray, rows: Sequence[pd.DataFrame], early: str) -> Bootstrap:
     whole = pd.concat(rows, ignore_index=True).sort_values("sample", ignore_index=True) if rows else (
-        pd.DataFrame(columns=["sample", "converged", "objective", *names]).astype({"converged": bool}))  # fmt: skip
-    return Bootstrap(names, value, whole, early)
+        pd.DataFrame(columns=["sample", "converged", "objective", *space.names]).astype({"converged": bool}))  # fmt: skip
+    return Bootstrap(space, value, whole, early)
 
 
 def refits(fits: Replicates, theta: np.ndarray, numbers: Sequence[int], recorder: Recorder) -> tuple[pd.DataFrame, str]:

@@ -10,9 +10,11 @@ import scipy.stats
 
 import hybridode as ho
 from hybridode.data.experiments import experiments
-from hybridode.fit.inference.bootstrap import bootstrap, corrected_interval
+from hybridode.declarations import Parameter
+from hybridode.fit.inference.bootstrap import basic_interval, bootstrap
 from hybridode.fit.inference.simulated import _limits, simulator
 from hybridode.fit.objective.batch import Column
+from hybridode.fit.parameters import parameter_space
 from hybridode.fit.prepare import Options, prepare
 from hybridode.fit.progress import Recorder
 from hybridode.solve.settings import Settings
@@ -60,11 +62,14 @@ def test_each_replicate_is_fitted_to_its_own_data(line):
     np.testing.assert_allclose([row["a"], row["b"]], exact, rtol=1e-5)
 
 
-def test_corrected_interval_is_plain_in_the_middle_and_moves_against_a_bias():
-    x = scipy.stats.norm.ppf((np.arange(20001) + 0.5) / 20001)
-    np.testing.assert_allclose(corrected_interval(x, float(np.median(x))), np.quantile(x, [0.025, 0.975]), atol=2e-3)
-    # Replicates lie 0.5 below the estimate in the mean: the corrected interval lies 0.5 above it (normal theory).
-    np.testing.assert_allclose(corrected_interval(x - 0.5, 0.0), [0.5 - 1.96, 0.5 + 1.96], atol=0.06)
+def test_basic_interval_moves_against_a_bias():
+    """Replicates whose logarithms lie 0.5 below that of the estimate in the mean: the interval lies 0.5 above it."""
+    space = parameter_space((Parameter("s", (1.0,), lower=0.0, scale="log"), Parameter("a", (1.0,))))
+    z = scipy.stats.norm.ppf((np.arange(20001) + 0.5) / 20001)
+    x = np.stack([3 * np.exp(0.2 * z - 0.5), 7 + z], axis=1)
+    found = basic_interval(space, np.array([3.0, 7.0]), x)
+    np.testing.assert_allclose(found[0], 3 * np.exp(0.5 + 0.2 * np.array([-1.96, 1.96])), rtol=1e-3)
+    np.testing.assert_allclose(found[1], [7 - 1.96, 7 + 1.96], rtol=1e-3)
 
 
 NOISES = {
