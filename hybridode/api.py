@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.api_after import AfterFit
 from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import Diagnostic, Source, UsageError
 
@@ -20,12 +21,9 @@ if TYPE_CHECKING:
     from hybridode.fit.criticism.baselines import Baselines
     from hybridode.fit.criticism.hold_outs import HoldOuts
     from hybridode.fit.criticism.residual_tests import ResidualTests
-    from hybridode.fit.inference.believed import Believed
-    from hybridode.fit.inference.bootstrap import Bootstrap
-    from hybridode.fit.inference.profiled import Profiled
     from hybridode.fit.inference.sample import Sample
     from hybridode.fit.inference.sampling import Sampler
-    from hybridode.fit.run import Finished, FitRun
+    from hybridode.fit.run import FitRun
     from hybridode.fit.trainable import TrainableModel
     from hybridode.solve.problem import Arguments, Compiled
     from hybridode.solve.settings import Settings
@@ -273,7 +271,7 @@ class Model:
         return compiled, args, t0, starts, last
 
 
-class Run:
+class Run(AfterFit):
     """A finished fit: `model` (fitted), `parameters`, `result` (the content of result.json), tables, and `save(directory)`.
 
     `predictions`, `residuals`, `trace`, `parameters_table` are DataFrames (docs/run-directory.md), `log` lines in words,
@@ -301,34 +299,6 @@ class Run:
 
         d = fitted_declarations(self.fitted)
         return Model(d, self.weights if d.networks else None)
-
-    def profiles(self, *names: str, levels: int = 4) -> Profiled:
-        """Profile likelihoods of all parameters, or those named: `table` (95 % intervals and verdicts in words), `curves`.
-        levels: points from the optimum to the end of an interval.
-
-        Raises UsageError E0781 where there are none (failed fits, more than 160 learnt numbers), E0783 for other names."""
-        from hybridode.fit.inference.profiled import profiled
-        from hybridode.fit.inference.profiles import ROOT95
-
-        finished = self._finished("profiles")
-        return profiled(finished.prepared.lanes, finished.theta, names=names or None, rise=ROOT95 / levels)
-
-    def believed(self) -> Believed:
-        """Profiles with verdicts, the spectrum of the Fisher information, bands of the curves, what to measure next: `profiled`,
-        `spectrum`, `bands.table`, `advice` (docs/uncertainty.md). Raises UsageError E0781 where the fit has no optimum."""
-        from hybridode.fit.inference.believed import believed
-
-        finished = self._finished("profiles")
-        return believed(finished.prepared, finished.theta, members=finished.members)
-
-    def bootstrap(self, samples: int = 200, *, seed: int = 0) -> Bootstrap:
-        """The fit repeated on data that it could have given: `table` (standard errors, biases, 95 % intervals), `estimates`.
-
-        Raises UsageError E0781 (no optimum), E0785 (more than 160 learnt numbers)."""
-        from hybridode.fit.inference.bootstrap import bootstrap
-
-        finished = self._finished("replicates")
-        return bootstrap(finished.prepared.lanes, finished.theta, samples, seed)
 
     def sample(self, *, chains: int = 4, draws: int = 1000, seed: int = 0, warmup: int = 500) -> Sample:
         """Draws from the posterior by NUTS, from the optimum of this fit: `table`, `natural` (chains, draws, k), `to_arviz()`.
@@ -377,12 +347,6 @@ class Run:
         if all(n.freeze for n in self.fitted.dataset.declarations.networks):
             raise UsageError(Diagnostic("E0791", "the model has no networks: there are no baselines"))
         return baselines(self.fitted, max_seconds)
-
-    def _finished(self, what: str) -> Finished:
-        if self.fitted.finished is None:
-            reason = "the fit is in pieces" if self.status != "failed" else "the fit failed"
-            raise UsageError(Diagnostic("E0781", f"there are no {what}: {reason}"))
-        return self.fitted.finished
 
     def save(self, directory: str | Path) -> Path:
         """Writes the run directory (result.json, fitted.ode, tables, report) and returns it. Raises UsageError E0806, E0809."""

@@ -36,6 +36,7 @@ ROOMS = (  # in import order: docs/architecture.md says what lives where
     "report",
     "interop",
     "show",
+    "api_after",
     "api",
     "commands",
     "cli_options",

@@ -77,7 +77,7 @@ class Bootstrap:
 
 
 def basic_interval(space: ParameterSpace, value: np.ndarray, x: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Basic bootstrap intervals (k, 2) of estimates (k,) with replicates x (n, k), all natural, made on the scale of the search."""
+    """Basic bootstrap intervals (k, 2) of estimates (k,) with replicates x (n, k), natural, on the scale of the search."""
     z = space.unconstrain_vector(value)
     found = np.array([space.unconstrain_vector(row) for row in x])
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
