@@ -89,4 +89,4 @@ def content_policy(script: str) -> str:
 def figure_parts(chart: Chart) -> dict[str, Any]:
     """What the template shows of a chart."""
     key = [(Markup(sample(kind, color)), color, name) for color, kind, name in chart.key]
-    return {"svg": Markup(page_svg(chart)), "key": key, "csv": Markup(csv_text(chart).replace("</", "<\\/"))}
+    return {"svg": Markup(page_svg(chart)), "key": key, "csv": Markup(csv_text(chart).replace("&", "&amp;").replace("<", "&lt;"))}

@@ -72,10 +72,10 @@ def profile_charts(found: Mapping[str, Any], units: Mapping[str, str]) -> list[C
         ends = np.array([x.low, x.high])
         marks = [
             Mark("limit", ends, np.full(2, limit)),
-            Mark("line", value, rise, 1, "profile"),
-            Mark("small", value, rise, 1, "level"),
+            Mark("line", value, rise, 1, "rise"),
+            Mark("small", value, rise, 1),
         ]
-        marks += [Mark("dots", np.array([p["value"]]), np.zeros(1), 2, "best fit")]
+        marks += [Mark("dots", np.array([p["value"]]), np.zeros(1), 2)]
         alt = f"Profile of {name}: best at {brief(p['value'])}; {_ends(p)}"
         charts.append(Chart(f"profile_{file_name(name)}", f"{name}: profile", alt, x, y, tuple(marks),
                             data={"value": [*value], "rise": [*rise]}, height=220))  # fmt: skip

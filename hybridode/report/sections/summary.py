@@ -117,15 +117,16 @@ def _percent(share: float) -> str:
 
 def _believed(saved: Saved) -> Iterator[str]:
     """How many parameters are identified; from standard errors where there are no profiles."""
-    profiles = saved.findings.get("profiles", {}).get("parameters")
-    if profiles:
-        good = [name for name, p in profiles.items() if p["verdict"] == "identified"]
-        rest = [name for name in profiles if name not in good]
-        if not rest:
-            every = "all " if len(good) > 1 else ""
-            yield f"The data determine {every}{counted(len(good), 'parameter')} (95 % profile intervals)."
+    profiles = saved.findings.get("profiles", {}).get("parameters") or {}
+    known = {name: p["verdict"] == "identified" for name, p in profiles.items() if p["verdict"] != "unknown"}
+    if known:
+        good = sum(known.values())
+        if good == len(known):
+            every = "all " if good > 1 else ""
+            yield f"The data determine {every}{counted(good, 'parameter')} that {'were' if good > 1 else 'was'} profiled."
         else:
-            yield f"The data determine {len(good)} of {counted(len(profiles), 'parameter')}, but not {listed(rest)}."
+            rest = [name for name, identified in known.items() if not identified]
+            yield f"The data determine {good} of {counted(len(known), 'parameter')}, but not {listed(rest)}."
         return
     if saved.result["status"] != "converged":
         return

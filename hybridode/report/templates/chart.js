@@ -303,7 +303,7 @@ class Drawing {
     this.back.hidden = true;
     button("SVG", `Save as SVG: ${title}`, () => save(this.figure.dataset.name + ".svg", "image/svg+xml", this.file(title)));
     const table = this.figure.querySelector('script[type="text/csv"]');
-    if (table) button("CSV", `Save the numbers as CSV: ${title}`, () => save(this.figure.dataset.name + ".csv", "text/csv", table.textContent.trim().replace(/<\\\//g, "</") + "\n"));
+    if (table) button("CSV", `Save the numbers as CSV: ${title}`, () => save(this.figure.dataset.name + ".csv", "text/csv", table.textContent.trim().replace(/&lt;/g, "<").replace(/&amp;/g, "&") + "\n"));
     this.plot.after(row);
   }
 
