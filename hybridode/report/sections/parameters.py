@@ -63,7 +63,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
 
 def _interval(low: Any, high: Any, found: Mapping[str, Any] | None = None) -> Any:
     if low is None and high is None:
-        return "open on both sides" if found is not None else None
+        return "open on both sides" if found is not None and found["verdict"] != "unknown" else None
     if found is not None and (low is None or high is None):
         return Markup("{} {}").format("≥" if high is None else "≤", with_power(significant(low if high is None else high)))
     return Markup("{} … {}").format(with_power(significant(low)), with_power(significant(high)))
