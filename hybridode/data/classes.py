@@ -30,7 +30,8 @@ def labels_of_classes(
             continue
         classes = len(observation.arguments)
         if len(labels) != classes:
-            message = f"`{observation.column}` has {len(labels)} labels, {listed(labels)}, and the model {classes} classes"
+            count = f"{len(labels)} label{'' if len(labels) == 1 else 's'}"
+            message = f"`{observation.column}` has {count}, {listed(labels)}, and the model {classes} classes"
             hint = "correct the labels, or give `logits` an entry for each"
             if len(labels) < classes:
                 hint = f"which are missing cannot be known: number the classes 1 to {classes}, or give `logits` an entry for each"

@@ -61,6 +61,9 @@ def test_density_and_information():
         np.testing.assert_allclose(row.log_density(jnp.arange(1.0, 5.0), *v), np.log(p), rtol=1e-13)
         scores = jax.jacobian(lambda z: row.log_density(jnp.arange(1.0, 5.0), *z))(jnp.array(v))
         np.testing.assert_allclose(row.information(*v), np.einsum("x,xi,xj->ij", p, scores, scores), atol=1e-14)
+        below, above = row.log_sides(jnp.array([0.0, 1.0, 3.0, 4.0]), *v)
+        np.testing.assert_allclose(np.exp(below), [0, p[0], p[:3].sum(), 1], atol=1e-14)
+        np.testing.assert_allclose(np.exp(above), [1, p[1:].sum(), p[3], 0], atol=1e-14)
         huge = [1e4, -1e4, 0.0, 5.0]  # no overflow, and nothing below
         np.testing.assert_allclose(row.log_density(jnp.array([1.0, 2.0]), *huge), [0.0, -2e4])
         assert bool(limits.possible(row, jnp.zeros(1), tuple(map(jnp.array, huge))))
@@ -149,6 +152,7 @@ def test_tables_of_classes(fitted, tmp_path):
     assert score["rmse"] is None
     assert run.result["data"]["classes"] == {"stage": list(LABELS)}
     jsonschema.validate(json.loads(json.dumps(run.result)), result_schema())
+    assert "or holds classes" in run.residual_tests().sentences[0]
     saved = run.save(tmp_path / "run")
     assert (saved / "figures" / "fit_stage.svg").is_file()
 

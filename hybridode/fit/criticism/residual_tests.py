@@ -59,7 +59,9 @@ class ResidualTests:
         """What to believe."""
         note = [f"the tests take the residuals as they are: {self.why}"] if self.why else []
         if not self.tests:
-            return [f"no residuals were tested: every column of every series has fewer than {FEWEST} fitted records"]
+            return [
+                f"no residuals were tested: every column of every series has fewer than {FEWEST} fitted records, or holds classes"
+            ]
         fine = f"nothing in the residuals speaks against the model and its noise ({len(self.tests)} tests)"
         return [*(self.wrong or [fine]), *note]
 

@@ -47,6 +47,8 @@ def taken_by_fit(prepared: Prepared, theta: np.ndarray, rows: Sequence[Rows], se
     """For the fitted records `rows` at theta (d,), by central differences; within so many seconds."""
     count = sum(len(r.time) for r in rows)
     nothing = np.zeros((count, 0)), np.zeros(0), (True,) * len(rows)
+    if not rows:
+        return Taken(*nothing)
     if len(theta) > MOST:
         return Taken(*nothing, f"{len(theta)} numbers were learnt, more than {MOST}")
     began, columns, scaled = time.perf_counter(), [], np.zeros(len(rows), bool)

@@ -14,7 +14,6 @@ from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.direct.evaluate import Direct, cannot
 from hybridode.fit.objective.objective import Objective
 from hybridode.solve import results
-from hybridode.solve.engines import integrate
 
 MOST_BYTES = 1 << 29  # of the derivatives of all series
 
@@ -46,13 +45,8 @@ def sensitivities_of(objective: Objective, batch: Batch) -> Callable[[np.ndarray
 
     def of_series(theta: Any, series: Batch, ts: Any) -> Any:
         def curves(theta: Any) -> Any:
-            args: Any = objective.numbers(theta, series)
-            raw = integrate(
-                objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", events=objective.plan
-            )
-            args = args.at_start(series.t0)
-            observed = jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left)
-            return (raw.ys_left, observed), (raw.ys_left, observed, raw.result)
+            states, observed, _, result = objective.along(theta, series, ts)
+            return (states, observed), (states, observed, result)
 
         slopes, (states, observed, result) = jax.jacfwd(curves, has_aux=True)(theta)
         return states, observed, *slopes, result

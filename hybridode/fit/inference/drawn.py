@@ -21,7 +21,6 @@ from hybridode.fit.prepare import Prepared
 from hybridode.fit.search.lanes import SOME, compiler_options
 from hybridode.kernels.programs import programs_kept
 from hybridode.solve import results
-from hybridode.solve.engines import integrate
 
 BLOCK = 64  # draws in a call
 MOST_NUMBERS = 4_000_000  # of draws times records, which are kept
@@ -109,11 +108,8 @@ def _solver(prepared: Prepared) -> Callable[..., Any]:
     objective = prepared.objective
 
     def of_series(theta: Any, series: Batch, ts: Any) -> Any:
-        args: Any = objective.numbers(theta, series)
-        raw = integrate(objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward",
-                        events=objective.plan)  # fmt: skip
-        args = args.at_start(series.t0)
-        return jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left), raw.result
+        _, observed, _, result = objective.along(theta, series, ts)
+        return observed, result
 
     def one(theta: Any, batch: Batch, ts: Any) -> Any:
         return jax.vmap(of_series, (None, 0, 0))(theta, batch, ts)

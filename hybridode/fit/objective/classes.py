@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -49,9 +49,13 @@ def residual(value: Any, *logits: Any) -> np.ndarray:
     return (value - mean) / np.sqrt(np.maximum(spread, 1e-300))
 
 
-def no_sides(*_: Any) -> NoReturn:
-    """Classes have no order: the language and the data refuse limits of them."""
-    raise AssertionError("a class lies below or above nothing")
+def log_sides(value: Array, *logits: Array) -> tuple[Array, Array]:
+    """log P(number <= value), log P(number > value) of a class: for residuals only, since classes have no order and no limits."""
+    logs = jax.nn.log_softmax(jnp.stack(jnp.broadcast_arrays(*logits), axis=-1), axis=-1)
+    lower = jnp.asarray(value)[..., None] >= jnp.arange(1, len(logits) + 1)
+    sides = (jnp.where(mine, logs, -jnp.inf) for mine in (lower, ~lower))
+    below, above = (jax.nn.logsumexp(side, axis=-1) for side in sides)
+    return below, above
 
 
 @dataclass(frozen=True)

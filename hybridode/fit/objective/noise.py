@@ -267,7 +267,7 @@ def categorical(count: int) -> Noise:
     return Noise(
         "categorical", tuple(f"logits[{i + 1}]" for i in range(count)),
         log_density=cs.log_density,
-        log_sides=cs.no_sides,
+        log_sides=cs.log_sides,
         information=cs.information,
         location=cs.most_probable,
         residual=cs.residual,

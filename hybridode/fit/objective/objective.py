@@ -169,6 +169,14 @@ class Objective:
         args = args.at_start(series.t0)
         return args, *self.equilibrium.start(self.compiled, args, self.numbers(theta, resting), series)  # type: ignore[return-value]
 
+    def along(self, theta: Array, series: Batch, ts: Any, gradient: str = "forward") -> tuple[Array, Array, Any, Array]:
+        """Of one series solved once at the times ts (T,): states (T, n), observables (T, q), the solve, its result."""
+        args: Any
+        args, start, code = self.start(theta, series)
+        raw = integrate(self.compiled, args, series.t0, ts, self.method, self.settings, gradient, start, self.plan)
+        result = raw.result if code is None else jnp.where(code == results.SUCCESS, raw.result, code)
+        return raw.ys_left, jax.vmap(lambda t, y: self.compiled.observables(t, y, args))(ts, raw.ys_left), raw, result
+
     def _arguments_of_noise(self, theta: Array, series: Batch, gradient: str) -> tuple[tuple[Array, ...], Array]:
         """Of one series: per kind of observation the arguments at its records (R, a); the result of the solve."""
         args: Any

@@ -25,8 +25,6 @@ from hybridode.fit.objective.noise import Noise
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.outcome.uncertainty import Uncertainty
 from hybridode.fit.progress import Recorder
-from hybridode.solve import results
-from hybridode.solve.engines import integrate
 
 _GRID = 200  # times of the dense curves
 
@@ -64,14 +62,8 @@ def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callab
         return along
 
     def of_series(theta: Any, series: Batch, ts: Any) -> Any:
-        args: Any
-        args, start, code = objective.start(theta, series)
-        raw = integrate(
-            objective.compiled, args, series.t0, ts, objective.method, objective.settings, "forward", start, objective.plan
-        )
-        result = raw.result if code is None else jnp.where(code == results.SUCCESS, raw.result, code)
-        observed = jax.vmap(lambda t, y: objective.compiled.observables(t, y, args))(ts, raw.ys_left)
-        return raw.ys_left, observed, result, raw.stats["sliding"]
+        states, observed, raw, result = objective.along(theta, series, ts)
+        return states, observed, result, raw.stats["sliding"]
 
     program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
 

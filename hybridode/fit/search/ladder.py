@@ -173,7 +173,7 @@ def _evidence(stage: _Stage, found: Sequence[StartResult]) -> tuple[bool, str]:
     attained = _compared(stage, best.theta)
     worst = max(attained, key=lambda a: a.loss, default=None)
     if worst is None:
-        return False, "too few records to compare the fit with a smooth curve"
+        return False, "no column has numbers enough to compare the fit with a smooth curve"
     words = f"the fit leaves {worst.model:.3g} of `{worst.column}` (root mean square), a smooth curve {worst.curve:.3g}"
     far = worst.ratio > WORSE and worst.loss > LOSS
     if not far:
