@@ -51,7 +51,7 @@ def fitted(problem: FitProblem, done: Any) -> list[float]:
 def run(problem: FitProblem, starts: list[np.ndarray], limit: float) -> Outcome:
     import hybridode as ho
 
-    for heavy in ("hybridode.fit.run", "hybridode.api", "sympy"):  # imports are not counted
+    for heavy in ("hybridode.fit.run", "hybridode.api", "hybridode.kernels.llvm.module", "sympy"):  # imports are not counted
         import_module(heavy)
     watch = Watch()
     columns = [column for column, *_ in problem.observed]
