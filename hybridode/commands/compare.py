@@ -103,6 +103,8 @@ def _kept(place: str, kind: str, command: str, output: Output, find: Any) -> str
     began = time.perf_counter()
     found = find()
     keep(Path(place), kind, found, command, time.perf_counter() - began)
+    if found.tell == ["interrupted"]:
+        raise KeyboardInterrupt
     return kind
 
 
@@ -111,12 +113,19 @@ def hold_outs_found(run: FitRun, options: CompareOptions) -> Found:
     from hybridode.fit.criticism.hold_outs import hold_outs
 
     assert run.finished is not None and options.cross_validate is not None
-    prepared, theta = run.finished.prepared, run.finished.theta
-    return Found(hold_outs(prepared, theta, options.cross_validate, options.max_seconds).content())
+    found = hold_outs(run.finished.prepared, run.finished.theta, options.cross_validate, options.max_seconds)
+    return Found(found.content(), tell=["interrupted"] if found.interrupted else [])
 
 
 def baselines_found(run: FitRun, seconds: float | None) -> Found:
     """The finding `baselines`; the first of its sentences is told at the end of a fit."""
+    compiling = float(run.result["timing"]["compile"])
+    if seconds is not None and compiling > seconds:
+        takes = f"compiling the model without them takes about {compiling:.0f} s"
+        words = (
+            f"whether the networks are needed was not looked into: {takes}; `hybridode compare RUN --baselines` takes that time"
+        )
+        return Found({"sentences": [words], "verdict": "undecided", "left_out": True}, tell=[words])
     from hybridode.fit.criticism.baselines import baselines
 
     found = baselines(run, seconds)

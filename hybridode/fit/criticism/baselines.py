@@ -117,6 +117,8 @@ def _fitted(run: FitRun, d: Declarations, seconds: float | None, constraints: bo
                     settings=settings, max_seconds=seconds)  # fmt: skip
     except HybridodeError as error:
         return None, error.diagnostics[0].message
+    if found.cut_short == "interrupted":
+        raise KeyboardInterrupt
     if found.finished is None:
         return None, found.result["status_reason"] if found.status == "failed" else "its solution is in pieces"
     return found, ""
@@ -135,7 +137,10 @@ def _from_hybrid(physics: FitRun, run: FitRun, seconds: float | None) -> FitRun:
 
 
 def _held(finished: Finished, spec: str, folds: Sequence[Fold], seconds: float | None) -> HoldOuts:
-    return hold_outs(finished.prepared, finished.theta, spec, seconds, folds)
+    found = hold_outs(finished.prepared, finished.theta, spec, seconds, folds)
+    if found.interrupted:
+        raise KeyboardInterrupt
+    return found
 
 
 # ---- one model each -------------------------------------------------------------------------------------------------------

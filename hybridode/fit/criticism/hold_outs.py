@@ -30,13 +30,14 @@ class Predicted:
 
 @dataclass(frozen=True, eq=False)
 class HoldOuts:
-    """All folds of a `spec`. `unmade`: how many there was no time for."""
+    """All folds of a `spec`. `unmade`: how many there was no time for, or were left out when it was `interrupted`."""
 
     spec: str
     columns: tuple[str, ...]
     folds: tuple[Predicted, ...]
     inside: Scored  # the records as the whole fit describes them
     unmade: int = 0
+    interrupted: bool = False
 
     @property
     def whole(self) -> Scored:
@@ -47,12 +48,16 @@ class HoldOuts:
     def sentences(self) -> list[str]:
         """What to believe."""
         if not self.folds:
-            return [f"nothing was held out ({self.spec}): there was no time"]
+            return [f"nothing was held out ({self.spec}): {self._why}"]
         out = [_verdict(self.whole, self.inside, len(self.folds))]
         out += [f"{f.fold}: {f.reason}" for f in self.folds if f.reason]
         if self.unmade:
-            out.append(f"{self.unmade} more folds were left out: there was no time")
+            out.append(f"{self.unmade} more folds were left out: {self._why}")
         return out
+
+    @property
+    def _why(self) -> str:
+        return "interrupted" if self.interrupted else "there was no time"
 
     def content(self) -> dict[str, Any]:
         """As a finding."""
@@ -88,10 +93,11 @@ def _verdict(out: Scored, inside: Scored, folds: int) -> str:
 def hold_outs(
     prepared: Prepared, theta: np.ndarray, spec: str, seconds: float | None = None, first: Sequence[Fold] | None = None
 ) -> HoldOuts:
-    """Refits without each fold of `spec` (see `folds`) from theta (d,), within about so many seconds. first: the folds, if known.
+    """Refits without each fold of `spec` (see `folds`) from theta (d,), within about so many seconds; Ctrl-C keeps those that are
+    made. first: the folds, if known.
 
     Raises UsageError E0790, E0852, DataError E0636 for a `spec` that does not fit the data."""
-    began, made = time.perf_counter(), []
+    began, made, interrupted = time.perf_counter(), [], False
     folds = folds_of(prepared.dataset, spec) if first is None else first
     with jax.enable_x64(True):
         inside = scored([r.seen() for r in rows_of(prepared, prepared.solve_curves(theta))])
@@ -99,8 +105,13 @@ def hold_outs(
             left = None if seconds is None else seconds - (time.perf_counter() - began)
             if left is not None and left <= 0:
                 break
-            made.append(_predicted(prepared, theta, fold, left))
-    return HoldOuts(spec, tuple(prepared.dataset.columns), tuple(made), inside, len(folds) - len(made))
+            try:
+                made.append(_predicted(prepared, theta, fold, left))
+            except KeyboardInterrupt:
+                interrupted = True
+                break
+    columns = tuple(prepared.dataset.columns)
+    return HoldOuts(spec, columns, tuple(made), inside, len(folds) - len(made), interrupted)
 
 
 def _predicted(prepared: Prepared, theta: np.ndarray, fold: Fold, seconds: float | None) -> Predicted:

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 import hybridode.api as ho
 from hybridode.errors import DataError, UsageError
+from hybridode.fit.criticism import hold_outs
 from hybridode.fit.criticism.folds import default_spec, folds_of
 from hybridode.fit.criticism.records import Rows
 from hybridode.fit.criticism.scores import scored
@@ -147,3 +148,18 @@ def test_networks_are_trained_without_the_series_that_is_held_out() -> None:
     )
     assert run.status == "converged" and any("matched to smoothed slopes" in line for line in run.log)
     assert run.result["hold_out"]["rmse"] < 0.3
+
+
+def test_an_interruption_keeps_the_folds_that_are_made(run: ho.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def once(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return made(*arguments)
+
+    made = hold_outs._predicted
+    monkeypatch.setattr(hold_outs, "_predicted", once)
+    found = run.hold_outs("series")
+    assert found.interrupted and len(found.folds) == 1 and "3 more folds were left out: interrupted" in found.sentences
