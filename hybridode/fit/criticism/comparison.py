@@ -190,7 +190,7 @@ def _other_data(first: Candidate, different: Sequence[str], candidates: Sequence
 
 
 def _by_criteria(table: pd.DataFrame) -> list[str]:
-    known = table[np.isfinite(table["bic"].to_numpy(float))]
+    known = pd.DataFrame(table[np.isfinite(table["bic"].to_numpy(float))])
     if len(known) < 2:
         return []
     best, second = known.iloc[0], known.iloc[1]
@@ -215,7 +215,7 @@ def _by_hold_out(candidates: Sequence[Candidate], table: pd.DataFrame) -> list[s
     if not own and not crossed:
         some = any(c.result.get("hold_out") is not None or "hold_outs" in c.findings for c in candidates)
         return ["they were not judged by the same held-out records: hold-out scores cannot be compared"] if some else []
-    rows = table[np.isfinite(table["hold_out_rmse"].astype(float))]
+    rows = pd.DataFrame(table[np.isfinite(table["hold_out_rmse"].to_numpy(float))])
     if len(rows) < 2:
         return []
     key = "hold_out_crps" if np.isfinite(rows["hold_out_crps"].astype(float)).all() else "hold_out_rmse"
@@ -226,7 +226,7 @@ def _by_hold_out(candidates: Sequence[Candidate], table: pd.DataFrame) -> list[s
 
 
 def _by_loo(table: pd.DataFrame, different: bool) -> list[str]:
-    known = table[pd.notna(table["elpd_loo"])].sort_values("elpd_loo", ascending=False, kind="stable")
+    known = pd.DataFrame(table[pd.notna(table["elpd_loo"])]).sort_values("elpd_loo", ascending=False, kind="stable")
     if len(known) < 2 or different:
         return []
     best, second = known.iloc[0], known.iloc[1]
