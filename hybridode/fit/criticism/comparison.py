@@ -174,6 +174,8 @@ def compared_runs(candidates: Sequence[Candidate]) -> Comparison:
     sentences += [r.sentence for r in ratios]
     sentences += _by_hold_out(candidates, table)
     sentences += _by_loo(table, bool(different))
+    unsure = [(c.name, (c.findings.get("posterior", {}).get("loo") or {}).get("unsure")) for c in candidates]
+    sentences += [f"PSIS-LOO of {name} is unsure of {count} records (Pareto's k is too large)" for name, count in unsure if count]
     sentences += [
         f"{c.name} has not converged but is {c.result['status']}" for c in candidates if c.result["status"] != "converged"
     ]

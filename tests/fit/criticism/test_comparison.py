@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,3 +132,13 @@ def test_caveats_of_likelihood_ratios() -> None:
     assert "the larger one fits worse" in ratio_of(-1.0, free).ratios[0].sentence
     assert "priors or penalties" in ratio_of(1.0, free, prior=1.0).ratios[0].sentence
     assert "no chi-square test" in ratio_of(5.0, written("r*x*(1 - x/K) + NN(x)")).ratios[0].sentence
+
+
+def test_leaving_one_out_has_its_say() -> None:
+    """What `hybridode sample` found, with its caveat."""
+    rows = pd.DataFrame({"series": "", "column": "x", "time": [0.0], "observed": [1.0], "censored": [0], "used": "fit"})
+    one, other = (candidate(n, written("r*x - K*x^2"), 10.0, 2, rows) for n in ("one", "other"))
+    loo = [{"posterior": {"loo": {"elpd": e, "se": 1.0, "unsure": u}}} for e, u in ((-12.0, 0), (-10.0, 3))]
+    found = compared_runs([replace(c, findings=f) for c, f in zip((one, other), loo, strict=True)])
+    assert any("(PSIS-LOO), other is 2 before one" in s for s in found.sentences)
+    assert any("PSIS-LOO of other is unsure of 3 records" in s for s in found.sentences)
