@@ -48,5 +48,8 @@ GOALS = {
     "fits_amici": Goal("fits from 50 starts, times faster than pyPESTO + AMICI, in the worst problem", 5, 5),
     "fits_diffrax": Goal("the same, than Diffrax + Optimistix by hand", 5, 5),
     "fits_scipy": Goal("the same, than SciPy", 5, 5),
+    "sampling_stan": Goal("effective draws of a posterior a second, times Stan's", 5, 5),
+    "sampling_numpyro": Goal("the same, times NumPyro + Diffrax's", 5, 5),
+    "sampling_off": Goal("the means, in Monte Carlo errors from the published ones", 3, 3, smaller=True),
     "fits_share": Goal("share of those starts that arrive, over the largest of the others', in the worst case", 1, 1),
 }

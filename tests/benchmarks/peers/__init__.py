@@ -9,6 +9,7 @@ MODULES = (ours, roadrunner, pydiffsol, casadi, sundae, amici, diffrax, scipy, t
 PACKAGES = (
     "jax", "llvmlite", "diffrax", "scipy", "libroadrunner", "antimony", "pydiffsol", "casadi", "scikit-sundae", "torch",
     "torchdiffeq", "amici", "pypesto", "fides", "optimistix",
+    "blackjax", "numpyro", "pystan",
 )  # fmt: skip
 
 

@@ -1,0 +1,27 @@
+"""`python -m tests.benchmarks.sampling CONTENDER --json FILE`: one sample, in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from tests.benchmarks.sampling import contenders
+from tests.benchmarks.sampling.clock import Clock
+from tests.benchmarks.sampling.problem import DRAWS, judged
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("contender", choices=list(contenders.CONTENDERS))
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--json", type=Path, required=True)
+    given = parser.parse_args()
+    clock = Clock()
+    draws = contenders.CONTENDERS[given.contender].sample(clock, given.draws)
+    content = {"seconds": clock.seconds, "wall": clock.wall, "draws": int(draws.shape[1]), **judged(draws)}
+    given.json.write_text(json.dumps(content), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
