@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hybridode.fit.criticism.baselines import Baselines
     from hybridode.fit.criticism.hold_outs import HoldOuts
     from hybridode.fit.criticism.residual_tests import ResidualTests
-    from hybridode.fit.inference.sample import Sample
-    from hybridode.fit.inference.sampling import Sampler
     from hybridode.fit.run import FitRun
     from hybridode.fit.trainable import TrainableModel
     from hybridode.solve.problem import Arguments, Compiled
@@ -290,7 +288,6 @@ class Run(AfterFit):
         self.parameters_table = fitted.parameters_table
         self.log = fitted.log
         self._model = model
-        self._samplers: dict[int, Sampler] = {}  # by number of chains
 
     @property
     def model(self) -> Model:
@@ -299,18 +296,6 @@ class Run(AfterFit):
 
         d = fitted_declarations(self.fitted)
         return Model(d, self.weights if d.networks else None)
-
-    def sample(self, *, chains: int = 4, draws: int = 1000, seed: int = 0, warmup: int = 500) -> Sample:
-        """Draws from the posterior by NUTS, from the optimum of this fit: `table`, `natural` (chains, draws, k), `to_arviz()`.
-
-        Raises UsageError E0780 (a parameter has neither prior nor bounds), E0781 (nothing to start from), E0782 (no blackjax),
-        E0787 (too many numbers), NumericsError E0788 (no chain can start)."""
-        from hybridode.fit.inference.sampling import Sampler
-
-        finished = self._finished("samples")
-        if chains not in self._samplers:
-            self._samplers[chains] = Sampler(finished.prepared, finished.theta, chains)
-        return self._samplers[chains].draw(draws, seed, warmup, others=finished.rivals)
 
     def discover(self, *, seed: int = 0, max_seconds: float | None = None) -> Discovery:
         """Which formula the data support in the place of the networks: `sentences`, `candidates`, `fit` (docs/discovery.md).

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybridode.commands.found import Found, keep
 from hybridode.commands.interrupt import Interruption
 from hybridode.commands.output import Output
 from hybridode.commands.run import INTERRUPTED
-from hybridode.errors import DataError, Diagnostic, NumericsError
-from hybridode.files import write_whole
+from hybridode.errors import DataError, Diagnostic
 
 if TYPE_CHECKING:
     from hybridode.fit.inference.explored import Explored
@@ -73,9 +73,10 @@ def sample(run: str, options: SampleOptions, command: str, output: Output) -> in
         drawn = _drawn(sampler, fitted.finished.rivals, options, folder / KEPT, stop)
         interruption.phase = lambda: "finishing"
         progress.say("checking what the draws predict")
-        explored = _written(sampler, drawn, options, folder, {"command": command, "seconds": time.perf_counter() - began})
-    seconds = time.perf_counter() - began
-    output.data({"ok": True, "directory": str(folder.parent), "seconds": seconds, **explored.content()})
+        explored, found = _explored(sampler, drawn, options, folder)
+        seconds = time.perf_counter() - began
+        keep(folder.parent, KIND, found, command, seconds)
+    output.data({"ok": True, "directory": str(folder.parent), "seconds": seconds, **found.content})
     output.result(summary(explored, folder, seconds))
     return INTERRUPTED if drawn.early == "interrupted" else 0
 
@@ -98,28 +99,18 @@ def _drawn(sampler: Sampler, others: Sequence[Any], options: SampleOptions, kept
     return before if missing <= 0 else before.joined(sampler.more(before.chains, missing, stop))
 
 
-def _written(sampler: Sampler, drawn: Sample, options: SampleOptions, folder: Path, about: dict[str, Any]) -> Explored:
-    """All files; the finding last."""
+def _explored(sampler: Sampler, drawn: Sample, options: SampleOptions, folder: Path) -> tuple[Explored, Found]:
+    """What the draws say, and what is kept of it; the draws themselves are written first."""
     from hybridode.fit.inference.draws_file import kept_bytes, netcdf_bytes, netcdf_possible
     from hybridode.fit.inference.explored import explored
-    from hybridode.report.findings import write_finding
-    from hybridode.report.rebuild import rebuild_report
-    from hybridode.report.run_directory import table_text
+    from hybridode.report.run_directory import table_text, write_atomically
 
-    try:
-        folder.mkdir(exist_ok=True)
-        write_whole(folder / KEPT, kept_bytes(drawn, options.lasting))
-        found = explored(sampler.prepared, drawn, options.seed)
-        for ending, table in found.tables().items():
-            write_whole(folder / f"{KIND}{ending}.csv", table_text(table).encode())
-        if netcdf_possible():
-            write_whole(folder / f"{KIND}.nc", netcdf_bytes(found, options.seed))
-    except OSError as error:
-        message = f"`{folder}` cannot be written: {error.strerror}"
-        raise NumericsError(Diagnostic("E0774", message, hint="make room, then sample again")) from error
-    write_finding(folder.parent, KIND, {**about, **found.content()})
-    rebuild_report(folder.parent)
-    return found
+    folder.mkdir(exist_ok=True)
+    write_atomically(folder / KEPT, kept_bytes(drawn, options.lasting))
+    found = explored(sampler.prepared, drawn, options.seed)
+    files = {ending: table_text(table).encode() for ending, table in found.tables().items()}
+    files |= {"nc": netcdf_bytes(found, options.seed)} if netcdf_possible() else {}
+    return found, Found(found.content(), files)
 
 
 def summary(explored: Explored, folder: Path, seconds: float) -> str:

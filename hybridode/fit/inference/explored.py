@@ -82,13 +82,13 @@ class Explored:
         }  # fmt: skip
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """What stands beside it as CSV, by what comes between `posterior` and `.csv`."""
+        """What stands beside it as CSV, by ending."""
         s = self.sample
         chains, draws, _ = s.natural.shape
         frame = pd.DataFrame(s.natural.reshape(chains * draws, -1), columns=list(s.names))
         frame.insert(0, "draw", np.tile(np.arange(1, draws + 1), chains))
         frame.insert(0, "chain", np.repeat(np.arange(1, chains + 1), draws))
-        return {"": frame, ".loo": self.loo.pointwise, ".bands": self.bands}
+        return {"csv": frame, "loo.csv": self.loo.pointwise, "bands.csv": self.bands}
 
 
 def as_table(frame: pd.DataFrame) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""NumPyro's NUTS on Diffrax's Tsit5 with its recursive checkpointed adjoint; all chains side by side, which is the quicker way."""
+"""NumPyro's NUTS on Diffrax's Tsit5 with its recursive checkpointed adjoint; all chains side by side."""
 
 from __future__ import annotations
 

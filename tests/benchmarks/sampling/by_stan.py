@@ -18,7 +18,14 @@ def sample(clock: Clock, draws: int = DRAWS) -> np.ndarray:
     import stan
 
     y = records()
-    data = {"N": len(y) - 1, "ts": list(range(1, len(y))), "y_init": y[0].tolist(), "y": y[1:].tolist(), "rtol": RTOL, "atol": ATOL}
+    data = {
+        "N": len(y) - 1,
+        "ts": list(range(1, len(y))),
+        "y_init": y[0].tolist(),
+        "y": y[1:].tolist(),
+        "rtol": RTOL,
+        "atol": ATOL,
+    }
     with clock("compile"):
         model = stan.build(Path(__file__).with_name("lynx_hare.stan").read_text(encoding="utf-8"), data=data, random_seed=1)
     with clock("sample"):

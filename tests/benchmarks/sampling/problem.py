@@ -26,8 +26,8 @@ def records() -> np.ndarray:
 
 
 def judged(draws: np.ndarray) -> dict[str, float]:
-    """From draws (chains, n, 8) in the order of NAMES: the least effective number (bulk, and tail), the largest R-hat, and how many
-    Monte Carlo errors the farthest mean is from the published one."""
+    """From draws (chains, n, 8) in the order of NAMES: the least effective number (bulk, and tail), the largest R-hat, and how
+    many Monte Carlo errors the farthest mean is from the published one."""
     from hybridode.fit.inference.sample import summarised
 
     table = summarised(NAMES, draws)
