@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -108,6 +109,7 @@ def watch(run: str, port: int, open_browser: bool, output: Output, now: Callable
         address = f"http://{LOOPBACK}:{server.server_port}/{watched.secret}/"
         output.data({"ok": True, "url": address})
         output.result(f"{address}\nCtrl-C ends it" + ("" if finished else "; it ends with the run"))
+        sys.stdout.flush()  # where that is a file or a pipe, nobody would see the address before the end
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
         if open_browser:
