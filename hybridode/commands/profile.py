@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from hybridode.commands.found import keep
+from hybridode.commands.found import Found, keep
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
+from hybridode.commands.run import INTERRUPTED
 from hybridode.commands.uncertainty import Detail, found_of
 from hybridode.errors import Diagnostic, UsageError
 
@@ -33,9 +36,34 @@ def profile(
     with ProgressDisplay(output.quiet, None, output.json) as shown:
         found = found_of(run, max_seconds, Detail(tuple(names) or None, levels), Recorder(shown))
     place = Path(directory)
+    if names:
+        found = _beside_others(place, found)
     told = keep(place, "profiles", found, command, time.perf_counter() - began)
     content = read_findings(place)["profiles"]
     parts = [parameter_table(run, content), doubts_text(content), *told.get("spectrum", []), *told.get("bands", []), *found.tell]
     output.result("\n\n".join(part for part in parts if part))
     output.data({"ok": True, "directory": directory, "findings": {kind: read_findings(place)[kind] for kind in told}})
-    return 0
+    return INTERRUPTED if found.content["early"] == "interrupted" else 0
+
+
+def _beside_others(place: Path, found: Found) -> Found:
+    """Profiles of some parameters beside those that the run has of others; bands, which are made of all, stay as they are."""
+    import pandas as pd
+
+    from hybridode.report.findings import FOLDER, read_findings
+
+    others = {kind: one for kind, one in found.others.items() if kind != "bands"}
+    before, path = read_findings(place).get("profiles"), place / FOLDER / "profiles.csv"
+    if before is None or not path.is_file():
+        return replace(found, others=others)
+    new = found.content["parameters"]
+    told = [s for s in before["sentences"] if not any(s.startswith(f"`{name}`:") for name in new)]
+    content = {**found.content, "parameters": {**before["parameters"], **new},
+               "sentences": [*told, *(s for s in found.content["sentences"] if s not in told)]}  # fmt: skip
+    advised = {a["parameter"] for a in found.content["next_measurements"]}
+    content["next_measurements"] = [
+        *(a for a in before["next_measurements"] if a["parameter"] not in advised), *found.content["next_measurements"]
+    ]  # fmt: skip
+    old = pd.read_csv(path)
+    rows = pd.concat([old[~old["profile"].isin(list(new))], pd.read_csv(io.BytesIO(found.files["csv"]))], ignore_index=True)
+    return replace(found, content=content, files={"csv": rows.to_csv(index=False, lineterminator="\n").encode()}, others=others)

@@ -78,7 +78,7 @@ def profile_content(what: Believed) -> dict[str, Any]:
         "next_measurements": [{"parameter": a.name, "sentence": a.sentence,
                                "observed": None if a.observed is None else vars(a.observed),
                                "anything": None if a.anything is None else vars(a.anything)} for a in advice],
-        "left_out": list(what.left_out), "better": None,
+        "left_out": list(what.left_out), "early": table.early, "better": None,
     }  # fmt: skip
     if table.better is not None:
         natural = table.space.natural(table.better[: table.space.size])
