@@ -33,6 +33,7 @@ from hybridode.fit.search.scoring import fisher_scoring
 
 _BLOCKS = 4  # of lanes that are worked on together: what is done between two moments at which results are kept
 _ITERATIONS = 100
+_RANKS = "weibull"  # quantiles at p (n + 1): of few replicates others lie too far inside
 _LEAST = 20  # replicates without which there are no intervals
 
 
@@ -60,7 +61,7 @@ class Bootstrap:
         basic = basic_interval(self.space, self.value, x) if enough else np.full((len(names), 2), np.nan)
         for k, (name, value) in enumerate(zip(names, self.value, strict=True)):
             spread = (np.std(x[:, k], ddof=1), np.mean(x[:, k]) - value) if enough else (np.nan, np.nan)
-            plain = np.quantile(x[:, k], [0.025, 0.975]) if enough else (np.nan, np.nan)
+            plain = np.quantile(x[:, k], [0.025, 0.975], method=_RANKS) if enough else (np.nan, np.nan)
             rows.append((name, float(value), *map(float, (*spread, *basic[k], *plain))))
         columns = ["name", "value", "se", "bias", "lower95", "upper95", "lower95_plain", "upper95_plain"]
         return pd.DataFrame(rows, columns=columns)
@@ -80,7 +81,7 @@ def basic_interval(space: ParameterSpace, value: np.ndarray, x: np.ndarray, leve
     """Basic bootstrap intervals (k, 2) of estimates (k,) with replicates x (n, k), natural, on the scale of the search."""
     z = space.unconstrain_vector(value)
     found = np.array([space.unconstrain_vector(row) for row in x])
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0, method=_RANKS)
     return np.stack([space.vector(2 * z - high), space.vector(2 * z - low)], axis=1)
 
 
