@@ -53,7 +53,7 @@ def _alone(name: str, draws: int) -> dict[str, Any]:
 
 def rate(row: Data, compiling: bool = False) -> float | None:
     """Effective draws a second; None where nothing was measured."""
-    if "note" in row:
+    if "note" in row or (compiling and row["seconds"]["compile"] is None):
         return None
     return row["ess"] / (row["seconds"]["sample"] + (row["seconds"]["compile"] if compiling else 0.0))
 
@@ -76,10 +76,11 @@ def write(data: Data) -> list[str]:
         if "note" in row:
             notes.append(f"- {module.TITLE}: {row['note']}")
             continue
+        notes += [f"- {module.TITLE}: {row['remark']}"] * ("remark" in row)
         s = row["seconds"]
         others = ["", ""] if name == MINE else [ratio_text(ratio(data, name)), ratio_text(ratio(data, name, compiling=True))]
         rows.append([module.TITLE, time_text(s["compile"]), time_text(s["sample"]), f"{row['ess']:.0f}", f"{rate(row) or 0:.3g}",
-                     others[0], f"{rate(row, True) or 0:.3g}", others[1], f"{row['rhat']:.3f}", f"{row['off']:.1f}"])  # fmt: skip
+                     others[0], "–" if rate(row, True) is None else f"{rate(row, True):.3g}", others[1], f"{row['rhat']:.3f}", f"{row['off']:.1f}"])  # fmt: skip
     heading = ["", "compiling", "warm-up and draws", "effective draws", "a second", "hybridode is", "a second, with compiling",
                "hybridode is", "R-hat", "off"]  # fmt: skip
     fit = data["contenders"][MINE].get("seconds", {}).get("fit")
