@@ -38,8 +38,8 @@ def sensitivities_of(objective: Objective, batch: Batch) -> Callable[[np.ndarray
         direct = Direct(objective)
 
         def along(theta: np.ndarray, ts: np.ndarray) -> Sensitivities:
-            *found, codes = direct.sensitivities(theta, batch, np.asarray(ts))
-            return Sensitivities(np.asarray(ts), *found, codes == results.SUCCESS)
+            states, observed, by_states, by_observed, codes = direct.sensitivities(theta, batch, np.asarray(ts))
+            return Sensitivities(np.asarray(ts), states, observed, by_states, by_observed, codes == results.SUCCESS)
 
         return along
 
@@ -54,8 +54,9 @@ def sensitivities_of(objective: Objective, batch: Batch) -> Callable[[np.ndarray
     program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
 
     def solve(theta: np.ndarray, ts: np.ndarray) -> Sensitivities:
-        *found, result = map(np.asarray, program(jnp.asarray(theta), batch, jnp.asarray(ts)))
-        return Sensitivities(np.asarray(ts), *found, result == results.SUCCESS)
+        found = program(jnp.asarray(theta), batch, jnp.asarray(ts))
+        states, observed, by_states, by_observed, result = (np.asarray(part) for part in found)
+        return Sensitivities(np.asarray(ts), states, observed, by_states, by_observed, result == results.SUCCESS)
 
     return solve
 
