@@ -297,16 +297,16 @@ class Run(AfterFit):
         d = fitted_declarations(self.fitted)
         return Model(d, self.weights if d.networks else None)
 
-    def discover(self, *, seed: int = 0, max_seconds: float | None = None) -> Discovery:
+    def discover(self, *, seed: int = 0, symbolic: bool = False, max_seconds: float | None = None) -> Discovery:
         """Which formula the data support in the place of the networks: `sentences`, `candidates`, `fit` (docs/discovery.md).
 
-        Raises UsageError E0795 (no network), E0796 (a network of vectors), E0797 (nothing to start from)."""
+        Raises UsageError E0795 (no network), E0796 (a network of vectors), E0797 (nothing to start from), E0798 (no PySR)."""
         from hybridode.discover.discovery import discover
         from hybridode.language.check import declare
         from hybridode.report.run_directory import model_text
 
         text = Source(self._model.declarations.source.name, model_text(self.fitted))
-        return discover(self.fitted, declare(text), seed=seed, max_seconds=max_seconds)
+        return discover(self.fitted, declare(text), seed=seed, symbolic=symbolic, max_seconds=max_seconds)
 
     def residual_tests(self) -> ResidualTests:
         """Whether the residuals are what the noise model says: `tests`, `wrong` and `sentences` in words."""

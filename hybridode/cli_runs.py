@@ -93,8 +93,9 @@ def report(
 
 def discover(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory whose model has networks.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run directories of one model with networks.")],
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the bootstrap samples (0).")] = 0,
+    symbolic: Annotated[bool, typer.Option("--symbolic", help="Ask PySR for formulas of any shape too (one run).")] = False,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the ranking so far.")
     ] = None,
@@ -105,14 +106,15 @@ def discover(
     """Find the formula that the data support in the place of a network.
 
     \b
-    Example:
+    Examples:
       hybridode discover examples/lotka_volterra_ude/lotka_volterra_ude.runs/001
+      hybridode discover north south
     """
     from hybridode.commands.discover import DiscoverOptions
     from hybridode.commands.discover import discover as go
 
     command = shlex.join(["hybridode", *context.obj])
-    return go(run, DiscoverOptions(seed, max_seconds), command, Output(json, verbose, quiet))
+    return go(runs, DiscoverOptions(seed, max_seconds, symbolic), command, Output(json, verbose, quiet))
 
 
 def sample(

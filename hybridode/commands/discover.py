@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from hybridode.commands.found import Found, keep
 from hybridode.commands.output import Output
 from hybridode.commands.progress import ProgressDisplay
 from hybridode.commands.run import INTERRUPTED
+from hybridode.errors import Diagnostic, UsageError
 from hybridode.language.check import declare
 from hybridode.language.reader import load
 
@@ -26,35 +28,54 @@ class DiscoverOptions:
 
     seed: int = 0
     max_seconds: float | None = None
+    symbolic: bool = False
 
 
-def discover(run: str, options: DiscoverOptions, command: str, output: Output) -> int:
-    """Looks for formulas, writes `discovered.ode` and the findings, and returns the exit code: 0, 130 when interrupted."""
+def discover(runs: Sequence[str], options: DiscoverOptions, command: str, output: Output) -> int:
+    """Looks for formulas in one run or in several together, writes `discovered.ode` and the findings of each, and returns the
+    exit code: 0, 130 when interrupted. Raises UsageError E0801 for PySR with several runs."""
     from hybridode.discover.discovery import discover as look
-    from hybridode.discover.found import MODEL, discovery_content, learnt_content
+    from hybridode.discover.together import discover_together
     from hybridode.report.opened import open_run
-    from hybridode.report.run_directory import model_text, read_run, write_atomically
+    from hybridode.report.run_directory import read_run
 
+    if options.symbolic and len(runs) > 1:
+        hint = "several runs are searched for sums of terms only"
+        raise UsageError(Diagnostic("E0801", "`--symbolic` takes one run", hint=hint))
     began = time.perf_counter()
-    saved = read_run(run)
-    declarations = declare(load(saved.model))
-    _, fitted = open_run(saved.directory)
+    saved = [read_run(run) for run in runs]
+    opened = [(open_run(s.directory)[1], declare(load(s.model))) for s in saved]
+    told: dict[str, Any] = {"seed": options.seed, "max_seconds": options.max_seconds}
     with ProgressDisplay(output.quiet, lines=output.json) as progress:
-        found = look(fitted, declarations, seed=options.seed, progress=progress, max_seconds=options.max_seconds)
-    model = saved.directory / MODEL
+        if len(runs) == 1:
+            found = [look(*opened[0], symbolic=options.symbolic, progress=progress, **told)]
+        else:
+            found = discover_together(opened, progress=progress, **told)
+    contents = [_kept(f, s.directory, command, time.perf_counter() - began) for f, s in zip(found, saved, strict=True)]
+    data = [{"directory": str(s.directory), "discovery": c} for s, c in zip(saved, contents, strict=True)]
+    output.data({"ok": True, **(data[0] if len(data) == 1 else {"runs": data})})
+    output.result("\n".join(found[0].sentences))
+    for one, content, s in zip(found, contents, saved, strict=True):
+        output.result((f"\n{s.directory}" if len(saved) > 1 else "") + _shown(one, content, s.directory))
+    return INTERRUPTED if any(f.early == "interrupted" for f in found) else 0
+
+
+def _kept(found: Discovery, directory: Path, command: str, seconds: float) -> dict[str, Any]:
+    """Writes what was found of one run; the content of its finding."""
+    from hybridode.discover.found import MODEL, discovery_content, learnt_content
+    from hybridode.report.run_directory import model_text, write_atomically
+
     if found.fit is not None:
-        write_atomically(model, model_text(found.fit).encode())
+        write_atomically(directory / MODEL, model_text(found.fit).encode())
     content = discovery_content(found)
-    kept = Found(content, others={"learnt": Found(learnt_content(found.slots, found.samples, found.winner))})
-    keep(saved.directory, "discovery", kept, command, time.perf_counter() - began)
-    output.data({"ok": True, "directory": str(saved.directory), "discovery": content})
-    output.result(_shown(found, content, model))
-    return INTERRUPTED if found.early == "interrupted" else 0
+    learnt = Found(learnt_content(found.slots, found.samples, found.winner))
+    keep(directory, "discovery", Found(content, others={"learnt": learnt}), command, seconds)
+    return content
 
 
-def _shown(found: Discovery, content: dict[str, Any], model: Path) -> str:
-    """The verdict, the numbers with their intervals, the best of the ranking."""
-    lines = list(found.sentences)
+def _shown(found: Discovery, content: dict[str, Any], directory: Path) -> str:
+    """The numbers with their intervals, the best of the ranking, where the model is."""
+    lines: list[str] = []
     rows = content["numbers"]["rows"]
     if rows:
         lines += ["", *_table(["number", "value", "95 % interval", "unit"], [_number_row(r) for r in rows])]
@@ -68,7 +89,7 @@ def _shown(found: Discovery, content: dict[str, Any], model: Path) -> str:
     if found.early:
         lines += ["", f"{found.early}: this is the ranking so far"]
     if found.fit is not None:
-        lines += ["", f"model: {model}"]
+        lines += ["", f"model: {directory / 'discovered.ode'}"]
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from hybridode.discover.slots import Slot
 from hybridode.discover.written import dataset_of, declared
 from hybridode.fit.objective.robust import read_loss
 from hybridode.fit.prepare import Options, Prepared, prepare
-from hybridode.fit.progress import Recorder, Track
+from hybridode.fit.progress import OutOfTime, Recorder, Track
 from hybridode.fit.search.pool import Pool, Snapshot
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import fisher_scoring
@@ -75,7 +75,9 @@ def records_of(prepared: Prepared) -> int:
 def quick_refit(
     d: Declarations, dataset: Dataset, formulas: Mapping[Slot, Formula], options: Options, recorder: Recorder, how: str
 ) -> Candidate:
-    """The formulas at the optimum of the whole model near their first values."""
+    """The formulas at the optimum of the whole model near their first values.
+
+    Raises KeyboardInterrupt and OutOfTime when that was cut short."""
     data = dataset_of(dataset, declared(d, formulas))
     with jax.enable_x64(True):
         prepared = prepare(data, options, replace_log(recorder))
@@ -87,7 +89,7 @@ def quick_refit(
         pool.run()
         (ending,) = pool.endings()
     if pool.early:
-        raise KeyboardInterrupt
+        raise OutOfTime if pool.early == "out of time" else KeyboardInterrupt
     optimum = ending.optimum
     if not np.isfinite(optimum.value):
         return Candidate(formulas, np.inf, 0, np.inf, how, failed=optimum.message)
@@ -104,7 +106,7 @@ def replace_log(recorder: Recorder) -> Recorder:
 
 
 def whole_fit(
-    d: Declarations, dataset: Dataset, formulas: Mapping[Slot, Formula], options: Options, progress: Any = None
+    d: Declarations, dataset: Dataset, *, formulas: Mapping[Slot, Formula], options: Options, progress: Any = None
 ) -> FitRun:
     """An ordinary fit of the model with the formulas in it, from their values."""
     from hybridode.fit.run import fit

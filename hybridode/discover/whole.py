@@ -116,6 +116,10 @@ class Whole:
         fisher = np.zeros((0, 0)) if optimum.fisher is None else optimum.fisher
         return Refit(support, optimum.theta, value, optimum.gradient, fisher, dl, failed)
 
+    def moved(self, refit: Refit, support: Support) -> np.ndarray:
+        """Where a neighbour of a refitted support begins: at its numbers, new terms at 0."""
+        return self.start({i: v for i, v in self.coefficients(refit).items() if i in support}, refit.theta)
+
     # ---- what the Fisher matrix says --------------------------------------------------------------------------------------
     def gains(self, refit: Refit) -> dict[int, float]:
         """Of every term that is not there the log-likelihood that it is expected to gain."""
@@ -138,6 +142,11 @@ class Whole:
         inverse = _inverse(refit.fisher[np.ix_(inside, inside)])
         sd = np.sqrt(np.maximum(np.diag(inverse), 0.0))[len(self.others) :]
         return dict(zip(chosen, sd, strict=True))
+
+    def worth(self, refit: Refit) -> dict[int, float]:
+        """The coefficients that are there in standard errors."""
+        values, errors = self.coefficients(refit), self.errors(refit)
+        return {i: abs(values[i]) / max(errors[i], 1e-300) for i in values}
 
     def coefficients(self, refit: Refit) -> dict[int, float]:
         """In natural units, by place of the term."""

@@ -1,0 +1,37 @@
+"""One formula from two runs: what they share and in what they differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from hybridode.cli import main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.slow
+def test_two_runs_share_a_formula_and_say_what_differs(tmp_path: Path) -> None:
+    times, runs = np.arange(31) * 0.1, []
+    for k, (gain, start) in enumerate(((0.8, (0.44, 4.63)), (0.6, (1.5, 1.0)))):
+        rates = lambda _, u, gain=gain: [1.3 * u[0] - 0.9 * u[0] * u[1], gain * u[0] * u[1] - 1.8 * u[1]]  # noqa: E731
+        exact = solve_ivp(rates, (0, 3), start, t_eval=times, rtol=1e-10, atol=1e-12).y
+        noisy = exact + 0.005 * exact.mean(axis=1, keepdims=True) * np.random.default_rng(k + 50).normal(size=exact.shape)
+        rows = [f"{start[0]},{start[1]},{t:.1f},{x:.6f},{y:.6f}" for t, x, y in zip(times, *noisy, strict=True)]
+        data, run = tmp_path / f"{k}.csv", tmp_path / f"run{k}"
+        data.write_text("\n".join(["x(0),y(0),t,x,y", *rows]) + "\n", encoding="utf-8")
+        model = str(EXAMPLES / "lotka_volterra_ude" / "lotka_volterra_ude.ode")
+        assert main(["fit", model, str(data), "--out", str(run), "-q", "--only-fit"]) == 0
+        runs.append(run)
+    assert main(["discover", *map(str, runs), "-q"]) == 0
+    for run, gain in zip(runs, (0.8, 0.6), strict=True):
+        found = json.loads((run / "findings" / "discovery.json").read_text(encoding="utf-8"))
+        assert [f["text"] for f in found["formulas"]] == ["kx_xy*x*y", "ky_xy*x*y"]
+        values = {row[0]: row[1] for row in found["numbers"]["rows"]}
+        assert values == {"kx_xy": pytest.approx(-0.9, rel=0.03), "ky_xy": pytest.approx(gain, rel=0.03)}
+        said = " ".join(found["sentences"])
+        assert "agree on `kx_xy`" in said and "differ in `ky_xy`" in said
