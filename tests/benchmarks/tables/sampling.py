@@ -76,11 +76,14 @@ def write(data: Data) -> list[str]:
         if "note" in row:
             notes.append(f"- {module.TITLE}: {row['note']}")
             continue
-        notes += [f"- {module.TITLE}: {row['remark']}"] * ("remark" in row)
+        if "remark" in row:
+            notes.append(f"- {module.TITLE}: {row['remark']}")
         s = row["seconds"]
         others = ["", ""] if name == MINE else [ratio_text(ratio(data, name)), ratio_text(ratio(data, name, compiling=True))]
-        rows.append([module.TITLE, time_text(s["compile"]), time_text(s["sample"]), f"{row['ess']:.0f}", f"{rate(row) or 0:.3g}",
-                     others[0], "–" if rate(row, True) is None else f"{rate(row, True):.3g}", others[1], f"{row['rhat']:.3f}", f"{row['off']:.1f}"])  # fmt: skip
+        whole = rate(row, compiling=True)
+        cells = [time_text(s["compile"]), time_text(s["sample"]), f"{row['ess']:.0f}", f"{rate(row) or 0:.3g}", others[0]]
+        cells += ["–" if whole is None else f"{whole:.3g}", others[1], f"{row['rhat']:.3f}", f"{row['off']:.1f}"]
+        rows.append([module.TITLE, *cells])
     heading = ["", "compiling", "warm-up and draws", "effective draws", "a second", "hybridode is", "a second, with compiling",
                "hybridode is", "R-hat", "off"]  # fmt: skip
     fit = data["contenders"][MINE].get("seconds", {}).get("fit")
