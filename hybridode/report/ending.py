@@ -68,7 +68,9 @@ def doubts_text(profiles: Mapping[str, Any] | None) -> str:
     lines = [f"`{name}`: {p['sentence']}" for name, p in profiles["parameters"].items() if name in doubtful]
     lines += [a["sentence"] for a in profiles["next_measurements"] if a["parameter"] in doubtful]
     more = len(lines) - _MOST_DOUBTS
-    return "\n".join([*lines[:_MOST_DOUBTS], *([f"and {more} more sentences in findings/profiles.json"] if more > 0 else [])])
+    return "\n".join(
+        [*lines[:_MOST_DOUBTS], *([f"and {more} more sentence{'s' * (more > 1)} in findings/profiles.json"] if more > 0 else [])]
+    )
 
 
 def statistics_text(run: FitRun) -> str:

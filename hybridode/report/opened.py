@@ -47,7 +47,8 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
     exact: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) > 2 else {"float_precision": "round_trip"}  # 3 does
     tables = {name: pd.read_csv(directory / f"{name}.csv", **exact) for name in TABLES}
     for name in _TEXTS:
-        tables["parameters"][name] = tables["parameters"][name].astype(object).fillna("").astype(str)
+        column = tables["parameters"][name]
+        tables["parameters"][name] = column.astype(object).where(column.notna(), "").astype(str)
     data = saved.result["data"]
     conditions = folder / CONDITIONS
     kept = Kept(

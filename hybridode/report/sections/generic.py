@@ -19,7 +19,9 @@ def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = 
     said = [str(s) for s in finding.get("sentences", ())]
     blocks: list[Any] = [Items(said[:shown], "verdict")] if said else []
     if len(said) > shown:
-        blocks.append(Fold(f"{len(said) - shown} more sentences", [Items(said[shown:])]))
+        blocks.append(
+            Fold("1 more sentence" if len(said) == shown + 1 else f"{len(said) - shown} more sentences", [Items(said[shown:])])
+        )
     for table in _tables(finding, without):
         name = table.caption or "Table"
         blocks.append(table if len(table.rows) <= _ROWS else Fold(f"{name} ({len(table.rows)} rows)", [table]))

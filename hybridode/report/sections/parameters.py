@@ -27,9 +27,9 @@ def parameters(saved: Saved) -> Section:
     rows = saved.parameter_rows()
     columns = ["parameter", "value", "std. error", "95 % interval", "unit", "within its bounds", "remark"]
     if profiles:
-        columns[3:4] = ["95 % interval (std. error)", "95 % interval (profile)", "verdict"]
+        columns[4:4] = ["verdict"]
     cells = [_row(saved, row, profiles) for row in rows]
-    blocks: list[Any] = [Table("", columns, cells, frozenset({1, 2, 3, 4} if profiles else {1, 2, 3}), shown=60)]
+    blocks: list[Any] = [Table("", columns, cells, frozenset({1, 2, 3}), shown=60)]
     if not rows:
         return Section("parameters", "Parameters", [Text("The model has no parameters to learn.")])
     return Section("parameters", "Parameters", [*blocks, Text(_how(saved), "muted")])
@@ -39,19 +39,20 @@ def _row(saved: Saved, row: Mapping[str, Any], profiles: Mapping[str, Any]) -> l
     name = str(row["name"])
     docs = {p.name: p.doc for p in saved.declarations.parameters}
     doc = docs.get(name) or docs.get(name.partition("[")[0], "")
-    head = Markup('{}<span class="doc">{}</span>').format(name, doc) if doc else name
-    remark = row["reason"] or ("fixed" if row["fixed"] else "at its bound" if row["at_bound"] else "")
     found = profiles.get(name)
-    extra = []
-    if profiles:
-        limits = _interval(found.get("lower95"), found.get("upper95"), found) if found else None
-        extra = [
-            limits,
-            Markup('<span class="{}">{}</span>').format(TONES.get(found["verdict"], "warn"), _verdict(found)) if found else None,
-        ]
+    head = Markup('{}<span class="doc">{}</span>').format(name, doc) if doc else name
+    said = row["reason"] if not found or found["verdict"] == "unknown" else ""  # else the verdict says it better
+    remark = said or ("fixed" if row["fixed"] else "at its bound" if row["at_bound"] else "")
+    limits = _interval(row["lower95"], row["upper95"])
+    if found and found["verdict"] != "unknown":
+        limits = _interval(found.get("lower95"), found.get("upper95"), found)
+    elif profiles and limits is not None:
+        limits = Markup("{} (std. error)").format(limits)
+    verdict = Markup('<span class="{}">{}</span>').format(TONES.get(found["verdict"], "warn"), _verdict(found)) if found else None
+    extra = [verdict] if profiles else []
     number = with_power(significant(row["value"], 5))
     error = with_power(significant(row["se"], 2))
-    return [head, number, error, _interval(row["lower95"], row["upper95"]), *extra, row["unit"] or "", _bar(row), remark]
+    return [head, number, error, limits, *extra, row["unit"] or "", _bar(row), remark]
 
 
 def _verdict(found: Mapping[str, Any]) -> str:
@@ -97,5 +98,5 @@ def _how(saved: Saved) -> str:
         else ". The fit has not reached an optimum: they are those of the point where it ended, no measure of what the data say."
     )  # fmt: skip
     if saved.findings.get("profiles"):
-        text += " Profile intervals follow the likelihood itself, all other numbers at their best at each value."
+        text += " Intervals are of profile likelihoods, which hold one number and fit all others again."
     return f"{text} The bar shows value and interval between the bounds (logarithmic where they span more than a factor of 20)."
