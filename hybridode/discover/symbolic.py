@@ -29,9 +29,7 @@ _KNOWN = {"exp": "exp", "log": "log", "tanh": "tanh", "sin": "sin", "cos": "cos"
 def check_pysr() -> None:
     """Raises UsageError E0798 where PySR is not installed."""
     if importlib.util.find_spec("pysr") is None:
-        hint = (
-            "pip install pysr (it fetches Julia when it is first used), or leave `--symbolic` away: the other ways need neither"
-        )
+        hint = '`pip install "hybridode[symbolic]"` (it fetches Julia when it is first used), or leave `--symbolic` away'
         raise UsageError(Diagnostic("E0798", "symbolic regression needs PySR, which is not installed", hint=hint))
 
 

@@ -124,6 +124,7 @@ def test_every_goal_is_some_tables():
         "growth",
         "dae",
         "fits",
+        "sampling",
     }
     assert {t.name for t in TABLES} == names
     assert all(goal.at_least > 0 and math.isfinite(goal.aim) for goal in GOALS.values())

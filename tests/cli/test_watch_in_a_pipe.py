@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -29,6 +27,5 @@ def test_the_address_is_told_at_once(tmp_path: Path) -> None:
         with urllib.request.urlopen(address, timeout=20) as page:
             assert b"<html" in page.read().lower()
     finally:
-        time.sleep(0.1)
-        watching.send_signal(signal.SIGINT)
+        watching.terminate()
         watching.wait(20)

@@ -220,13 +220,13 @@ def adjoint_of_steps(program: Program, heap: Heap, steps: int, kept: int) -> tup
         job[SLOT[name]] = number
     for name, array in {**given, **found}.items():
         job[SLOT[name]] = array.ctypes.data
-    run(program, "solve", 1, False, job)
+    run(program, "solve", (1, False), job)
     assert found["info"][0, 0] == 0 and steps <= found["info"][0, 1] <= steps + 1
     for name, array in {**bars, "ys_dot": np.ones((1, 1, 1))}.items():
         bars[name] = array
         job[SLOT[name]] = array.ctypes.data
     heap.most = heap.now
-    run(program, "adjoint", 1, False, job)
+    run(program, "adjoint", (1, False), job)
     assert heap.now == 0
     return float(bars["p_dot"][0, 0]), heap.most
 

@@ -1,4 +1,6 @@
-"""XLA's programs of a fit on disk: used by the next fit, harmless when damaged, the caller's settings untouched."""
+"""XLA's programs of a fit on disk: used by the next fit, harmless when damaged, the caller's settings untouched.
+
+Student's noise, because the objectives of the plain ones need no program of XLA."""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ param k = 0.7 in (0.05, 5) log
 param s = 0.1 in (0.01, 5) log
 state x = 2 in (0.1, 50)
 x' = -k*x
-observe x ~ normal(x, s)
+observe x ~ student(5, x, s)
 """
 TIMES = np.linspace(0, 6, 25)
 DATA = pd.DataFrame({"t": TIMES, "x": 3 * np.exp(-0.4 * TIMES) + 0.05 * np.sin(9 * TIMES)})

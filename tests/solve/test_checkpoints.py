@@ -109,7 +109,7 @@ def test_what_makes_no_sense(kept: Any, code: str) -> None:
 
 
 def test_a_fit_takes_it(tmp_path: Path) -> None:
-    """The numbers of a fit are the same, and its results say what was kept."""
+    """The numbers of a fit are the same to rounding, and its results say what was kept."""
     times = np.linspace(0, 3, 13)
     rows = "\n".join(f"{t},{1.3 * np.exp(-0.8 * t)}" for t in times)
     data = tmp_path / "data.csv"
@@ -120,5 +120,5 @@ def test_a_fit_takes_it(tmp_path: Path) -> None:
     assert [run.result["settings"]["checkpoints"] for run in fits] == ["all", 5]
     assert fits[0].result["settings"]["gradient"] == "forward" and "2 tangents" in fits[0].result["settings"]["gradient_reason"]
     values = [[p["value"] for p in run.result["parameters"].values()] for run in fits]
-    assert values[0] == values[1]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-12)  # the one in NumPy, the other through JAX
     np.testing.assert_allclose(sorted(values[0]), [0.8, 1.3], rtol=1e-5)

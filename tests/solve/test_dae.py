@@ -65,7 +65,7 @@ def fixed_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], N
     """Steps of one length, whatever their error: what is computed is then a smooth function of the parameters."""
 
     def choose(h: float) -> None:
-        monkeypatch.setattr(native, "_options", lambda program, settings: program.options(1e8, 1e8, 100_000, h, h))
+        monkeypatch.setattr(native, "options_of", lambda program, settings: program.options(1e8, 1e8, 100_000, h, h))
 
     yield choose
 

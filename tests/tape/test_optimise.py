@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +25,11 @@ from tests.tape.test_derive import STRUCTURAL, jacobian_forward
 POINT = {"y": np.array([0.7, -1.3, 0.2, 2.1]), "p": np.array([0.9]), "t": 1.7}
 
 
+def computed(tape: Tape) -> int:
+    """Numbers that are computed rather than moved (moves may become more: they leave out what nobody reads)."""
+    return sum(math.prod(i.shape) for i in tape.instructions if i.op not in ("const", "gather", "concat"))
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(expressions(6), min_size=4, max_size=12))
 def test_derived_tapes_keep_their_values(es: list[Expr]):
@@ -30,7 +37,7 @@ def test_derived_tapes_keep_their_values(es: list[Expr]):
     back = reverse(tape, ["y"])
     seeds = {"f.bar": np.linspace(-1, 1, len(es))}
     small = verify(optimise(back))
-    assert len(small.instructions) <= len(back.instructions)
+    assert computed(small) <= computed(back)
     for name, value in interpret(back, {**POINT, **seeds}).items():
         assert interpret(small, {**POINT, **seeds})[name] == pytest.approx(value, rel=1e-13, abs=1e-15)
 
