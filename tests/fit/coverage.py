@@ -166,7 +166,7 @@ def coverage(model: Model, datasets: int, replicates: int, seed: int = 0) -> dic
         for i in range(1, datasets + 1):
             fits.records = {0: draws.draw(np.random.default_rng([seed, i]))}
             found, _ = refits(fits, truth, [0], Recorder())
-            if not found["converged"][0]:
+            if not bool(found["converged"].to_numpy()[0]):
                 continue
             theta = space.unconstrain_vector(found[list(space.names)].to_numpy(float)[0])
 

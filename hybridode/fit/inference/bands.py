@@ -64,14 +64,16 @@ class Bands:
     def sentences(self) -> list[str]:
         """How well each observed curve is known, and where worst."""
         found = []
-        seen = self.table[self.table["kind"] == "observed"]
-        for (series, column), rows in seen.groupby(["series", "column"], sort=False):
-            width = (rows["upper95"] - rows["lower95"]).to_numpy() / 2
-            height = float(np.max(np.abs(rows["location"].to_numpy())))
+        seen = self.table.loc[self.table["kind"] == "observed"]
+        several = len(set(seen["series"])) > 1
+        for series, column in dict.fromkeys(zip(seen["series"], seen["column"], strict=True)):
+            rows = seen.loc[(seen["series"] == series) & (seen["column"] == column)]
+            width = (rows["upper95"].to_numpy(float) - rows["lower95"].to_numpy(float)) / 2
+            height = float(np.max(np.abs(rows["location"].to_numpy(float))))
             if not np.all(np.isfinite(width)) or height == 0:
                 continue
-            worst = rows["time"].iloc[int(np.argmax(width))]
-            of = f" in {series}" if seen["series"].nunique() > 1 else ""
+            worst = float(rows["time"].to_numpy(float)[np.argmax(width)])
+            of = f" in {series}" if several else ""
             found.append(f"the curve of `{column}`{of} is known to ±{100 * np.median(width) / height:.2g} % of its largest value "
                          f"(95 %, in the middle), worst at {worst:.4g}: ±{100 * np.max(width) / height:.2g} %")  # fmt: skip
         return found[:12]

@@ -96,8 +96,8 @@ def bands_of(
                                     hint="fit with `--starts 5`: other starts make an ensemble"))  # fmt: skip
     if much or not len(found.best.fisher):
         plain = prepared.solve_curves(theta)
-        nothing = [np.zeros((*a.shape, 1)) for a in (plain.states, plain.observed)]
-        curves = Sensitivities(plain.ts, plain.states, plain.observed, *nothing, plain.results == 0)
+        by_states, by_observed = (np.zeros((*a.shape, 1)) for a in (plain.states, plain.observed))
+        curves = Sensitivities(plain.ts, plain.states, plain.observed, by_states, by_observed, plain.results == 0)
         spread, advice = np.zeros((1, 1)), []
     else:
         curves, spread = _sensitivities(prepared, theta, grid), covariance(objective.space, _fisher(prepared, theta, found))

@@ -50,7 +50,7 @@ class Bootstrap:
     @property
     def good(self) -> pd.DataFrame:
         """The replicates that converged."""
-        return self.estimates[self.estimates["converged"]]
+        return self.estimates.loc[self.estimates["converged"]]
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -70,10 +70,11 @@ class Bootstrap:
         """How many replicates there are, and which estimates are biased."""
         good, all_ = len(self.good), len(self.estimates)
         found = [f"{good} of {all_} replicates converged" + (f"; {self.early}" if self.early else "")]
-        for row in self.table.itertuples():
-            if np.isfinite(row.se) and abs(row.bias) > 0.25 * row.se:  # Efron and Tibshirani, section 10.3
-                part = f"{abs(row.bias) / row.se:.2g} of its standard error"
-                found.append(f"the estimate of `{row.name}` is too {'large' if row.bias > 0 else 'small'} in the mean, by {part}")
+        table = self.table
+        for name, bias, se in zip(table["name"], table["bias"].to_numpy(float), table["se"].to_numpy(float), strict=True):
+            if np.isfinite(se) and abs(bias) > 0.25 * se:  # Efron and Tibshirani, section 10.3
+                part = f"{abs(bias) / se:.2g} of its standard error"
+                found.append(f"the estimate of `{name}` is too {'large' if bias > 0 else 'small'} in the mean, by {part}")
         return found
 
 
@@ -104,7 +105,7 @@ def bootstrap(
                                     f"{FISHER_MOST}", hint="make the networks smaller, or freeze them"))  # fmt: skip
     space, recorder = objective.space, Recorder() if recorder is None else recorder
     value = space.vector(theta[: space.size])
-    rows = [] if done is None else [done[done["sample"] <= samples]]
+    rows: list[pd.DataFrame] = [] if done is None else [done.loc[done["sample"] <= samples]]
     have = set() if done is None else set(done["sample"])
     missing = [i for i in range(1, samples + 1) if i not in have]
     recorder.starts = samples

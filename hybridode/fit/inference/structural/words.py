@@ -60,7 +60,7 @@ def _connected(basis: np.ndarray) -> list[list[int]]:
 
 
 def _symmetry(names: Sequence[str], points: Sequence[tuple[np.ndarray, np.ndarray]], rows: list[int]) -> Symmetry:
-    support = np.flatnonzero(np.any(points[0][0][rows] != 0, axis=0))
+    support = [int(j) for j in np.flatnonzero(np.any(points[0][0][rows] != 0, axis=0))]
     mine = tuple(names[j] for j in support)
     for kind in ("scaling", "translation"):
         found = [_simple(_scaled(basis[rows][:, support], values[support], kind)) for basis, values in points]
