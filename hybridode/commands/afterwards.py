@@ -92,6 +92,12 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
         except HybridodeError as error:
             output.note(f"{kind}: {error.diagnostics[0].message}")
             continue
+        except Exception as error:  # told, and with -v shown whole: what was fitted is written and right all the same
+            if output.verbose:
+                raise
+            text = str(error).strip().partition("\n")[0]
+            output.note(f"{kind}: failed inside ({type(error).__name__}: {text}), a bug of ours. The fit is complete without it.")
+            continue
         if found is None:
             continue
         told.sentences.update(keep(directory, kind, found, command, time.perf_counter() - began, report=False))

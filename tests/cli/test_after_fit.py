@@ -76,3 +76,21 @@ def test_bootstrap_goes_on_where_it_was(run: Path, capsys: pytest.CaptureFixture
 def test_check_says_what_could_be_known(run: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["check", str(run.parent / "m.ode"), "--identifiability"]) == 0
     assert "`a*b` can" in capsys.readouterr().out
+
+
+def test_a_bug_in_what_comes_after_leaves_the_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    from hybridode.commands import afterwards
+
+    def broken(run: object, seconds: float) -> None:
+        raise ZeroDivisionError("one of ours")
+
+    monkeypatch.setattr(afterwards, "AFTERWARDS", (("broken", broken), *afterwards.AFTERWARDS))
+    (tmp_path / "m.ode").write_text(MODEL.replace("a*b", "a"))
+    pd.DataFrame({"t": [1.0, 2.0, 3.0], "x": [1.6, 0.9, 0.5]}).to_csv(tmp_path / "d.csv", index=False)
+    arguments = ["fit", str(tmp_path / "m.ode"), str(tmp_path / "d.csv"), "--out", str(tmp_path / "run"), "--fix", "b"]
+    assert main(arguments) == 0
+    assert "broken: failed inside (ZeroDivisionError: one of ours)" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["status"] == "converged"
+    assert finding(tmp_path / "run", "spectrum")

@@ -10,7 +10,7 @@ import numpy as np
 
 from hybridode.expr import Symbol
 from hybridode.fit.progress import Recorder, Track
-from hybridode.fit.search.ask import Ask, Search, View
+from hybridode.fit.search.ask import Ask, Optimum, Search, View
 from hybridode.fit.search.chart import Chart
 from hybridode.fit.search.descent import descent
 from hybridode.fit.search.hopeless import Hopeless
@@ -92,6 +92,8 @@ def _result(ending: Ending, resampled: int, early: str) -> StartResult:
 def one_start(lanes: Lanes, misfit: Callable[[], Misfit | None], start: Snapshot) -> Search:
     """The optimiser of a start: Fisher scoring for parameters; with networks what comes before it, or instead of it."""
     objective, track, theta = lanes.objective, start.track, start.theta
+    if len(theta) == objective.n_parameters > FISHER_MOST:
+        return _by_gradients(lanes, theta, track)
     if len(theta) == objective.n_parameters:
         return (yield from descent(Chart.of(objective.space), theta, track, start.state))
     if objective.trained and not (yield Ask(theta)).failed:
@@ -114,6 +116,11 @@ def _jointly(lanes: Lanes, theta: np.ndarray, track: Track) -> Search:
     """Parameters and networks together, on all records."""
     if len(theta) <= FISHER_MOST:
         return (yield from _scoring_on_horizons(theta, track, horizons=()))
+    return _by_gradients(lanes, theta, track)
+
+
+def _by_gradients(lanes: Lanes, theta: np.ndarray, track: Track) -> Optimum:
+    """Of more numbers than the Fisher matrix is worth its sensitivities."""
     track.begin_stage("l-bfgs")
     return lbfgs(lanes.impatient(theta), lanes.batch, theta, track)
 
