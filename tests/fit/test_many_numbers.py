@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +32,7 @@ def test_a_start_in_each_of_165_series() -> None:
         shape = np.exp(-k * times)
         return float(np.sum((x - (x @ shape / (shape @ shape))[:, None] * shape) ** 2) / (2 * 0.05**2))
 
-    best = minimize_scalar(least, bounds=(0.1, 2), method="bounded", options={"xatol": 1e-9})
+    best: Any = minimize_scalar(least, bounds=(0.1, 2), method="bounded", options={"xatol": 1e-9})
     assert run.parameters["k"] == pytest.approx(best.x, rel=1e-5)
     constant = x.size * (np.log(0.05) + 0.5 * np.log(2 * np.pi))
     assert run.result["objective"]["nll"] == pytest.approx(best.fun + constant, abs=1e-3)
