@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +19,7 @@ from hybridode.cli_options import (
     Engine,
     Groups,
     Json,
+    MaxSeconds,
     Method,
     Model,
     OnlyFit,
@@ -35,6 +35,7 @@ from hybridode.cli_options import (
     Sources,
     To,
     Verbose,
+    typed,
 )
 from hybridode.cli_runs import RUN_COMMANDS
 from hybridode.commands.output import Output
@@ -223,9 +224,7 @@ def fit(
     source: Sources = None,
     conditions: Conditions = None,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory (MODEL.runs/001, 002, ...).")] = None,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the best.")
-    ] = None,
+    max_seconds: MaxSeconds = None,
     workers: Annotated[
         int, typer.Option("--workers", min=1, metavar="N", help="Evaluate starts in N processes; the same result.")
     ] = 1,
@@ -278,8 +277,7 @@ def fit(
         settings_file=settings,
         settings=_given(engine=engine, method=method, rtol=rtol, atol=atol, checkpoints=checkpoints),
     )
-    command = shlex.join(["hybridode", *context.obj])
-    return run(model, data, options, command, Output(json, verbose, quiet))
+    return run(model, data, options, typed(context), Output(json, verbose, quiet))
 
 
 @app.command()

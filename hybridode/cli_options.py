@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -53,3 +54,11 @@ OutputFile = Annotated[
 ]
 Plot = Annotated[str | None, typer.Option("--plot", metavar="FILE", help="Draw the solution (.svg, .png or .pdf).")]
 RunDirectory = Annotated[str, typer.Argument(metavar="RUN", help="A run directory that `hybridode fit` wrote.")]
+MaxSeconds = Annotated[
+    float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep what is done.")
+]
+
+
+def typed(context: typer.Context) -> str:
+    """The command line as it was typed, which a run keeps."""
+    return shlex.join(["hybridode", *context.obj])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from hybridode.cli_options import Json, Quiet, RunDirectory, Verbose
+from hybridode.cli_options import Json, MaxSeconds, Quiet, RunDirectory, Verbose, typed
 from hybridode.commands.output import Output
 
 
@@ -21,9 +20,7 @@ def profile(
     levels: Annotated[
         int, typer.Option("--levels", metavar="N", min=2, max=100, help="Points between the optimum and the end of an interval.")
     ] = 8,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds.")
-    ] = None,
+    max_seconds: MaxSeconds = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -37,8 +34,7 @@ def profile(
     """
     from hybridode.commands.profile import profile as go
 
-    command = shlex.join(["hybridode", *context.obj])
-    return go(run, parameters or [], levels, max_seconds, command, Output(json, verbose, quiet))
+    return go(run, parameters or [], levels, max_seconds, typed(context), Output(json, verbose, quiet))
 
 
 def bootstrap(
@@ -46,9 +42,7 @@ def bootstrap(
     run: RunDirectory,
     samples: Annotated[int, typer.Option("--samples", metavar="N", min=1, help="How many replicates (200).")] = 200,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the replicates (0).")] = 0,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep what is done.")
-    ] = None,
+    max_seconds: MaxSeconds = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -63,7 +57,7 @@ def bootstrap(
     """
     from hybridode.commands.bootstrap import bootstrap as go
 
-    return go(run, samples, seed, max_seconds, shlex.join(["hybridode", *context.obj]), Output(json, verbose, quiet))
+    return go(run, samples, seed, max_seconds, typed(context), Output(json, verbose, quiet))
 
 
 def report(
@@ -96,9 +90,7 @@ def discover(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run directories of one model with networks.")],
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the bootstrap samples (0).")] = 0,
     symbolic: Annotated[bool, typer.Option("--symbolic", help="Ask PySR for formulas of any shape too (one run).")] = False,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the ranking so far.")
-    ] = None,
+    max_seconds: MaxSeconds = None,
     json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -113,13 +105,12 @@ def discover(
     from hybridode.commands.discover import DiscoverOptions
     from hybridode.commands.discover import discover as go
 
-    command = shlex.join(["hybridode", *context.obj])
-    return go(runs, DiscoverOptions(seed, max_seconds, symbolic), command, Output(json, verbose, quiet))
+    return go(runs, DiscoverOptions(seed, max_seconds, symbolic), typed(context), Output(json, verbose, quiet))
 
 
 def sample(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run directory that `hybridode fit` wrote.")],
+    run: RunDirectory,
     draws: Annotated[int, typer.Option("--draws", metavar="N", min=1, help="Draws of each chain that are kept.")] = 1000,
     chains: Annotated[int, typer.Option("--chains", metavar="N", min=1, max=64, help="Chains.")] = 4,
     warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=20, help="Draws before, that adapt the steps.")] = 500,
@@ -128,9 +119,7 @@ def sample(
         float,
         typer.Option("--accept", metavar="P", min=0.5, max=0.999, help="Smaller steps as this nears 1; against divergences."),
     ] = 0.8,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop after S seconds, keep the draws.")
-    ] = None,
+    max_seconds: MaxSeconds = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the draws that RUN has, up to --draws.")] = False,
     json: Json = False,
     verbose: Verbose = False,
@@ -147,7 +136,7 @@ def sample(
     from hybridode.commands.sample import sample as go
 
     options = SampleOptions(draws, chains, warmup, seed, accept, max_seconds, resume)
-    return go(run, options, shlex.join(["hybridode", *context.obj]), Output(json, verbose, quiet))
+    return go(run, options, typed(context), Output(json, verbose, quiet))
 
 
 def compare(
@@ -162,9 +151,7 @@ def compare(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Of hybrids: the physics alone, a network alone, a constant.")
     ] = False,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=0.0, metavar="S", help="Stop each run's refits after S seconds.")
-    ] = None,
+    max_seconds: MaxSeconds = None,
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the table as CSV.")] = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -181,9 +168,8 @@ def compare(
     from hybridode.commands.compare import CompareOptions
     from hybridode.commands.compare import compare as go
 
-    command = shlex.join(["hybridode", *context.obj])
     options = CompareOptions(cross_validate, baselines, max_seconds, output)
-    return go(runs, options, command, Output(json, verbose, quiet))
+    return go(runs, options, typed(context), Output(json, verbose, quiet))
 
 
 RUN_COMMANDS: tuple[Callable[..., int], ...] = (report, compare, profile, bootstrap, sample, discover)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class Discovery:
     records: int
     hold_outs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # model -> rmse and log_score
     early: str = ""
+    failed: tuple[Candidate, ...] = ()  # whose refit failed, which says why
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)
@@ -137,8 +138,8 @@ def discover(
     if not early:
         found, early = _nonlinear(b, formulas, network, symbolic)
         formulas += found
-    ranked = sorted(formulas, key=lambda c: c.dl)
-    return concluded(b, ranked, physics, network, inclusions(b, whole, fits), early)
+    ranked, failed = sorted(_solved(formulas), key=lambda c: c.dl), tuple(c for c in formulas if c.failed)
+    return replace(concluded(b, ranked, physics, network, inclusions(b, whole, fits), early), failed=failed)
 
 
 # ---- candidates -----------------------------------------------------------------------------------------------------------
@@ -161,8 +162,8 @@ def _how(whole: Whole, refit: Refit, proposed: Sequence[Sequence[Proposal]]) -> 
 
 def _nonlinear(b: Begun, sparse: Sequence[Candidate], network: Candidate, symbolic: bool) -> tuple[list[Candidate], str]:
     """The named laws that suit a slot (and what PySR finds), each refitted in the whole model with the best formulas so far in
-    the other slots; and why that ended early. Where noise explains all that the network gains over a sparse formula, only laws
-    that cost less to say are."""
+    the other slots, also those whose refit failed; and why that ended early. Where noise explains all that the network gains over
+    a sparse formula, only laws that cost less to say are."""
     best = min(sparse, key=lambda c: c.dl, default=None)
     if best is None and len(b.slots) > 1:
         return [], ""
@@ -184,9 +185,9 @@ def _nonlinear(b: Begun, sparse: Sequence[Candidate], network: Candidate, symbol
                     quick_refit(b.declarations, b.run.dataset, {s: whole[s] for s in b.slots}, b.options, b.recorder, how)
                 )
             except (KeyboardInterrupt, OutOfTime) as stop:
-                return _solved(found), "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time"
+                return found, "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time"
         best = min([*_solved(found), *sparse], key=lambda c: c.dl, default=None)
-    return _solved(found), ""
+    return found, ""
 
 
 def _solved(found: Sequence[Candidate]) -> list[Candidate]:

@@ -28,6 +28,7 @@ def discovery_content(found: Discovery) -> dict[str, Any]:
         "formulas": _formulas(found),
         "numbers": _numbers(found),
         "candidates": _candidates(found),
+        "not_refitted": {"columns": ["formula", "reason"], "rows": [[c.text(), c.failed] for c in found.failed]},
         "comparison": _comparison(found),
         "terms": {
             "columns": ["of", "term", "regression", "whole"],

@@ -52,3 +52,27 @@ def model_text(text: str) -> str:
 
 
 T = np.linspace(0.25, 6, 24)
+LINE = """model line
+time t from 0
+param a = 1
+param b = 1
+state x
+x(0) = a
+x' = b
+observe x ~ normal(x, 0.5)
+"""  # linear: everything about its fit is known in closed form
+DECAY = """param k = 1 in (0, inf) log
+param x0 = %s in (0, inf) log
+param s = 0.05 in (1e-3, 1) log
+state x
+x(0) = x0
+x' = -k*x
+observe x ~ normal(x, s)
+"""
+
+
+def decay(name: str, times: np.ndarray, expected: Expected, guess: float = 1, repeats: int = 1) -> Case:
+    """x0*exp(-k*t) seen at `times`."""
+    text = model_text(DECAY % f"{guess:g}")
+    return Case(name, text, {"k": 0.5, "x0": 3.0}, lambda p: [p["x0"]], lambda y, p: [-p["k"] * y[0]], {"x": lambda y, p: y[0]},
+                times, 0.05, expected, repeats)  # fmt: skip

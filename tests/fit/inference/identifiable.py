@@ -4,27 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.fit.inference.cases import Case, T, model_text
+from tests.fit.inference.cases import Case, T, decay, model_text
 
 IDENTIFIABLE = (
-    Case(
-        "decay",
-        model_text("""param k = 1 in (0, inf) log
-param x0 = 1 in (0, inf) log
-param s = 0.05 in (1e-3, 1) log
-state x
-x(0) = x0
-x' = -k*x
-observe x ~ normal(x, s)
-"""),
-        {"k": 0.5, "x0": 3.0},
-        lambda p: [p["x0"]],
-        lambda y, p: [-p["k"] * y[0]],
-        {"x": lambda y, p: y[0]},
-        T,
-        0.05,
-        {},
-    ),
+    decay("decay", T, {}),
     Case(
         "logistic growth",
         model_text("""param r = 1 in (0, inf) log

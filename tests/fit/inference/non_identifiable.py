@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.fit.inference.cases import Case, T, model_text
+from tests.fit.inference.cases import Case, T, decay, model_text
 
 NON_IDENTIFIABLE = (
     Case(
@@ -127,23 +127,11 @@ observe x ~ normal(x, s)
         0.1,
         {"r": ("identified",), "K": ("bounded below",), "s": ("identified",)},
     ),
-    Case(
+    decay(
         "one time point",
-        model_text("""param k = 1 in (0, inf) log
-param x0 = 2 in (0, inf) log
-param s = 0.05 in (1e-3, 1) log
-state x
-x(0) = x0
-x' = -k*x
-observe x ~ normal(x, s)
-"""),
-        {"k": 0.5, "x0": 3.0},
-        lambda p: [p["x0"]],
-        lambda y, p: [-p["k"] * y[0]],
-        {"x": lambda y, p: y[0]},
         np.array([2.0]),
-        0.05,
         {"k": ("not identified",), "x0": ("bounded below",), "s": ("identified",)},
+        guess=2,
         repeats=8,
     ),
     Case(

@@ -9,16 +9,8 @@ import scipy.optimize
 
 import hybridode as ho
 from hybridode.fit.inference.believed import Believed, believed
+from tests.fit.inference.cases import LINE
 
-LINE = """model line
-time t from 0
-param a = 1
-param b = 1
-state x
-x(0) = a
-x' = b
-observe x ~ normal(x, 0.5)
-"""
 DECAY = """model decay
 time t from 0
 param k = 1 in (0, inf) log

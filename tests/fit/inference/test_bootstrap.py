@@ -18,16 +18,8 @@ from hybridode.fit.parameters import parameter_space
 from hybridode.fit.prepare import Options, prepare
 from hybridode.fit.progress import Recorder
 from hybridode.solve.settings import Settings
+from tests.fit.inference.cases import LINE
 
-LINE = """model line
-time t from 0
-param a = 1
-param b = 1
-state x
-x(0) = a
-x' = b
-observe x ~ normal(x, 0.5)
-"""
 T = np.linspace(0.5, 5, 12)
 
 
