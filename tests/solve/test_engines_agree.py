@@ -32,10 +32,11 @@ LATER = ("E09", "E0310", "E0301")  # parts of the language that this version doe
 # How far to solve: 2 units of time unless more is worth seeing, or less is all that two solves share (a chaotic system).
 ENDS = {"pollu": 60.0, "hires": 320.0, "rober": 40.0, "orego": 30.0, "vdpol": 1.0, "ringmod": 1e-5, "lynx_hare": 20.0,
         "lynx_hare_hybrid": 20.0, "influenza_sir": 14.0, "tank": 40.0, "decay": 10.0, "everything": 0.3,
-        "arenstorf": 1.0}  # fmt: skip
+        "arenstorf": 1.0, "lorenz96": 0.2}  # fmt: skip
 QUICK = ("decay", "influenza_sir", "lotka_volterra_ude", "01_lotka_volterra", "09_pendulum", "hires", "orego", "tank", "lorenz")
-# A file of weights that nobody has; a start on a surface where the rates jump and push back (no solution in the usual sense).
-CHANGED = {"everything": {', freeze, weights="rho.safetensors"': "", "= 1 in (0.1, 5)": "= 1.5 in (0.1, 5)"}}
+# Files of weights that nobody has; a start on a surface where the rates jump and push back (no solution in the usual sense).
+CHANGED = {"everything": {', freeze, weights="rho.safetensors"': "", "= 1 in (0.1, 5)": "= 1.5 in (0.1, 5)"},
+           "17_neural_cde": {', weights="field.safetensors", freeze': ""}}  # fmt: skip
 # An `if` on the state is located natively and a kink to Diffrax, whose derivative lacks the jump: tests/solve/test_switches.
 SWITCHED = ("bang_bang",)
 RTOL = 1e-9
