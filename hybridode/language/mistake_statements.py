@@ -54,6 +54,11 @@ _UNIT_ROWS = (
         when=_after_unit),
 )  # fmt: skip
 
+_BRACKETED_UNIT_ROWS = (
+    Row("E0115", "the unit of a declaration stands after a colon", "write `{word} {name}: {within} …`", found="_LSQB",
+        when=lambda c: not c.open),
+)  # fmt: skip
+
 _MODIFIER_ROWS = (
     Row("E0122", "bounds stand in round brackets", "write `in (low, high)`", before="in", when=lambda c: not c.open),
     Row("E0122", "bounds are two values", "write `in (low, high)`", found="_RPAR", expects="_COMMA", when=_in_bounds),
@@ -179,12 +184,12 @@ _FUNC_ROWS = (
         when=lambda c: "REAL" not in c.expected),
 )  # fmt: skip
 
-_DECLARED = _UNIT_ROWS + _NAME_ROWS + _MODIFIER_ROWS + _OPTION_ROWS
+_DECLARED = _UNIT_ROWS + _NAME_ROWS + _BRACKETED_UNIT_ROWS + _MODIFIER_ROWS + _OPTION_ROWS
 
 STATEMENT_ROWS: dict[str, tuple[Row, ...]] = {
     "model": _MODEL_ROWS,
     "units": _UNITS_ROWS,
-    "time": _TIME_ROWS + _NAME_ROWS + _UNIT_ROWS,
+    "time": _TIME_ROWS + _NAME_ROWS + _BRACKETED_UNIT_ROWS + _UNIT_ROWS,
     "import": _IMPORT_ROWS,
     "use": _IMPORT_ROWS,
     "param": _DECLARED,

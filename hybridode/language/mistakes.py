@@ -218,6 +218,7 @@ class _Fields(dict[str, str]):
             "rest": lambda: short(stuck.rest()),
             "line": lambda: short(stuck.source.text[stuck.tokens[0].start : stuck.tokens[-1].end]),
             "group": lambda: short(stuck.text_to_closing(stuck.found)),
+            "within": lambda: short(stuck.text_to_closing(stuck.found)[1:-1].strip()),
             "product_of_groups": lambda: short(f"{stuck.text_from_opening()}*{stuck.text_to_closing(stuck.found)}"),
             "until_as": lambda: short(stuck.rest().split(" as ")[0].strip(" '")),
             "index": lambda: short(stuck.near(-3).text),
