@@ -114,7 +114,8 @@ def hold_outs_found(run: FitRun, options: CompareOptions) -> Found:
 
     assert run.finished is not None and options.cross_validate is not None
     found = hold_outs(run.finished.prepared, run.finished.theta, options.cross_validate, options.max_seconds)
-    return Found(found.content(), tell=["interrupted"] if found.interrupted else [])
+    files = {"csv": found.table(run.finished.prepared)} if found.folds else {}
+    return Found(found.content(), files, tell=["interrupted"] if found.interrupted else [])
 
 
 def baselines_found(run: FitRun, seconds: float | None) -> Found:
@@ -127,9 +128,10 @@ def baselines_found(run: FitRun, seconds: float | None) -> Found:
         )
         return Found({"sentences": [words], "verdict": "undecided", "left_out": True}, tell=[words])
     from hybridode.fit.criticism.baselines import baselines
+    from hybridode.fit.criticism.side_by_side import as_csv
 
     found = baselines(run, seconds)
-    return Found(found.content(), tell=found.verdict.sentences[:1])
+    return Found(found.content(), {"csv": as_csv(found.curves)}, tell=found.verdict.sentences[:1])
 
 
 def _shown(place: str, kind: str, content: Mapping[str, Any]) -> str:

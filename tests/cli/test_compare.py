@@ -51,6 +51,12 @@ def test_hold_outs_are_made_and_compared(runs: list[str], capsys: pytest.Capture
         finding = read_findings(Path(run))["hold_outs"]
         assert finding == found["findings"][run]["hold_outs"]
         assert finding["overall"]["n"] == 10 and finding["command"].startswith("hybridode compare")
+    held = pd.read_csv(Path(runs[0]) / "findings" / "hold_outs.csv")
+    assert len(held) == 10 and held["fold"].nunique() == 2 and held["time"].is_monotonic_increasing
+    finding = read_findings(Path(runs[0]))["hold_outs"]
+    assert np.sqrt(np.mean((held["observed"] - held["location"]) ** 2)) == pytest.approx(finding["overall"]["rmse"], rel=1e-5)
+    inside = (held["observed"] >= held["lower95"]) & (held["observed"] <= held["upper95"])
+    assert inside.mean() == pytest.approx(finding["overall"]["coverage95"])
     columns = found["runs"]["columns"]
     rows = [dict(zip(columns, row, strict=True)) for row in found["runs"]["rows"]]
     assert all(row["hold_out_n"] == 10 and row["hold_out_crps"] > 0 for row in rows)

@@ -9,16 +9,17 @@ number of parameters, and by records that refits have not seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
+import pandas as pd
 
 from hybridode.declarations import Declarations
 from hybridode.errors import HybridodeError
-from hybridode.fit.criticism.constant import constant_score
+from hybridode.fit.criticism.constant import constant_score, constants_of
 from hybridode.fit.criticism.earned import Judged, Verdict, earned
 from hybridode.fit.criticism.folds import Fold, by_origins, by_series, default_spec
 from hybridode.fit.criticism.freedom import effective_number
@@ -26,6 +27,7 @@ from hybridode.fit.criticism.hold_outs import HoldOuts, hold_outs
 from hybridode.fit.criticism.records import rows_of
 from hybridode.fit.criticism.refits import refitted
 from hybridode.fit.criticism.scores import Scored, joined, scored
+from hybridode.fit.criticism.side_by_side import constant_run, free_run
 from hybridode.fit.criticism.simpler import learnt_names, no_pure_network, physics_alone, pure_network
 from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.prepare import Prepared
@@ -39,12 +41,14 @@ _PARTS, _ORIGINS = 4, 2  # fewer than `compare --cross-validate` makes: every mo
 
 @dataclass(frozen=True, eq=False)
 class Baselines:
-    """The models in order, what was held out, root mean squares by column and model, the verdict."""
+    """The models in order, what was held out, root mean squares by column and model, the verdict, free runs of each model that
+    there is (see `side_by_side`)."""
 
     judged: tuple[Judged, ...]
     spec: str
     residuals: tuple[tuple[Any, ...], ...]
     verdict: Verdict
+    curves: tuple[pd.DataFrame, ...]
 
     def content(self) -> dict[str, Any]:
         """As a finding."""
@@ -79,11 +83,23 @@ def baselines(run: FitRun, seconds: float | None = None, alone: bool = True) -> 
         _judged("physics", physics, outs["physics"], spec, why),
         _judged("hybrid", run, outs["hybrid"], spec, ""),
     ]
+    network = None
     if alone:
-        judged.append(_network(run, spec, folds, deadline))
+        network, one = _network(run, spec, folds, deadline)
+        judged.append(one)
     names = [n.name for n in run.dataset.declarations.networks if not n.freeze]
     verdict = earned(names, {j.name: j for j in judged}, spec)
-    return Baselines(tuple(judged), spec, tuple(_residuals(run, physics)), verdict)
+    runs = {"physics": physics, "hybrid": run, "network": network}
+    return Baselines(tuple(judged), spec, tuple(_residuals(run, physics)), verdict, tuple(_curves(hybrid, runs)))
+
+
+def _curves(hybrid: Finished, runs: Mapping[str, FitRun | None]) -> list[pd.DataFrame]:
+    """Free runs of the models that there are, the constant first."""
+    with jax.enable_x64(True):
+        rows = [r.seen() for r in rows_of(hybrid.prepared, hybrid.prepared.solve_curves(hybrid.theta))]
+        constants = constants_of(rows)
+        out = [] if constants is None else [constant_run(hybrid, constants)]
+        return out + [free_run(name, r.finished) for name, r in runs.items() if r is not None and r.finished is not None]
 
 
 def _part(deadline: float | None, share: float) -> float | None:
@@ -183,20 +199,20 @@ def _constant(hybrid: Finished, spec: str, folds: Sequence[Fold]) -> Judged:
     return Judged("constant", -float(np.sum(found[0].density)), found[0].count, float(found[1]), criteria, out)
 
 
-def _network(run: FitRun, spec: str, folds: Sequence[Fold], deadline: float | None) -> Judged:
+def _network(run: FitRun, spec: str, folds: Sequence[Fold], deadline: float | None) -> tuple[FitRun | None, Judged]:
     d = run.dataset.declarations
     why = no_pure_network(d)
     if why:
-        return Judged("network", reason=f"no network alone was fitted: {why}")
+        return None, Judged("network", reason=f"no network alone was fitted: {why}")
     left = None if deadline is None else deadline - time.perf_counter()
     if left is not None and left < 2.0:
-        return Judged("network", reason="there was no time: `hybridode compare RUN --baselines` takes it")
+        return None, Judged("network", reason="there was no time: `hybridode compare RUN --baselines` takes it")
     found, why = _fitted(run, pure_network(d), None if left is None else 0.7 * left, False)
     out = None
     if found is not None and found.finished is not None and folds:
         out = _held(found.finished, spec, folds, _part(deadline, 1.0))
         out = out if out.unmade == 0 else None
-    return _judged("network", found, out, spec, why)
+    return found, _judged("network", found, out, spec, why)
 
 
 def _residuals(run: FitRun, physics: FitRun | None) -> list[tuple[Any, ...]]:

@@ -37,18 +37,26 @@ def constant_arguments(rows: Sequence[Rows]) -> tuple[float, ...] | None:
 def constant_score(fitted: Sequence[Rows], judged: Sequence[Rows]) -> tuple[Scored, int] | None:
     """How `judged` records are predicted by the constants of `fitted` ones, and how many numbers those are; None where there are
     none."""
-    out, numbers = [], 0
+    constants = constants_of(fitted)
+    if constants is None:
+        return None
+    out = [
+        replace(r, arguments=tuple(np.full(len(r.time), a) for a in constants[r.column])) for r in judged if r.column in constants
+    ]
     with jax.enable_x64(True):
-        for k in sorted({r.column for r in fitted}):
-            mine = [r for r in fitted if r.column == k and len(r.time)]
-            if not mine:
-                continue
-            arguments = constant_arguments(mine)
+        return scored(out), sum(map(len, constants.values()))
+
+
+def constants_of(fitted: Sequence[Rows]) -> dict[int, tuple[float, ...]] | None:
+    """The arguments of the noise by column (of those with records); None where a column has none."""
+    found: dict[int, tuple[float, ...]] = {}
+    with jax.enable_x64(True):
+        for k in sorted({r.column for r in fitted if len(r.time)}):
+            arguments = constant_arguments([r for r in fitted if r.column == k and len(r.time)])
             if arguments is None:
                 return None
-            numbers += len(arguments)
-            out += [replace(r, arguments=tuple(np.full(len(r.time), a) for a in arguments)) for r in judged if r.column == k]
-        return scored(out), numbers
+            found[k] = arguments
+    return found
 
 
 def _transformed(noise: Noise, name: str) -> str:

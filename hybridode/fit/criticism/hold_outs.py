@@ -11,9 +11,10 @@ import jax
 import numpy as np
 
 from hybridode.fit.criticism.folds import Fold, folds_of
-from hybridode.fit.criticism.records import rows_of
+from hybridode.fit.criticism.records import Rows, rows_of
 from hybridode.fit.criticism.refits import refitted, typical, without
 from hybridode.fit.criticism.scores import Scored, joined, scored
+from hybridode.fit.criticism.side_by_side import as_csv, held_table
 from hybridode.fit.prepare import Prepared
 
 
@@ -26,6 +27,7 @@ class Predicted:
     scored: Scored
     reason: str = ""
     early: bool = False
+    rows: tuple[Rows, ...] = ()  # its records, with what is predicted of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,10 @@ class HoldOuts:
     @property
     def _why(self) -> str:
         return "interrupted" if self.interrupted else "there was no time"
+
+    def table(self, prepared: Prepared) -> bytes:
+        """Every held-out record and its prediction, as a CSV file (see `side_by_side`)."""
+        return as_csv([held_table(f.fold, prepared, f.rows) for f in self.folds])
 
     def content(self) -> dict[str, Any]:
         """As a finding."""
@@ -120,10 +126,11 @@ def _predicted(prepared: Prepared, theta: np.ndarray, fold: Fold, seconds: float
     end = refitted(prepared, begin, records, seconds)
     judged = [j & ~own for j, own in zip(fold.judged, prepared.held, strict=True)]
     rows = rows_of(prepared, prepared.solve_curves(end.theta), judged)
-    found = scored([r.seen("hold_out") for r in rows])
+    unseen = tuple(r.seen("hold_out") for r in rows)
+    found = scored(unseen)
     reason = end.reason
     if not reason and lost:
         reason = (
             f"nothing else says what {', '.join(f'`{n}`' for n in lost[:3])} is: the records are predicted with its fitted value"
         )
-    return Predicted(fold.name, end.theta, found, reason, end.early)
+    return Predicted(fold.name, end.theta, found, reason, end.early, unseen)

@@ -135,3 +135,18 @@ def test_effective_numbers_count_what_the_penalty_leaves() -> None:
     exact = np.trace(x.T @ x @ np.linalg.inv(x.T @ x + np.diag([0, 100.0])))
     finished = run.fitted.finished
     assert effective_number(finished.prepared, finished.theta) == pytest.approx(exact, rel=1e-5)
+
+
+def test_free_runs_of_the_models_stand_side_by_side(needed: Baselines) -> None:
+    data, curves = logistic(), pd.concat(needed.curves)
+    assert list(curves["model"].unique()) == ["constant", "physics", "hybrid"]
+    at = {name: table[table["kind"] == "data"] for name, table in curves.groupby("model")}
+    for table in at.values():
+        np.testing.assert_allclose(table["time"], data["t"])
+    np.testing.assert_allclose(at["constant"]["location"], data["x"].mean(), rtol=1e-5)
+    np.testing.assert_allclose(at["constant"]["upper95"], data["x"].mean() + 1.959964 * data["x"].std(ddof=0), rtol=1e-5)
+    rate = np.log(at["physics"]["location"] / 0.5) / at["physics"]["time"]
+    np.testing.assert_allclose(rate, rate.iloc[0], rtol=1e-6)  # x' = r*x
+    left = {name: np.sqrt(np.mean((table["location"].to_numpy() - data["x"]) ** 2)) for name, table in at.items()}
+    assert left["hybrid"] < 0.15 < 1 < left["constant"]
+    assert (curves["kind"] == "curve").sum() >= 3 * 200
