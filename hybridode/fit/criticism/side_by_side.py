@@ -59,8 +59,8 @@ def _table(name: str, prepared: Prepared, ts: np.ndarray, arguments: Arguments) 
 
 
 def held_table(fold: str, prepared: Prepared, rows: Sequence[Rows]) -> pd.DataFrame:
-    """The columns of HELD: records that a refit has not seen, and what it says of them. Of classes `location` is the number of the
-    most probable one, without an interval."""
+    """The columns of HELD: records that a refit has not seen, and what it says of them. Of classes `location` is the number of
+    the most probable one, without an interval."""
     frames = []
     for r in rows:
         lower, upper = _interval(r.noise, r.arguments, len(r.time))
