@@ -184,7 +184,7 @@ _FUNC_ROWS = (
         when=lambda c: "REAL" not in c.expected),
 )  # fmt: skip
 
-_DECLARED = _UNIT_ROWS + _NAME_ROWS + _BRACKETED_UNIT_ROWS + _MODIFIER_ROWS + _OPTION_ROWS
+_DECLARED = _UNIT_ROWS + _NAME_ROWS + _MODIFIER_ROWS + _BRACKETED_UNIT_ROWS + _OPTION_ROWS
 
 STATEMENT_ROWS: dict[str, tuple[Row, ...]] = {
     "model": _MODEL_ROWS,
