@@ -9,11 +9,11 @@ from scipy.optimize import least_squares, minimize
 from hybridode.errors import Source
 from hybridode.fit.parameters import parameter_space
 from hybridode.fit.progress import Recorder, Track
-from hybridode.fit.search.ask import Point, View, run_alone
+from hybridode.fit.search.ask import Point, View, answered, run_alone
 from hybridode.fit.search.chart import Chart
 from hybridode.fit.search.descent import descent, opposite
 from hybridode.fit.search.hopeless import FIRST, Hopeless
-from hybridode.fit.search.reflected import reflected_step
+from hybridode.fit.search.reflected import reflected_step, reflected_steps
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.language.check import declare
@@ -62,6 +62,19 @@ def test_no_step_leaves_the_walls_and_each_gains_what_the_quadratic_says():
         assert step.length <= radius * (1 + 1e-6) and step.gain >= 0
         p = step.theta - theta
         assert step.gain + step.bend == pytest.approx(-(g @ p + 0.5 * p @ hessian @ p), rel=1e-6, abs=1e-9 * abs(g @ p))
+
+
+def test_steps_that_are_made_together_have_the_bits_of_each_alone():
+    rng, walls = np.random.default_rng(2), Box(np.full(9, -1.0), np.full(9, 1.0))
+    root = rng.normal(size=(60, 9, 9)) * 10.0 ** rng.uniform(-3, 3, size=(60, 1, 1))
+    hessian, g = root @ np.swapaxes(root, 1, 2), 10.0 ** rng.uniform(-3, 3, size=(60, 1)) * rng.normal(size=(60, 9))
+    theta, radius = np.tanh(3 * rng.normal(size=(60, 9))), 10.0 ** rng.uniform(-2, 2, size=60)
+    together = reflected_steps(theta, g, hessian, radius, walls)
+    for chosen in ([3], [7, 50], rng.permutation(60)[:23]):
+        again = reflected_steps(theta[chosen], g[chosen], hessian[chosen], radius[chosen], walls)
+        for step, other in zip(again, (together[i] for i in chosen), strict=True):
+            assert step.theta.tobytes() == other.theta.tobytes()
+            assert (step.gain, step.length, step.decrement, step.bend) == (other.gain, other.length, other.decrement, other.bend)
 
 
 def test_the_optimum_of_a_quadratic_inside_walls_is_scipys():
@@ -142,13 +155,17 @@ def test_a_number_that_lost_its_influence_is_tried_on_the_other_side():
 
 def test_most_starts_see_growing_parts_first_and_every_fourth_all_at_once():
     def views(number, failing=()):
+        def evaluated(asks):
+            (ask,), point = asks, saturated(asks[0].theta)
+            return [Point(ask.theta, np.inf, point.gradient, reason="no") if ask.view.horizon in failing else point]
+
         seen, search = [], descent(CHART, np.zeros(4), Track(Recorder(), number))
         ask = next(search)
         try:
             while True:
                 seen.append(ask.view.horizon)
-                point = saturated(ask.theta)
-                ask = search.send(Point(ask.theta, np.inf, point.gradient, reason="no") if ask.view.horizon in failing else point)
+                (point,) = answered([ask], evaluated)
+                ask = search.send(point)
         except StopIteration as end:
             return list(dict.fromkeys(seen)), end.value
 

@@ -11,6 +11,9 @@ An optimiser is a generator:
 
 `state` holds all that the optimiser would need to ask this again in another process: plain numbers, texts, lists, dictionaries
 and arrays. A checkpoint keeps it, a worker process is sent it; without one a start can only begin again.
+
+Instead of a theta an optimiser may give the step that leads to it (`leap`): then the steps of all starts are made in one call
+(`answered`).
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from hybridode.fit.search.leaps import Leap, make, place
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,13 @@ WHOLE = View()
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """Please evaluate at theta (d,). `view`: anything hashable that the evaluator understands, asks of one view share a call."""
+    """Please evaluate at theta (d,), or where `leap` leads from there. `view`: anything hashable that the evaluator understands,
+    asks of one view share a call."""
 
     theta: np.ndarray
     view: Any = WHOLE
     state: Mapping[str, Any] | None = None
+    leap: Leap | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +93,21 @@ Search = Generator[Ask, Point, Optimum]
 EvaluateMany = Callable[[Sequence[Ask]], list[Point]]
 
 
+def answered(asks: Sequence[Ask], evaluate_many: EvaluateMany) -> list[Point]:
+    """The points asked for, in order, the leaps made."""
+    make([ask.leap for ask in asks if ask.leap is not None])
+    points = evaluate_many([ask if ask.leap is None else Ask(ask.leap.made.theta, ask.view, ask.state) for ask in asks])
+    evaluated = [(ask.leap, point) for ask, point in zip(asks, points, strict=True) if not point.failed]
+    place([(leap, p.theta, p.gradient, p.fisher) for leap, p in evaluated if leap is not None and leap.way is not None])
+    return points
+
+
 def run_alone(search: Search, evaluate: Callable[[np.ndarray], Point]) -> Optimum:
     """One optimiser by itself, on one objective whatever the views."""
     try:
         ask = next(search)
         while True:
-            ask = search.send(evaluate(ask.theta))
+            (point,) = answered([ask], lambda asks: [evaluate(asks[0].theta)])
+            ask = search.send(point)
     except StopIteration as end:
         return end.value

@@ -2,11 +2,12 @@
 
 On the unconstrained scale of a parameter with two bounds (a logit) both ends are infinitely far and everything flattens out on
 the way there: a start that is thrown towards a bound stays. In the logarithm itself a bound is a wall, which `reflected` turns
-back from. Other numbers are searched on the scales that they have.
+back from. Other numbers are searched on the scales that they have. Starts that share a chart step together (see `leaps`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,7 +15,9 @@ import numpy as np
 
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.search.ask import Point
-from hybridode.fit.search.region import Box
+from hybridode.fit.search.leaps import Here, Leap
+from hybridode.fit.search.reflected import distances, reflected_steps
+from hybridode.fit.search.region import Box, Step
 
 _LINEAR = 4.0  # length of a range that is searched on a linear scale: as steep in its middle as its logit
 
@@ -45,23 +48,44 @@ class Chart:
         return Box(self.coordinates(self.box.low), self.coordinates(self.box.high))
 
     def coordinates(self, theta: np.ndarray) -> np.ndarray:
-        """Of a vector (d,)."""
-        found, z = np.array(theta, float), theta[self.places]
+        """Of vectors (…, d)."""
+        found, z = np.array(theta, float), theta[..., self.places]
         near = (self.high - self.low) * np.exp(-np.logaddexp(0.0, np.abs(z)))  # the distance from the nearer wall
-        found[self.places] = np.where(z < 0, self.low + near, self.high - near)
+        found[..., self.places] = np.where(z < 0, self.low + near, self.high - near)
         return found
 
     def theta(self, found: np.ndarray) -> np.ndarray:
-        """The vector with these coordinates, inside the box."""
-        theta, x = np.array(found, float), found[self.places]
+        """The vectors with these coordinates (…, d), inside the box."""
+        theta, x = np.array(found, float), found[..., self.places]
         least = 1e-12 * (self.high - self.low)  # rounding may have carried it onto a wall
-        theta[self.places] = np.log(np.maximum(x - self.low, least)) - np.log(np.maximum(self.high - x, least))
+        theta[..., self.places] = np.log(np.maximum(x - self.low, least)) - np.log(np.maximum(self.high - x, least))
         return self.box.clip(theta)
+
+    def slopes(self, theta: np.ndarray) -> np.ndarray:
+        """d coordinates/d theta (…, d)."""
+        size, slope = np.abs(theta[..., self.places]), np.ones_like(theta)
+        slope[..., self.places] = (self.high - self.low) * np.exp(-size - 2 * np.logaddexp(0.0, -size))
+        return slope
 
     def local(self, point: Point) -> Point:
         """An evaluation in coordinates: gradient and Fisher matrix with respect to them."""
-        size = np.abs(point.theta[self.places])
-        slope = np.ones(len(point.theta))  # d coordinates/d theta
-        slope[self.places] = (self.high - self.low) * np.exp(-size - 2 * np.logaddexp(0.0, -size))
+        slope = self.slopes(point.theta)
         fisher = point.fisher / np.outer(slope, slope) if point.fisher.size else point.fisher
         return replace(point, theta=self.coordinates(point.theta), gradient=point.gradient / slope, fisher=fisher)
+
+    def heres(self, theta: np.ndarray, gradient: np.ndarray, fisher: np.ndarray) -> list[Here]:
+        """Evaluations at theta (B, d) in coordinates."""
+        slope, found = self.slopes(theta), self.coordinates(theta)
+        with np.errstate(all="ignore"):
+            gradient, fisher = gradient / slope, fisher / (slope[:, :, None] * slope[:, None, :])
+            far = np.minimum(distances(found, gradient, self.walls), 1.0)  # a slope towards a near wall counts times its distance
+            steepest = np.max(np.abs(gradient) * far, axis=1, initial=0.0)
+        return [Here(*row) for row in zip(found, gradient, fisher, steepest.tolist(), strict=True)]
+
+    def steps(self, leaps: Sequence[Leap]) -> list[Step]:
+        """The steps of leaps, to points between the walls."""
+        theta, gradient = (np.array([getattr(leap.here, name) for leap in leaps]) for name in ("theta", "gradient"))
+        fisher, radius = np.array([leap.here.fisher for leap in leaps]), np.array([leap.radius for leap in leaps])
+        steps = reflected_steps(theta, gradient, fisher, radius, self.walls)
+        theta = self.theta(np.array([step.theta for step in steps]))
+        return [replace(step, theta=row) for step, row in zip(steps, theta, strict=True)]

@@ -11,7 +11,6 @@ of its range, and what is found from there counts if it is better.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,7 +104,7 @@ def _while_promising(search: Search, goal: float) -> Generator[Ask, Point, Optim
     """The end of a search, None where it would not fall below the goal in a while at its pace."""
     ask, best = next(search), [np.inf]
     while True:
-        point = yield replace(ask, state=None)
+        point = yield Ask(ask.theta, ask.view, None, ask.leap)
         best.append(min(best[-1], point.value))
         gap = best[-1] - goal
         if len(best) > _PATIENCE and gap > _MARGIN and (best[-1 - _BACK] - best[-1]) * _AHEAD < gap * _BACK:
@@ -121,7 +120,7 @@ def _stateless(search: Search) -> Search:
     """A search whose asks have no state: taken over by another process, the start begins again."""
     ask = next(search)
     while True:
-        point = yield replace(ask, state=None)
+        point = yield Ask(ask.theta, ask.view, None, ask.leap)
         try:
             ask = search.send(point)
         except StopIteration as end:

@@ -22,6 +22,7 @@ from hybridode.fit.objective.batch import Batch, up_to
 from hybridode.fit.objective.direct.evaluate import Direct, cannot
 from hybridode.fit.objective.objective import Evaluation, Objective
 from hybridode.fit.search.ask import WHOLE, Ask, Point, View
+from hybridode.fit.search.chart import Chart
 from hybridode.solve import results
 from hybridode.solve.native import program_of
 
@@ -80,6 +81,11 @@ class Lanes:
         other = Lanes(replace(self.objective, method=self.implicit), self.batch)
         other.spread, other.is_other = self.spread, True
         return other
+
+    @cached_property
+    def chart(self) -> Chart:
+        """The coordinates in which starts search that learn parameters alone."""
+        return Chart.of(self.objective.space)
 
     @cached_property
     def width(self) -> int:
@@ -176,31 +182,40 @@ class Lanes:
         points: list[Point | None] = [None] * len(asks)
         for view in dict.fromkeys(ask.view for ask in asks):
             mine = [i for i, ask in enumerate(asks) if ask.view == view]
-            found = self.evaluations(np.stack([asks[i].theta for i in mine]), view)
-            waits = self.postponing & np.any(np.asarray(found.results) == results.MAX_STEPS, axis=-1)
-            for row, i in enumerate(mine):
-                point = self._point(asks[i].theta, _row(found, row))
-                points[i] = replace(point, postponed=True) if waits[row] else point
+            found = self._points(np.array([asks[i].theta for i in mine]), view)
+            for i, point in zip(mine, found, strict=True):
+                points[i] = point
         return [p for p in points if p is not None]
 
     def point(self, theta: np.ndarray, view: View = WHOLE) -> Point:
         """One vector."""
-        return self._point(theta, self.evaluation(theta, view))
+        return self._points(np.array(theta, float)[None], view)[0]
 
     def point_on(self, records: Batch, theta: np.ndarray) -> Point:
         """One vector on other records of the same shapes, computed here and not kept."""
-        found = self._computed(np.asarray(theta)[None], records)
-        return self._point(theta, _row(found, 0))
+        thetas = np.array(theta, float)[None]
+        return self._told(thetas, self._computed(thetas, records))[0]
 
-    def _point(self, theta: np.ndarray, e: Evaluation) -> Point:
-        value = float(e.value)
-        reason = "" if np.isfinite(value) else self.objective.why(e)
-        fisher = np.zeros((0, 0)) if e.fisher is None else np.asarray(e.fisher, float)
-        gradient = np.asarray(e.gradient, float)
-        if not reason and not max(np.abs(fisher).max(initial=0.0), np.abs(gradient).max(initial=0.0)) <= _STEEPEST:
-            value, reason = np.inf, "the predictions change without bound with the parameters"
-            gradient, fisher = np.zeros_like(gradient), np.zeros_like(fisher)
-        return Point(np.array(theta), value, gradient, fisher, reason)
+    def _points(self, thetas: np.ndarray, view: View) -> list[Point]:
+        found = self.evaluations(thetas, view)
+        return self._told(thetas, found, self.postponing & np.any(np.asarray(found.results) == results.MAX_STEPS, axis=-1))
+
+    def _told(self, thetas: np.ndarray, found: Evaluation, waits: np.ndarray | bool = False) -> list[Point]:
+        """What optimisers are told of thetas (N, d), which are theirs to keep."""
+        count, gradient = len(thetas), np.asarray(found.gradient, float)
+        fisher = np.zeros((count, 0, 0)) if found.fisher is None else np.asarray(found.fisher, float)
+        with np.errstate(invalid="ignore"):
+            steepest = [np.max(np.abs(a), axis=tuple(range(1, a.ndim)), initial=0.0) for a in (gradient, fisher)]
+        bad = ~np.isfinite(found.value), ~(np.maximum(*steepest) <= _STEEPEST), np.broadcast_to(waits, count)
+        rows = zip(thetas, np.asarray(found.value).tolist(), gradient, fisher, *(b.tolist() for b in bad), strict=True)
+        points = []
+        for row, (theta, value, g, h, unknown, steep, postponed) in enumerate(rows):
+            reason = self.objective.why(_row(found, row)) if unknown else ""
+            if steep and not reason:
+                value, reason = np.inf, "the predictions change without bound with the parameters"
+                g, h = np.zeros_like(g), np.zeros_like(h)
+            points.append(Point(theta, value, g, h, reason, postponed))
+        return points
 
 
 def _row(found: Evaluation, row: int) -> Evaluation:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hybridode.fit.progress import OutOfTime, Recorder, Track
-from hybridode.fit.search.ask import WHOLE, Ask, EvaluateMany, Optimum, Point, Search
+from hybridode.fit.search.ask import WHOLE, Ask, EvaluateMany, Optimum, Point, Search, answered
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class Pool:
 
     def _one_round(self) -> None:
         numbers = sorted(self.active)
-        points = self.evaluate_many([self.active[k].ask for k in numbers])
+        points = answered([self.active[k].ask for k in numbers], self.evaluate_many)
         self.round += 1
         for number, point in zip(numbers, points, strict=True):
             if point.postponed:

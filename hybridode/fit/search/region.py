@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,62 +46,68 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Quadratic:
-    """The model g.p + p.H.p/2 in the eigenvectors of a symmetric H (d, d): its eigenvalues in ascending order, g (d,) there."""
+class Quadratics:
+    """Models g.p + p.H.p/2, each in the eigenvectors of its symmetric H: eigenvalues (B, d) in ascending order, eigenvectors
+    (B, d, d), g (B, d) there. Every operation works row by row: a row's bits do not depend on the others."""
 
     weights: np.ndarray
     vectors: np.ndarray
     gradient: np.ndarray
 
     @staticmethod
-    def of(gradient: np.ndarray, hessian: np.ndarray) -> Quadratic:
+    def of(gradient: np.ndarray, hessian: np.ndarray) -> Quadratics:
+        """Of gradients (B, d) and matrices (B, d, d)."""
         weights, vectors = np.linalg.eigh(hessian)
-        return Quadratic(weights, vectors, vectors.T @ gradient)
+        return Quadratics(weights, vectors, np.add.reduce(vectors * gradient[:, :, None], axis=1))
 
     @property
-    def top(self) -> float:
-        """The largest eigenvalue, at least 0."""
-        return max(float(self.weights[-1]), 0.0) if len(self.weights) else 0.0
+    def top(self) -> np.ndarray:
+        """The largest eigenvalues (B,), at least 0."""
+        return np.max(self.weights, axis=1, initial=0.0)
 
-    def least(self, radius: float) -> tuple[np.ndarray, float]:
-        """argmin with |p| <= radius (negative eigenvalues count as 0), and the expected decrease."""
-        weights = np.maximum(self.weights, _DAMPING * self.top)
-        p = -self.gradient / np.maximum(weights + _damping(self.gradient**2, weights, self.top, radius), 1e-300)
-        return self.vectors @ p, float(-(self.gradient @ p) - 0.5 * (weights * p) @ p)
+    def least(self, radius: np.ndarray) -> np.ndarray:
+        """argmin with |p| <= radius (B,) (negative eigenvalues count as 0): (B, d)."""
+        top = self.top
+        weights = np.maximum(self.weights, _DAMPING * top[:, None])
+        damping = _damping(self.gradient**2, weights, top, radius)
+        p = -self.gradient / np.maximum(weights + damping[:, None], 1e-300)
+        return np.add.reduce(self.vectors * p[:, None, :], axis=2)
 
-    def decrement(self) -> float:
-        """The decrease that is expected of the best step of all in the directions that are known well."""
-        least = _KNOWN * max(self.top, 1e-300)
-        pairs = zip(self.gradient.tolist(), self.weights.tolist(), strict=True)
-        return 0.5 * sum(g * g / weight for g, weight in pairs if weight > least)
+    def decrement(self) -> np.ndarray:
+        """The decreases (B,) that are expected of the best steps of all in the directions that are known well."""
+        known = self.weights > _KNOWN * np.maximum(self.top, 1e-300)[:, None]
+        return 0.5 * np.add.reduce(np.where(known, self.gradient**2, 0.0) / np.where(known, self.weights, 1.0), axis=1)
 
 
-def _damping(squares: np.ndarray, weights: np.ndarray, top: float, radius: float) -> float:
-    """What is added to the eigenvalues so that the step has the length of the radius, 0 where it is not longer.
+def _damping(squares: np.ndarray, weights: np.ndarray, top: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """What is added to the eigenvalues (B, d) so that the step has the length of the radius (B,), 0 where it is not longer.
 
     Newton's method on 1/|p| - 1/radius, which is nearly straight, from where |p| is too long (J. J. Moré, D. C. Sorensen, SIAM J.
-    Sci. Stat. Comput. 4 (1983) 553): it comes nearer from one side in every step. On Python's numbers: of the few that a fit
-    learns a call of NumPy takes longer than all of them."""
-    damping, aim = 0.0, radius / (1 + _LENGTH)
-    pairs = list(zip(squares.tolist(), weights.tolist(), strict=True))
-    lower = math.sqrt(sum(part for part, _ in pairs)) / aim - top  # the step is too long up to here
+    Sci. Stat. Comput. 4 (1983) 553): it comes nearer from one side in every step."""
+    damping, aim = np.zeros(len(squares)), radius / (1 + _LENGTH)
+    lower = np.sqrt(np.add.reduce(squares, axis=1)) / aim - top  # the step is too long up to here
     for _ in range(_NEWTON):
-        square = slope = 0.0
-        for part, weight in pairs:
-            shifted = max(weight + damping, 1e-100)
-            ratio = part / shifted / shifted
-            square += ratio
-            slope += ratio / shifted
-        if square <= radius * radius:
+        shifted = np.maximum(weights + damping[:, None], 1e-100)
+        ratios = squares / shifted / shifted
+        square = np.add.reduce(ratios, axis=1)
+        long = ~(square <= radius * radius)
+        if not np.logical_or.reduce(long):
             break
-        newer = damping + square / slope * (math.sqrt(square) / aim - 1) if 0.0 < slope < math.inf else 0.0
-        damping = max(newer, lower, damping)
+        slope = np.add.reduce(ratios / shifted, axis=1)
+        newer = damping + square / slope * (np.sqrt(square) / aim - 1)
+        newer = np.where((slope > 0) & (slope < np.inf), newer, 0.0)
+        damping = np.where(long, np.maximum(np.maximum(newer, lower), damping), damping)
     return damping
 
 
 def trust_region_step(gradient: np.ndarray, hessian: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
     """argmin g.p + p.H.p/2 with |p| <= radius for a symmetric H (negative eigenvalues count as 0), and the expected decrease."""
-    return Quadratic.of(gradient, hessian).least(radius)
+    with np.errstate(all="ignore"):
+        model = Quadratics.of(gradient[None], hessian[None])
+        p = model.least(np.array([radius]))[0]
+    along = model.vectors[0].T @ p
+    weights = np.maximum(model.weights[0], 0.0)
+    return p, float(-(model.gradient[0] @ along) - 0.5 * (weights * along) @ along)
 
 
 def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, scale: np.ndarray, radius: float, box: Box) -> Step:
@@ -115,8 +120,9 @@ def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, sc
         g = (gradient + hessian @ (step * fixed))[free] / scale[free]
         h = hessian[np.ix_(free, free)] / np.outer(scale[free], scale[free])
         step = step * fixed
-        model = Quadratic.of(g, h)
-        step[free] = model.least(radius)[0] / scale[free]
+        with np.errstate(all="ignore"):
+            model = Quadratics.of(g[None], h[None])
+            step[free] = model.least(np.array([radius]))[0] / scale[free]
         trial = theta + step
         leaving = ~fixed & ((trial < box.low) | (trial > box.high))
         if not leaving.any():
@@ -124,4 +130,4 @@ def step_inside(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, sc
         fixed = fixed | leaving
         step = np.where(leaving, box.clip(trial) - theta, step)
     gain = float(-(gradient @ step) - 0.5 * step @ hessian @ step)
-    return Step(box.clip(theta + step), gain, float(np.linalg.norm(step * scale)), model.decrement())
+    return Step(box.clip(theta + step), gain, float(np.linalg.norm(step * scale)), float(model.decrement()[0]))

@@ -18,6 +18,7 @@ import numpy as np
 from hybridode.fit.progress import Track
 from hybridode.fit.search.ask import WHOLE, Ask, Optimum, Point, Search
 from hybridode.fit.search.chart import Chart
+from hybridode.fit.search.leaps import Here
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.ways import Inside, Reflected
 
@@ -54,27 +55,28 @@ def fisher_scoring(
     standard deviation, so that it stays in the basin where it begins.
     """
     way = Inside(Box.unbounded(len(theta)) if box is None else box, floor) if chart is None else Reflected(chart, careful)
-    theta = way.clip(theta)
+    theta, here = way.clip(theta), None
     if state is None:
         point = yield Ask(theta, view)
         if point.failed:
             track.reject(point.reason)
             return replace(_end(point, "stopped", f"the start cannot be evaluated: {point.reason}", 0), theta=theta, fisher=None)
         track.accept(point.theta, point.value, point.gradient)
-        state = _beginning(point, way.first_radius(point))
+        here = way.here(point)
+        state = _beginning(point, way.first_radius(here))
     point, radius, scale = Point.from_plain(state["point"]), float(state["radius"]), np.asarray(state["scale"], float)
     polishing, values, first = int(state["polishing"]), list(state["values"]), int(state["iteration"])
     walled = bool(state["walled"])  # the region shrank because points in it could not be evaluated
-    here = way.local(point)
+    here = way.here(point) if here is None else here
     for iteration in range(first, max_iterations + 1):
-        norm = way.slope(here)
-        if norm <= GRADIENT_GOAL:
-            return _end(point, "converged", f"gradient {norm:.1e}", iteration - 1)
+        if here.slope <= GRADIENT_GOAL:
+            return _end(point, "converged", f"gradient {here.slope:.1e}", iteration - 1)
         now = {"point": point.plain(), "radius": radius, "scale": scale, "polishing": polishing, "walled": walled,
                "values": values[-_STALL - 1 :], "iteration": iteration}  # fmt: skip
         scale, safe = way.scales(scale, here)
-        step = way.step(here, safe, radius)
-        trial = yield Ask(step.theta, view, now)
+        leap = way.leap(here, safe, radius)
+        trial = yield Ask(point.theta if leap.step is None else leap.step.theta, view, now, leap)
+        step = leap.made
         gain, length, small = step.gain, step.length, step.gain <= goal
         if trial.failed:
             track.reject(trial.reason)
@@ -82,10 +84,10 @@ def fisher_scoring(
         else:
             actual = point.value - trial.value
             noise = _NOISE * (1 + abs(point.value))
-            there = way.local(trial)
-            flatter = np.linalg.norm(there.gradient / safe) < 0.9 * np.linalg.norm(here.gradient / safe)
+            there = leap.there or way.here(trial)
             ratio = (actual - step.bend) / gain if gain > 0 else 0.0
-            if (actual > 1e-3 * gain and actual > 0.01 * noise) or (flatter and actual > -noise and gain < 10 * noise):
+            lower = actual > 1e-3 * gain and actual > 0.01 * noise
+            if lower or (actual > -noise and gain < 10 * noise and _flatter(there, here, safe)):
                 point, here = trial, there
                 track.accept(point.theta, point.value, point.gradient)
                 polishing, walled = polishing + 1 if small else 0, False
@@ -108,6 +110,11 @@ def fisher_scoring(
         if radius < 1e-12:
             return _end(point, "stopped", "no step from here lowers the objective", iteration)
     return _end(point, "stopped", f"{max_iterations} iterations", max_iterations)
+
+
+def _flatter(there: Here, here: Here, scale: np.ndarray) -> bool:
+    """Whether the gradient is clearly smaller there."""
+    return bool(np.linalg.norm(there.gradient / scale) < 0.9 * np.linalg.norm(here.gradient / scale))
 
 
 def polished(end: Optimum, track: Track, chart: Chart) -> Search:

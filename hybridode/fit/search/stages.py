@@ -77,7 +77,7 @@ def _of_first(search: Search, theta: np.ndarray, k: int) -> Search:
     """An optimiser that sees no change by the numbers behind the first k, and whose asks hold them."""
     ask = next(search)
     while True:
-        point = yield replace(ask, theta=np.concatenate([ask.theta[:k], theta[k:]]), state=None)
+        point = yield Ask(np.concatenate([ask.theta[:k], theta[k:]]), ask.view)
         gradient, fisher = np.array(point.gradient), np.array(point.fisher)
         gradient[k:], fisher[k:], fisher[:, k:] = 0.0, 0.0, 0.0
         try:

@@ -11,7 +11,6 @@ import numpy as np
 from hybridode.expr import Symbol
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Optimum, Search, View
-from hybridode.fit.search.chart import Chart
 from hybridode.fit.search.descent import descent
 from hybridode.fit.search.hopeless import Hopeless
 from hybridode.fit.search.horizons import Horizons
@@ -95,7 +94,7 @@ def one_start(lanes: Lanes, misfit: Callable[[], Misfit | None], start: Snapshot
     if len(theta) == objective.n_parameters > FISHER_MOST:
         return _by_gradients(lanes, theta, track)
     if len(theta) == objective.n_parameters:
-        return (yield from descent(Chart.of(objective.space), theta, track, start.state))
+        return (yield from descent(lanes.chart, theta, track, start.state))
     if objective.trained and not (yield Ask(theta)).failed:
         track.log.append(f"start {track.start}: the networks were trained before and go on from their weights, on all records")
         return (yield from _jointly(lanes, theta, track))

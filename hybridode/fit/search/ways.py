@@ -1,15 +1,16 @@
-"""The two ways of stepping that `fisher_scoring` knows: inside a box, and reflected from the walls of a chart."""
+"""The two ways of stepping that `fisher_scoring` knows: inside a box, and reflected from the walls of a chart, which all
+starts that share the chart are in one call."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from hybridode.fit.search.ask import Point
 from hybridode.fit.search.chart import Chart
-from hybridode.fit.search.reflected import distances, reflected_step
-from hybridode.fit.search.region import Box, Step, step_inside
+from hybridode.fit.search.leaps import Here, Leap
+from hybridode.fit.search.region import Box, step_inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,24 +23,24 @@ class Inside:
     def clip(self, theta: np.ndarray) -> np.ndarray:
         return self.box.clip(theta)
 
-    def first_radius(self, point: Point) -> float:
+    def here(self, point: Point) -> Here:
+        """An evaluation in the coordinates of the steps."""
+        held = self.box.held(point.theta, point.gradient)
+        slope = float(np.max(np.abs(point.gradient[~held]), initial=0.0))
+        return Here(point.theta, point.gradient, point.fisher, slope)
+
+    def first_radius(self, here: Here) -> float:
         return 1.0
 
-    def local(self, point: Point) -> Point:
-        """An evaluation in the coordinates of the steps."""
-        return point
-
-    def slope(self, point: Point) -> float:
-        """The steepest entry of the gradient that is not held."""
-        return float(np.max(np.abs(point.gradient[~self.box.held(point.theta, point.gradient)]), initial=0.0))
-
-    def scales(self, before: np.ndarray, point: Point) -> tuple[np.ndarray, np.ndarray]:
+    def scales(self, before: np.ndarray, here: Here) -> tuple[np.ndarray, np.ndarray]:
         """To remember (d,), and those of the step: forgotten slowly, as a start far off must not shorten all later steps."""
-        scale = np.maximum(before * 0.9, np.sqrt(np.maximum(np.diag(point.fisher), 0.0)))
+        scale = np.maximum(before * 0.9, np.sqrt(np.maximum(np.diag(here.fisher), 0.0)))
         return scale, np.maximum(scale, self.floor * max(scale.max(initial=0.0), 1e-300))
 
-    def step(self, point: Point, scale: np.ndarray, radius: float) -> Step:
-        return step_inside(point.theta, point.gradient, point.fisher, scale, radius, self.box)
+    def leap(self, here: Here, scale: np.ndarray, radius: float) -> Leap:
+        """The step from here, made or to be made."""
+        step = step_inside(here.theta, here.gradient, here.fisher, scale, radius, self.box)
+        return Leap(here, radius, step=step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,21 +53,15 @@ class Reflected:
     def clip(self, theta: np.ndarray) -> np.ndarray:
         return self.chart.box.clip(theta)
 
-    def first_radius(self, point: Point) -> float:
-        noticed = float(np.sqrt(np.max(np.diag(self.local(point).fisher), initial=0.0))) if self.careful else 0.0
+    def here(self, point: Point) -> Here:
+        return self.chart.heres(point.theta[None], point.gradient[None], point.fisher[None])[0]
+
+    def first_radius(self, here: Here) -> float:
+        noticed = float(np.sqrt(np.max(np.diag(here.fisher), initial=0.0))) if self.careful else 0.0
         return 1.0 / max(noticed, 1.0)
 
-    def local(self, point: Point) -> Point:
-        return self.chart.local(point)
-
-    def slope(self, here: Point) -> float:
-        """The steepest entry of the gradient, one towards a near wall times its distance."""
-        far = np.minimum(distances(here.theta, here.gradient, self.chart.walls), 1.0)
-        return float(np.max(np.abs(here.gradient) * far, initial=0.0))
-
-    def scales(self, before: np.ndarray, here: Point) -> tuple[np.ndarray, np.ndarray]:
+    def scales(self, before: np.ndarray, here: Here) -> tuple[np.ndarray, np.ndarray]:
         return before, np.ones(len(before))
 
-    def step(self, here: Point, scale: np.ndarray, radius: float) -> Step:
-        step = reflected_step(here.theta, here.gradient, here.fisher, radius, self.chart.walls)
-        return replace(step, theta=self.chart.theta(step.theta))
+    def leap(self, here: Here, scale: np.ndarray, radius: float) -> Leap:
+        return Leap(here, radius, self.chart)
