@@ -37,7 +37,7 @@ def compare(runs: Sequence[str], options: CompareOptions, command: str, output: 
     if len(runs) < 2 and not options.baselines and options.cross_validate is None:
         hint = f"name another run, or write `hybridode compare {runs[0] if runs else 'RUN'} --baselines`"
         raise UsageError(Diagnostic("E0791", "one run by itself is not compared with anything", hint=hint))
-    places = list(dict.fromkeys(runs))
+    places, began = list(dict.fromkeys(runs)), time.perf_counter()
     made: dict[str, dict[str, Any]] = {}
     try:
         for place in places:
@@ -57,10 +57,23 @@ def compare(runs: Sequence[str], options: CompareOptions, command: str, output: 
         found = compared_runs([candidate_of_directory(Path(place)) for place in places])
         output.result(repr(found))
         data |= found.content()
+        _keep_comparison(found, places, command, time.perf_counter() - began, output)
         if options.output is not None:
             write_table(found, options.output, output)
     output.data(data)
     return 0
+
+
+def _keep_comparison(found: Comparison, places: Sequence[str], command: str, seconds: float, output: Output) -> None:
+    """The finding `comparison` in each of the runs; one that cannot be written to is said."""
+    from hybridode.report.run_curves import run_curves
+
+    files = {"csv": run_curves(places)}
+    for place in places:
+        try:
+            keep(Path(place), "comparison", Found({**found.content(), "run": place}, files), command, seconds)
+        except UsageError as error:
+            output.note(f"the comparison is not in the report of `{place}`: {error.diagnostics[0].message}")
 
 
 def write_table(found: Comparison, path: str, output: Output) -> None:

@@ -23,13 +23,15 @@ _TOP, _RIGHT, _BOTTOM = 26, 14, 44
 _LETTER = 6.7  # pixels of a letter at 12 pixels
 MOST_LINE, MOST_POINTS = 1200, 1500
 MOST_NAMES = 12  # in a key: more cannot be told apart
+MOST_LETTERS = 22  # of a row's name, so that there is room for its values on a phone
 _GLYPHS = {"up": ((-4, 3), (4, 3), (0, -4)), "down": ((-4, -3), (4, -3), (0, 4))}  # pixels round the point
 
 
 @dataclass(frozen=True, eq=False)
 class Mark:
     """Points of one look (`kind`, a class of design.LOOKS, or rings, up, down). color: 1 to 8, 0 muted. `name` is shown in the
-    key and when one points at it. Bands have `upper`; bars their `base` and `width` in the units of x."""
+    key and when one points at it. Bands have `upper`; bars their `base` and `width` in the units of x; `at` and `ends` are values
+    of x, drawn over all heights."""
 
     kind: str
     x: np.ndarray
@@ -37,7 +39,7 @@ class Mark:
     color: int = 0
     name: str = ""
     upper: np.ndarray | None = None
-    width: float = 0.0
+    width: float | np.ndarray = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,7 @@ def _key_lines(key: Sequence[tuple[int, str, str]]) -> list[list[tuple[int, str,
 
 
 def _box(chart: Chart, extra: float) -> _Box:
-    widest = max((len(text) for _, text in chart.y.marks(5)), default=1)
+    widest = max((len(shortened(text)) for _, text in chart.y.marks(5)), default=1)
     right = 74 if chart.cells is not None else _RIGHT
     return _Box(round(max(26.0, 9 + _LETTER * widest)), _TOP + extra, WIDTH - right, chart.height - _BOTTOM)
 
@@ -182,7 +184,9 @@ def _frame(chart: Chart, box: _Box) -> str:
         if not box.top - 0.5 <= at <= box.bottom + 0.5:
             continue
         parts.append(f'<path class="grid" d="M{box.left:g} {at:.1f}H{box.right:g}"/>')
-        parts.append(f'<text class="tick" x="{box.left - 7:g}" y="{at + 4:.1f}" text-anchor="end">{escape(text)}</text>')
+        parts.append(
+            f'<text class="tick" x="{box.left - 7:g}" y="{at + 4:.1f}" text-anchor="end">{escape(shortened(text))}</text>'
+        )
     parts.append(f'<path class="edge" d="M{box.left:g} {box.bottom:g}H{box.right:g}"/>')
     middle = (box.left + box.right) / 2
     parts.append(
@@ -215,6 +219,8 @@ def _mark(mark: Mark, chart: Chart, box: _Box) -> str:
         d = _between(kind, mark, chart, box, x[keep], y[keep], upper[keep])
     elif kind in ("dots", "rings", "small"):
         d = "".join(f"M{_n(a)} {_n(b)}h0" for a, b in zip(px, py, strict=True) if np.isfinite(a + b))
+    elif kind in ("at", "ends"):
+        d = "".join(f"M{_n(a)} {box.top:g}L{_n(a)} {box.bottom:g}" for a in px if np.isfinite(a))
     elif kind in _GLYPHS:
         d = "".join(_glyph(a, b, _GLYPHS[kind]) for a, b in zip(px, py, strict=True) if np.isfinite(a + b))
         name += ' data-glyph="3"'
@@ -224,6 +230,11 @@ def _mark(mark: Mark, chart: Chart, box: _Box) -> str:
         return ""
     drawn = f'<path class="{look} m{mark.color}" d="{d}"{name}/>'
     return drawn + (f'<path class="core" d="{d}"/>' if kind == "rings" else "")
+
+
+def shortened(text: str) -> str:
+    """A row's name as there is room for it."""
+    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
 
 
 def _n(value: Any) -> str:

@@ -40,6 +40,9 @@ LOOKS: Mapping[str, Mapping[str, str]] = {
     "zone": {"fill": "shade", "stroke": "none"},
     "span": {"fill": "shade", "stroke": "none"},
     "rule": {"fill": "none", "stroke": "muted", "stroke-width": "1"},
+    "at": {"fill": "none", "stroke": "C", "stroke-width": "1.8"},  # a value along x, over all heights; `ends`: of an interval
+    "ends": {"fill": "none", "stroke": "C", "stroke-width": "1.4", "stroke-dasharray": "5 3"},
+    "reach": {"fill": "none", "stroke": "C", "stroke-width": "1.8"},  # an interval along x
     "limit": {"fill": "none", "stroke": "muted", "stroke-width": "1", "stroke-dasharray": "4 3"},
     "rug": {"fill": "none", "stroke": "muted", "stroke-width": "1", "stroke-opacity": ".7"},
     "cell": {"stroke": "none"},

@@ -18,7 +18,7 @@ from hybridode.files import write_whole
 FOLDER, SCHEMA = "findings", 1
 KINDS = (  # in the order of the report
     "residual_tests", "hold_outs", "learnt", "profiles", "identifiability", "spectrum", "bands", "bootstrap", "posterior",
-    "baselines", "discovery",
+    "baselines", "comparison", "discovery",
 )  # fmt: skip
 
 

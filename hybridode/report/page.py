@@ -15,17 +15,25 @@ from hybridode.report.blocks import Section
 from hybridode.report.chart import Chart, csv_text, page_svg, sample
 from hybridode.report.design import style_sheet
 from hybridode.report.saved import Saved
-from hybridode.report.sections import determined, discovered, fit, learnt, made, model, parameters, posterior, summary
-from hybridode.report.sections.generic import generic
+from hybridode.report.sections import (
+    baselines,
+    bootstrap,
+    compared,
+    determined,
+    discovered,
+    fit,
+    hold_outs,
+    learnt,
+    made,
+    model,
+    parameters,
+    posterior,
+    summary,
+)
 from hybridode.report.words import sentence, with_code
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMMANDS = frozenset({"profile", "bootstrap", "sample", "compare", "discover"})  # what a run can be given to
-
-
-def _of(kind: str, title: str) -> Callable[[Saved], Section | None]:
-    """The section of a finding as sentences and tables."""
-    return lambda saved: generic(kind.replace("_", "-"), title, saved.findings[kind]) if kind in saved.findings else None
 
 
 SECTIONS: tuple[Callable[[Saved], Section | None], ...] = (  # in the order of the page; one without blocks is left out
@@ -38,10 +46,11 @@ SECTIONS: tuple[Callable[[Saved], Section | None], ...] = (  # in the order of t
     fit.states,
     parameters.parameters,
     determined.identifiability,
-    _of("bootstrap", "Bootstrap"),
+    bootstrap.bootstrap,
     posterior.posterior,
-    _of("hold_outs", "Hold-outs"),
-    _of("baselines", "Comparison"),
+    hold_outs.hold_outs,
+    baselines.baselines,
+    compared.compared,
     fit.search,
     discovered.discovery,
     lambda saved: made.made(saved, COMMANDS),

@@ -8,8 +8,9 @@ data twice and keep to the middle: a small one is strong evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ import pandas as pd
 from hybridode.fit.inference.drawn import Drawn, Observed, simulated
 
 MOST = 1000  # simulated data sets
+BINS = 24  # of the histograms of what they have
 LEVEL = 0.05
 COLUMNS = ["column", "statistic", "observed", "simulated", "lower95", "upper95", "p"]
 
@@ -54,10 +56,12 @@ WORDS = {  # where the records have more, and less
 @dataclass(frozen=True, eq=False)
 class Checks:
     """`table`: column, statistic, its value of the records (of residuals the mean over the draws), of simulated data (mean and
-    95 % interval), p: the share of simulated data sets with more."""
+    95 % interval), p: the share of simulated data sets with more. `histograms`: column, statistic, edges (BINS + 1,) and counts
+    (BINS,) of what the simulated data sets have."""
 
     table: pd.DataFrame
     count: int
+    histograms: tuple[Mapping[str, Any], ...] = ()
 
     def sentences(self) -> list[str]:
         """What simulated data lack, or that they lack nothing."""
@@ -85,11 +89,21 @@ def predictive_checks(found: Drawn, seed: int = 0) -> Checks:
     random = np.random.default_rng(seed)
     solved = np.flatnonzero(found.solved)
     chosen = solved[np.unique(np.linspace(0, len(solved) - 1, min(len(solved), MOST)).round().astype(int))]
-    rows = [row for column in found.observed for row in _of_column(column, chosen, random)]
-    return Checks(pd.DataFrame(rows, columns=COLUMNS), len(chosen))
+    pairs = [pair for column in found.observed for pair in _of_column(column, chosen, random)]
+    table = pd.DataFrame([row for row, _ in pairs], columns=COLUMNS)
+    return Checks(table, len(chosen), tuple(_histogram(row, drawn) for row, drawn in pairs))
 
 
-def _of_column(column: Observed, chosen: np.ndarray, random: np.random.Generator) -> list[tuple[object, ...]]:
+def _histogram(row: tuple[Any, ...], drawn: np.ndarray) -> dict[str, Any]:
+    """Of what the simulated data sets have (N,); the rarest ten thousandths on either side are left out."""
+    drawn = drawn[np.isfinite(drawn)]
+    ends = np.quantile(drawn, (1e-4, 1 - 1e-4)) if len(drawn) else (0.0, 1.0)
+    counts, edges = np.histogram(drawn, BINS, (float(ends[0]), float(ends[1])))
+    return {"column": row[0], "statistic": row[1], "edges": edges, "counts": counts}
+
+
+def _of_column(column: Observed, chosen: np.ndarray, random: np.random.Generator) -> list[tuple[tuple[Any, ...], np.ndarray]]:
+    """A row of the table for each statistic, with its value of each simulated data set."""
     exact = column.fitted & (column.censored == 0)
     if np.sum(exact) < 3 or column.noise.name == "categorical":
         return []
@@ -107,7 +121,6 @@ def _of_column(column: Observed, chosen: np.ndarray, random: np.random.Generator
             a, b = statistic(ours, series), statistic(theirs, series)
             close = np.abs(a - b) <= 1e-9 * (np.abs(a) + np.abs(b))
             p = float(np.mean(np.where(close, 0.5, b > a)))
-            found.append(
-                (column.column, name, float(np.mean(a)), float(np.mean(b)), *map(float, np.quantile(b, (0.025, 0.975))), p)
-            )
+            ends = map(float, np.quantile(b, (0.025, 0.975)))
+            found.append(((column.column, name, float(np.mean(a)), float(np.mean(b)), *ends, p), b))
     return found

@@ -77,6 +77,7 @@ class Explored:
             "marginals": {name: _marginal(s.natural[..., i]) for i, name in enumerate(s.names)},
             "energy": _energies(s.energy),
             "checks": as_table(self.checks.table),
+            "check_histograms": list(self.checks.histograms),
             "loo": {"elpd": loo_.elpd, "se": loo_.se, "p": loo_.p, "pareto_limit": loo_.limit, "unsure": len(loo_.unsure),
                     "n": len(loo_.pointwise)},
         }  # fmt: skip

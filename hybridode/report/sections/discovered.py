@@ -6,14 +6,22 @@ from typing import Any
 
 from hybridode.errors import Source
 from hybridode.language.check import declare
-from hybridode.report.blocks import Fold, Heading, Math, Section, Text
+from hybridode.report.blocks import Figures, Fold, Heading, Math, Section, Text
+from hybridode.report.discovery_charts import formula_charts, length_chart, term_chart
 from hybridode.report.equations import equation_groups
+from hybridode.report.figures import MOST
 from hybridode.report.saved import Saved
 from hybridode.report.sections.generic import finding_blocks, table_of
 
 _TABLES = (  # field -> caption
     ("numbers", "Numbers of the formula, refitted in the whole model"),
     ("comparison", "Formula, network and the physics alone"),
+)
+FORMULA = "The formula where the data reach, beside what the network has learnt there with its 95 % band."
+JUDGED = (
+    "Description length: the objective, and what it costs to write the formula and its numbers down, in natural units; 10 less "
+    "is strong evidence. Terms: the share of bootstrap samples in which the regression keeps a term, and its weight in the whole "
+    "model."
 )
 _TYPESET = ("Dynamics", "Equations that hold together", "Definitions")
 
@@ -31,6 +39,10 @@ def discovery(saved: Saved) -> Section | None:
         blocks.append(Heading("The model with the formula in the network's place"))
         blocks += [Math(g.title, g.math, g.more) for g in groups if g.title in _TYPESET]
         blocks.append(Text(f"`{found['model']}` in the run's directory is this model, accepted by every command.", "muted"))
+    curves = formula_charts(saved.findings.get("learnt", {}))
+    blocks += [Text(FORMULA, "muted"), Figures(curves[:MOST])] if curves else []
+    charts = [*length_chart(found), *term_chart(found)]
+    blocks += [Text(JUDGED, "muted"), Figures(charts)] if charts else []
     blocks += [table_of(caption, found[name]) for name, caption in _TABLES if found.get(name, {}).get("rows")]
     if found.get("candidates", {}).get("rows"):
         ranking = table_of("Ranked by description length (dl), the shortest first", found["candidates"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hybridode.report.blocks import Fold, Items, Section, Table
+import numpy as np
+
+from hybridode.report.blocks import Fold, Items, Table
 from hybridode.report.words import significant, with_power
 
 _FRAME = {"schema", "kind", "command", "seconds", "sentences", "columns", "rows"}
@@ -28,11 +30,6 @@ def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = 
     return blocks
 
 
-def generic(id: str, title: str, finding: Mapping[str, Any]) -> Section:
-    """A whole section of a finding."""
-    return Section(id, title, finding_blocks(finding))
-
-
 def _tables(finding: Mapping[str, Any], without: frozenset[str]) -> Iterator[Table]:
     if "columns" in finding and "rows" in finding and "rows" not in without:
         yield table_of("", finding)
@@ -51,6 +48,20 @@ def table_of(caption: str, found: Mapping[str, Any], digits: int = 4) -> Table:
         if all(_is_number(row[i]) for row in found["rows"]) and any(row[i] is not None for row in found["rows"])
     )
     return Table(str(found.get("caption") or caption.capitalize()), columns, rows, right, frozenset({0}) - right)
+
+
+def records_of(found: Mapping[str, Any] | None, key: str) -> dict[str, dict[str, Any]]:
+    """The rows of a table by what stands in its column `key`, each as name -> cell; nothing without such a table."""
+    if not found or key not in found.get("columns", ()):
+        return {}
+    rows = (dict(zip(found["columns"], row, strict=True)) for row in found["rows"])
+    return {str(row[key]): row for row in rows}
+
+
+def column_of(found: Mapping[str, Any], name: str) -> np.ndarray:
+    """A column of numbers of a table, NaN where there is none."""
+    at = list(found["columns"]).index(name) if name in found["columns"] else -1
+    return np.array([np.nan if at < 0 or row[at] is None else row[at] for row in found["rows"]], float)
 
 
 def _is_number(value: Any) -> bool:

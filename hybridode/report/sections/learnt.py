@@ -38,20 +38,25 @@ def learnt(saved: Saved) -> Section | None:
 
 def term_charts(term: Mapping[str, Any]) -> list[Chart]:
     """The charts of one output."""
-    columns = list(term["columns"])
-    cells = [[np.nan if v is None else v for v in row] for row in term["rows"]]
-    numbers = np.array(cells, float).reshape(-1, len(columns))
-    rows: Rows = dict(zip(columns, numbers.T, strict=True))
+    rows = term_rows(term)
     arguments = list(term["arguments"])
     if not rows["learnt"].size or not arguments:
         return []
     if len(arguments) == 1:
-        return [_curve(term, rows, arguments[0])]
+        return [curve_chart(term, rows, arguments[0])]
     map_ = [_map(term, rows, arguments[0], arguments[1])] if len(arguments) == 2 else []
     return [*map_, *(_slice(term, rows, name) for name in arguments)]
 
 
-def _curve(term: Mapping[str, Any], rows: Rows, argument: str) -> Chart:
+def term_rows(term: Mapping[str, Any]) -> Rows:
+    """The samples of an output by column, NaN for what is missing."""
+    columns = list(term["columns"])
+    cells = [[np.nan if v is None else v for v in row] for row in term["rows"]]
+    return dict(zip(columns, np.array(cells, float).reshape(-1, len(columns)).T, strict=True))
+
+
+def curve_chart(term: Mapping[str, Any], rows: Rows, argument: str) -> Chart:
+    """An output of one argument with its band, and a formula beside it where there is one."""
     order = np.argsort(rows[argument], kind="stable")
     x, y = rows[argument][order], rows["learnt"][order]
     low, high, formula = (rows[k][order] for k in ("lower95", "upper95", "formula"))

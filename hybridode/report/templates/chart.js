@@ -36,6 +36,8 @@ function ticks(low, high, most, log, whole) {
   return found;
 }
 
+const shortened = text => text.length <= 22 ? text : text.slice(0, 21) + "…";  // as MOST_LETTERS of chart.py
+
 // Draws grid, ticks and labels into `group`. x and y: {low, high, log, label, ticks}; ends of logarithmic axes are logarithms.
 function frame(group, box, x, y) {
   const px = v => box.left + (v - x.low) / (x.high - x.low) * (box.right - box.left);
@@ -55,7 +57,7 @@ function frame(group, box, x, y) {
     const at = py(v);
     if (at < box.top - .5 || at > box.bottom + .5) continue;
     group.append(node("path", {class: "grid", d: `M${box.left} ${at.toFixed(1)}H${box.right}`}));
-    group.append(node("text", {class: "tick", x: box.left - 7, y: (at + 4).toFixed(1), "text-anchor": "end"}, text));
+    group.append(node("text", {class: "tick", x: box.left - 7, y: (at + 4).toFixed(1), "text-anchor": "end"}, shortened(text)));
   }
   group.append(node("path", {class: "edge", d: `M${box.left} ${box.bottom}H${box.right}`}));
   group.append(node("text", {class: "label", x: (box.left + box.right) / 2, y: box.bottom + 36, "text-anchor": "middle"}, x.label || ""));
@@ -119,6 +121,7 @@ class Drawing {
     this.x.label = labels[0].textContent;
     this.y.label = labels[1].textContent;
     this.paths = [...this.svg.querySelectorAll(".marks path")].map(path => ({path, name: path.dataset.name || "", ...steps(path, this.base)}));
+    this.rows = this.y.ticks && !this.svg.querySelector(".ramp");  // named rows, whose values lie along x
     this.view = [0, 1, 0, 1];
     this.over = node("g", {});
     this.svg.append(this.over);
@@ -131,7 +134,7 @@ class Drawing {
   fit() {  // text stays as large as it is written: the drawing takes the width that there is
     const width = Math.round(this.plot.clientWidth);
     if (width < 120 || width === this.box.width) return;
-    const height = width < 420 ? Math.min(this.base.height, 250) : this.base.height;
+    const height = width < 420 && !this.rows ? Math.min(this.base.height, 250) : this.base.height;
     this.box = {...this.base, width, height, right: width - (this.base.width - this.base.right), bottom: height - (this.base.height - this.base.bottom)};
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const area = this.svg.querySelector("clipPath rect");
@@ -176,6 +179,7 @@ class Drawing {
   // What stands at u (0 to 1), or nearest to (u, v): in words, and marked.
   read(u, v) {
     this.at = u;
+    if (this.rows) { this.readRow(v === undefined ? this.row ?? this.y.ticks[0][0] : this.nearest(v)[0]); return; }
     const [a, b] = this.view, hits = [], reach = 0.06 * (b - a);
     const value = (axis, w) => { const x = axis.low + w * (axis.high - axis.low); return axis.log ? 10 ** x : x; };
     for (const {path, name, found} of this.paths) {
@@ -191,6 +195,10 @@ class Drawing {
         const far = Math.abs(x - u) + (v === undefined || /band|known/.test(path.getAttribute("class")) ? 0 : 0.25 * Math.abs(y - v));
         if (best === null || far < best.far) best = {far, x, y};
       }
+      if (best && path.matches(".at, .ends")) {
+        if (Math.abs(best.x - u) <= reach / 3) hits.push({text: `${name} ${short(value(this.x, best.x), 4)}`, distance: 0});
+        continue;
+      }
       if (best && Math.abs(best.x - u) <= reach && !/band|known/.test(path.getAttribute("class"))) hits.push({...best, name, distance: v === undefined ? 0 : Math.abs(best.y - v)});
     }
     hits.sort((p, q) => p.distance - q.distance);
@@ -200,13 +208,33 @@ class Drawing {
     const first = this.x.label.replace(/\s*\[.*\]$/, "");
     const where = this.x.ticks ? "" : `${first} ${short(value(this.x, u), 5)}`;
     const parts = shown.map(h => h.text || `${h.name} ${short(value(this.y, h.y), 4)}` + (this.x.ticks || Math.abs(h.x - u) < 0.004 * (b - a) ? "" : ` (at ${short(value(this.x, h.x), 5)})`));
-    const row = shown.some(h => h.text) && v !== undefined ? [this.y.ticks ? this.nearest(v) : `${this.y.label} ${Math.round(value(this.y, v))}`] : [];
+    const row = shown.some(h => h.text) && v !== undefined ? [this.y.ticks ? this.nearest(v)[1] : `${this.y.label} ${Math.round(value(this.y, v))}`] : [];
     this.readout.textContent = [where, ...row, ...parts].filter(Boolean).join(" · ");
   }
 
   nearest(v) {
     const y = this.y.low + v * (this.y.high - this.y.low);
-    return this.y.ticks.reduce((best, t) => Math.abs(t[0] - y) < Math.abs(best[0] - y) ? t : best)[1];
+    return this.y.ticks.reduce((best, t) => Math.abs(t[0] - y) < Math.abs(best[0] - y) ? t : best);
+  }
+
+  readRow(at) {  // all values of the row at this place along y
+    this.row = at;
+    const v = (at - this.y.low) / (this.y.high - this.y.low), wide = this.x.high - this.x.low, parts = [];
+    this.over.replaceChildren(node("path", {class: "cross", d: `M${this.box.left} ${this.py(v).toFixed(1)}H${this.box.right}`}));
+    for (const {path, name, found} of this.paths) {
+      if (!name || path.style.display === "none" || !path.matches(".dots, .small, .glyph")) continue;
+      const point = found.find(([, x, y]) => x !== undefined && Math.abs(y - v) < 0.4 / (this.y.high - this.y.low));
+      if (!point) continue;
+      const x = this.x.low + point[1] * wide;
+      this.over.append(node("circle", {class: "hit", cx: this.px(point[1]), cy: this.py(point[2]), r: 5}));
+      parts.push(`${name} ${short(this.x.log ? 10 ** x : x, 4)}`);
+    }
+    this.readout.textContent = [this.y.ticks.find(t => t[0] === at)[1], ...parts].join(" · ");
+  }
+
+  nextRow(by) {
+    const places = this.y.ticks.map(t => t[0]).sort((a, b) => a - b), now = places.indexOf(this.row);
+    this.readRow(places[now < 0 ? places.length - 1 : Math.max(0, Math.min(places.length - 1, now + by))]);
   }
 
   holds(found, u, v) {  // rectangles of four corners
@@ -252,8 +280,9 @@ class Drawing {
     plot.addEventListener("blur", () => this.quiet());
     plot.addEventListener("keydown", e => {
       const [a, b] = this.view, step = (b - a) / 40, at = this.at === undefined || this.at < a || this.at > b ? (a + b) / 2 : this.at;
+      const rows = this.rows ? {ArrowUp: () => this.nextRow(1), ArrowDown: () => this.nextRow(-1), ArrowLeft: () => this.nextRow(1), ArrowRight: () => this.nextRow(-1)} : {};
       const go = {ArrowLeft: () => this.read(Math.max(a, at - step)), ArrowRight: () => this.read(Math.min(b, at + step)), Home: () => this.read(a), End: () => this.read(b),
-        "+": () => this.closer(.5), "=": () => this.closer(.5), "-": () => this.closer(2), "0": () => this.zoom(0, 1, 0, 1), Escape: () => { this.zoom(0, 1, 0, 1); this.quiet(); }}[e.key];
+        "+": () => this.closer(.5), "=": () => this.closer(.5), "-": () => this.closer(2), "0": () => this.zoom(0, 1, 0, 1), Escape: () => { this.zoom(0, 1, 0, 1); this.quiet(); }, ...rows}[e.key];
       if (!go || e.ctrlKey || e.metaKey || e.altKey) return;
       go();
       e.preventDefault();
