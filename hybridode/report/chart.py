@@ -72,10 +72,11 @@ class Chart:
 
     @property
     def key(self) -> list[tuple[int, str, str]]:
-        """Color, kind and name of what has a name, each name once; empty where there is one only, or too many."""
+        """Color, kind and name of what has a name, each name once; empty where there is one only, or too many. Bars need no
+        name."""
         named: dict[str, tuple[int, str, str]] = {}
         for mark in self.marks:
-            if mark.name:
+            if mark.name and mark.kind != "bars" and np.isfinite(mark.y).any():
                 named.setdefault(mark.name, (mark.color, mark.kind, mark.name))
         return list(named.values()) if 1 < len(named) <= MOST_NAMES else []
 

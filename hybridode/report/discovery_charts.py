@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,9 @@ from hybridode.report.sections.generic import column_of
 from hybridode.report.sections.learnt import curve_chart, term_rows
 from hybridode.report.words import brief, counted
 
-_MOST, _MOST_TERMS = 10, 24  # formulas, and terms, that have a row
+_MOST, _MOST_TERMS = 10, 16  # formulas, and terms, that have a row
+_NEAR = 0.1  # in natural units: descriptions that differ by less are equally long
+_NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:e[-+]?\d+)?")
 
 
 def length_chart(found: Mapping[str, Any]) -> list[Chart]:
@@ -27,27 +30,27 @@ def length_chart(found: Mapping[str, Any]) -> list[Chart]:
         return []
     at = list(candidates["columns"]).index("formula")
     named = [(str(row[at]), dl, 1) for row, dl in zip(candidates["rows"], column_of(candidates, "dl"), strict=True)][:_MOST]
-    rows = [
-        (row, dl) for row, dl in zip(rivals.get("rows", ()), column_of(rivals, "dl") if rivals.get("rows") else (), strict=True)
-    ]
-    named += [(f"the {row[0]}", dl, 3 if row[0] == "network" else 2) for row, dl in rows if row[0] != "formula"]
+    others = zip(rivals["rows"], column_of(rivals, "dl"), strict=True) if rivals.get("rows") else ()
+    named += [(f"the {row[0]}", dl, 3 if row[0] == "network" else 2) for row, dl in others if row[0] != "formula"]
     named = sorted((n for n in named if np.isfinite(n[1])), key=lambda n: n[1])
     if len(named) < 2:
         return []
-    above = np.array([dl for _, dl, _ in named]) - named[0][1]
-    x = axis("description length above the shortest", above, within=(0.0, 1.0), room=0.03)
-    y, marks = places(len(named)), [stems(above, 0.0, 0)]
+    above = np.maximum(np.array([dl for _, dl, _ in named]) - named[0][1], _NEAR)
+    x = axis("description length above the shortest", above, log=True, within=(_NEAR, 100 * _NEAR), room=0.03)
+    y, marks = places(len(named)), [stems(above, x.low, 0)]
     marks += [Mark("dots", above[k : k + 1], y[k : k + 1], color, "above the shortest") for k, (_, _, color) in enumerate(named)]
     names = [name for name, _, _ in named]
+    rows = [brief_formula(name) for name in names]
     second = f"{names[1]}, {brief(above[1])} longer"
     alt = f"Description lengths of {counted(len(named), 'model')}: the shortest is {names[0]}, then {second}."
     data = {"model": names, "description_length": [dl for _, dl, _ in named]}
-    note = f"1: `{names[0]}`." if len(names[0]) > 22 else ""
-    return [
-        rows_chart(
-            "discovery_lengths", "Which description is shortest?", alt, names, Axis(x.label, 0.0, x.high), marks, data, note
-        )
-    ]
+    return [rows_chart("discovery_lengths", "Which description is shortest?", alt, rows, x, marks, data)]
+
+
+def brief_formula(text: str) -> str:
+    """The right sides of `a = -0.9003*x*y, b = 0.7976*x*y` with two digits of each number: what there is room for in a row."""
+    right = re.sub(r"(?:(?<=^)|(?<=, ))[^=,]+ = ", "", text)
+    return _NUMBER.sub(lambda m: f"{float(m[0]):.2g}", right)
 
 
 def term_chart(found: Mapping[str, Any]) -> list[Chart]:

@@ -21,10 +21,12 @@ from hybridode.declarations import (
 from hybridode.equations.names import two_sides
 from hybridode.expr import Expr, show
 from hybridode.report import mathml
+from hybridode.report.blocks import Fold, Math
 
 _LONG = 90  # characters of an equation's text above which its sum is set on several lines
 _ROOM = 70  # characters of one of those lines
 _MOST = 60  # lines of a group that are shown
+_SHOWN = 16  # lines before a fold
 _FEW = 6  # entries of one vector that are all shown; of more the first two and the last
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -39,11 +41,13 @@ DISTRIBUTIONS = {  # those whose name is not just its word capitalised
 
 @dataclass(frozen=True)
 class Group:
-    """Equations under one heading: a `<math>` element, and how many more there are."""
+    """Equations under one heading: a `<math>` element, one of those that stand behind a fold, and how many more there are."""
 
     title: str
     math: str
     more: int = 0
+    folded: str = ""
+    count: int = 0  # of lines behind the fold
 
 
 Line = tuple[str, str, str]  # left side, relation, right side
@@ -67,7 +71,21 @@ def equation_groups(declarations: Declarations) -> list[Group]:
         ("What is observed", [line for part in _together_named(d.observations) for line in _abridged(_observed(part, notation))]),
         ("What is known beforehand", [_prior(p, notation) for p in d.priors]),
     )
-    return [Group(title, _table(lines[:_MOST]), max(0, len(lines) - _MOST)) for title, lines in groups if lines]
+    return [_group(title, lines) for title, lines in groups if lines]
+
+
+def _group(title: str, lines: Sequence[Line]) -> Group:
+    more, shown = max(0, len(lines) - _MOST), _SHOWN if len(lines) > _SHOWN + 3 else len(lines)
+    rest = lines[shown:_MOST]
+    return Group(title, _table(lines[:shown]), more, _table(rest) if rest else "", len(rest))
+
+
+def math_blocks(group: Group) -> list[Math | Fold]:
+    """A group as blocks of a section."""
+    if not group.folded:
+        return [Math(group.title, group.math, group.more)]
+    title = f"{group.count} more lines"
+    return [Math(group.title, group.math), Fold(title, [Math(f"{group.title}: {title}", group.folded, group.more)])]
 
 
 def _abridged(entries: Iterable[list[Line]]) -> Iterator[Line]:

@@ -58,7 +58,8 @@ def name(text: str) -> str:
     if match is not None:
         parts[:1] = [match[1], match[2]]
     letters = [GREEK.get(p, p) for p in parts if p] or [base]
-    below = [escape(", ".join(letters[1:]))] if len(letters) > 1 else []
+    comma = ", " if len(letters) < 3 or max(map(len, letters[1:])) < 3 else NBSP  # `k_a_b`, but `rate_of_decay`
+    below = [escape(comma.join(letters[1:]))] if len(letters) > 1 else []
     below += [escape(indices.rstrip("]"))] if indices else []
     head = f"<mi>{escape(letters[0])}</mi>"
     if below:
@@ -67,9 +68,15 @@ def name(text: str) -> str:
     return f"<msup>{head}<mo>{'′' * primes}</mo></msup>" if primes else head
 
 
+NBSP = "\N{NO-BREAK SPACE}"
+_DIGITS = 12  # letters of a number that is shown as it is
+
+
 def number(value: float) -> str:
-    """A number, with a power of ten where the text has an exponent."""
-    mantissa, _, exponent = number_text(abs(value)).partition("e")
+    """A number, with a power of ten where the text has an exponent; of very many digits six are shown."""
+    text = number_text(abs(value))
+    text = text if len(text) <= _DIGITS or not math.isfinite(value) else f"{abs(value):.6g}"
+    mantissa, _, exponent = text.partition("e")
     if abs(value) == math.pi:
         return "<mi>π</mi>"
     if mantissa == "inf":

@@ -51,8 +51,8 @@ SECTIONS: tuple[Callable[[Saved], Section | None], ...] = (  # in the order of t
     hold_outs.hold_outs,
     baselines.baselines,
     compared.compared,
-    fit.search,
     discovered.discovery,
+    fit.search,
     lambda saved: made.made(saved, COMMANDS),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,10 +15,12 @@ import numpy as np
 from hybridode.declarations import Declarations, entry_names
 from hybridode.errors import DataError, Diagnostic, Source
 from hybridode.language.check import declare
+from hybridode.report.axes import RAISED
 from hybridode.report.findings import FOLDER, read_findings
 
 Rows = dict[str, np.ndarray]  # a table: column name -> array
 _TEXT = frozenset({"series", "column", "kind", "used", "stage", "name", "unit", "reason"})
+_EXPONENT = re.compile(r"(?:\^|\*\*)\(?(-?\d+)\)?(?![\d./])")
 _TRUTH = {"at_bound", "fixed"}
 
 
@@ -125,7 +128,12 @@ def names_in(rows: Rows, column: str) -> list[str]:
 
 def with_unit(name: str, unit: str) -> str:
     """`name [unit]`."""
-    return f"{name} [{unit}]" if unit else name
+    return f"{name} [{unit_text(unit)}]" if unit else name
+
+
+def unit_text(unit: str) -> str:
+    """`mol*m^-3` as it is read: mol·m⁻³."""
+    return _EXPONENT.sub(lambda m: m[1].translate(RAISED), unit).replace("*", "·")
 
 
 def _none(value: Any) -> Any:

@@ -41,7 +41,7 @@ def waterfall_chart(starts: Sequence[Mapping[str, Any]]) -> list[Chart]:
 
 def convergence_chart(trace: Rows) -> list[Chart]:
     """The objective above the best of its stage, iteration by iteration; the best start in colour."""
-    trace = where(trace, np.isfinite(trace["objective"]))
+    trace = where(trace, np.isfinite(trace["objective"]) & (trace["gradient_norm"] != 0.0))  # both 0: nothing was evaluated
     if not trace["objective"].size:
         return []
     best = {stage: float(np.min(trace["objective"][trace["stage"] == stage])) for stage in names_in(trace, "stage")}

@@ -81,10 +81,15 @@ def _pair(
     first, second = names
     keep = np.linspace(0, len(draws[first]) - 1, min(len(draws[first]), POINTS)).astype(int)
     x, y = draws[first][keep], draws[second][keep]
-    alt = f"{len(x)} {what} of {first} and {second}: rank correlation {correlation:.2f}."
+    alt = f"{len(x)} {what} of {first} and {second}: rank correlation {_signed(correlation)}."
     labels = [with_unit(name, units.get(name, "")) for name in names]
     ax, ay = (axis(label, v, *(m for m in ms), log=is_wide(v), room=0.03)
               for label, v, ms in zip(labels, (x, y), ([m.x for m in more], [m.y for m in more]), strict=True))  # fmt: skip
-    return Chart(f"{file}_{file_name(first)}_{file_name(second)}", f"{first} and {second} (correlation {correlation:.2f})", alt,
-                 ax, ay, (Mark("small", x, y, 1, second if not more else what), *more),
+    title = f"{first} and {second} (correlation {_signed(correlation)})"
+    return Chart(f"{file}_{file_name(first)}_{file_name(second)}", title, alt, ax, ay,
+                 (Mark("small", x, y, 1, second if not more else what), *more),
                  data={first: [*x], second: [*y]}, height=240)  # fmt: skip
+
+
+def _signed(correlation: float) -> str:
+    return f"{correlation:.2f}".replace("-", "−")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from hybridode.report.axes import RAISED
+
+_CODE = 160  # letters of a formula in a sentence
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([-+]\d+)(?![\w.])")  # a number with an exponent, outside of names
 
 
 def significant(value: Any, digits: int = 4) -> str:
@@ -41,8 +45,18 @@ def with_power(text: str) -> Markup:
 def with_code(text: str) -> Markup:
     """What stands in backquotes as code."""
     parts = text.replace(" %", "\N{NO-BREAK SPACE}%").split("`")
+    parts[::2] = [_POWER.sub(_plain, part) for part in parts[::2]]
+    parts[1::2] = [part if len(part) <= _CODE else f"{part[: _CODE - 1]}…" for part in parts[1::2]]
     marked = [Markup("<code>{}</code>").format(part) if i % 2 else Markup("{}").format(part) for i, part in enumerate(parts)]
     return Markup("").join(marked)
+
+
+def _plain(match: re.Match[str]) -> str:
+    """`1.18e+03` as 1180, `2.1e-07` with a power of ten."""
+    value = float(match[0])
+    if 1e-4 <= abs(value) < 1e6:
+        return f"{value:.10f}".rstrip("0").rstrip(".")
+    return f"{match[1]}×10{str(int(match[2])).translate(RAISED)}"
 
 
 def sentence(text: str) -> str:

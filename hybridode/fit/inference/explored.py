@@ -17,6 +17,7 @@ from hybridode.fit.inference.sample import Sample
 from hybridode.fit.prepare import Prepared
 
 BINS = 60  # of a marginal's histogram
+_MOST_NEW = 2_000_000  # new records of a column that bands are made of
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,9 @@ def bands_of(prepared: Prepared, found: Drawn, seed: int = 0) -> pd.DataFrame:
     """Quantiles of the curves and of new records, over the draws."""
     random, frames = np.random.default_rng(seed), []
     for k, column in enumerate(found.observed):
-        new = simulated(column.noise, tuple(np.moveaxis(found.arguments[k], -1, 0)), random)
+        arguments = found.arguments[k]
+        many = int(np.clip(_MOST_NEW / max(arguments[..., 0].size, 1), 1, 10))  # several of each draw: quantiles without noise
+        new = simulated(column.noise, tuple(np.moveaxis(np.tile(arguments, (many, 1, 1, 1)), -1, 0)), random)
         for row, series in enumerate(prepared.dataset.series):
             times, keep = np.unique(found.ts[row], return_index=True)
             times, keep = times[times <= series.end], keep[times <= series.end]

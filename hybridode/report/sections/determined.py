@@ -16,6 +16,7 @@ from hybridode.report.saved import Saved, with_unit
 from hybridode.report.sections.generic import finding_blocks
 from hybridode.report.words import brief, counted, listed
 
+_ALIKE = 3  # parameters of which each has a sentence of its own, though they are alike
 HOW = (
     "Rise of the negative log-likelihood when one parameter is held and all others are fitted again; where it passes the dashed "
     "line, the 95 % interval ends."
@@ -38,7 +39,7 @@ def identifiability(saved: Saved) -> Section:
     if spectrum:
         blocks += (
             [*finding_blocks(spectrum), Figures(spectrum_charts(spectrum))]
-            if spectrum.get("directions")
+            if len(spectrum.get("directions") or ()) > 1
             else finding_blocks(spectrum)
         )
     blocks += finding_blocks(saved.findings.get("identifiability"))
@@ -49,12 +50,22 @@ def _verdicts(found: Mapping[str, Any]) -> list[Any]:
     """What is not identified and what would settle it; the rest as one sentence (its intervals are in the table)."""
     parameters, said = found.get("parameters", {}), [str(s) for s in found.get("sentences", ())]
     settled = {f"`{name}`: {p['sentence']}" for name, p in parameters.items() if p["verdict"] == "identified"}
-    doubts = [s for s in said if s not in settled]
+    alike = _alike(parameters)
+    doubts = [*alike, *(s for s in said if s not in settled and not any(s.endswith(f": {end}") for end in alike.values()))]
     if not doubts and settled:
         doubts = [f"{'All ' if len(settled) > 1 else ''}{counted(len(settled), 'parameter')} profiled: identified."]
     elif settled:
         doubts.append(f"Identified: {listed([n for n, p in parameters.items() if p['verdict'] == 'identified'], 12)}.")
     return finding_blocks({**found, "sentences": doubts}, frozenset({"parameters"}))
+
+
+def _alike(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of more than _ALIKE parameters in the same words, as one sentence: the sentence -> those words."""
+    names: dict[str, list[str]] = {}
+    for name, p in parameters.items():
+        if p["verdict"] != "identified":
+            names.setdefault(str(p["sentence"]), []).append(name)
+    return {f"{listed(of)}: {words}": words for words, of in names.items() if len(of) > _ALIKE}
 
 
 def profile_charts(found: Mapping[str, Any], units: Mapping[str, str]) -> list[Chart]:

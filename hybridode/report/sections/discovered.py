@@ -6,9 +6,9 @@ from typing import Any
 
 from hybridode.errors import Source
 from hybridode.language.check import declare
-from hybridode.report.blocks import Figures, Fold, Heading, Math, Section, Text
+from hybridode.report.blocks import Figures, Fold, Heading, Section, Text
 from hybridode.report.discovery_charts import formula_charts, length_chart, term_chart
-from hybridode.report.equations import equation_groups
+from hybridode.report.equations import equation_groups, math_blocks
 from hybridode.report.figures import MOST
 from hybridode.report.saved import Saved
 from hybridode.report.sections.generic import finding_blocks, table_of
@@ -37,7 +37,7 @@ def discovery(saved: Saved) -> Section | None:
         text = path.read_text(encoding="utf-8")
         groups = equation_groups(declare(Source(str(path), text)))
         blocks.append(Heading("The model with the formula in the network's place"))
-        blocks += [Math(g.title, g.math, g.more) for g in groups if g.title in _TYPESET]
+        blocks += [block for g in groups if g.title in _TYPESET for block in math_blocks(g)]
         blocks.append(Text(f"`{found['model']}` in the run's directory is this model, accepted by every command.", "muted"))
     curves = formula_charts(saved.findings.get("learnt", {}))
     blocks += [Text(FORMULA, "muted"), Figures(curves[:MOST])] if curves else []

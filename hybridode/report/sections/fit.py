@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hybridode.report import heat
 from hybridode.report.blocks import Figures, Fold, Section, Table, Text
 from hybridode.report.figures import (
@@ -22,6 +24,7 @@ from hybridode.report.words import significant
 
 BAND = "Line: the fitted model. Band: where 95 % of new observations are expected at these parameters; "
 KNOWN = "the narrow, darker one: the uncertainty of the curve itself."
+UNSOLVED = "The model could not be solved where the fit ended: these are the data alone."
 UNKNOWN = "their own uncertainty is not in it."
 STANDARDISED = (
     "Standardised by the noise model: 95 % of them lie in the shaded band when it is right, and neighbours do not resemble each "
@@ -35,7 +38,8 @@ STAGES = {  # stage in result.json -> where the best result comes from
 
 def fit(saved: Saved) -> Section:
     """The curves over the data."""
-    said = BAND + (KNOWN if saved.bands is not None else UNKNOWN)
+    solved = np.isfinite(saved.predictions["location"]).any()
+    said = BAND + (KNOWN if saved.bands is not None else UNKNOWN) if solved else UNSOLVED
     if (saved.residuals["censored"] != 0).any():
         said += " Triangles: limits, which point to where the value is."
     if saved.result["hold_out"]:
@@ -98,6 +102,8 @@ def _hold_out(found: dict[str, Any]) -> Table:
 def residuals(saved: Saved) -> Section:
     """Standardised residuals, and what tests say of them."""
     blocks = finding_blocks(saved.findings.get("residual_tests"))
+    if not np.isfinite(saved.residuals["residual"]).any():
+        return Section("residuals", "Residuals", blocks)
     blocks.append(Text(STANDARDISED, "muted"))
     single, maps = _split(names_in(saved.residuals, "column"))
     charts = []

@@ -11,6 +11,13 @@ from hybridode.report.blocks import Fold, Items, Table
 from hybridode.report.words import significant, with_power
 
 _FRAME = {"schema", "kind", "command", "seconds", "sentences", "columns", "rows"}
+_HEADS = {  # columns of findings as they are read
+    "lower95": "lower 95 %", "upper95": "upper 95 %", "lower95_plain": "plain, lower", "upper95_plain": "plain, upper",
+    "se": "std. error", "rhat": "R-hat", "ess_bulk": "ESS bulk", "ess_tail": "ESS tail", "mcse": "MC error",
+    "coverage95": "in 95 %", "crps": "CRPS", "rmse": "RMSE", "aic": "AIC", "aicc": "AICc", "bic": "BIC",
+    "daic": "AIC above best", "dbic": "BIC above best",
+    "nll": "neg. log-likelihood", "n_data": "records", "n_free": "numbers", "n_hold_out": "held out",
+}  # fmt: skip
 _SHOWN, _ROWS = 6, 8  # sentences, and rows of a table, before the fold
 
 
@@ -40,7 +47,7 @@ def _tables(finding: Mapping[str, Any], without: frozenset[str]) -> Iterator[Tab
 
 def table_of(caption: str, found: Mapping[str, Any], digits: int = 4) -> Table:
     """`{"columns", "rows"}` as a table; columns of numbers are set to the right."""
-    columns = [str(c).replace("_", " ") for c in found["columns"]]
+    columns = [_HEADS.get(str(c), str(c).replace("_", " ")) for c in found["columns"]]
     rows = [[_cell(v, digits) for v in row] for row in found["rows"]]
     right = frozenset(
         i

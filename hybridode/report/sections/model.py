@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from hybridode.report.blocks import Fold, Items, Math, Section, Table, Text
-from hybridode.report.equations import equation_groups
-from hybridode.report.saved import Saved, names_in, where
-from hybridode.report.words import counted, significant
+from hybridode.report.blocks import Fold, Items, Section, Table, Text
+from hybridode.report.called import arguments_of, inputs_text
+from hybridode.report.equations import equation_groups, math_blocks
+from hybridode.report.saved import Saved, names_in, unit_text, where
+from hybridode.report.words import significant
 
 
 def equations(saved: Saved) -> Section:
     """All equations typeset; what a network gives is marked."""
     d = saved.declarations
-    blocks: list[Any] = [Math(g.title, g.math, g.more) for g in equation_groups(d)]
+    blocks: list[Any] = [block for group in equation_groups(d) for block in math_blocks(group)]
     if d.networks:
         blocks.insert(0, Text("Underlined in colour: what was learnt by a network instead of being written down.", "learnt-key"))
         blocks.append(_networks(saved))
@@ -21,15 +22,14 @@ def equations(saved: Saved) -> Section:
 
 
 def _networks(saved: Saved) -> Table:
-    described = saved.result["networks"]
+    described, called = saved.result["networks"], arguments_of(saved.declarations)
     rows = []
     for n in saved.declarations.networks:
         found = described.get(n.name, {})
         layers = " → ".join(map(str, found["layers"])) if found.get("layers") else None
         share = found.get("share")
         said = None if share is None else f"{100 * share:.3g} %"
-        inputs = ", ".join(n.argument_texts) or counted(n.inputs, "input")
-        rows.append([n.name, n.doc or "", inputs, layers, n.act, found.get("n_weights"), said])
+        rows.append([n.name, n.doc or "", inputs_text(n, called[n.name]), layers, n.act, found.get("n_weights"), said])
     columns = ["network", "meaning", "of", "layers", "activation", "weights", "largest share of a rate"]
     return Table("Networks", columns, rows, frozenset({5, 6}))
 
@@ -54,7 +54,7 @@ def _columns(saved: Saved) -> Table:
         seen = mine["observed"]
         limits, held = int((mine["censored"] != 0).sum()), int((mine["used"] == "hold_out").sum())
         ends = [significant(float(seen.min())), significant(float(seen.max()))] if seen.size else [None, None]
-        rows.append([column, saved.units.get(column, ""), len(seen), *ends, limits or None, held or None])
+        rows.append([column, unit_text(saved.units.get(column, "")), len(seen), *ends, limits or None, held or None])
     columns = ["column", "unit", "records", "least", "greatest", "limits", "held out"]
     return Table("What was observed", columns, rows, frozenset({2, 3, 4, 5, 6}), shown=8)
 

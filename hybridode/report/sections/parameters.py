@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from hybridode.report.axes import Axis
 from hybridode.report.blocks import Section, Table, Text
-from hybridode.report.saved import Saved
+from hybridode.report.saved import Saved, unit_text
 from hybridode.report.words import brief, significant, with_power
 
 WORDS = {  # verdicts of the finding `profiles`, for a cell
@@ -25,20 +25,26 @@ def parameters(saved: Saved) -> Section:
     """The table, with what the profiles and the draws say where they are there."""
     profiles = saved.findings.get("profiles", {}).get("parameters", {})
     rows = saved.parameter_rows()
-    columns = ["parameter", "value", "std. error", "95 % interval", "unit", "within its bounds", "remark"]
+    columns = ["parameter", "value", "95 % interval", "unit", "std. error", "within its bounds", "remark"]
     if profiles:
-        columns[4:4] = ["verdict"]
-    cells = [_row(saved, row, profiles) for row in rows]
-    blocks: list[Any] = [Table("", columns, cells, frozenset({1, 2, 3}), shown=60)]
+        columns[3:3] = ["verdict"]
+    docs = {p.name: p.doc for p in saved.declarations.parameters}
+    said: set[str] = set()
+    cells = []
+    for row in rows:  # of the entries of a vector, or of values by group, the first says what they mean
+        name = str(row["name"])
+        base = name if name in docs else name.partition("[")[0]
+        cells.append(_row(row, profiles, "" if base in said else docs.get(base, "")))
+        said.add(base)
+    blocks: list[Any] = [Table("", columns, cells, frozenset({1, 2, 5} if profiles else {1, 2, 4}), shown=60)]
     if not rows:
         return Section("parameters", "Parameters", [Text("The model has no parameters to learn.")])
-    return Section("parameters", "Parameters", [*blocks, Text(_how(saved), "muted")])
+    known = any(row["se"] is not None for row in rows)
+    return Section("parameters", "Parameters", [*blocks, *([Text(_how(saved), "muted")] if known else [])])
 
 
-def _row(saved: Saved, row: Mapping[str, Any], profiles: Mapping[str, Any]) -> list[Any]:
+def _row(row: Mapping[str, Any], profiles: Mapping[str, Any], doc: str) -> list[Any]:
     name = str(row["name"])
-    docs = {p.name: p.doc for p in saved.declarations.parameters}
-    doc = docs.get(name) or docs.get(name.partition("[")[0], "")
     found = profiles.get(name)
     head = Markup('{}<span class="doc">{}</span>').format(name, doc) if doc else name
     said = row["reason"] if not found or found["verdict"] == "unknown" else ""  # else the verdict says it better
@@ -52,7 +58,7 @@ def _row(saved: Saved, row: Mapping[str, Any], profiles: Mapping[str, Any]) -> l
     extra = [verdict] if profiles else []
     number = with_power(significant(row["value"], 5))
     error = with_power(significant(row["se"], 2))
-    return [head, number, error, limits, *extra, row["unit"] or "", _bar(row), remark]
+    return [head, number, limits, *extra, unit_text(row["unit"] or ""), error, _bar(row), remark]
 
 
 def _verdict(found: Mapping[str, Any]) -> str:

@@ -7,19 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from hybridode.report.blocks import Facts, Items, Section, Text
+from hybridode.report.blocks import Facts, Heading, Items, Section, Text
+from hybridode.report.called import arguments_of, function_text
 from hybridode.report.ending import remarks
-from hybridode.report.saved import Saved, names_in
+from hybridode.report.saved import Saved, names_in, unit_text
 from hybridode.report.words import brief, counted, duration, gathered, listed, significant
 
 STATUS = {  # status of result.json -> (word, tone, explanation)
     "converged": ("converged", "good", ""),
     "stopped": ("stopped early", "warn", "A limit of iterations or of time was reached before the optimiser was satisfied."),
     "interrupted": ("interrupted", "warn", "The fit was interrupted; this is the best point found so far."),
-    "failed": ("failed", "bad", "No acceptable fit was found. The numbers below are where it ended, not an answer."),
+    "failed": (
+        "failed",
+        "bad",
+        "There is no answer: the numbers below are where it began or ended. `hybridode simulate` "
+        "shows what the declared values give; other starts or narrower bounds may lead to where the model can be solved.",
+    ),
 }
-VERDICTS = ("residual_tests", "baselines", "hold_outs", "profiles", "posterior", "discovery")  # first sentences, in this order
-_ALONE = {"profiles"}  # kinds whose sentences are counted below instead
+_FOUND = ("discovery",)  # findings whose first sentence is told under `What was found`
+_BELIEVED = ("baselines", "residual_tests", "hold_outs", "posterior", "comparison")  # and under `What can be believed`
+_MOST_VALUES = 8  # parameters whose values are told
 
 
 def summary(saved: Saved) -> Section:
@@ -28,10 +35,12 @@ def summary(saved: Saved) -> Section:
     blocks: list[Any] = []
     word, tone, explanation = STATUS[result["status"]]
     if explanation:
-        lead = f"The fit {'was ' if result['status'] != 'failed' else ''}{word}. {explanation}"
-        reason = result.get("status_reason")
-        blocks.append(Text(f"{lead} ({reason})" if reason else lead, "bad" if tone == "bad" else "warn"))
-    blocks.append(Items([*_sentences(saved)], "lead"))
+        reason = f": {result['status_reason'].rstrip('.')}" if result.get("status_reason") else ""
+        lead = f"The fit {'was ' if result['status'] != 'failed' else ''}{word}{reason}. {explanation}"
+        blocks.append(Text(lead, "bad" if tone == "bad" else "warn"))
+    for title, sentences in (("What was asked", _asked), ("What was found", _found), ("What can be believed", _believed)):
+        lines = list(sentences(saved))
+        blocks += [Heading(title), Items(lines, "lead")] if lines else []
     objective = result["objective"]
     blocks.append(
         Facts(
@@ -50,23 +59,59 @@ def summary(saved: Saved) -> Section:
     return Section("summary", "Summary", blocks)
 
 
-def _sentences(saved: Saved) -> Iterator[str]:
+def _asked(saved: Saved) -> Iterator[str]:
     yield _what(saved)
     networks = saved.result["networks"]
     if networks:
         weights = sum(n.get("n_weights") or 0 for n in networks.values() if not n.get("frozen"))
-        inputs = ", ".join(
-            f"`{n.name}({', '.join(n.argument_texts)})`" if n.argument_texts else f"`{n.name}`"
-            for n in saved.declarations.networks
-        )
+        called = arguments_of(saved.declarations)
+        inputs = ", ".join(f"`{function_text(n, called[n.name])}`" for n in saved.declarations.networks)
         how_many = counted(len(networks), "neural network")
         yield f"What the equations leave open is learnt by {how_many}: {inputs}, {weights} weights."
+
+
+def _found(saved: Saved) -> Iterator[str]:
     yield from _how_well(saved)
-    yield from _believed(saved)
-    for kind in VERDICTS:
+    yield from _values(saved)
+    yield from _first(saved, _FOUND)
+
+
+def _believed(saved: Saved) -> Iterator[str]:
+    yield from _identified(saved)
+    yield from _first(saved, _BELIEVED)
+
+
+def _first(saved: Saved, kinds: tuple[str, ...]) -> Iterator[str]:
+    """The first sentence of each of these findings."""
+    for kind in kinds:
         said = saved.findings.get(kind, {}).get("sentences") or ()
-        if said and kind not in _ALONE:
+        if said:
             yield said[0]
+
+
+def _values(saved: Saved) -> Iterator[str]:
+    """The numbers themselves where they are few; their intervals are those of the profiles where there are some."""
+    if saved.result["status"] == "failed":
+        return
+    profiles = saved.findings.get("profiles", {}).get("parameters") or {}
+    rows = [row for row in saved.parameter_rows() if not row["fixed"]]
+    if not 0 < len(rows) <= _MOST_VALUES:
+        return
+    parts = []
+    for row in rows:
+        known = profiles.get(str(row["name"]), {})
+        sure = known if known.get("verdict", "unknown") != "unknown" else row
+        unit = f" {unit_text(row['unit'])}" if row["unit"] else ""
+        parts.append(f"`{row['name']}` {brief(row['value'], 4)}{unit}{_interval(sure.get('lower95'), sure.get('upper95'))}")
+    yield f"Found, with 95 % intervals: {'; '.join(parts)}." if any("(" in p for p in parts) else f"Found: {'; '.join(parts)}."
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        return f" (at most {brief(high)})" if low is None else f" (at least {brief(low)})"
+    return f" ({brief(low)} to {brief(high)})"
 
 
 def _what(saved: Saved) -> str:
@@ -81,7 +126,8 @@ def _what(saved: Saved) -> str:
     n_states = sum(max(1, int(np.prod(s.shape))) for s in d.states)
     records = f"{counted(result['objective']['n_data'], 'observation')} of {listed(gathered(columns))}"
     many = f" in {series} series" if series > 1 else ""
-    return f"A model of {counted(n_states, 'state')}, with {learnt} to learn, was fitted to {records}{place}{many}{span}."
+    was = "was to be fitted" if result["status"] == "failed" else "was fitted"
+    return f"A model of {counted(n_states, 'state')}, with {learnt} to learn, {was} to {records}{place}{many}{span}."
 
 
 def _how_well(saved: Saved) -> Iterator[str]:
@@ -115,7 +161,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share < 0.99 else f"{100 * share:.1f} %" if share < 0.9995 else "more than 99.9 %"
 
 
-def _believed(saved: Saved) -> Iterator[str]:
+def _identified(saved: Saved) -> Iterator[str]:
     """How many parameters are identified; from standard errors where there are no profiles."""
     profiles = saved.findings.get("profiles", {}).get("parameters") or {}
     known = {name: p["verdict"] == "identified" for name, p in profiles.items() if p["verdict"] != "unknown"}
