@@ -24,16 +24,17 @@ def mixing_charts(found: Mapping[str, Any]) -> list[Chart]:
     rhat, bulk, tail = (column_of(table, name) for name in ("rhat", "ess_bulk", "ess_tail"))
     charts = []
     if np.isfinite(rhat).any():
-        charts.append(_rhat(*_worst(names, -np.nan_to_num(rhat, nan=np.inf), rhat)))
+        keep = _worst(-np.nan_to_num(rhat, nan=np.inf))
+        charts.append(_rhat(names[keep], rhat[keep]))
     if np.isfinite(bulk).any():
-        charts.append(_effective(*_worst(names, np.fmin(bulk, tail), bulk, tail), int(found.get("chains") or 1)))
+        keep = _worst(np.fmin(bulk, tail))
+        charts.append(_effective(names[keep], bulk[keep], tail[keep], int(found.get("chains") or 1)))
     return charts
 
 
-def _worst(names: np.ndarray, order: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
-    """All in their order, or of too many those with the least in `order`."""
-    keep = np.arange(len(names)) if len(names) <= MOST_ROWS else np.argsort(order, kind="stable")[:MOST_ROWS]
-    return (names[keep], *(v[keep] for v in values))
+def _worst(order: np.ndarray) -> np.ndarray:
+    """Places of all in their order, or of too many those with the least in `order`."""
+    return np.arange(len(order)) if len(order) <= MOST_ROWS else np.argsort(order, kind="stable")[:MOST_ROWS]
 
 
 def _rhat(names: np.ndarray, rhat: np.ndarray) -> Chart:

@@ -70,7 +70,8 @@ def pair_charts(
     found = []
     for i, j in order:
         pair = names[i], names[j]
-        mark = [Mark("rings", *(np.array([at[n]]) for n in pair), 2, "estimate")] if at and set(pair) <= at.keys() else []
+        known = at is not None and set(pair) <= at.keys()
+        mark = [Mark("rings", np.array([at[pair[0]]]), np.array([at[pair[1]]]), 2, "estimate")] if at and known else []
         found.append(_pair(pair, float(correlation[i, j]), draws, units, what, file, mark))
     return found
 

@@ -134,7 +134,7 @@ def test_numbers_that_do_not_exist(tmp_path: Path) -> None:
     run.predictions = run.predictions.iloc[:0]
     run.trace = run.trace.iloc[:0]
     write_run(run, tmp_path)
-    assert "No acceptable fit was found" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "There is no answer" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_directories_are_numbered_and_never_reused(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_every_finding_is_on_the_page(directory: Path) -> None:
         first = str(content["sentences"][0]).replace("`", "")
         assert first[1:] in plain or kind == "profiles", f"{kind}: {first}"
     for id_ in ("summary", "model", "data", "fit", "residuals", "learnt", "parameters", "identifiability", "bootstrap",
-                "posterior", "hold-outs", "baselines", "search", "discovery", "made"):  # fmt: skip
+                "posterior", "hold-outs", "baselines", "comparison", "search", "discovery", "made"):  # fmt: skip
         assert f'<section id="{id_}"' in page and f'href="#{id_}"' in page, id_
     order = re.findall(r'<section id="([\w-]+)"', page)
     assert (
@@ -38,7 +38,10 @@ def test_every_finding_is_on_the_page(directory: Path) -> None:
     )
     figures = re.findall(r'id="figure-([\w-]+)"', page)
     for name in ("profile_alpha", "spectrum", "spectrum_components", "marginal_alpha", "energy", "learnt_NN_lynx",
-                 "learnt_NN_hare_map", "waterfall", "residuals_quantiles"):  # fmt: skip
+                 "learnt_NN_hare_map", "waterfall", "residuals_quantiles", "bootstrap_alpha", "hold_out_hare",
+                 "hold_out_scores", "baselines_lynx", "baselines_unseen", "baselines_bic", "baselines_left", "comparison_hare",
+                 "comparison_criteria", "comparison_errors", "posterior_hare", "check_1", "check_2", "rhat", "effective_draws",
+                 "discovery_lengths", "discovery_terms", "discovery_NN_lynx"):  # fmt: skip
         assert name in figures
     assert sum(name.startswith("pair_") for name in figures) == 6
 
@@ -80,12 +83,37 @@ def test_what_a_finding_says_is_text(directory: Path, tmp_path: Path) -> None:
     assert "<img" not in page
 
 
+def test_a_chart_without_its_file_is_left_out(directory: Path, tmp_path: Path) -> None:
+    """Runs of earlier versions have the findings alone, and fewer fields in them."""
+    copy = tmp_path / "run"
+    shutil.copytree(directory, copy)
+    for path in (copy / "findings").glob("*.csv"):
+        path.unlink()
+    old = {"hold_outs": ("fitted", "overall"), "posterior": ("check_histograms",), "baselines": ("residuals",),
+           "discovery": ("comparison", "terms"), "bootstrap": ("parameters",)}  # fmt: skip
+    for kind, fields in old.items():
+        found = dict(read_findings(copy)[kind])
+        write_finding(copy, kind, {name: value for name, value in found.items() if name not in fields})
+    figures = re.findall(r'id="figure-([\w-]+)"', page_of(copy))
+    gone = {
+        "bootstrap_alpha",
+        "hold_out_hare",
+        "baselines_lynx",
+        "comparison_hare",
+        "posterior_hare",
+        "check_1",
+        "discovery_terms",
+    }
+    assert not gone & set(figures)
+    assert {"baselines_unseen", "rhat", "marginal_alpha"} <= set(figures)
+
+
 def test_fields_nobody_knows_are_shown_when_they_are_tables() -> None:
     blocks = finding_blocks(
         {"sentences": ["a"], "scores_by_fold": {"columns": ["fold_number", "rmse"], "rows": [[1, 0.25]]}, "other": 3}
     )
     assert [type(b).__name__ for b in blocks] == ["Items", "Table"]
-    assert (blocks[1].caption, list(blocks[1].columns), blocks[1].right) == ("Scores by fold", ["fold number", "rmse"], {0, 1})
+    assert (blocks[1].caption, list(blocks[1].columns), blocks[1].right) == ("Scores by fold", ["fold number", "RMSE"], {0, 1})
     assert finding_blocks(None) == []
 
 

@@ -82,8 +82,7 @@ def score_chart(found: Mapping[str, Any]) -> list[Chart]:
     key, label = known[0]
     values = column_of(folds, key)
     names = [str(row[0]) for row in folds["rows"]]
-    inside = float(found["fitted"].get(key) or np.nan)
-    overall = float(found["overall"].get(key) or np.nan)
+    inside, overall = (float((found.get(part) or {}).get(key) or np.nan) for part in ("fitted", "overall"))
     rows, every = [*names, "all of them"], np.append(values, overall)
     x = axis(label, every, [inside], within=(0.0, 0.0), room=0.03)
     x = Axis(label, 0.0, x.high)
