@@ -119,6 +119,13 @@ def findings() -> dict[str, dict[str, Any]]:
                  "columns": ["hare", "learnt", "lower95", "upper95", "formula", "count"]},
             ],
         },
+        **_compared(),
+    }  # fmt: skip
+
+
+def _compared() -> dict[str, dict[str, Any]]:
+    """Findings of refits and of other models."""
+    return {
         "baselines": {
             "sentences": ["the network earns its place: it predicts held-out records better than the physics alone"],
             "models": {"columns": ["model", "aic", "bic", "crps"],
