@@ -43,7 +43,9 @@ def with_power(text: str) -> Markup:
 
 
 def with_code(text: str) -> Markup:
-    """What stands in backquotes as code."""
+    """What stands in backquotes as code; numbers with exponents as they are read. What is markup already stays as it is."""
+    if isinstance(text, Markup):
+        return text
     parts = text.replace(" %", "\N{NO-BREAK SPACE}%").split("`")
     parts[::2] = [_POWER.sub(_plain, part) for part in parts[::2]]
     parts[1::2] = [part if len(part) <= _CODE else f"{part[: _CODE - 1]}…" for part in parts[1::2]]

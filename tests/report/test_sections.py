@@ -36,6 +36,8 @@ def test_every_finding_is_on_the_page(directory: Path) -> None:
     assert (
         order.index("summary") < order.index("fit") < order.index("parameters") < order.index("discovery") < order.index("made")
     )
+    body = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
+    assert "&lt;" not in body, "markup that is shown as text"
     figures = re.findall(r'id="figure-([\w-]+)"', page)
     for name in ("profile_alpha", "spectrum", "spectrum_components", "marginal_alpha", "energy", "learnt_NN_lynx",
                  "learnt_NN_hare_map", "waterfall", "residuals_quantiles", "bootstrap_alpha", "hold_out_hare",
