@@ -13,6 +13,7 @@ from collections.abc import Callable
 from hybridode.kernels.llvm.backward import adjoint_function
 from hybridode.kernels.llvm.checkpoints import part_driver
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
+from hybridode.kernels.llvm.fused import fused
 from hybridode.kernels.llvm.handler import handler_text
 from hybridode.kernels.llvm.parts import Inputs, Module
 from hybridode.kernels.llvm.refill import solve_function
@@ -67,7 +68,7 @@ def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tupl
         parts.append(handler_text(kind.removesuffix(PARTS), n, inputs.parameters, inputs.weight_count, api, lanes))
     if group.data:
         parts.append(tables_text(group.data))
-    text = _declared_once("\n".join(parts))
+    text = _declared_once(fused("\n".join(parts)))
     digest = hashlib.sha256(text.encode()).hexdigest()[:20]
     names = {entry: f"hode_{kind}_{digest}_{entry}" for entry in ("run", "xla", "tables")}
     for entry, name in {"run": names["run"], "handler": names["xla"], "tables": names["tables"]}.items():

@@ -1,6 +1,7 @@
 """A writer of LLVM IR text: types of a lane count, constants, fresh names, instructions.
 
-Only `contract` (fused multiply-add) is allowed of the fast-math flags: the others break error control and NaN tests.
+Only `contract` (fused multiply-add) is allowed of the fast-math flags: the others break error control and NaN tests. It is
+carried out, and taken away, before LLVM sees the text (see `fused`).
 """
 
 from __future__ import annotations
