@@ -74,20 +74,22 @@ class Solved:
     record: FloatArray
 
 
-def solve(program: Program, operands: Operands, layout: tuple[int, bool], capacity: int = 0) -> Solved:
-    """The solves, by the code of so many lanes (see `Program.lanes`), with a record of so many steps for tangents."""
+def solve(program: Program, operands: Operands, layout: tuple[int, bool], capacity: int = 0, quick: bool = False) -> Solved:
+    """The solves, by the code of so many lanes (see `Program.lanes`), with a record of so many steps for tangents. `quick`: by
+    code that is made quickly, as long as that pays (see `work`)."""
     kind, batch, n = np.dtype(program.dtype), operands.count, program.n
     found = Solved(np.full((batch, operands.times, n), np.nan, kind), np.zeros((batch, len(INFO)), np.int32),
                    np.zeros((batch, n + 1), kind), np.empty((batch, capacity, n + 2), kind))  # fmt: skip
     job = operands.job(1, ys=found.ys, info=found.info, end=found.end)
     if capacity:
         job[SLOT["record"]], job[SLOT["capacity"]] = found.record.ctypes.data, capacity
-    run(program, "solve", layout, job)
+    run(program, "solve", layout, job, quick and program.work.quick)
+    program.work.solved(found.info)
     return found
 
 
 def tangents(program: Program, operands: Operands, solved: Solved, p_dot: FloatArray, y0_dot: FloatArray,
-             layout: tuple[int, bool]) -> FloatArray:  # fmt: skip
+             layout: tuple[int, bool], quick: bool = False) -> FloatArray:  # fmt: skip
     """ys_dot (K, B, T, n) in K directions p_dot (K, B, m), y0_dot (K, B, n): exact derivatives of what was computed."""
     kind, (seeds, batch, _) = np.dtype(program.dtype), p_dot.shape
     dots = {"p_dot": np.asarray(p_dot, kind, order="C"), "y0_dot": np.asarray(y0_dot, kind, order="C")}
@@ -96,7 +98,8 @@ def tangents(program: Program, operands: Operands, solved: Solved, p_dot: FloatA
     out = np.zeros((seeds, batch, operands.times, program.n), kind)
     job = operands.job(seeds, info=solved.info, record=solved.record, ys_dot=out, **dots)
     job[SLOT["capacity"]] = solved.record.shape[1]
-    run(program, "tangent", layout, job)
+    run(program, "tangent", layout, job, quick and program.work.quick)
+    program.work.replayed(solved.info, seeds)
     return out
 
 
@@ -108,7 +111,7 @@ def run_solve(program: Program, p: FloatArray, w: FloatArray, y0: FloatArray, t0
     return found.ys, found.info, found.end
 
 
-def run(program: Program, kind: str, layout: tuple[int, bool], job: Any) -> None:
+def run(program: Program, kind: str, layout: tuple[int, bool], job: Any, quick: bool = False) -> None:
     """Works on a job (an int64 array of slots)."""
-    module, machine = program.module(kind, *layout)
+    module, machine = program.module(kind, *layout, quick)
     machine.function(module.run, None, ctypes.c_void_p)(job.ctypes.data)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hybridode.kernels.cache import index, indexed, loaded, loaded_together
+from hybridode.kernels.ffi.work import Work
 from hybridode.kernels.llvm.machine import Machine, host_lanes
 from hybridode.kernels.llvm.parts import Inputs, Module
 from hybridode.store import of_sources
@@ -86,6 +87,8 @@ class Program:
     share: int = 1  # how many records are kept at once of one trajectory: one per stretch between `at` statements
     in_parts: bool = False  # derivatives keep a few states of a solve and make what lies between again
     modules: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)
+    quickly: dict[tuple[str, int, bool], Module] = field(default_factory=dict, repr=False)  # `modules` that are not optimised
+    work: Work = field(default_factory=Work, repr=False)
     expected: dict[tuple[int, bool], str] = field(default_factory=dict, repr=False)  # see `expect`
 
     @cached_property
@@ -117,50 +120,56 @@ class Program:
         """How many groups of lanes share the networks' arrays."""
         return -(-count // self.lanes(count)[0])
 
-    def module(self, kind: str, width: int, own: bool = False) -> tuple[Module, Machine]:
-        """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache."""
+    def module(self, kind: str, width: int, own: bool = False, quick: bool = False) -> tuple[Module, Machine]:
+        """The code of a kind ("solve", "tangent", "adjoint"), compiled or from the cache. `quick`: where it has to be compiled,
+        without optimisation, in a third of the time. It has no entry for XLA, and computes the same bits."""
         kind = f"{kind}_parts" if self.in_parts and kind in ("tangent", "adjoint") else kind
+        known, key = self.quickly if quick else self.modules, (kind, width, own)
+        if key not in known:
+            known[key] = self.module(*key)[0] if quick and self.has(*key) else self._made(*key, quick)
+        return known[key], loaded(known[key])
+
+    def _made(self, kind: str, width: int, own: bool, quick: bool) -> Module:
         derivative = self.expected.pop((width, own), "") if kind == "solve" else ""
-        if derivative and not self.has(kind, width, own):
-            self._make_both(derivative, width, own)
-        found = self.modules.get((kind, width, own))
-        if found is None:
-            calls = CALLS.get(kind)
-            solve = "" if calls is None else self.module(calls, width, own)[0].run
-            found = indexed(self._key(kind, width, own)) if self.identity else None
-            found = self._written(kind, width, own, solve) if found is None else found
-            self.modules[kind, width, own] = found
-        return found, loaded(found)
+        if derivative and not self.has(kind, width, own, quick):
+            return self._make_both(derivative, width, own, quick)
+        calls = CALLS.get(kind)
+        solve = "" if calls is None else self.module(calls, width, own, quick)[0].run
+        found = indexed(self._key(kind, width, own, quick)) if self.identity else None
+        return self._written(kind, width, own, solve, quick) if found is None else found
 
     def expect(self, kind: str, width: int, own: bool) -> None:
         """Says that a derivative ("tangent", "adjoint") of a solve in so many lanes will be needed after the solve itself."""
         if not self.in_parts:
             self.expected[width, own] = kind
 
-    def _make_both(self, kind: str, width: int, own: bool) -> None:
-        """The code of the solve and of a derivative: machine code of the one is made while the other is written and made."""
-        solve = self._written("solve", width, own)
-        made = loaded_together(solve, lambda: self._written(kind, width, own, solve.run))
-        self.modules["solve", width, own], self.modules[kind, width, own] = solve, made
+    def _make_both(self, kind: str, width: int, own: bool, quick: bool) -> Module:
+        """The code of the solve, and that of a derivative beside it: the one's is made while the other is written and made."""
+        solve = self._written("solve", width, own, "", quick)
+        made = loaded_together(solve, lambda: self._written(kind, width, own, solve.run, quick))
+        (self.quickly if quick else self.modules)[kind, width, own] = made
+        return solve
 
-    def _written(self, kind: str, width: int, own: bool, solve: str = "") -> Module:
+    def _written(self, kind: str, width: int, own: bool, solve: str = "", quick: bool = False) -> Module:
         """The text of a kind; `solve` is the entry of the solve that it calls."""
         from hybridode.kernels.llvm.module import module_of  # those who find code need not know how it is written
         from hybridode.kernels.llvm.writer import Lanes
 
         with collector_paused():
-            found = module_of(kind, self.method, Lanes(width, self.dtype), self.inputs(own), api_version(), solve)
+            found = module_of(kind, self.method, Lanes(width, self.dtype), self.inputs(own), api_version(), solve, quick)
         if self.identity:
-            index(self._key(kind, width, own), found)
+            index(self._key(kind, width, own, quick), found)
         return found
 
-    def has(self, kind: str, width: int, own: bool = False) -> bool:
+    def has(self, kind: str, width: int, own: bool = False, quick: bool = False) -> bool:
         """Whether the code of a kind is there already, in memory or on disk."""
-        return (kind, width, own) in self.modules or bool(self.identity and indexed(self._key(kind, width, own)))
+        known = self.quickly if quick else self.modules
+        return (kind, width, own) in known or bool(self.identity and indexed(self._key(kind, width, own, quick)))
 
-    def _key(self, kind: str, width: int, own: bool) -> str:
+    def _key(self, kind: str, width: int, own: bool, quick: bool = False) -> str:
         sources = of_sources("tape", "methods", "kernels")
-        return repr((self.identity, kind, width, self.dtype, self.n, self.inputs(own), api_version(), sources))
+        key = (self.identity, kind, width, self.dtype, self.n, self.inputs(own), api_version(), sources)
+        return repr((*key, "quick") if quick else key)
 
     def arrays(self, w: Any) -> dict[str, Any]:
         """The networks' arrays by name out of the vector w (k,)."""

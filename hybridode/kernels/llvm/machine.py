@@ -20,10 +20,13 @@ def _initialised() -> Any:
     return llvm.Target.from_default_triple()
 
 
-def host() -> Any:
+QUICK = "; quick\n"  # how the text of a module begins that is compiled without optimisation (see `ffi/work`)
+
+
+def host(level: int = 2) -> Any:
     """A target machine of this processor. An execution engine owns and disposes of its machine, so each gets its own."""
     features = llvm.get_host_cpu_features().flatten()
-    return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+    return _initialised().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=level, jit=True)
 
 
 def target_text() -> str:
@@ -60,7 +63,7 @@ class Machine:
 
 def object_code(text: str) -> bytes:
     """Parse, verify and compile a module to an object file. Each has a context of its own: several threads may do so at once."""
-    machine = host()
+    machine = host(0 if text.startswith(QUICK) else 2)
     module = llvm.parse_assembly(text, llvm.create_context())
     module.verify()
     return _emitted(machine, module)

@@ -15,6 +15,7 @@ from hybridode.kernels.llvm.checkpoints import part_driver
 from hybridode.kernels.llvm.driver import replay_driver, threads_over_groups
 from hybridode.kernels.llvm.fused import fused
 from hybridode.kernels.llvm.handler import handler_text
+from hybridode.kernels.llvm.machine import QUICK
 from hybridode.kernels.llvm.parts import Inputs, Module
 from hybridode.kernels.llvm.refill import solve_function
 from hybridode.kernels.llvm.replay_parts import adjoint_in_parts, tangent_in_parts
@@ -45,9 +46,13 @@ ROLLED: dict[str, Callable[[Method, Lanes, Inputs, str], Writer]] = {
 }
 
 
-def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tuple[int, int] = (0, 0), solve: str = "") -> Module:
+def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tuple[int, int] = (0, 0), solve: str = "",
+              quick: bool = False) -> Module:  # fmt: skip
     """The module of a kind ("solve", "tangent", "adjoint", or one of IN_PARTS). `api` is the version of XLA's FFI that the
-    handler answers with; `solve` names the entry of the solve's module, which the others call. Names carry a hash of the text."""
+    handler answers with; `solve` names the entry of the solve's module, which the others call. `quick`: to be compiled without
+    optimisation and without a handler; not where steps are loops, which would be many times slower. Names carry a hash of the
+    text."""
+    quick = quick and not method.rolled
     in_parts = kind in IN_PARTS
     write = IN_PARTS[kind] if in_parts else (ROLLED if method.rolled else GROUP)[kind]
     group = write(method, lanes, inputs, "part" if in_parts else "group")
@@ -65,16 +70,17 @@ def module_of(kind: str, method: Method, lanes: Lanes, inputs: Inputs, api: tupl
         parts.append(replay_driver(n, solve, *sizes))
     if kind != "solve_parts":
         parts.append(threads_over_groups(lanes.width))
+    if kind != "solve_parts" and not quick:
         parts.append(handler_text(kind.removesuffix(PARTS), n, inputs.parameters, inputs.weight_count, api, lanes))
     if group.data:
         parts.append(tables_text(group.data))
-    text = _declared_once(fused("\n".join(parts)))
+    text = QUICK * quick + _declared_once(fused("\n".join(parts)))
     digest = hashlib.sha256(text.encode()).hexdigest()[:20]
     names = {entry: f"hode_{kind}_{digest}_{entry}" for entry in ("run", "xla", "tables")}
     for entry, name in {"run": names["run"], "handler": names["xla"], "tables": names["tables"]}.items():
         text = text.replace(f"@{{{entry}}}", f"@{name}")
     calls = (solve,) if solve else ()
-    return Module(text, names["run"], names["xla"], calls, group.data, names["tables"] if group.data else "")
+    return Module(text, names["run"], "" if quick else names["xla"], calls, group.data, names["tables"] if group.data else "")
 
 
 def tables_text(data: bytes) -> str:

@@ -173,7 +173,7 @@ class Direct:
             operands[..., : p.shape[-1]] = np.moveaxis(p_dot[:, : d.moving], 1, 0).reshape(*seeds, -1)
             starts = np.moveaxis(y0_dot, 1, 0).reshape(*seeds, n)
             layout = self.program.lanes(max(d.moving * batch * series, 2))
-            found = numbers.tangents(self.program, solved.operands, solved.found, operands, starts, layout)
+            found = numbers.tangents(self.program, solved.operands, solved.found, operands, starts, layout, quick=True)
             y_dot[:, : d.moving] = np.moveaxis(found.reshape(d.moving, batch, series, times, n), 0, 1)
         given = {
             "t": [laid.ts], "y": lambda i: ys[:, None, ..., i], "p": lambda i: p[..., None, i],
@@ -217,7 +217,7 @@ class Direct:
         layout = program.lanes(max(count, 2))
         if laid.directions.moving:
             program.expect("tangent", *layout)
-        found = numbers.solve(program, operands, layout, program.capacity if laid.directions.moving else 0)
+        found = numbers.solve(program, operands, layout, program.capacity if laid.directions.moving else 0, quick=True)
         code = found.info[:, 0].reshape(batch, series)
         return _Solves(operands, found), np.where(np.all(np.isfinite(y0), axis=-1), code, results.START)
 
