@@ -60,8 +60,8 @@ def outcome(program: Program, operands: numbers.Operands, quick: bool) -> list[n
     operands = numbers.Operands({**operands.arrays, **spread}, operands.options)
     layout = program.lanes(LANES)
     solved = numbers.solve(program, operands, layout, program.capacity, quick)
-    seeds = [rng.normal(size=(2, LANES, k)) for k in (program.parameters, program.n)]
-    moved = numbers.tangents(program, operands, solved, *seeds, layout, quick)
+    p_dot, y0_dot = (rng.normal(size=(2, LANES, k)) for k in (program.parameters, program.n))
+    moved = numbers.tangents(program, operands, solved, p_dot, y0_dot, layout, quick)
     sizes = {"p_dot": program.parameters, "w_dot": program.weight_count, "s_dot": len(operands.arrays["s"]), "y0_dot": program.n}
     bars = {slot: np.zeros((1, LANES, size)) for slot, size in sizes.items()}
     ys_bar = rng.normal(size=(1, *solved.ys.shape))
