@@ -81,11 +81,16 @@ class Recorder:
     def elapsed(self) -> float:
         return time.perf_counter() - self.began if self.keeper is None else self.keeper.elapsed
 
+    @property
+    def seconds_left(self) -> float:
+        """Until the limit of time of this process."""
+        return np.inf if self.max_seconds is None else self.max_seconds - (time.perf_counter() - self.began)
+
     def check_time(self) -> None:
         """Raises OutOfTime when the time of this process is up, KeyboardInterrupt when the end was asked for."""
         if self.keeper is not None:
             self.keeper.tick()
-        if self.max_seconds is not None and time.perf_counter() - self.began > self.max_seconds:
+        if self.seconds_left < 0:
             raise OutOfTime
 
     def tell(self, progress: Progress) -> None:

@@ -44,9 +44,10 @@ from hybridode.fit.search.agreement import agreement_entry, doubt_of, optima_not
 from hybridode.fit.search.exchanged import exchange_warning
 from hybridode.fit.search.given import check_seed, check_starts, read_starts
 from hybridode.fit.search.influence import without_influence
-from hybridode.fit.search.ladder import Climbed, climb, matched_start
+from hybridode.fit.search.ladder import climb, matched_start
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import drawing
+from hybridode.fit.search.rungs import Climbed
 from hybridode.fit.search.starts import StartResult, best_of, run_starts
 from hybridode.kernels.programs import programs_kept
 from hybridode.solve.engines import choose, chosen
@@ -199,8 +200,8 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
     recorder.starts = len(begun)
     draw = None if networks or options.begin else drawing(objective.space, objective.priors, points[0], options.seed)
     found, early = run_starts(prepared.lanes, begun, prepared.curves() if networks else [], recorder, draw)
-    if early != "interrupted" and options.settings.method == "auto":
-        prepared, found = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
+    if not early and options.settings.method == "auto":
+        prepared, found, early = _with_better_method(prepared, found, points, dataset, options.settings, recorder)
     if prepared.lanes.stiff:
         method = METHODS[str(prepared.lanes.implicit)].title
         recorder.log.append(f"{prepared.lanes.stiff} points of the search were stiff and solved with {method}")
@@ -220,7 +221,11 @@ def _fit(declarations: Declarations, dataset: Dataset, options: Options, recorde
         recorder.keeper.searched()
     unsure = "" if climbed.early or climbed.in_pieces else doubt_of(prepared.lanes, climbed.found)
     recorder.log += [f"warning W0761: {unsure}"] * bool(unsure)
-    swap = "" if climbed.early or climbed.in_pieces else exchange_warning(prepared.lanes, climbed.found, begun)
+    swap = (
+        ""
+        if climbed.early or climbed.in_pieces
+        else exchange_warning(prepared.lanes, climbed.found, begun, recorder.seconds_left)
+    )
     recorder.log += [f"warning W0646: {swap}"] * bool(swap)
     return _finish(declarations, dataset, prepared, climbed, options, recorder)
 
@@ -246,12 +251,12 @@ def _with_better_method(
     dataset: Dataset,
     settings: Settings,
     recorder: Recorder,
-) -> tuple[Prepared, list[StartResult]]:
-    """The choice of method measured again where the search ended; another method continues from there."""
+) -> tuple[Prepared, list[StartResult], str]:
+    """The choice of method measured again where the search ended; another method continues from there. And why it ended early."""
     objective, best = prepared.objective, best_of(found)
     if best is None:
         if METHODS[objective.method].implicit:
-            return prepared, found
+            return prepared, found, ""
         method, points = chosen(objective.settings.engine, FALLBACK, "", objective.settings).method, points[:1]
         recorder.log.append(
             f"no start could be solved with {METHODS[objective.method].title}: {METHODS[method].title} tries the first again"
@@ -267,7 +272,7 @@ def _with_better_method(
         choice = choose(objective.compiled, args, float(prepared.batch.t0[row]), end, settings)
         method, reason = choice.method, choice.reason
         if METHODS[method].implicit == METHODS[objective.method].implicit:
-            return prepared, found
+            return prepared, found, ""
         recorder.log.append(f"at the optimum the method is {METHODS[method].title}: {reason}; the search continues with it")
         points = [best.theta]
     objective, lanes = replace(objective, method=method), prepared.lanes
@@ -275,9 +280,11 @@ def _with_better_method(
         lanes.other if method == lanes.implicit else Lanes(objective, prepared.fitted)
     )  # that has been compiled for stiff points
     prepared = replace(prepared, objective=objective, lanes=lanes)
-    again, _ = run_starts(prepared.lanes, points, [], recorder)
-    return prepared, [*found, *(replace(r, start=len(found) + r.start) for r in again)] if best is None else [
-        *(r for r in found if r.start != best.start), replace(again[0], start=best.start, resampled=best.resampled)]  # fmt: skip
+    again, early = run_starts(prepared.lanes, points, [], recorder)
+    if best is None:
+        return prepared, [*found, *(replace(r, start=len(found) + r.start) for r in again)], early
+    others = [r for r in found if r.start != best.start]
+    return prepared, [*others, replace(again[0], start=best.start, resampled=best.resampled)], early
 
 
 def arguments_at(objective: Objective, theta: np.ndarray) -> Arguments:

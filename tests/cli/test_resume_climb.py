@@ -13,7 +13,7 @@ import pytest
 from hybridode.fit import keeper
 from hybridode.fit.keeper import Keeper
 from hybridode.fit.progress import Track
-from hybridode.fit.search import ladder, linearised
+from hybridode.fit.search import linearised, rungs
 from tests.fit.test_shooting import prey_data, prey_text
 
 
@@ -45,7 +45,7 @@ def test_a_climb_that_was_killed_recalls_its_rungs(
         evaluate = original(*of)
         return lambda *x: (evaluated.append(1), evaluate(*x))[1]
 
-    monkeypatch.setattr(ladder, "linearised", counted)
+    monkeypatch.setattr(rungs, "linearised", counted)
     monkeypatch.setattr(keeper, "EVERY", 0.0)
     monkeypatch.setattr(keeper, "AT_MOST", 0.0)  # a checkpoint after every iteration
     assert hybridode("fit", model, data, "--starts", "1", "--out", prey_files / "whole").code == 0

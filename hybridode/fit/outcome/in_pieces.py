@@ -11,7 +11,7 @@ from hybridode.fit.objective.objective import Evaluation, Objective
 from hybridode.fit.objective.predicted import numpy_arguments
 from hybridode.fit.outcome.tables import Curves, grid_of
 from hybridode.fit.outcome.uncertainty import Uncertainty, uncertainty
-from hybridode.fit.search.ladder import InPieces
+from hybridode.fit.search.rungs import InPieces
 from hybridode.fit.search.shooting import covariance
 from hybridode.solve import native
 

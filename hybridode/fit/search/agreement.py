@@ -15,8 +15,8 @@ import numpy as np
 from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.search.attainable import compared
-from hybridode.fit.search.ladder import LOSS
 from hybridode.fit.search.lanes import Lanes
+from hybridode.fit.search.rungs import LOSS
 from hybridode.fit.search.starts import StartResult, best_of
 
 _SAME = 1e-2  # starts whose log-likelihoods differ by less ended at one optimum

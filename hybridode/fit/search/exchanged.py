@@ -15,11 +15,12 @@ import numpy as np
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.progress import OutOfTime, Recorder, Track
-from hybridode.fit.search.ask import run_alone
+from hybridode.fit.search.ask import Point, run_alone
 from hybridode.fit.search.attainable import SCALES, Attained, compared
-from hybridode.fit.search.ladder import LOSS, WORSE
+from hybridode.fit.search.ladder import WORSE
 from hybridode.fit.search.lanes import Lanes
 from hybridode.fit.search.region import Box
+from hybridode.fit.search.rungs import LOSS
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.starts import StartResult, best_of
 
@@ -28,8 +29,9 @@ _APART = 3.0  # how far apart two observations must be, in the noise of one, to 
 _LONGEST = 10.0  # seconds that the attempts may take together
 
 
-def exchange_warning(lanes: Lanes, found: Sequence[StartResult], begun: Sequence[np.ndarray]) -> str:
-    """What to say to the user, "" when nothing speaks for an exchange. `begun` are vectors where the search began."""
+def exchange_warning(lanes: Lanes, found: Sequence[StartResult], begun: Sequence[np.ndarray], seconds: float = _LONGEST) -> str:
+    """What to say to the user, "" when nothing speaks for an exchange, or it takes more than `seconds` to find out. `begun` are
+    vectors where the search began."""
     best = best_of(found)
     names = [o.column for o in lanes.objective.compiled.declarations.observations]
     if best is None or len(names) < 2 or lanes.objective.networks or lanes.objective.settings.engine != "native":
@@ -40,7 +42,7 @@ def exchange_warning(lanes: Lanes, found: Sequence[StartResult], begun: Sequence
     if not _far(attained):
         return ""
     noise = {a.column: a.curve for a in attained}
-    recorder = Recorder(max_seconds=_LONGEST)
+    recorder = Recorder(max_seconds=min(seconds, _LONGEST))
     try:
         for k, other in [pair for pair in _pairs(lanes) if _differ(lanes, *pair, noise)][:_PAIRS]:
             batch = _swapped(lanes.batch, k, other)
@@ -95,9 +97,14 @@ def _swapped(batch: Batch, k: int, other: int) -> Batch:
 
 def _fitted(lanes: Lanes, batch: Batch, begun: Sequence[np.ndarray], recorder: Recorder) -> tuple[float, np.ndarray]:
     """The least objective that the beginnings lead to, and where."""
+
+    def point(theta: np.ndarray) -> Point:
+        recorder.check_time()
+        return lanes.point_on(batch, theta)
+
     results = []
     for number, theta in enumerate(begun, start=1):
         search = fisher_scoring(theta, Track(recorder, number), _ITERATIONS, box=Box(*lanes.objective.space.box()))
-        results.append(run_alone(search, lambda theta: lanes.point_on(batch, theta)))
+        results.append(run_alone(search, point))
     optimum = min(results, key=lambda r: r.value if np.isfinite(r.value) else np.inf)
     return optimum.value, optimum.theta
