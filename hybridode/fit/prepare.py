@@ -37,6 +37,8 @@ from hybridode.fit.search.lanes import LEAST_STEPS, MORE_STEPS, Blocks, Lanes
 from hybridode.fit.search.multistart import starting_points
 from hybridode.fit.search.smooth import Curve, smooth_states
 from hybridode.networks.initialise import initialise
+from hybridode.solve.constrained import is_constrained
+from hybridode.solve.corners import corners_of
 from hybridode.solve.engines import Choice, choose, chosen
 from hybridode.solve.events import EventPlan, plan_events
 from hybridode.solve.problem import Arguments, Compiled
@@ -95,6 +97,8 @@ def prepare(dataset: Dataset, options: Options, recorder: Recorder) -> Prepared:
     promoted = dataset.promoted | {c.name for c in d.constants if any(k == c.name or k.startswith(f"{c.name}[") for k in values)}
     constraints, expressions = read_constraints(d, options.constraints)
     compiled = compile_model(with_constraints(d, constraints, expressions), promoted)
+    if not is_constrained(compiled):  # those end at jumps of inputs by beginning anew
+        compiled = compiled.landing_on(corners_of(d, [s.inputs for s in dataset.series], options.settings.rtol))
     space = parameter_space(d.parameters, options.fixed, dataset.given, dataset.groups)
     dataset, fixed_points, how_steady = with_steady_times(compiled, dataset, space, values, options.settings)
     dataset, equilibrium, how_resting = with_equilibrium(compiled, dataset, space, values, options.settings)
@@ -141,7 +145,8 @@ def _lanes(objective: Objective, fitted: Batch, choice: Choice, settings: Settin
     if not ours or METHODS[choice.method].implicit or choice.settings.engine != "native":
         return Lanes(objective, fitted)
     implicit = chosen("native", FALLBACK, "", objective.settings).method
-    return Lanes(objective, fitted, implicit, max(LEAST_STEPS, MORE_STEPS * choice.steps))
+    knots = np.asarray(fitted.signals.knots).shape[-1] * len(objective.compiled.landing_signals)
+    return Lanes(objective, fitted, implicit, max(LEAST_STEPS, MORE_STEPS * choice.steps) + knots)
 
 
 def _padded_mask(batch: Batch, places: RecordPlaces, used: list[np.ndarray], k: int) -> np.ndarray:

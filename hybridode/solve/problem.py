@@ -108,6 +108,7 @@ class Compiled:
     parameter_slices: Mapping[str, slice] = field(default_factory=dict)
     reads_input_rate: tuple[bool, ...] = ()
     make_twin: Callable[[], Compiled | None] | None = None  # the model with its `if`s as events, see `solve/switches`
+    corners: tuple[int, ...] = ()  # inputs at whose knots steps end besides those that jump, see `solve/corners`
     jitted: dict[Any, Any] = field(default_factory=dict, repr=False)  # compiled solves, dropped with the model
 
     def arguments(self, set: Mapping[str, Any] | None = None, data: Mapping[str, tuple[Any, Any]] | None = None,
@@ -155,4 +156,11 @@ class Compiled:
     def landing_signals(self) -> tuple[int, ...]:
         """The inputs at whose knots the integrator lands."""
         kinds = [i.interpolation for i in self.declarations.inputs for _ in i.columns]
-        return jump_columns(kinds, self.reads_input_rate or (False,) * len(kinds))
+        rates = self.reads_input_rate or (False,) * len(kinds)
+        return jump_columns(kinds, [rate or i in self.corners for i, rate in enumerate(rates)])
+
+    def landing_on(self, corners: tuple[int, ...]) -> Compiled:
+        """The same model, whose steps end at the knots of these inputs too."""
+        twin = self.make_twin
+        made = None if twin is None else lambda: None if (found := twin()) is None else found.landing_on(corners)
+        return replace(self, corners=corners, make_twin=made, jitted={}) if corners else self

@@ -25,6 +25,7 @@ from hybridode.fit.search.training import Misfit, adam, lbfgs, match_gradients, 
 
 HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
 HORIZON_ITERATIONS = 8
+MOST_ITERATIONS = 600  # on all records: a search that gains little ends by itself before
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _scoring_on_horizons(theta: np.ndarray, track: Track, horizons: Sequence[flo
     while True:
         whole = left.next == 1.0
         track.begin_stage("fisher scoring" if whole else f"fisher scoring {round(100 * left.next)} %")
-        part = {} if whole else {"max_iterations": HORIZON_ITERATIONS, "view": View(left.next)}
+        part = {"max_iterations": MOST_ITERATIONS} if whole else {"max_iterations": HORIZON_ITERATIONS, "view": View(left.next)}
         end = yield from fisher_scoring(theta, track, floor=SPHERE, stalling=True, **part)
         if np.isfinite(end.value):
             theta, left = end.theta, left.trained()
