@@ -9,7 +9,9 @@ from typing import Any
 from hybridode.report.figures import MOST
 from hybridode.report.saved import Saved, names_in
 
-_IMPORTS = """import hybridode as ho
+_IMPORTS = """import json
+
+import hybridode as ho
 import matplotlib.pyplot as plt
 import pandas as pd
 """
@@ -38,6 +40,20 @@ _RESIDUALS = """for column in columns:
     plt.show()"""
 _PROFILES = """profiled = run.profiles()
 profiled.table"""
+_KNOWN_PROFILES = """# as the fit found them; `run.profiles()` makes them anew
+profiles = json.loads((run_directory / "findings" / "profiles.json").read_text(encoding="utf-8"))
+pd.DataFrame(profiles["parameters"]).T[["value", "lower95", "upper95", "verdict"]]"""
+_LEARNT = """learnt = json.loads((run_directory / "findings" / "learnt.json").read_text(encoding="utf-8"))
+for term in learnt["terms"]:
+    rows = pd.DataFrame(term["rows"], columns=term["columns"]).astype(float)
+    for argument in term["arguments"]:
+        points = rows.sort_values(argument)
+        plt.figure(figsize=(6, 3.5))
+        plt.vlines(points[argument], points["lower95"], points["upper95"], alpha=0.3)
+        plt.plot(points[argument], points["learnt"], ".", ms=4)
+        plt.xlabel(argument)
+        plt.ylabel(term["of"])
+        plt.show()"""
 
 
 def notebook_text(saved: Saved, place: str) -> str:
@@ -57,9 +73,11 @@ def notebook_text(saved: Saved, place: str) -> str:
         _code(_FIT),
         _markdown("## Residuals"),
         _code(_RESIDUALS),
+        *([_markdown("## Learnt functions\n\nOnly where the fitted trajectories go, with 95 % bands."), _code(_LEARNT)]
+          if "learnt" in saved.findings else []),
         _markdown("## What the data determine"),
-        _code(_PROFILES),
-    ]
+        _code(_KNOWN_PROFILES if saved.findings.get("profiles", {}).get("parameters") else _PROFILES),
+    ]  # fmt: skip
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     content = {
         "cells": [{"id": f"cell-{i:02d}", **cell} for i, cell in enumerate(cells)],

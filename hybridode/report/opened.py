@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ from hybridode.report.fitted_model import WEIGHTS_FILE
 from hybridode.report.run_directory import LOG, SavedRun, read_run
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from hybridode.fit.run import FitRun
 
-_TEXTS = ("unit", "reason")  # columns of parameters.csv whose empty cells are texts
+_TEXTS = ("series", "column", "kind", "used", "stage", "name", "unit", "reason")  # columns whose cells are texts
 TABLES = ("predictions", "residuals", "trace", "parameters")  # the files that are tables with a header
 
 
@@ -45,10 +48,7 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
     directory = saved.directory
     declarations = declare(load(folder / MODEL))
     exact: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) > 2 else {"float_precision": "round_trip"}  # 3 does
-    tables = {name: pd.read_csv(directory / f"{name}.csv", **exact) for name in TABLES}
-    for name in _TEXTS:
-        column = tables["parameters"][name]
-        tables["parameters"][name] = column.astype(object).where(column.notna(), "").astype(str)
+    tables = {name: _table(directory / f"{name}.csv", exact) for name in TABLES}
     data = saved.result["data"]
     conditions = folder / CONDITIONS
     kept = Kept(
@@ -67,6 +67,15 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
         pd.read_csv(directory / FILE, **exact) if (directory / FILE).is_file() else None,
     )  # fmt: skip
     return declarations, reopened(kept)
+
+
+def _table(path: Path, exact: Mapping[str, Any]) -> DataFrame:
+    """As the fit had it: texts stay texts, also those that look like numbers or like nothing (a series `NA`, `007` or ``)."""
+    import pandas as pd
+
+    numbers = [name for name in pd.read_csv(path, nrows=0).columns if name not in _TEXTS]
+    dtype: Any = dict.fromkeys(_TEXTS, str)
+    return pd.read_csv(path, dtype=dtype, keep_default_na=False, na_values={name: [""] for name in numbers}, **exact)
 
 
 def _log(path: Path) -> list[str]:

@@ -66,6 +66,7 @@ def again(run: Run, folder: Path) -> Run:
     np.testing.assert_array_equal(a.gradient, b.gradient)
     assert opened.result == run.result
     pd.testing.assert_frame_equal(opened.residuals, run.residuals, check_dtype=False)
+    pd.testing.assert_frame_equal(opened.predictions, run.predictions, check_dtype=False)
     for name, value in run.parameters.items():
         np.testing.assert_allclose(np.asarray(pd.Series(opened.parameters[name])), np.asarray(pd.Series(value)), rtol=1e-13)
     assert opened.log == run.log
@@ -85,7 +86,7 @@ def test_groups_conditions_constants_and_fixed_numbers(tmp_path: Path) -> None:
 def test_inputs_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "feed.csv").write_text("t,F\n0,1\n5,2\n")
     (tmp_path / "fed.ode").write_text(FED)
-    run = ho.fit(tmp_path / "fed.ode", decays({"a": 0.2}), sources={"feed": tmp_path / "feed.csv"})
+    run = ho.fit(tmp_path / "fed.ode", decays({"007": 0.2, "NA": 0.2}), sources={"feed": tmp_path / "feed.csv"})
     (tmp_path / "feed.csv").unlink()
     again(run, tmp_path)
 

@@ -106,7 +106,7 @@ def _curve(column: str, rows: Rows, seen: Rows, saved: Saved, names: Mapping[str
         line = where(line, np.argsort(line["time"], kind="stable"))
         marks.append(Mark("line", line["time"], line["location"], order.index(run) % SERIES + 1, names[run]))
     exact = seen["censored"] == 0
-    marks.append(Mark("small", seen["time"][exact], seen["observed"][exact], 0, "data"))
+    marks.append(Mark("dots", seen["time"][exact], seen["observed"][exact], 0, "data"))
     label = with_unit(column, saved.units.get(column, ""))
     alt = f"{column}{title} in {counted(len(runs), 'run')} over {counted(int(exact.sum()), 'record')}."
     inner = axis(label, seen["observed"])
