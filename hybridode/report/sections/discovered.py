@@ -16,6 +16,7 @@ from hybridode.report.sections.generic import finding_blocks, table_of
 _TABLES = (  # field -> caption
     ("numbers", "Numbers of the formula, refitted in the whole model"),
     ("comparison", "Formula, network and the physics alone"),
+    ("not_refitted", "Laws that could not be fitted in the whole model"),
 )
 FORMULA = "The formula where the data reach, beside what the network has learnt there with its 95 % band."
 JUDGED = (
@@ -47,5 +48,5 @@ def discovery(saved: Saved) -> Section | None:
     if found.get("candidates", {}).get("rows"):
         ranking = table_of("Ranked by description length (dl), the shortest first", found["candidates"])
         blocks.append(ranking if len(ranking.rows) <= 8 else Fold(f"The {len(ranking.rows)} best formulas", [ranking]))
-    shown = frozenset({"numbers", "comparison", "candidates"})
+    shown = frozenset({*dict(_TABLES), "candidates"})
     return Section("discovery", "Discovery", [*blocks, *finding_blocks({**found, "sentences": ()}, shown)])

@@ -38,10 +38,10 @@ def finding_blocks(finding: Mapping[str, Any] | None, without: frozenset[str] = 
 
 
 def _tables(finding: Mapping[str, Any], without: frozenset[str]) -> Iterator[Table]:
-    if "columns" in finding and "rows" in finding and "rows" not in without:
+    if finding.get("columns") and finding.get("rows") and "rows" not in without:
         yield table_of("", finding)
     for name, value in finding.items():
-        if name not in _FRAME | without and isinstance(value, Mapping) and {"columns", "rows"} <= value.keys():
+        if name not in _FRAME | without and isinstance(value, Mapping) and value.get("columns") and value.get("rows"):
             yield table_of(name.replace("_", " "), value)
 
 
