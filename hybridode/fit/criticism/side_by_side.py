@@ -55,7 +55,7 @@ def _table(name: str, prepared: Prepared, ts: np.ndarray, arguments: Arguments) 
                                                 "lower95": np.asarray(b.lower, float),
                                                 "upper95": np.asarray(b.upper, float)}))  # fmt: skip
                     count += len(times)
-    return pd.concat([f for f in frames if len(f)], ignore_index=True)[list(CURVES)]
+    return pd.concat([f for f in frames if len(f)], ignore_index=True)
 
 
 def held_table(fold: str, prepared: Prepared, rows: Sequence[Rows]) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def held_table(fold: str, prepared: Prepared, rows: Sequence[Rows]) -> pd.DataFr
                                     "time": r.time, "column": prepared.dataset.columns[r.column], "observed": r.value,
                                     "location": r.location, "lower95": lower, "upper95": upper,
                                     "censored": r.censored}))  # fmt: skip
-    return pd.concat(frames, ignore_index=True)[list(HELD)] if frames else pd.DataFrame(columns=list(HELD))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(HELD))
 
 
 def _interval(noise: Noise, arguments: Sequence[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:

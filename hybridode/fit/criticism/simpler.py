@@ -5,16 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from hybridode.declarations import Declarations, Network, State, entry_names, size
-from hybridode.expr import Expr, node, postorder, sym, symbols
+from hybridode.declarations import Assignment, Declarations, Network, Observation, State, entry_names, size
+from hybridode.expr import ZERO, Expr, node, postorder, rebuild, sym, symbols
+from hybridode.rolled import Rolled
 
 RATES = "learnt_rates"  # the network of the pure network
 MOST_STATES = 8  # of a pure network
 
 
 def physics_alone(d: Declarations) -> Declarations:
-    """Every network's output is 0, exactly, and nothing of it is learnt."""
-    return replace(d, networks=tuple(replace(n, freeze=True, out_scale=0.0, reg_l1=0.0, reg_l2=0.0) for n in d.networks))
+    """Every network's output is 0, exactly, and nothing of it is learnt. The networks are gone (a model without them is solved
+    and fitted faster) but from large families, where they are frozen."""
+    if any(isinstance(e, Rolled) for e in _vectors(d)):
+        return replace(d, networks=tuple(replace(n, freeze=True, out_scale=0.0, reg_l1=0.0, reg_l2=0.0) for n in d.networks))
+    events = [replace(e, assignments=_silent_values(e.assignments)) for e in d.at_events]
+    when = [replace(e, condition=_silent((e.condition,))[0], assignments=_silent_values(e.assignments)) for e in d.when_events]
+    return replace(
+        d,
+        networks=(),
+        states=tuple(replace(s, start=_silent(s.start), rate=_silent(s.rate)) for s in d.states),
+        algebraics=tuple(replace(a, guess=_silent(a.guess)) for a in d.algebraics),
+        equations=tuple(replace(e, residuals=_silent(e.residuals)) for e in d.equations),
+        definitions=tuple(replace(x, elements=_silent(x.elements)) for x in d.definitions),
+        at_events=tuple(events),
+        when_events=tuple(when),
+        observations=tuple(_silent_observation(o) for o in d.observations),
+    )
+
+
+def _vectors(d: Declarations) -> list[Sequence[Expr]]:
+    """Everything that may be a large family."""
+    found = [e for s in d.states for e in (s.start, s.rate)]
+    return [*found, *(a.guess for a in d.algebraics), *(e.residuals for e in d.equations), *(x.elements for x in d.definitions)]
+
+
+def _silent(elements: Sequence[Expr]) -> tuple[Expr, ...]:
+    """With 0 in the place of what networks give."""
+    return rebuild(elements, lambda e, args: ZERO if e.op == "out" else None)
+
+
+def _silent_values(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
+    return tuple(replace(a, value=_silent((a.value,))[0]) for a in assignments)
+
+
+def _silent_observation(o: Observation) -> Observation:
+    arguments = tuple((name, _silent((e,))[0]) for name, e in o.arguments)
+    low, high = (None if e is None else _silent((e,))[0] for e in (o.censored_below, o.censored_above))
+    return replace(o, arguments=arguments, censored_below=low, censored_above=high)
 
 
 def no_pure_network(d: Declarations) -> str:
