@@ -18,7 +18,7 @@ from hybridode.errors import HybridodeError
 if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
-SHARE, LEAST = 0.2, 5.0  # of the fit's time that each may take, and seconds that it may take in any case
+SHARE, LEAST = 0.2, 5.0  # of the fit's time that each may take, and seconds that it may take in any case; baselines more
 
 
 Find = Callable[["FitRun", float], Found | None]  # the fit, seconds -> what was found, None where there is nothing to look for
@@ -43,7 +43,16 @@ def _baselines(run: FitRun, seconds: float) -> Found | None:
         return None
     from hybridode.commands.compare import baselines_found
 
-    return baselines_found(run, seconds)
+    return baselines_found(run, seconds_of_baselines(run))
+
+
+def seconds_of_baselines(run: FitRun) -> float:
+    """Twice what the others have, as two models are fitted, each compiled anew."""
+    return 2 * _seconds(run) + 2 * float(run.result["timing"]["compile"])
+
+
+def _seconds(run: FitRun) -> float:
+    return max(SHARE * float(run.result["timing"]["total"]), LEAST)
 
 
 def _learnt(run: FitRun, seconds: float) -> Found | None:
@@ -80,7 +89,7 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
     """Runs the rows of AFTERWARDS on a fit that has been written to `directory`."""
     if run.finished is None or run.cut_short:
         return Told()
-    seconds = max(SHARE * float(run.result["timing"]["total"]), LEAST)
+    seconds = _seconds(run)
     told = Told()
     for kind, find in AFTERWARDS:
         began = time.perf_counter()
@@ -102,6 +111,9 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
             continue
         told.sentences.update(keep(directory, kind, found, command, time.perf_counter() - began, report=False))
         told.lines.extend(found.tell)
+        if found.interrupted:
+            output.note("the fit is complete; what comes after it was cut short")
+            break
     if told.sentences:
         from hybridode.report.rebuild import rebuild_report
 

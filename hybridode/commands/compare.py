@@ -116,7 +116,7 @@ def _kept(place: str, kind: str, command: str, output: Output, find: Any) -> str
     began = time.perf_counter()
     found = find()
     keep(Path(place), kind, found, command, time.perf_counter() - began)
-    if found.tell == ["interrupted"]:
+    if found.interrupted:
         raise KeyboardInterrupt
     return kind
 
@@ -128,23 +128,17 @@ def hold_outs_found(run: FitRun, options: CompareOptions) -> Found:
     assert run.finished is not None and options.cross_validate is not None
     found = hold_outs(run.finished.prepared, run.finished.theta, options.cross_validate, options.max_seconds)
     files = {"csv": found.table(run.finished.prepared)} if found.folds else {}
-    return Found(found.content(), files, tell=["interrupted"] if found.interrupted else [])
+    return Found(found.content(), files, interrupted=found.interrupted)
 
 
 def baselines_found(run: FitRun, seconds: float | None) -> Found:
-    """The finding `baselines`; the first of its sentences is told at the end of a fit."""
-    compiling = float(run.result["timing"]["compile"])
-    if seconds is not None and compiling > seconds:
-        takes = f"compiling the model without them takes about {compiling:.0f} s"
-        words = (
-            f"whether the networks are needed was not looked into: {takes}; `hybridode compare RUN --baselines` takes that time"
-        )
-        return Found({"sentences": [words], "verdict": "undecided", "left_out": True}, tell=[words])
+    """The finding `baselines`; its verdict is told at the end of a fit."""
     from hybridode.fit.criticism.baselines import baselines
     from hybridode.fit.criticism.side_by_side import as_csv
 
     found = baselines(run, seconds)
-    return Found(found.content(), {"csv": as_csv(found.curves)}, tell=found.verdict.sentences[:1])
+    told = found.verdict.sentences[: 2 if found.verdict.provisional else 1]
+    return Found(found.content(), {"csv": as_csv(found.curves)}, tell=told, interrupted=found.interrupted)
 
 
 def _shown(place: str, kind: str, content: Mapping[str, Any]) -> str:

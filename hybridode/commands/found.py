@@ -18,6 +18,7 @@ class Found:
     files: Mapping[str, bytes] = field(default_factory=dict)
     tell: Sequence[str] = ()
     others: Mapping[str, Found] = field(default_factory=dict)  # kinds that were found by the way
+    interrupted: bool = False  # Ctrl-C was pressed: nothing else is to be begun
 
 
 def keep(directory: Path, kind: str, found: Found, command: str | None, seconds: float, report: bool = True) -> dict[str, Any]:

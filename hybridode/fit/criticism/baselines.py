@@ -8,32 +8,29 @@ number of parameters, and by records that refits have not seen.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
 
-from hybridode.declarations import Declarations
 from hybridode.errors import HybridodeError
+from hybridode.fit.criticism.alternatives import Fitted, network_fitted, physics_fitted
+from hybridode.fit.criticism.clock import Clock
 from hybridode.fit.criticism.constant import constant_score, constants_of
 from hybridode.fit.criticism.earned import Judged, Verdict, earned
 from hybridode.fit.criticism.folds import Fold, by_origins, by_series, default_spec
 from hybridode.fit.criticism.freedom import effective_number
 from hybridode.fit.criticism.hold_outs import HoldOuts, hold_outs
 from hybridode.fit.criticism.records import rows_of
-from hybridode.fit.criticism.refits import refitted
 from hybridode.fit.criticism.scores import Scored, joined, scored
 from hybridode.fit.criticism.side_by_side import constant_run, free_run
-from hybridode.fit.criticism.simpler import learnt_names, no_pure_network, physics_alone, pure_network
 from hybridode.fit.objective.predicted import cannot_predict, locations
 from hybridode.fit.prepare import Prepared
-from hybridode.fit.run import Finished, FitRun, fit
+from hybridode.fit.run import Finished, FitRun
 from hybridode.fit.search.attainable import compared
-from hybridode.solve.settings import Settings
 
 OWN = "held out by the fit"
 _PARTS, _ORIGINS = 4, 2  # fewer than `compare --cross-validate` makes: every model is refitted for each
@@ -49,13 +46,15 @@ class Baselines:
     residuals: tuple[tuple[Any, ...], ...]
     verdict: Verdict
     curves: tuple[pd.DataFrame, ...]
+    interrupted: bool = False
 
     def content(self) -> dict[str, Any]:
         """As a finding."""
         columns = ["model", "nll", "n_data", "n_free", "aic", "bic", "log_score", "rmse", "crps", "coverage95", "n_hold_out",
                    "early", "reason"]  # fmt: skip
         rows = [j.row() for j in self.judged]
-        return {"sentences": list(self.verdict.sentences), "verdict": self.verdict.kind, "hold_out": self.spec,
+        return {"sentences": list(self.verdict.sentences), "verdict": self.verdict.kind,
+                "provisional": self.verdict.provisional, "hold_out": self.spec,
                 "log_likelihood_gained": self.verdict.gain, "bic_gained": self.verdict.bic,
                 "relative_error": self.verdict.relative,
                 "models": {"columns": columns, "rows": rows},
@@ -64,47 +63,34 @@ class Baselines:
 
 
 def baselines(run: FitRun, seconds: float | None = None, alone: bool = True) -> Baselines:
-    """Of a fit of a model with networks, within about so many seconds; what there is no time for has a reason in its place.
-    alone: also a network without the physics."""
+    """Of a fit of a model with networks, within about so many seconds; what there is no time for has a reason in its place, and
+    Ctrl-C keeps what there is. What the verdict needs most comes first. alone: also a network without the physics."""
     assert run.finished is not None and run.dataset.declarations.networks, "a finished fit of a hybrid"
-    deadline = None if seconds is None else time.perf_counter() + seconds
-    hybrid = run.finished
+    clock = Clock.of(seconds)
     spec, folds = _folds(run)
-    physics, why = _fitted(run, physics_alone(run.dataset.declarations), _part(deadline, 0.6), True)
-    if physics is not None and physics.finished is not None:
-        physics = _from_hybrid(physics, run, _part(deadline, 0.5))
-    outs: dict[str, HoldOuts | None] = {"hybrid": None, "physics": None}
-    for name, finished in (("hybrid", hybrid), ("physics", None if physics is None else physics.finished)):
-        if folds and finished is not None:
-            folds = folds[: len(outs["hybrid"].folds)] if outs["hybrid"] is not None else folds
-            outs[name] = _held(finished, spec, folds, _part(deadline, 0.5))
-    judged = [
-        _constant(hybrid, spec, folds),
-        _judged("physics", physics, outs["physics"], spec, why),
-        _judged("hybrid", run, outs["hybrid"], spec, ""),
-    ]
-    network = None
+    fitted = {"physics": physics_fitted(run, clock), "hybrid": Fitted(run)}
+    unseen, missing = _unseen(fitted["hybrid"], fitted["physics"], spec, folds, clock)
     if alone:
-        network, one = _network(run, spec, folds, deadline)
-        judged.append(one)
+        fitted["network"] = network = network_fitted(run, clock)
+        made = unseen["hybrid"]
+        mine = folds if made is None else folds[: len(made.folds)]
+        unseen["network"] = _held(network.finished, spec, mine, clock, 1.0)
+    judged = [_constant(run.finished, spec, folds if unseen["hybrid"] is None else folds[: len(unseen["hybrid"].folds)])]
+    judged += [_judged(name, found, unseen[name], spec) for name, found in fitted.items()]
     names = [n.name for n in run.dataset.declarations.networks if not n.freeze]
-    verdict = earned(names, {j.name: j for j in judged}, spec)
-    runs = {"physics": physics, "hybrid": run, "network": network}
-    return Baselines(tuple(judged), spec, tuple(_residuals(run, physics)), verdict, tuple(_curves(hybrid, runs)))
+    verdict = earned(names, {j.name: j for j in judged}, missing)
+    curves = _curves(run.finished, fitted)
+    residuals = _residuals(run.finished, fitted["physics"].finished)
+    return Baselines(tuple(judged), spec, tuple(residuals), verdict, tuple(curves), clock.interrupted)
 
 
-def _curves(hybrid: Finished, runs: Mapping[str, FitRun | None]) -> list[pd.DataFrame]:
+def _curves(hybrid: Finished, fitted: Mapping[str, Fitted]) -> list[pd.DataFrame]:
     """Free runs of the models that there are, the constant first."""
     with jax.enable_x64(True):
         rows = [r.seen() for r in rows_of(hybrid.prepared, hybrid.prepared.solve_curves(hybrid.theta))]
         constants = constants_of(rows)
         out = [] if constants is None else [constant_run(hybrid, constants)]
-        return out + [free_run(name, r.finished) for name, r in runs.items() if r is not None and r.finished is not None]
-
-
-def _part(deadline: float | None, share: float) -> float | None:
-    """Seconds that the next piece of work may take."""
-    return None if deadline is None else max(share * (deadline - time.perf_counter()), 0.5)
+        return out + [free_run(name, f.finished) for name, f in fitted.items() if f.finished is not None]
 
 
 def _folds(run: FitRun) -> tuple[str, list[Fold]]:
@@ -120,60 +106,48 @@ def _folds(run: FitRun) -> tuple[str, list[Fold]]:
         return "", []
 
 
-# ---- fits ---------------------------------------------------------------------------------------------------------------
-def _fitted(run: FitRun, d: Declarations, seconds: float | None, constraints: bool) -> tuple[FitRun | None, str]:
-    """The fit of other declarations to the data of a run, told what that was told, or why there is none."""
-    used, known = run.result["settings"]["used"], learnt_names(d)
-    told = {name: value for name, value in used["set"].items() if name in known}
-    fixed = {n: None for n in used["fix"] if n in known}
-    settings = Settings(**used.get("settings", {}))
-    try:
-        found = fit(d, replace(run.dataset, declarations=d), set=told, fix=fixed, seed=used["seed"], hold_out=used["hold_out"],
-                    loss=used.get("loss"), constraints=(used.get("constraints") or {}) if constraints else {},
-                    settings=settings, max_seconds=seconds)  # fmt: skip
-    except HybridodeError as error:
-        return None, error.diagnostics[0].message
-    if found.cut_short == "interrupted":
-        raise KeyboardInterrupt
-    if found.finished is None:
-        return None, found.result["status_reason"] if found.status == "failed" else "its solution is in pieces"
-    return found, ""
+def _unseen(
+    hybrid: Fitted, physics: Fitted, spec: str, folds: Sequence[Fold], clock: Clock
+) -> tuple[dict[str, HoldOuts | None], str]:
+    """How hybrid and physics predict the parts that refits of both have not seen, and what is missing of that, in words."""
+    if not folds or physics.finished is None:
+        return {"hybrid": None, "physics": None}, ""
+    first = _held(hybrid.finished, spec, folds, clock, 0.3)
+    second = None if first is None else _held(physics.finished, spec, folds[: len(first.folds)], clock, 0.5)
+    if first is None or second is None:
+        return {"hybrid": None, "physics": None}, f"no records were held out, as {clock.why}"
+    count = len(second.folds)
+    few = (
+        "" if count == len(folds) else f"of {len(folds)} parts that were to be held out {count} {'was' if count == 1 else 'were'}"
+    )
+    return {"hybrid": first.cut(count), "physics": second}, few and f"{few}, as {clock.why}"
 
 
-def _from_hybrid(physics: FitRun, run: FitRun, seconds: float | None) -> FitRun:
-    """The physics also from the hybrid's optimum, where that is better."""
-    assert physics.finished is not None and run.finished is not None, "finished fits"
-    prepared, of = physics.finished.prepared, run.finished.prepared.objective
-    if prepared.objective.space.names != of.space.names:
-        return physics
-    with jax.enable_x64(True):
-        end = refitted(prepared, run.finished.theta[: of.n_parameters], prepared.fitted, seconds)
-        before = float(prepared.lanes.evaluation(physics.finished.theta).value)
-    return replace(physics, finished=Finished(prepared, end.theta)) if end.value < before - 1e-3 else physics
-
-
-def _held(finished: Finished, spec: str, folds: Sequence[Fold], seconds: float | None) -> HoldOuts:
-    found = hold_outs(finished.prepared, finished.theta, spec, seconds, folds)
-    if found.interrupted:
-        raise KeyboardInterrupt
-    return found
+def _held(finished: Finished | None, spec: str, folds: Sequence[Fold], clock: Clock, share: float) -> HoldOuts | None:
+    """With the parts that were predicted by a refit which came to its end; None where there are none."""
+    if finished is None or not folds or clock.over:
+        return None
+    found = hold_outs(finished.prepared, finished.theta, spec, clock.part(share), folds)
+    clock.interrupted |= found.interrupted
+    done = next((i for i, f in enumerate(found.folds) if f.early), len(found.folds))
+    return found.cut(done) if done else None
 
 
 # ---- one model each -------------------------------------------------------------------------------------------------------
-def _judged(name: str, run: FitRun | None, out: HoldOuts | None, spec: str, why: str) -> Judged:
-    if run is None or run.finished is None:
-        return Judged(name, reason=why)
-    prepared, theta = run.finished.prepared, run.finished.theta
+def _judged(name: str, found: Fitted, out: HoldOuts | None, spec: str) -> Judged:
+    if found.finished is None:
+        return Judged(name, reason=found.reason, early=found.early)
+    prepared, theta = found.finished.prepared, found.finished.theta
     with jax.enable_x64(True):
         rows = rows_of(prepared, prepared.solve_curves(theta))
         fitted = scored([r.seen() for r in rows])
         own = scored([r.seen("hold_out") for r in rows]) if spec == OWN else None
     nll = -float(np.sum(fitted.density))
     criteria = prepared.objective.no_criteria(prepared.fitted) == ""
-    unseen = own if own is not None else None if out is None or not out.folds else out.whole
-    early = run.cut_short != "" or (out is not None and (out.unmade > 0 or any(f.early for f in out.folds)))
-    return Judged(name, nll, fitted.count, effective_number(prepared, theta), criteria, unseen, early,
-                  run.result["status_reason"] if run.status == "failed" else "", run.cut_short != "")  # fmt: skip
+    unseen = own if own is not None else None if out is None else out.whole
+    reason = f"its search was cut short after {found.seconds:.2g} s" if found.early else ""
+    return Judged(name, nll, fitted.count, effective_number(prepared, theta), criteria, unseen, found.early, reason,
+                  found.unfinished)  # fmt: skip
 
 
 def _constant(hybrid: Finished, spec: str, folds: Sequence[Fold]) -> Judged:
@@ -199,29 +173,12 @@ def _constant(hybrid: Finished, spec: str, folds: Sequence[Fold]) -> Judged:
     return Judged("constant", -float(np.sum(found[0].density)), found[0].count, float(found[1]), criteria, out)
 
 
-def _network(run: FitRun, spec: str, folds: Sequence[Fold], deadline: float | None) -> tuple[FitRun | None, Judged]:
-    d = run.dataset.declarations
-    why = no_pure_network(d)
-    if why:
-        return None, Judged("network", reason=f"no network alone was fitted: {why}")
-    left = None if deadline is None else deadline - time.perf_counter()
-    if left is not None and left < 2.0:
-        return None, Judged("network", reason="there was no time: `hybridode compare RUN --baselines` takes it")
-    found, why = _fitted(run, pure_network(d), None if left is None else 0.7 * left, False)
-    out = None
-    if found is not None and found.finished is not None and folds:
-        out = _held(found.finished, spec, folds, _part(deadline, 1.0))
-        out = out if out.unmade == 0 else None
-    return found, _judged("network", found, out, spec, why)
-
-
-def _residuals(run: FitRun, physics: FitRun | None) -> list[tuple[Any, ...]]:
+def _residuals(of_hybrid: Finished, of_physics: Finished | None) -> list[tuple[Any, ...]]:
     """column, scale, and the root mean square that a constant, the physics, the hybrid and a smooth curve leave on it."""
-    assert run.finished is not None, "a finished fit"
-    hybrid = _attained(run.finished.prepared, run.finished.theta)
-    other = {} if physics is None or physics.finished is None else _attained(physics.finished.prepared, physics.finished.theta)
+    hybrid = _attained(of_hybrid.prepared, of_hybrid.theta)
+    other = {} if of_physics is None else _attained(of_physics.prepared, of_physics.theta)
     scales = {"lognormal": "logarithm", "poisson": "2 sqrt", "negbinomial": "logarithm of 1 + x"}
-    kinds = {o.column: scales.get(o.distribution, "value") for o in run.dataset.declarations.observations}
+    kinds = {o.column: scales.get(o.distribution, "value") for o in of_hybrid.prepared.dataset.declarations.observations}
     return [
         (c, kinds[c], a.spread, other[c].model if c in other else None, a.model, a.curve) for c, a in hybrid.items()
     ]  # fmt: skip

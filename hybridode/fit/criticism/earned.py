@@ -11,6 +11,7 @@ import numpy as np
 from hybridode.fit.criticism.scores import Scored
 
 STRONG = 10.0  # difference in BIC that is very strong evidence (R. E. Kass, A. E. Raftery, J. Am. Stat. Assoc. 90 (1995) 773)
+_MORE_TIME = "`hybridode compare RUN --baselines` takes the time that it needs"
 _SAME, _BETTER = 0.99, 0.8  # shares of an error that are no improvement, and a clear one
 
 
@@ -47,13 +48,15 @@ class Judged:
 @dataclass(frozen=True)
 class Verdict:
     """`kind`: "supported", "not supported", "undecided". What the networks gain over the physics: log-likelihood of the fitted
-    records, BIC; `relative`: their error in unseen records as a share of the physics' (NaN where it does not exist)."""
+    records, BIC; `relative`: their error in unseen records as a share of the physics' (NaN where it does not exist).
+    `provisional`: what was cut short might change it."""
 
     kind: str
     sentences: tuple[str, ...]
     gain: float
     bic: float
     relative: float
+    provisional: bool = False
 
 
 def relative(a: Judged, b: Judged) -> float:
@@ -71,30 +74,42 @@ def relative(a: Judged, b: Judged) -> float:
     return float(first[both].mean() / second[both].mean()) if both.any() and second[both].mean() > 0 else np.nan
 
 
-def earned(names: Sequence[str], judged: Mapping[str, Judged], spec: str) -> Verdict:
-    """Whether the networks `names` earn their place in the hybrid."""
+def earned(names: Sequence[str], judged: Mapping[str, Judged], missing: str = "") -> Verdict:
+    """Whether the networks `names` earn their place in the hybrid. missing: what was not held out for want of time, in words."""
     hybrid, physics = judged["hybrid"], judged["physics"]
     who = _listed(names)
     if not np.isfinite(physics.nll):
         why = physics.reason or "it excludes some of the records"
-        words = f"whether {who} {_is(names)} needed is not known: the model with {_its(names)} output at 0 gives no fit ({why})"
-        return Verdict("undecided", (words, *_others(judged)), np.nan, np.nan, np.nan)
+        words = f"whether {who} {_is(names)} needed is not known: "
+        if physics.early:
+            words += f"the physics alone was not fitted, as {why}; {_MORE_TIME}"
+        else:
+            words += f"the model with {_its(names)} output at 0 gives no fit ({why})"
+        return Verdict("undecided", (words, *_others(judged)), np.nan, np.nan, np.nan, physics.early)
     gain, bic = physics.nll - hybrid.nll, physics.bic - hybrid.bic
     share = relative(hybrid, physics)
-    kind, why = _kind(gain, bic, share, hybrid)
+    kind, why = _kind(gain, bic, share, hybrid, missing)
     if kind == "supported" and physics.unfinished:
         kind, why = "undecided", f"the fit of the physics alone was cut short before its optimum; so far {why}"
     sentences = (
         [f"{who} {_is(names)} {kind}: {why}"] if kind != "undecided" else [f"whether {who} {_is(names)} needed is open: {why}"]
     )
-    if hybrid.early or physics.early:
-        sentences.append("the comparison was cut short: `hybridode compare RUN --baselines` takes the time it needs")
-    return Verdict(kind, (*sentences, *_others(judged)), gain, bic, share)
+    doubts = _doubts(kind, bic, physics, missing)
+    if doubts:
+        sentences.append(f"this is provisional: {' and '.join(doubts)}; {_MORE_TIME}")
+    return Verdict(kind, (*sentences, *_others(judged)), gain, bic, share, bool(doubts))
 
 
-def _kind(gain: float, bic: float, share: float, hybrid: Judged) -> tuple[str, str]:
+def _doubts(kind: str, bic: float, physics: Judged, missing: str) -> list[str]:
+    """What was cut short and might have led to another verdict. A better fit of the physics would not help the networks, nor
+    would held-out records without a better BIC."""
+    out = [] if kind == "not supported" or not physics.early else ["the search for the physics alone was cut short"]
+    return [*out, missing] if missing and (kind != "not supported" or not bic <= 0) else out
+
+
+def _kind(gain: float, bic: float, share: float, hybrid: Judged, missing: str) -> tuple[str, str]:
     """supported, not supported or undecided, and why. share: of the physics' error in unseen records."""
-    unseen = _of_unseen(share)
+    unseen = "" if missing and np.isnan(share) else _of_unseen(share)
     if not np.isfinite(bic):  # no likelihood was minimised, or weights count
         words = f"the fitted records gain {gain:.3g} in log-likelihood{unseen}"
         if np.isnan(share):
@@ -128,23 +143,25 @@ def _of_unseen(share: float) -> str:
 
 def _others(judged: Mapping[str, Judged]) -> list[str]:
     """How the hybrid stands beside a network alone and beside a constant."""
-    out, hybrid = [], judged["hybrid"]
-    network, constant = judged.get("network"), judged.get("constant")
-    if network is not None and np.isfinite(network.nll):
-        share = relative(network, hybrid)
-        if not np.isnan(share):
-            words = "worse than" if share > 1 / _SAME else "better than" if share < _SAME else "as well as"
-            out.append(
-                f"a network alone, without the physics, predicts held-out records {words} the hybrid ({share:.2g} of its error)"
-            )
-        elif np.isfinite(hybrid.bic - network.bic):
-            words = "worse" if network.bic > hybrid.bic else "better"
-            out.append(f"a network alone, without the physics, is {words} by BIC ({abs(network.bic - hybrid.bic):.3g})")
-    elif network is not None and network.reason:
-        out.append(network.reason)
+    hybrid, constant = judged["hybrid"], judged.get("constant")
+    out = _beside_network(judged["network"], hybrid) if "network" in judged else []
     if constant is not None and (share := relative(constant, hybrid)) <= 1:
         out.append(f"a constant for each column predicts held-out records better than the hybrid ({share:.2g} of its error)")
     return out
+
+
+def _beside_network(network: Judged, hybrid: Judged) -> list[str]:
+    if not np.isfinite(network.nll):
+        return [f"no network alone, without the physics, was fitted{', as ' if network.early else ': '}{network.reason}"]
+    share, ahead = relative(network, hybrid), hybrid.bic - network.bic
+    if not np.isnan(share):
+        side = "worse than" if share > 1 / _SAME else "better than" if share < _SAME else "as well as"
+        words = f"predicts held-out records {side} the hybrid ({share:.2g} of its error)"
+    elif np.isfinite(ahead):
+        words = f"is {'better' if ahead > 0 else 'worse'} by BIC ({abs(ahead):.3g})"
+    else:
+        return []
+    return [f"a network alone, without the physics, {words}" + (f"; {network.reason}" if network.early else "")]
 
 
 def _listed(names: Sequence[str]) -> str:

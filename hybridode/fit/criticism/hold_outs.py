@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -60,6 +60,10 @@ class HoldOuts:
     @property
     def _why(self) -> str:
         return "interrupted" if self.interrupted else "there was no time"
+
+    def cut(self, count: int) -> HoldOuts:
+        """Its first folds only."""
+        return replace(self, folds=self.folds[:count], unmade=self.unmade + len(self.folds) - count)
 
     def table(self, prepared: Prepared) -> bytes:
         """Every held-out record and its prediction, as a CSV file (see `side_by_side`)."""

@@ -71,7 +71,7 @@ def no_pure_network(d: Declarations) -> str:
 def pure_network(d: Declarations) -> Declarations:
     """The same states, starts and observations; one network of all states (and inputs) says how fast they change. A position
     still changes by its velocity. Its units, activation and penalty are those of the hybrid's networks together."""
-    learnt = [s for s in d.states if not _is_velocity(d, s)]
+    learnt = learnt_states(d)
     read = [sym("state", s.name, i if s.shape else -1) for s in d.states for i in range(size(s.shape))]
     read += [sym("input", s.name, i if s.shape else -1) for s in d.inputs for i in range(len(s.columns))]
     count = sum(size(s.shape) for s in learnt)
@@ -85,6 +85,11 @@ def pure_network(d: Declarations) -> Declarations:
         states.append(replace(s, rate=tuple(node("out", (value,), place + i) for i in range(size(s.shape)))))
         place += size(s.shape)
     return _tidy(replace(d, states=tuple(states), networks=(*d.networks, network)))
+
+
+def learnt_states(d: Declarations) -> list[State]:
+    """Those whose rates a pure network says."""
+    return [s for s in d.states if not _is_velocity(d, s)]
 
 
 def _is_velocity(d: Declarations, s: State) -> bool:
