@@ -3,8 +3,8 @@
     python -m tests.fit.false_networks [FIRST] [LAST] [MODEL …] [--at-the-end]
 
 Four models, a seed a line; data by SciPy, fits with default flags. --at-the-end: what `hybridode fit` says by itself, in the time
-that it has for that; else all four models are compared for as long as they need. docs/criticism.md keeps the table of seeds 0 to 9; seeds from
-100 on are those that were looked at while the rule was made.
+that it has for that; else all that is compared has the time it needs. docs/criticism.md keeps the table of seeds 0 to 9; seeds
+from 100 on are those that were looked at while the rule was made.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-LEAST = 0.5  # seconds that a piece has in any case
+LEAST, SHARE = 0.5, 0.1  # seconds that a piece has in any case, and of all the time
 
 
 @dataclass
@@ -14,15 +14,16 @@ class Clock:
 
     deadline: float | None = None
     interrupted: bool = False
+    least: float = LEAST
 
     @classmethod
     def of(cls, seconds: float | None) -> Clock:
         """With so many seconds from now on."""
-        return cls(None if seconds is None else time.perf_counter() + seconds)
+        return cls() if seconds is None else cls(time.perf_counter() + seconds, least=max(LEAST, SHARE * seconds))
 
     def part(self, share: float) -> float | None:
         """Seconds of a piece of work that may take this share of what is left; None: all that it needs."""
-        return None if self.deadline is None else max(share * (self.deadline - time.perf_counter()), LEAST)
+        return None if self.deadline is None else max(share * (self.deadline - time.perf_counter()), self.least)
 
     @property
     def over(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from hybridode.declarations import Declarations, Network, size
@@ -47,7 +48,8 @@ def _along(run: FitRun, d: Declarations) -> tuple[np.ndarray, np.ndarray]:
     those that it learns."""
     assert run.finished is not None, "a finished fit"
     prepared = run.finished.prepared
-    curves = prepared.solve_curves(run.finished.theta)
+    with jax.enable_x64(True):
+        curves = prepared.solve_curves(run.finished.theta)
     place = {(s.name, s.index): i for i, s in enumerate(prepared.objective.compiled.system.states)}
     read = [place[s.name, i if s.shape else -1] for s in d.states for i in range(size(s.shape))]
     learnt = [place[s.name, i if s.shape else -1] for s in learnt_states(d) for i in range(size(s.shape))]

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats as st
+from scipy.integrate import solve_ivp
 from scipy.optimize import minimize_scalar
 
 import hybridode.api as ho
+from hybridode.data.experiments import experiments
+from hybridode.fit.criticism import alternatives
 from hybridode.fit.criticism.baselines import Baselines, baselines
 from hybridode.fit.criticism.constant import constant_arguments
 from hybridode.fit.criticism.earned import Judged, earned, relative
-from hybridode.fit.criticism.freedom import effective_number
+from hybridode.fit.criticism.freedom import effective_number, prior_curvature
+from hybridode.fit.criticism.pretrained import _activation, _network, first_weights
 from hybridode.fit.criticism.records import Rows
 from hybridode.fit.criticism.scores import Scored
 from hybridode.fit.criticism.simpler import no_pure_network, pure_network
 from hybridode.fit.objective import noise as noises
+from hybridode.fit.prepare import Options, prepare
+from hybridode.fit.progress import Recorder
+from hybridode.fit.run import FitRun
+from hybridode.solve.settings import Settings
 from tests.fit.false_networks import MODELS
 
 GROWTH = """model growth
@@ -38,9 +47,14 @@ def logistic(noise: float = 0.1) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def needed() -> Baselines:
+def growing() -> FitRun:
     """Growth that ends, of which the physics knows only the beginning."""
-    return baselines(ho.fit(ho.parse(GROWTH), logistic()).fitted, alone=False)
+    return ho.fit(ho.parse(GROWTH), logistic()).fitted
+
+
+@pytest.fixture(scope="module")
+def needed(growing: FitRun) -> Baselines:
+    return baselines(growing, alone=False)
 
 
 def test_a_network_that_is_needed_earns_its_place(needed: Baselines) -> None:
@@ -73,8 +87,77 @@ def test_a_network_that_nothing_needs_is_not_supported() -> None:
     text, make = MODELS["growth"]
     run = ho.fit(ho.parse(text), make(np.random.default_rng((100, 1))))
     found = baselines(run.fitted, alone=False)
-    assert found.verdict.kind == "not supported"
+    assert found.verdict.kind == "not supported" and not found.verdict.provisional
     assert "`NN_x` is not supported" in found.verdict.sentences[0]
+    at_once = baselines(run.fitted, 0.01)  # a better fit of the physics and held-out records could only confirm it
+    assert at_once.verdict.kind == "not supported" and not at_once.verdict.provisional
+    assert at_once.verdict.sentences[1:] == ("no network alone, without the physics, was fitted, as there was no time",)
+
+
+def test_a_verdict_in_no_time_says_what_makes_it_sure(growing: FitRun, needed: Baselines) -> None:
+    found = baselines(growing, 0.01)
+    assert found.verdict.kind == "supported" and found.verdict.provisional and found.content()["provisional"]
+    assert found.verdict.sentences[1] == (
+        "this is provisional: the search for the physics alone was cut short and no records were held out, as there was no time; "
+        "`hybridode compare RUN --baselines` takes the time that it needs"
+    )
+    nll = {j.name: j.nll for j in found.judged}
+    assert nll["physics"] == pytest.approx(next(j.nll for j in needed.judged if j.name == "physics"), abs=1e-3)
+
+
+def test_ctrl_c_keeps_what_there_is(growing: FitRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(alternatives, "first_weights", pressed)
+    found = baselines(growing, 30.0)
+    assert found.interrupted and found.verdict.kind == "supported"
+    assert found.verdict.sentences[-1] == "no network alone, without the physics, was fitted, as it was interrupted"
+
+
+def test_a_network_alone_begins_on_the_curves_of_the_hybrid(growing: FitRun) -> None:
+    """Its free run, by SciPy, follows the data before it has seen them."""
+    w = first_weights(growing, pure_network(growing.dataset.declarations), 0)
+    assert w is not None
+
+    def rate(t: float, x: np.ndarray) -> np.ndarray:
+        z = (x - w["shift"]) / w["scale"]
+        return w["out_scale"] * (w["W1"] @ np.tanh(w["W0"] @ z + w["b0"]) + w["b1"])
+
+    data = logistic()
+    found = solve_ivp(rate, (0, 12), [0.5], t_eval=data["t"], rtol=1e-8, atol=1e-8)
+    assert found.success
+    assert np.sqrt(np.mean((found.y[0] - data["x"]) ** 2)) < 0.3
+
+
+@pytest.mark.parametrize("act", ["tanh", "swish", "rbf", "sin"])
+def test_the_jacobian_of_first_weights_is_right(act: str) -> None:
+    random = np.random.default_rng(0)
+    z = random.standard_normal((7, 3))
+    w = {k: random.standard_normal(s) for k, s in {"W0": (4, 3), "b0": (4,), "W1": (2, 4), "b1": (2,)}.items()}
+    activation, place = _activation(act), 0
+    exact = _network(w, z, activation)[1]
+    for name, array in w.items():
+        for i in np.ndindex(array.shape):
+            sides = [{**w, name: array + sign * 1e-6 * (np.indices(array.shape).T == i).all(-1).T} for sign in (1, -1)]
+            up, down = (_network(side, z, activation)[0] for side in sides)
+            np.testing.assert_allclose(exact[..., place], (up - down) / 2e-6, atol=1e-7)
+            place += 1
+    assert place == exact.shape[2]
+
+
+def test_the_curvature_of_priors_and_penalties_is_that_of_jax() -> None:
+    text = "prior r ~ lognormal(0.5, 0.3)\nprior s ~ halfnormal(0.4)\n"
+    d = ho.parse(GROWTH + text).declarations
+    with jax.enable_x64(True):
+        dataset = experiments(d, logistic())
+        prepared = prepare(dataset, Options({}, frozenset(), None, 0, None, Settings(), None), Recorder())
+        objective = prepared.objective
+        theta = np.random.default_rng(0).normal(size=len(objective.theta(objective.space.unconstrain({}))))
+        exact = jax.jit(jax.hessian(lambda x: sum(objective.prior_and_regulariser(x))))(theta)
+    found = prior_curvature(prepared, theta)
+    np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-12)
+    assert np.count_nonzero(found) == 2 + 8  # two priors, weights of 4 hidden units
 
 
 def test_the_pure_network_is_a_model_of_its_own() -> None:
