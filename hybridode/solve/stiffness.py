@@ -99,23 +99,31 @@ def _stability(compiled: Compiled, args: Arguments, trial: Trial) -> tuple[float
     if len(times) < 2:
         return 0.0, 0.0
     ends = np.unique(np.linspace(0, len(times) - 1, min(_SAMPLES, len(times))).astype(int))
-    radii = np.array([_radius(compiled, float(times[i]), trial.states[i], args) for i in ends])
+    radii = _radii(compiled, times[ends], [trial.states[i] for i in ends], args)
     stretch = np.diff(times[ends])
     return float(radii.max()), float(np.sum(stretch * np.maximum(radii[:-1], radii[1:])) / REACH)
 
 
-def _radius(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> float:
-    """Size of the largest eigenvalue that does not grow."""
+def _radii(compiled: Compiled, times: FloatArray, states: list[FloatArray], args: Arguments) -> FloatArray:
+    """Size of the largest eigenvalue that does not grow, at each time."""
     if "jacobian" not in compiled.tapes:
-        return _power_iteration(_along(compiled, t, y, args), compiled.size)
+        return np.array(
+            [_power_iteration(_along(compiled, t, y, args), compiled.size) for t, y in zip(times, states, strict=True)]
+        )
     if compiled.size > DENSE_UP_TO:
-        matrix = sparse(compiled, t, y, args)
-        return _power_iteration(lambda v: matrix @ v, compiled.size)
-    matrix = dense(compiled, compiled.numbers("jacobian", t, y, args))
-    if not np.all(np.isfinite(matrix)):
-        return 0.0
-    values = np.linalg.eigvals(matrix)
-    return float(np.max(np.abs(values[values.real <= 0]), initial=0.0))
+        matrices = [sparse(compiled, t, y, args) for t, y in zip(times, states, strict=True)]
+        return np.array([_power_iteration(lambda v, matrix=matrix: matrix @ v, compiled.size) for matrix in matrices])
+    found = np.array([dense(compiled, entries) for entries in _entries(compiled, times, states, args)])
+    known = np.all(np.isfinite(found), axis=(1, 2))
+    values = np.linalg.eigvals(np.where(known[:, None, None], found, 0.0))
+    return np.max(np.abs(np.where(values.real <= 0, values, 0.0)), axis=1, initial=0.0)
+
+
+def _entries(compiled: Compiled, times: FloatArray, states: list[FloatArray], args: Arguments) -> list[FloatArray]:
+    """The Jacobian's entries at each time."""
+    entries = compiled.along("jacobian", args)
+    with np.errstate(all="ignore"):
+        return [entries(float(t), y) for t, y in zip(times, states, strict=True)]
 
 
 def _along(compiled: Compiled, t: float, y: FloatArray, args: Arguments) -> Callable[[FloatArray], FloatArray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from importlib.resources import files
 from typing import Any
@@ -30,7 +31,15 @@ def result_schema() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of everything that shapes the numbers."""
-    return {"hybridode": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
+    return {"hybridode": __version__, "python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+@cache
+def _version(package: str) -> str:
+    """Read line by line: `importlib.metadata` parses all that a package says of itself as a mail, 2 ms each."""
+    lines = (metadata.distribution(package).read_text("METADATA") or "").splitlines()
+    found = next((line for line in lines if line.startswith("Version: ")), "")
+    return found.removeprefix("Version: ").strip() or metadata.version(package)
 
 
 def objective_entry(

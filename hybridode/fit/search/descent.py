@@ -27,6 +27,7 @@ STRAIGHT = 4  # one start in so many sees all records at once
 FLAT = 0.05  # standard deviations of all records together that a number moves them by, in a unit of its chart, without influence
 ACROSS, ACROSS_ITERATIONS = 4, 60  # attempts of a start, and their length
 _COARSE: dict[str, Any] = {"goal": 0.1, "polish": 1}  # as well as an optimum is found before others are tried from it
+_NEARLY: dict[str, Any] = {"goal": 1e-7, "polish": 1}  # as well as starts are compared; the best is polished after all
 BETTER = 0.01  # of log-likelihood
 _PATIENCE, _BACK, _AHEAD, _MARGIN = 12, 8, 40, 0.5  # see `_while_promising`
 
@@ -45,7 +46,7 @@ def descent(chart: Chart, theta: np.ndarray, track: Track, state: Mapping[str, A
     if not np.isfinite(end.value):
         return end
     end = yield from _across(chart, end, track)
-    return (yield from polished(end, track, chart))
+    return (yield from polished(end, track, chart, **_NEARLY))
 
 
 def _on_parts(chart: Chart, theta: np.ndarray, track: Track) -> Generator[Ask, Point, np.ndarray]:

@@ -117,10 +117,10 @@ def _flatter(there: Here, here: Here, scale: np.ndarray) -> bool:
     return bool(np.linalg.norm(there.gradient / scale) < 0.9 * np.linalg.norm(here.gradient / scale))
 
 
-def polished(end: Optimum, track: Track, chart: Chart) -> Search:
-    """An optimum that was found coarsely, found well: no point is evaluated twice."""
+def polished(end: Optimum, track: Track, chart: Chart, **how: Any) -> Search:
+    """An optimum that was found coarsely, found well: no point is evaluated twice. how: of `fisher_scoring`."""
     begin = Point(end.theta, end.value, end.gradient, np.zeros((0, 0)) if end.fisher is None else end.fisher)
-    return fisher_scoring(end.theta, track, chart=chart, state=_beginning(begin, 1.0))
+    return fisher_scoring(end.theta, track, chart=chart, state=_beginning(begin, 1.0), **how)
 
 
 def _beginning(point: Point, radius: float) -> dict[str, Any]:

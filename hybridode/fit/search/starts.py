@@ -18,7 +18,7 @@ from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.multistart import Draw, evaluated_starts
 from hybridode.fit.search.pool import Ending, Pool, Snapshot
 from hybridode.fit.search.postponed import Postponing
-from hybridode.fit.search.scoring import SPHERE, fisher_scoring
+from hybridode.fit.search.scoring import SPHERE, fisher_scoring, polished
 from hybridode.fit.search.smooth import Curve
 from hybridode.fit.search.stages import physics_first, worth_it
 from hybridode.fit.search.training import Misfit, adam, lbfgs, match_gradients, misfit_of_slopes
@@ -64,10 +64,24 @@ def run_starts(
     pool = Pool(starts, lambda start: one_start(lanes, misfit, start), lanes, recorder, postpones=postponing)
     ours = draw is not None and begun[0].theta.size == lanes.objective.n_parameters
     pool.run(hopeless=Hopeless() if ours else None)
-    endings = pool.endings()
+    endings, early = _best_polished(lanes, pool.endings(), pool.early, recorder)
     postponing.end()
     recorder.gather(tracks)
-    return [_result(e, drawn[e.number - 1], pool.early) for e in endings], pool.early
+    return [_result(e, drawn[e.number - 1], early) for e in endings], early
+
+
+def _best_polished(lanes: Lanes, endings: list[Ending], early: str, recorder: Recorder) -> tuple[list[Ending], str]:
+    """The endings with the best one found as well as the solver allows, where starts end as soon as they can be compared; and why
+    that ended before its end."""
+    best = min((e for e in endings if e.finished and e.optimum.fisher is not None), key=lambda e: e.optimum.value, default=None)
+    alone = lanes.objective.n_parameters == len(endings[0].optimum.theta) <= FISHER_MOST
+    if early or not alone or best is None or not np.isfinite(best.optimum.value):
+        return endings, early
+    start = Snapshot(best.number, best.optimum.theta, None, best.track)
+    pool = Pool([start], lambda s: polished(best.optimum, s.track, lanes.chart), lanes, recorder).run()
+    (found,) = pool.endings()
+    found = found if found.finished and found.optimum.value < np.inf else best
+    return [found if e is best else e for e in endings], pool.early
 
 
 def _result(ending: Ending, resampled: int, early: str) -> StartResult:
