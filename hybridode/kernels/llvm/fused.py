@@ -14,7 +14,7 @@ from collections import Counter
 
 FLAG = " contract "
 _NAMES = re.compile(r"%[\w.]+")
-_FUNCTION = re.compile(r"^define .*?^}$", re.MULTILINE | re.DOTALL)
+_END = "\n}\n"  # of a function
 _ARITHMETIC = re.compile(r"  (\S+) = (f\w+)(?: contract)? (<[^>]*>|\w+) (<[^>]*>|[^,]+)(?:, (.+))?$")
 _VECTOR = re.compile(r"<(\d+) x (\w+)>")
 _SUFFIX = {"double": "f64", "float": "f32"}
@@ -24,8 +24,8 @@ ONCE = 2  # how often a name is seen that is made and read once
 def fused(text: str) -> str:
     """A module's text with its `contract` flags carried out and taken away."""
     kinds: dict[str, None] = {}
-    found = _FUNCTION.sub(lambda m: _Function(m[0], kinds).text() if FLAG in m[0] else m[0], text)
-    return "\n".join([*(f"declare {kind} @{_intrinsic(kind)}({kind}, {kind}, {kind})" for kind in kinds), found])
+    found = [_Function(part, kinds).text() if FLAG in part else part for part in text.split(_END)]
+    return "\n".join([*(f"declare {kind} @{_intrinsic(kind)}({kind}, {kind}, {kind})" for kind in kinds), _END.join(found)])
 
 
 def _intrinsic(kind: str) -> str:
@@ -34,7 +34,8 @@ def _intrinsic(kind: str) -> str:
 
 
 class _Function:
-    """One function. `products` and `negated` are those of the block that are read once: the line, what is read there."""
+    """One function, and what stands before it. `products` and `negated` are those of the block that are read once: the line, and
+    what is read there."""
 
     def __init__(self, text: str, kinds: dict[str, None]) -> None:
         self.lines, self.kinds = text.split("\n"), kinds
@@ -48,7 +49,7 @@ class _Function:
                 self.products, self.negated = {}, {}
             elif FLAG in line or " = fneg " in line:
                 self._arithmetic(k, line)
-        return "\n".join(line.replace(FLAG, " ") for line in self.lines if line)
+        return "\n".join(filter(None, self.lines)).replace(FLAG, " ")
 
     def _arithmetic(self, k: int, line: str) -> None:
         found = _ARITHMETIC.match(line)
