@@ -83,8 +83,10 @@ def solve(program: Program, operands: Operands, layout: tuple[int, bool], capaci
     job = operands.job(1, ys=found.ys, info=found.info, end=found.end)
     if capacity:
         job[SLOT["record"]], job[SLOT["capacity"]] = found.record.ctypes.data, capacity
-    run(program, "solve", layout, job, quick and program.work.quick)
-    program.work.solved(found.info)
+    quick = quick and program.work.quick
+    run(program, "solve", layout, job, quick)
+    if quick:
+        program.work.solved(found.info)
     return found
 
 
@@ -98,8 +100,10 @@ def tangents(program: Program, operands: Operands, solved: Solved, p_dot: FloatA
     out = np.zeros((seeds, batch, operands.times, program.n), kind)
     job = operands.job(seeds, info=solved.info, record=solved.record, ys_dot=out, **dots)
     job[SLOT["capacity"]] = solved.record.shape[1]
-    run(program, "tangent", layout, job, quick and program.work.quick)
-    program.work.replayed(solved.info, seeds)
+    quick = quick and program.work.quick
+    run(program, "tangent", layout, job, quick)
+    if quick:
+        program.work.replayed(solved.info, seeds)
     return out
 
 

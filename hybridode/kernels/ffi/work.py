@@ -23,7 +23,7 @@ _STEPS = [INFO.index(name) for name in ("accepted", "rejected")]
 
 @dataclass
 class Work:
-    """What a program has done so far. (Threads that add at once may lose some of it.)"""
+    """What a program's quick code has done so far. (Threads that add at once may lose some of it.)"""
 
     steps: int = 0
 
