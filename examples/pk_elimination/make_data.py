@@ -23,9 +23,9 @@ def truth(amount: float) -> np.ndarray:
     return solve_ivp(rates, (0, TIMES[-1]), [amount, 0.0], "DOP853", TIMES, rtol=1e-10, atol=1e-10).y[1] / V
 
 
-def text() -> str:
+def text(seed: int = 4) -> str:
     """The file."""
-    rng, lines = np.random.default_rng(4), ["ID,t,conc,AMT"]
+    rng, lines = np.random.default_rng(seed), ["ID,t,conc,AMT"]
     for subject, amount in enumerate(TABLETS, 1):
         lines.append(f"{subject},0,.,{amount}")
         exact = truth(amount)

@@ -14,7 +14,10 @@ from hybridode.language.edits import calls_of, inline_call
 from hybridode.language.reader import parse
 
 _PLAIN = re.compile(r"[^\W\d]\w*")
+_ENTRY = re.compile(r"([^\W\d]\w*)\[([\d,\s]*)\]")
 _TIGHT = re.compile(r"[^\W\d]\w*('+)?(\[[^\[\]]*\])?('+)?")  # an argument that needs no parentheses in a product
+
+MOST_ENTRIES = 6  # of arguments, from which a network of vectors gets no formula
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Slot:
     angles: tuple[bool, ...]
     unit: str = ""
     units: tuple[str, ...] = ()
+    formals: tuple[str, ...] = ()  # of a function in the place of a named network; a vector stands once
 
     @property
     def inputs(self) -> int:
@@ -68,30 +72,62 @@ def slots_of(d: Declarations) -> tuple[Slot, ...]:
     labels = _labels(d, places)
     found = []
     for network, k in places:
-        texts, short = _arguments(d, file, network)
+        texts, short, formals = _arguments(d, file, network)
         title = _titles(d, file, network)[k]
         angles = _angles(d, network)
-        found.append(Slot(network, k, texts, short, labels[network.name, k], title, angles, "", ("",) * network.inputs))
+        unknown = ("",) * network.inputs
+        found.append(Slot(network, k, texts, short, labels[network.name, k], title, angles, "", unknown, formals))
     return tuple(found)
 
 
-def _arguments(d: Declarations, file: s.File, network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """How formulas read the inputs of a network: the arguments as written of an inline one, formal names of a named one."""
-    if network.inline:
-        texts = network.argument_texts
-    else:
+def _arguments(d: Declarations, file: s.File, network: Network) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """How formulas read the inputs of a network: the arguments as written of an inline one, formal names of a named one, entry by
+    entry (`v[1]`) of vectors; short names of them; and the formal names."""
+    formals: tuple[str, ...] = ()
+    texts = network.argument_texts
+    if not network.inline:
         calls = calls_of(file, network.name)
         firsts = [tuple(d.source.text[a.start : a.end] for a in call.arguments) for call in calls]
-        texts = firsts[0] if firsts else ()
-        if any(not _PLAIN.fullmatch(t) for t in texts) or any(other != texts for other in firsts):
-            plain = [t if _PLAIN.fullmatch(t) and all(o[i] == t for o in firsts) else "" for i, t in enumerate(texts)]
-            texts = tuple(t or ("w" if len(texts) == 1 else f"w{i + 1}") for i, t in enumerate(plain))
+        formals = written = firsts[0] if firsts else ()
+        if any(not _PLAIN.fullmatch(t) for t in written) or any(other != written for other in firsts):
+            plain = [t if _PLAIN.fullmatch(t) and all(o[i] == t for o in firsts) else "" for i, t in enumerate(written)]
+            formals = tuple(t or ("w" if len(written) == 1 else f"w{i + 1}") for i, t in enumerate(plain))
+        texts = _entries(d, network, written, formals)
     if len(texts) != network.inputs:
         message = f"`{network.name}` takes a vector as an argument, which no formula of names can stand for"
         hint = "give it the entries one by one: NN(x[1], x[2])"
         raise UsageError(Diagnostic("E0796", message, network.span, hint=hint))
-    short = tuple(re.sub(r"\W.*", "", t.strip("( ")) or f"w{i + 1}" for i, t in enumerate(texts))
-    return tuple(t if _TIGHT.fullmatch(t) else f"({t})" for t in texts), short
+    short = tuple(_short(t.strip("( ")) or f"w{i + 1}" for i, t in enumerate(texts))
+    return tuple(t if _TIGHT.fullmatch(t) else f"({t})" for t in texts), short, formals
+
+
+def _short(text: str) -> str:
+    """The name that an argument begins with, with the numbers of an entry: `v1` of `v[1]`."""
+    if entry := _ENTRY.fullmatch(text):
+        return entry[1] + "_".join(n.strip() for n in entry[2].split(","))
+    return re.sub(r"\W.*", "", text)
+
+
+def _entries(d: Declarations, network: Network, written: Sequence[str], formals: Sequence[str]) -> tuple[str, ...]:
+    """Formal arguments entry by entry; as they are where it is not known which of them are vectors.
+
+    Raises UsageError E0796 for vectors of more than MOST_ENTRIES."""
+    if len(formals) == network.inputs:
+        return tuple(formals)
+    items = (*d.states, *d.algebraics, *d.parameters, *d.constants, *d.definitions)
+    shapes = {item.name: item.shape for item in items}
+    counts = [size(shapes[t]) if t in shapes else 0 for t in written]
+    if counts.count(0) == 1:
+        counts[counts.index(0)] = network.inputs - sum(counts)
+    if sum(counts) != network.inputs or any(len(shapes.get(t, ())) > 1 for t in written):
+        return tuple(formals)
+    if network.inputs > MOST_ENTRIES:
+        message = f"`{network.name}` takes a vector: {network.inputs} numbers, and formulas are looked for up to {MOST_ENTRIES}"
+        hint = "give it fewer entries, those that matter, one by one: NN(x[1], x[2])"
+        raise UsageError(Diagnostic("E0796", message, network.span, hint=hint))
+    alone = [not shapes.get(t, (n,)) for t, n in zip(written, counts, strict=True)]
+    pairs = zip(formals, counts, alone, strict=True)
+    return tuple(e for name, n, one in pairs for e in ([name] if one else [f"{name}[{i + 1}]" for i in range(n)]))
 
 
 def _titles(d: Declarations, file: s.File, network: Network) -> list[str]:

@@ -38,7 +38,7 @@ def with_formulas(d: Declarations, formulas: Formulas) -> str:
             edits.append(Edit(at, at, "".join(f"{line}\n" for line in lines)))
         else:
             statement = statements[network.name]
-            names = ", ".join(slots[0].arguments)
+            names = ", ".join(slots[0].formals)
             doc = f'  "{statement.doc}"' if statement.doc else ""
             edits.append(
                 Edit(statement.start, statement.end, "\n".join([*lines, f"func {network.name}({names}) = {value}{doc}"]))

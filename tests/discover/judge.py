@@ -1,18 +1,13 @@
 """Discovery judged on made data of which the truth is known: python -m tests.discover.judge NAME [FIRST LAST] (minutes).
 
-NAME: `ude` (noise 0.5 %), `ude-noisy` (2.5 %), `hill`, `friction`. A row for each seed of the data; docs/discovery.md keeps
-tables.
+NAME: a row of JUDGES. A row is printed for each seed of the data; docs/discovery.md keeps tables.
 """
 
 from __future__ import annotations
 
 import runpy
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,43 +15,8 @@ from scipy.integrate import solve_ivp
 
 import hybridode.api as ho
 from hybridode.discover.discovery import Discovery
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One seed: what was found, whether its form is exactly the true one, the largest relative error of its numbers, and a
-    note."""
-
-    seed: int
-    formula: str
-    exact: bool
-    error: float
-    note: str
-    seconds: float
-
-    def row(self) -> str:
-        exact = "yes" if self.exact else "no"
-        return f"| {self.seed} | {self.formula} | {exact} | {100 * self.error:.2f} % | {self.note} | {self.seconds:.0f} |"
-
-
-def discovered(example: str, model: str, text: str) -> tuple[Discovery, float]:
-    """A hybrid model of the examples fitted to data by default and discovered, and the processor time of discovery."""
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data.csv"
-        data.write_text(text, encoding="utf-8")
-        run = ho.fit(EXAMPLES / example / model, data)
-        began = time.process_time()
-        found = run.discover()
-        return found, time.process_time() - began
-
-
-def numbers_of(found: Discovery) -> dict[str, float]:
-    assert found.fit is not None and found.winner is not None
-    names = [n.name for f in found.winner.formulas.values() for n in f.numbers]
-    return {n: float(found.fit.shared[n]) for n in names}
-
+from tests.discover import judged_examples, judged_nothing
+from tests.discover.judging import EXAMPLES, Judged, discovered, numbers_of
 
 # ---- scenario 1 of the paper on universal differential equations --------------------------------------------------------------
 def ude(seed: int, noise: float = 0.005) -> Judged:
@@ -64,7 +24,7 @@ def ude(seed: int, noise: float = 0.005) -> Judged:
     exact = made["truth"]()
     scatter = np.random.default_rng(seed).normal(size=exact.shape) * noise * exact.mean(axis=1, keepdims=True)
     rows = [f"{t:.1f},{x:.6f},{y:.6f}" for t, x, y in zip(made["TIMES"], *(exact + scatter), strict=True)]
-    found, seconds = discovered("lotka_volterra_ude", "lotka_volterra_ude.ode", "\n".join(["t,x,y", *rows]) + "\n")
+    found, seconds = discovered(EXAMPLES / "lotka_volterra_ude" / "lotka_volterra_ude.ode", "\n".join(["t,x,y", *rows]) + "\n")
     text = "nothing" if found.winner is None else found.winner.text()
     if found.fit is None:
         return Judged(seed, f"{found.verdict} ({text})", False, np.nan, "", seconds)
@@ -87,7 +47,7 @@ def extrapolation(found: Discovery) -> float:
 # ---- a gene that switches itself on -------------------------------------------------------------------------------------------
 def hill(seed: int) -> Judged:
     made = runpy.run_path(str(EXAMPLES / "hill_gene" / "make_data.py"))
-    found, seconds = discovered("hill_gene", "hill_gene_hybrid.ode", made["text"](seed))
+    found, seconds = discovered(EXAMPLES / "hill_gene" / "hill_gene_hybrid.ode", made["text"](seed))
     text = "nothing" if found.winner is None else found.winner.text()
     if found.fit is None or found.winner is None:
         return Judged(seed, f"{found.verdict} ({text})", False, np.nan, "", seconds)
@@ -100,7 +60,7 @@ def hill(seed: int) -> Judged:
 # ---- friction in the joints of a double pendulum ------------------------------------------------------------------------------
 def friction(seed: int) -> Judged:
     made = runpy.run_path(str(EXAMPLES / "double_pendulum" / "make_data.py"))
-    found, seconds = discovered("double_pendulum", "double_pendulum.ode", made["text"](seed))
+    found, seconds = discovered(EXAMPLES / "double_pendulum" / "double_pendulum.ode", made["text"](seed))
     text = "nothing" if found.winner is None else found.winner.text()
     if found.fit is None or found.winner is None:
         return Judged(seed, f"{found.verdict} ({text})", False, np.nan, "", seconds)
@@ -120,6 +80,11 @@ JUDGES: dict[str, Callable[[int], Judged]] = {
     "ude-noisy": lambda seed: ude(seed, 0.025),
     "hill": hill,
     "friction": friction,
+    "elimination": judged_examples.elimination,
+    "growth": judged_examples.growth,
+    "pelts": judged_examples.pelts,
+    "strange": judged_nothing.strange,
+    "nothing": judged_nothing.nothing,
 }
 
 

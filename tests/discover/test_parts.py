@@ -108,11 +108,9 @@ def test_names_that_are_taken() -> None:
     assert free_names(d, ["k", "r", "x"], ["k"]) == {"k": "k_2", "r": "r_2", "x": "x_2"}
 
 
-def test_a_model_without_networks_and_a_network_of_a_vector() -> None:
+def test_a_model_without_networks() -> None:
     with pytest.raises(UsageError, match="E0795"):
         slots_of(declare(Source("m.ode", "model m\nstate x = 1\nx' = -x\n")))
-    with pytest.raises(UsageError, match="E0796"):
-        slots_of(declare(Source("m.ode", "model m\nstate x[2] = [1, 2]\nnn U: 2 -> 1\nfor_all = U(x)\nx' = -x*for_all\n")))
 
 
 def slot(arguments: int, **options: object) -> Slot:
