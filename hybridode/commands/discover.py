@@ -18,6 +18,7 @@ from hybridode.language.reader import load
 
 if TYPE_CHECKING:
     from hybridode.discover.discovery import Discovery
+    from hybridode.report.run_directory import SavedRun
 
 _ROWS = 5  # of the ranking that is printed
 
@@ -40,7 +41,7 @@ def discover(runs: Sequence[str], options: DiscoverOptions, command: str, output
     from hybridode.report.run_directory import read_run
 
     if options.symbolic and len(runs) > 1:
-        hint = "several runs are searched for sums of terms only"
+        hint = "several runs are searched for sums of terms and laws with a name"
         raise UsageError(Diagnostic("E0801", "`--symbolic` takes one run", hint=hint))
     began = time.perf_counter()
     saved = [read_run(run) for run in runs]
@@ -50,7 +51,7 @@ def discover(runs: Sequence[str], options: DiscoverOptions, command: str, output
         if len(runs) == 1:
             found = [look(*opened[0], symbolic=options.symbolic, progress=progress, **told)]
         else:
-            found = discover_together(opened, progress=progress, **told)
+            found = discover_together(opened, labels=_labels(saved), progress=progress, **told)
     contents = [_kept(f, s.directory, command, time.perf_counter() - began) for f, s in zip(found, saved, strict=True)]
     data = [{"directory": str(s.directory), "discovery": c} for s, c in zip(saved, contents, strict=True)]
     output.data({"ok": True, **(data[0] if len(data) == 1 else {"runs": data})})
@@ -60,13 +61,23 @@ def discover(runs: Sequence[str], options: DiscoverOptions, command: str, output
     return INTERRUPTED if any(f.early == "interrupted" for f in found) else 0
 
 
+def _labels(saved: Sequence[SavedRun]) -> list[str]:
+    """What the runs are called in a model of all: the names of their directories, numbered where these are not different."""
+    names = [s.directory.resolve().name for s in saved]
+    return names if len(set(names)) == len(names) else [f"{name}_{k}" for k, name in enumerate(names, 1)]
+
+
 def _kept(found: Discovery, directory: Path, command: str, seconds: float) -> dict[str, Any]:
     """Writes what was found of one run; the content of its finding."""
-    from hybridode.discover.found import MODEL, discovery_content, learnt_content
+    from hybridode.data.kept_files import table_text
+    from hybridode.discover.found import MODEL, TOGETHER, discovery_content, learnt_content
     from hybridode.report.run_directory import model_text, write_atomically
 
     if found.fit is not None:
         write_atomically(directory / MODEL, model_text(found.fit).encode())
+    if found.shared is not None:
+        write_atomically(directory / TOGETHER, model_text(found.shared.fit).encode())
+        write_atomically(directory / found.shared.table.name, table_text(found.shared.table).encode())
     content = discovery_content(found)
     learnt = Found(learnt_content(found.slots, found.samples, found.winner))
     keep(directory, "discovery", Found(content, others={"learnt": learnt}), command, seconds)
@@ -90,6 +101,8 @@ def _shown(found: Discovery, content: dict[str, Any], directory: Path) -> str:
         lines += ["", f"{found.early}: this is the ranking so far"]
     if found.fit is not None:
         lines += ["", f"model: {directory / 'discovered.ode'}"]
+    if found.shared is not None:
+        lines += [f"of all runs: {directory / content['together']['model']}, data {directory / content['together']['data']}"]
     return "\n".join(lines)
 
 

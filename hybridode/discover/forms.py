@@ -37,7 +37,7 @@ class Shape:
 @dataclass(frozen=True)
 class Form:
     """`needs`: of the first argument "" (nothing), "above" (never negative), "positive", "signs" (both signs); the second one is
-    never negative. `symmetric`: the same for both orders of the arguments."""
+    never negative. `symmetric`: the same for both orders of the arguments. `multiplied`: what it is times its argument."""
 
     kind: str
     text: str
@@ -47,6 +47,7 @@ class Form:
     needs: str = ""
     arguments: int = 1
     symmetric: bool = False
+    multiplied: str = ""
 
 
 def _hill(u: np.ndarray, k: float, n: float) -> np.ndarray:
@@ -65,7 +66,8 @@ FORMS: tuple[Form, ...] = (
          lambda u, k, n: [np.ones_like(u), _hill(u, k, n)], "above"),
     Form("substrate inhibition (Haldane)", "{v0}*{u}/({K} + {u} + {u}^2/{Ki})", (Amplitude("v0"),), (_K, Shape("Ki", "scale")),
          lambda u, k, i: [u / (k + u + u**2 / i)], "above"),
-    Form("hyperbola", "{v0}/({K} + {u})", (Amplitude("v0", (1.0,)),), (_K,), lambda u, k: [1 / (k + u)], "above"),
+    Form("hyperbola", "{v0}/({K} + {u})", (Amplitude("v0", (1.0,)),), (_K,), lambda u, k: [1 / (k + u)], "above",
+         multiplied="Michaelis and Menten's law"),
     Form("saturating exponential", "{v0}*(1 - exp(-{u}/{L}))", (Amplitude("v0"),), (Shape("L", "scale"),),
          lambda u, length: [-np.expm1(-u / length)], "above"),
     # ---- growth ----

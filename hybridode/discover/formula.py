@@ -56,13 +56,15 @@ def _nothing(points: np.ndarray, _: Mapping[str, float]) -> np.ndarray:
 @dataclass(frozen=True)
 class Formula:
     """`text` in the language, over the arguments of the network and the names of `numbers`; `curve` says the same in NumPy.
-    `kind`: what sort of law it is, in words; `structure`: what it costs to say which formula it is (see `ranking`)."""
+    `kind`: what sort of law it is, in words; `structure`: what it costs to say which formula it is (see `ranking`); `said`: the
+    name of the law for a sentence, "" of one without a name."""
 
     text: str
     numbers: tuple[Number, ...]
     kind: str
     structure: float = 0.0
     curve: Curve = field(default=_nothing, compare=False, repr=False)
+    said: str = ""
 
     @property
     def values(self) -> dict[str, float]:

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from hybridode.discover.discovery import SHOWN, Discovery
+from hybridode.discover.joined import NAME as DATA
 from hybridode.discover.latex import formula_latex
 from hybridode.discover.refitted import Candidate
 from hybridode.discover.samples import Samples
+from hybridode.discover.shared import MODEL as TOGETHER
+from hybridode.discover.shared import Shared
 from hybridode.discover.slots import Slot
 
 Z95 = 1.959963984540054
@@ -36,7 +39,17 @@ def discovery_content(found: Discovery) -> dict[str, Any]:
         },
         "seed": found.seed,
         "early": found.early,
+        **({} if found.shared is None else {"together": _together(found.shared)}),
     }
+
+
+def _together(shared: Shared) -> dict[str, Any]:
+    """The model of several runs: its numbers, those by run as `k[north]`."""
+    entries = shared.fit.result["parameters"]
+    rows = [[n, e["value"], e["se"], *(e["interval95"] or [None, None]), e["unit"]] for n, e in entries.items()]
+    return {"columns": ["name", "value", "se", "lower95", "upper95", "unit"], "rows": rows, "caption": "All runs together",
+            "model": TOGETHER, "data": DATA, "runs": list(shared.labels), "common": list(shared.common),
+            "by_run": list(shared.by_run), "dl": shared.dl, "dl_apart": shared.apart}  # fmt: skip
 
 
 def _formulas(found: Discovery) -> list[dict[str, Any]]:
@@ -64,7 +77,7 @@ def _numbers(found: Discovery) -> dict[str, Any]:
 
 
 def _candidates(found: Discovery) -> dict[str, Any]:
-    best = found.candidates[0].dl if found.candidates else 0.0
+    best = min((c.dl for c in found.candidates), default=0.0)
     rows = [
         [k, c.text(), c.kind, c.how, c.numbers, c.value, c.dl, c.dl - best] for k, c in enumerate(found.candidates[:SHOWN], 1)
     ]

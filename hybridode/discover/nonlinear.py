@@ -152,6 +152,8 @@ def form_formula(d: Declarations, slot: Slot, fitted: FittedForm, count: int, te
         with np.errstate(all="ignore"):
             return np.stack(form.basis(*(points[:, i] for i in fitted.places), *x[split:]), axis=-1) @ x[:split]
 
-    return Formula(
-        form.text.format(**letters, **spelled), tuple(numbers), form.kind, form_structure(count, len(numbers), terms), curve
-    )
+    said = form.kind
+    if form.multiplied and slot.multiplied and slot.multiplied[fitted.places[0]]:
+        said = f"a {form.kind}: times `{letters['u']}`, as it stands in the model, {form.multiplied}"
+    structure = form_structure(count, len(numbers), terms)
+    return Formula(form.text.format(**letters, **spelled), tuple(numbers), form.kind, structure, curve, said)

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from hybridode.declarations import Network
+from hybridode.discover.information import MOST, OWN, fisher_of
 from hybridode.discover.slots import network_calls
 from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, series_of
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.parameters import unpack
 from hybridode.fit.prepare import Prepared
-from hybridode.fit.search.lanes import FISHER_MOST
 from hybridode.networks.module import NetworkModule
 from hybridode.solve.problem import Arguments, environment
 from hybridode.solve.tapes import in_system, tape_of
@@ -25,7 +25,6 @@ from hybridode.tape.interpret import Interpreter
 MOST_POINTS = 300
 _TIMES = 600  # over all series
 _MOST_CALLS = 64  # evaluations of one network in the model that are looked at
-_UNKNOWN = 1.0  # information that a weight has at least, per unit squared: of its own size before the fit
 _DRAWS = 200
 
 
@@ -55,11 +54,12 @@ def samples_of(prepared: Prepared, theta: np.ndarray, network: Network, seed: in
         weights = jnp.asarray(theta[start:stop])
         values = np.asarray(evaluate(weights))
         nothing = np.full(values.shape, np.nan)
-        if len(theta) > FISHER_MOST:
-            reason = f"{len(theta)} numbers are learnt, and standard errors come from the Fisher matrix of up to {FISHER_MOST}"
+        fisher = fisher_of(prepared, theta)
+        if fisher is None:
+            reason = f"{len(theta)} numbers are learnt, and standard errors come from the Fisher matrix of up to {MOST}"
+            reason = reason if len(theta) > MOST else "the Fisher matrix cannot be computed at the optimum"
             return Samples(network, points, counts, values, nothing, np.zeros((0, *values.shape)), reason)
         slopes = np.asarray(jax.jacfwd(evaluate)(weights))
-        fisher = np.asarray(prepared.lanes.evaluation(theta).fisher, float)
     root = _root_of_covariance(fisher, objective.n_parameters)[start:stop]
     spread = np.einsum("nkw,wr->nkr", slopes, root)
     random = np.random.default_rng(seed).standard_normal((_DRAWS, root.shape[1]))
@@ -70,7 +70,7 @@ def samples_of(prepared: Prepared, theta: np.ndarray, network: Network, seed: in
 def _root_of_covariance(fisher: np.ndarray, parameters: int) -> np.ndarray:
     """R (d, d) with R R' the inverse of the information; weights that it leaves open count as known to their usual size."""
     floor = np.zeros(len(fisher))
-    floor[parameters:] = _UNKNOWN
+    floor[parameters:] = OWN
     weights, vectors = np.linalg.eigh(fisher + np.diag(floor))
     return vectors / np.sqrt(np.maximum(weights, 1e-12 * max(float(weights[-1]), 1e-300)))
 

@@ -36,6 +36,7 @@ class Slot:
     unit: str = ""
     units: tuple[str, ...] = ()
     formals: tuple[str, ...] = ()  # of a function in the place of a named network; a vector stands once
+    multiplied: tuple[bool, ...] = ()  # whether the model multiplies the value by the argument wherever it stands
 
     @property
     def inputs(self) -> int:
@@ -76,7 +77,8 @@ def slots_of(d: Declarations) -> tuple[Slot, ...]:
         title = _titles(d, file, network)[k]
         angles = _angles(d, network)
         unknown = ("",) * network.inputs
-        found.append(Slot(network, k, texts, short, labels[network.name, k], title, angles, "", unknown, formals))
+        found.append(Slot(network, k, texts, short, labels[network.name, k], title, angles, "", unknown, formals,
+                          _multiplied(d, network, k)))  # fmt: skip
     return tuple(found)
 
 
@@ -180,6 +182,20 @@ def inlined(exprs: Sequence[Expr], definitions: dict[tuple[str, int], Expr]) -> 
 
 def _is_definition(e: Expr) -> bool:
     return e.op == "sym" and e.data.kind == "definition"
+
+
+def _multiplied(d: Declarations, network: Network, output: int) -> tuple[bool, ...]:
+    """Of each argument whether every value of a network's output is a factor beside it: `clearance(C)*C`."""
+    mine = lambda e: e.op == "out" and e.args[0].op == "net" and e.args[0].data == network.name and e.data == output  # noqa: E731
+    nodes = list(postorder(_expressions(d)))
+    values = {e for e in nodes if mine(e)}
+    found = [True] * network.inputs if values else [False] * network.inputs
+    seen: set[Expr] = set()
+    for e in nodes:
+        for value in values.intersection(e.args):
+            seen.add(value)
+            found = [f and e.op == "mul" and a in e.args for f, a in zip(found, value.args[0].args, strict=True)]
+    return tuple(f and seen == values for f in found)
 
 
 def _angles(d: Declarations, network: Network) -> tuple[bool, ...]:

@@ -1,11 +1,13 @@
-"""Several runs of one model on different data: one formula for all, with numbers of its own in each.
+"""Several runs of one model on different data: one formula for all, and the model that they share.
 
 The terms that all libraries have are searched together: a support is refitted in every run by itself, and its description length
-is the sum over the runs, the formula said once. Afterwards each number is compared between the runs.
+is the sum over the runs, the formula said once. Laws with a name are tried in the same way. Afterwards each number is compared
+between the runs, and those that they have in common are fitted together.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,12 +16,14 @@ import numpy as np
 from scipy.stats import chi2
 
 from hybridode.declarations import Declarations
-from hybridode.discover.discovery import Begun, Discovery, begun, candidate, concluded, inclusions
-from hybridode.discover.refitted import Candidate
+from hybridode.discover.begun import Begun, begun
+from hybridode.discover.discovery import Discovery, candidate, concluded, inclusions
+from hybridode.discover.laws import Joint, joint, laws, solved
 from hybridode.discover.rivals import network_candidate
 from hybridode.discover.search import search
+from hybridode.discover.shared import shared_model
 from hybridode.discover.slots import Slot
-from hybridode.discover.verdict import sentences_of, verdict_of
+from hybridode.discover.verdict import preferred, sentences_of, verdict_of
 from hybridode.discover.whole import Refit, Support, Whole
 from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.progress import Progress, Recorder
@@ -86,37 +90,57 @@ class Together:
 def discover_together(
     runs: Sequence[tuple[FitRun, Declarations]],
     *,
+    labels: Sequence[str] = (),
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     max_seconds: float | None = None,
 ) -> list[Discovery]:
-    """A discovery of each run, all of one formula. Sparse sums of terms only.
+    """A discovery of each run, all of one formula, and the model that they share, by `labels` of the runs.
 
     Raises UsageError as `begun` does, and E0799 when the runs are not of one model."""
-    import time
-
     recorder = Recorder(progress, max_seconds, began=time.perf_counter())
     all_begun = _of_one_library([begun(run, d, seed, recorder) for run, d in runs])
     together = Together(tuple(b.whole() for b in all_begun))
     proposed = [[p for b in all_begun for p in b.proposals()[k]] for k in range(len(together.slots))]
     fits: Any = [f for f in search(together, proposed) if not f.failed]
-    networks = [network_candidate(b.run, b.slots) for b in all_begun]
-    rows = [_candidates(w, [f.parts[k] for f in fits]) for k, w in enumerate(together.parts)]
-    physics = next((k for k, f in enumerate(fits) if not f.support), None)
-    order = [k for k in range(len(fits)) if k != physics]
-    summed = [_summed([row[k] for row in rows], fits[k].dl) for k in range(len(fits))]
-    network = _summed(networks, sum(n.dl for n in networks))
-    nothing = None if physics is None else summed[physics]
-    verdict = verdict_of(summed[order[0]] if order else None, nothing, network)
-    said = sentences_of(verdict, [summed[k] for k in order], nothing, network)
-    agreement = _agreement(together, fits[order[0]]) if order and verdict == "formula" else ()
-    found = []
+    sparse = [_joint(together, fit) for fit in fits]
+    networks = joint([network_candidate(b.run, b.slots) for b in all_begun])
+    physics = next((c for c in sparse if not any(f.numbers for f in c.formulas.values())), None)
+    formulas, early = [c for c in sparse if c is not physics], together.early
+    if not early:
+        found, early = laws(all_begun, formulas, networks)
+        formulas += found
+    ranked, failed = preferred(solved(formulas)), tuple(c for c in formulas if c.failed)
+    verdict = verdict_of(ranked[0] if ranked else None, physics, networks)
+    said = sentences_of(verdict, ranked, physics, networks)
+    about = f"Found in {len(all_begun)} runs together; formulas show the numbers of the first."
+    names = labels or [str(k) for k in range(1, len(runs) + 1)]
+    single = []
     for k, b in enumerate(all_begun):
         terms = inclusions(b, together.parts[k], [replace(f.parts[k], dl=f.dl) for f in fits])
-        own = None if physics is None else rows[k][physics]
-        about = (*said, *agreement, f"Found in {len(all_begun)} runs together; formulas show the numbers of the first.")
-        found.append(concluded(b, [rows[k][i] for i in order], own, networks[k], terms, together.early, verdict, about))
-    return found
+        own = None if physics is None else physics.parts[k]
+        one = concluded(b, [c.parts[k] for c in ranked], own, networks.parts[k], terms, early, verdict, (*said, about))
+        single.append(replace(one, failed=failed))
+    return _compared([b.run for b in all_begun], single, names, recorder)
+
+
+def _joint(together: Together, fit: JointRefit) -> Joint:
+    how = "search in the whole models"
+    found = joint([candidate(w, r, how) for w, r in zip(together.parts, fit.parts, strict=True)])
+    return replace(found, dl=fit.dl)
+
+
+def _compared(runs: Sequence[FitRun], single: Sequence[Discovery], labels: Sequence[str], recorder: Recorder) -> list[Discovery]:
+    """With what the runs agree on, and the model that they share."""
+    fits = [d.fit for d in single if d.fit is not None]
+    if len(fits) < len(single) or any(f.status == "failed" or f.finished is None for f in fits):
+        return list(single)
+    shared, about = shared_model(runs, fits, labels, recorder.listener)
+    winner = single[0].winner
+    assert winner is not None, "there are fits of it"
+    names = [n.name for f in winner.formulas.values() for n in f.numbers]
+    sentences = (*single[0].sentences, *_agreement(fits, names), *about)
+    return [replace(d, sentences=sentences, shared=shared) for d in single]
 
 
 def _of_one_library(all_begun: Sequence[Begun]) -> list[Begun]:
@@ -131,25 +155,19 @@ def _of_one_library(all_begun: Sequence[Begun]) -> list[Begun]:
     return [replace(b, libraries=keep(b)) for b in all_begun]
 
 
-def _candidates(whole: Whole, refits: Sequence[Refit]) -> list[Candidate]:
-    return [candidate(whole, r, "search in the whole models") for r in refits]
-
-
-def _summed(parts: Sequence[Candidate], dl: float) -> Candidate:
-    """All runs as one candidate; formulas as the first run has them."""
-    return replace(parts[0], value=sum(c.value for c in parts), numbers=sum(c.numbers for c in parts), dl=dl)
-
-
-def _agreement(together: Together, refit: JointRefit) -> tuple[str, ...]:
+def _agreement(fits: Sequence[FitRun], names: Sequence[str]) -> tuple[str, ...]:
     """For each number whether the runs agree on it (Cochran's test), and its mean weighted by precision."""
     found = []
-    for i in sorted(refit.support):
-        values = np.array([w.coefficients(r)[i] for w, r in zip(together.parts, refit.parts, strict=True)])
-        errors = np.array([w.errors(r)[i] for w, r in zip(together.parts, refit.parts, strict=True)])
+    for name in names:
+        entries = [fit.result["parameters"][name] for fit in fits]
+        values = np.array([e["value"] for e in entries], float)
+        errors = np.array([e["se"] or np.nan for e in entries], float)
+        if not np.all(np.isfinite(errors)):
+            found.append(f"Whether the runs agree on `{name}` is not known: it has no standard error in every run.")
+            continue
         weights = 1 / np.maximum(errors, 1e-300) ** 2
         mean = float(np.sum(weights * values) / np.sum(weights))
         p = float(chi2.sf(np.sum(weights * (values - mean) ** 2), len(values) - 1))
-        name = together.parts[0].names[i]
         if p < _DIFFERENT:
             each = ", ".join(f"{v:.4g}" for v in values)
             found.append(f"The runs differ in `{name}`: {each} (p = {max(p, 1e-99):.1g}).")

@@ -18,6 +18,7 @@ from hybridode.discover.discovery import Discovery
 from tests.discover import judged_examples, judged_nothing
 from tests.discover.judging import EXAMPLES, Judged, discovered, numbers_of
 
+
 # ---- scenario 1 of the paper on universal differential equations --------------------------------------------------------------
 def ude(seed: int, noise: float = 0.005) -> Judged:
     made = runpy.run_path(str(EXAMPLES / "lotka_volterra_ude" / "make_data.py"))

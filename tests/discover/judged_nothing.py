@@ -53,7 +53,8 @@ PHYSICS = (
     Complete("param a = 1 in (0.1, 10) log\nparam b = 1 in (0.1, 10) log\nstate x = 1\nstate y = 1\n"
              "x' = a*x - b*x*y\ny' = x*y - y + NN(x, y)",
              lambda _, u: [1.3 * u[0] - 0.9 * u[0] * u[1], u[0] * u[1] - u[1]], (1.0, 1.0), 10),
-    Complete("param c = 0.2 in (0.01, 5) log\nparam w2 = 3 in (0.1, 50) log\nstate x = 1\nstate v = 0\nx' = v\nv' = -w2*x - c*v + NN(v)",
+    Complete("param c = 0.2 in (0.01, 5) log\nparam w2 = 3 in (0.1, 50) log\nstate x = 1\nstate v = 0\nx' = v\n"
+             "v' = -w2*x - c*v + NN(v)",
              lambda _, u: [u[1], -4 * u[0] - 0.3 * u[1]], (1.0, 0.0), 8),
     Complete("param b = 1 in (0.1, 10) log\nparam g = 0.5 in (0.05, 5) log\nstate x = 0.99\nstate y = 0.01\n"
              "x' = -b*x*y\ny' = b*x*y - g*y + NN(y)",

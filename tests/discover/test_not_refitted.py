@@ -11,7 +11,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import hybridode as ho
-from hybridode.discover import discovery
+from hybridode.discover import laws
 from hybridode.discover.found import discovery_content
 
 MODEL = """model uptake
@@ -28,12 +28,12 @@ def test_laws_whose_refit_fails_are_named(monkeypatch: pytest.MonkeyPatch) -> No
     x = x + 0.01 * np.random.default_rng(1).standard_normal(len(times))
     run = ho.fit(ho.parse(MODEL), pd.DataFrame({"t": times, "x": x}))
     assert run.status == "converged"
-    refit = discovery.quick_refit
+    refit = laws.quick_refit
 
     def failing(*given: Any) -> Any:
         return replace(refit(*given), failed="the test says so")
 
-    monkeypatch.setattr(discovery, "quick_refit", failing)
+    monkeypatch.setattr(laws, "quick_refit", failing)
     found = run.discover()
     assert found.failed and all(c.failed == "the test says so" for c in found.failed)
     assert not {c.text() for c in found.failed} & {c.text() for c in found.candidates}

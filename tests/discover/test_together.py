@@ -35,3 +35,15 @@ def test_two_runs_share_a_formula_and_say_what_differs(tmp_path: Path) -> None:
         assert values == {"kx_xy": pytest.approx(-0.9, rel=0.03), "ky_xy": pytest.approx(gain, rel=0.03)}
         said = " ".join(found["sentences"])
         assert "agree on `kx_xy`" in said and "differ in `ky_xy`" in said
+        together = found["together"]
+        assert "kx_xy" in together["common"] and "ky_xy" in together["by_run"] and together["dl"] < together["dl_apart"]
+        numbers = {row[0]: row[1:] for row in together["rows"]}
+        for name, truth in (("kx_xy", -0.9), ("ky_xy[run0]", 0.8), ("ky_xy[run1]", 0.6)):
+            value, se, low, high, _ = numbers[name]
+            assert value == pytest.approx(truth, rel=0.01) and low < truth < high and se < 0.01
+    shared, data = runs[1] / "together.ode", runs[1] / "together.csv"
+    assert "by run (" in shared.read_text(encoding="utf-8")
+    assert main(["fit", str(shared), str(data), "--starts", "1", "--out", str(tmp_path / "again"), "-q", "--only-fit"]) == 0
+    assert main(["simulate", str(shared), "--group", "run=run1", "--set", "x(0)=1.5", "--set", "y(0)=1", "--to", "3", "-q"]) == 0
+    again = json.loads((tmp_path / "again" / "result.json").read_text(encoding="utf-8"))["parameters"]
+    assert {n: e["value"] for n, e in again.items()} == pytest.approx({n: row[0] for n, row in numbers.items()}, rel=1e-3)
