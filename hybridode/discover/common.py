@@ -2,8 +2,8 @@
 
 What sharing a number costs is known near the optima of the single runs from their Fisher matrices F: the least of
 sum of (y_r - z_r)' F_r (y_r - z_r)/2 over numbers y with shared entries equal. What it saves is its part of the description
-length: one number learnt from all records instead of one for each run. Numbers are shared one after the other while that shortens the
-description; the model that comes of it is then fitted to all data together.
+length: one number learnt from all records instead of one for each run. Numbers are shared one after the other while that
+shortens the description; the model that comes of it is then fitted to all data together.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Laws with a name: what a learnt term is often found to be in biology, chemistry and mechanics.
 
 Each is linear in its amplitudes once its shapes are known, so that a fit to samples searches the shapes only (variable
-projection, G. H. Golub, V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413). `{u}` and `{v}` are the arguments, other names in braces
-the numbers.
+projection, G. H. Golub, V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413). `{u}` and `{v}` are the arguments, `{bare_u}` and
+`{bare_v}` the same as pure numbers, which may have any power: divided by their unit. Other names in braces are the numbers.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ class Amplitude:
 
 @dataclass(frozen=True)
 class Shape:
-    """A number inside. `of`: the argument whose unit it has, to a power, -1 of none; a `scale` is positive and about as large as
-    that argument, a `power` positive and about 1 to 4, a `rate` of either sign, a `place` anywhere in the argument's range."""
+    """A number inside. `of`: the argument whose unit it has, to a power, -1 of none, `over` that of another one; a `scale` is
+    positive and about as large as that argument, a `power` positive and about 1 to 4, a `rate` of either sign, a `place` anywhere
+    in the argument's range."""
 
     name: str
     role: str
     of: int = 0
     power: float = 1.0
+    over: int = -1
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ FORMS: tuple[Form, ...] = (
          lambda u, k, n: [np.ones_like(u), _hill(u, k, n)], "above"),
     Form("substrate inhibition (Haldane)", "{v0}*{u}/({K} + {u} + {u}^2/{Ki})", (Amplitude("v0"),), (_K, Shape("Ki", "scale")),
          lambda u, k, i: [u / (k + u + u**2 / i)], "above"),
-    Form("hyperbola", "{v0}/({K} + {u})", (Amplitude("v0", (1.0,)),), (_K,), lambda u, k: [1 / (k + u)], "above",
+    Form("hyperbola", "{v0}/({K} + {u})", (Amplitude("v0", (-1.0,)),), (_K,), lambda u, k: [1 / (k + u)], "above",
          multiplied="Michaelis and Menten's law"),
     Form("saturating exponential", "{v0}*(1 - exp(-{u}/{L}))", (Amplitude("v0"),), (Shape("L", "scale"),),
          lambda u, length: [-np.expm1(-u / length)], "above"),
@@ -75,7 +77,7 @@ FORMS: tuple[Form, ...] = (
          lambda u, c: [np.exp(np.clip(c * u, -700, 700))]),
     Form("exponential through 0", "{v0}*(exp({c}*{u}) - 1)", (Amplitude("v0"),), (Shape("c", "rate", 0, -1.0),),
          lambda u, c: [np.expm1(np.clip(c * u, -700, 700))]),
-    Form("power law", "{v0}*{u}^{n}", (Amplitude("v0"),), (_N,), lambda u, n: [np.maximum(u, 1e-300) ** n], "positive"),
+    Form("power law", "{v0}*{bare_u}^{n}", (Amplitude("v0"),), (_N,), lambda u, n: [np.maximum(u, 1e-300) ** n], "positive"),
     Form("Gompertz's law", "{r}*{u}*log({K}/{u})", (Amplitude("r", (1.0,)),), (_K,),
          lambda u, k: [u * np.log(k / u)],
     "positive"), Form("theta-logistic law", "{r}*{u}*(1 - ({u}/{K})^{n})", (Amplitude("r", (1.0,)),), (_K, _N),
@@ -104,10 +106,12 @@ FORMS: tuple[Form, ...] = (
          lambda u, v, k, n: [u * _hill(v, k, n)], arguments=2),
     Form("Beddington and DeAngelis' law", "{a}*{u}*{v}/(1 + {u}/{K1} + {v}/{K2})", (Amplitude("a", (1.0, 1.0)),),
          (Shape("K1", "scale", 0), Shape("K2", "scale", 1)), lambda u, v, a, b: [u * v / (1 + u / a + v / b)], "above", 2, True),
-    Form("ratio-dependent law", "{a}*{u}*{v}/({u} + {h}*{v})", (Amplitude("a", (0.0, 1.0)),), (Shape("h", "power", -1),),
+    Form("ratio-dependent law", "{a}*{u}*{v}/({u} + {h}*{v})", (Amplitude("a", (0.0, 1.0)),),
+         (Shape("h", "power", 0, 1.0, 1),),
          lambda u, v, h: [u * v / (u + h * v)], "positive", 2),
     Form("product with an exponential", "{a}*{u}*exp({c}*{v})", (Amplitude("a", (1.0, 0.0)),), (Shape("c", "rate", 1, -1.0),),
          lambda u, v, c: [u * np.exp(np.clip(c * v, -700, 700))], arguments=2),
-    Form("product of powers", "{a}*{u}^{p}*{v}^{q}", (Amplitude("a"),), (Shape("p", "power", -1), Shape("q", "power", -1)),
+    Form("product of powers", "{a}*{bare_u}^{p}*{bare_v}^{q}", (Amplitude("a"),),
+         (Shape("p", "power", -1), Shape("q", "power", -1)),
          lambda u, v, p, q: [np.maximum(u, 1e-300) ** p * np.maximum(v, 1e-300) ** q], "positive", 2, True),
 )  # fmt: skip

@@ -129,6 +129,16 @@ def worth_a_refit(fitted: list[FittedForm]) -> list[FittedForm]:
     return [f for f in fitted[:MOST_FORMS] if f.residual <= _WORSE * max(fitted[0].residual, 1.0)]
 
 
+def _unit_of(shape: Shape, units: Sequence[str]) -> str:
+    """The unit of a number inside, "" of none and where an argument has none."""
+    if shape.of < 0 or not units[shape.of]:
+        return ""
+    chosen, powers = [units[shape.of]], [-shape.power]
+    if shape.over >= 0:
+        chosen, powers = [*chosen, units[shape.over]], [*powers, 1.0]
+    return coefficient_unit("1", chosen, powers)
+
+
 def form_formula(d: Declarations, slot: Slot, fitted: FittedForm, count: int, terms: int) -> Formula:
     """A fitted form as a formula of the slot, out of `count` that suit it, beside a library of `terms`."""
     form = fitted.form
@@ -141,9 +151,10 @@ def form_formula(d: Declarations, slot: Slot, fitted: FittedForm, count: int, te
         for name, a, x in zip(names, form.amplitudes, fitted.amplitudes, strict=False)
     ]
     for name, s, x in zip(names[len(numbers) :], form.shapes, fitted.shapes, strict=True):
-        unit = "" if s.of < 0 or not units[s.of] else coefficient_unit("1", (units[s.of],), (-s.power,))
-        numbers.append(Number(name, float(x), unit, log=s.role in ("scale", "power")))
+        numbers.append(Number(name, float(x), _unit_of(s, units), log=s.role in ("scale", "power")))
     letters = dict(zip("uv", (slot.arguments[i] for i in fitted.places), strict=False))
+    for letter, unit in zip(list(letters), units, strict=True):
+        letters[f"bare_{letter}"] = letters[letter] if unit in ("", "1") else f"({letters[letter]}/(1 [{unit}]))"
     spelled = dict(zip((n.name for n in (*form.amplitudes, *form.shapes)), names, strict=True))
     split = len(form.amplitudes)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from hybridode.discover.ranking import form_structure
 from hybridode.discover.regression import weights_of
 from hybridode.discover.samples import Samples
 from hybridode.discover.slots import Slot
+from hybridode.discover.units import Unit, read_unit, times
 from hybridode.discover.written import free_names
 from hybridode.errors import Diagnostic, UsageError
 
@@ -50,7 +53,7 @@ def symbolic_formulas(d: Declarations, slot: Slot, samples: Samples, terms: int,
 
 def from_sympy(d: Declarations, slot: Slot, expression: Any, front: int, terms: int) -> Formula | None:
     """A formula from SymPy's expression over z0, z1, …: every floating-point number becomes a parameter. None for operations that
-    the language does not have."""
+    the language does not have, and where units do not fit."""
     import sympy
 
     nodes: list[Any] = list(dict.fromkeys(sympy.postorder_traversal(expression)))
@@ -73,12 +76,44 @@ def from_sympy(d: Declarations, slot: Slot, expression: Any, front: int, terms: 
             if text is None:
                 return None
             found[e] = text
+    if not consistent(slot, expression):
+        return None
     names = list(free_names(d, [f"k{i + 1}{suffix}" for i in range(len(values))], slot.short).values())
     text = found[expression].format(**{f"k{i + 1}": n for i, n in enumerate(names)})
     numbers = tuple(Number(n, v) for n, v in zip(names, values, strict=True))
     return Formula(
         text, numbers, "symbolic regression", form_structure(front, max(len(values), 1), terms), _curve(expression, names)
     )
+
+
+def consistent(slot: Slot, expression: Any) -> bool:
+    """Whether the units of the arguments can be right: no sum of different ones, no exponential, logarithm, sine or power of what
+    has one. A number may have any unit that makes it right, so that what it stands with is not refused."""
+    import sympy
+
+    own = {sympy.Symbol(f"z{i}"): read_unit(u) for i, u in enumerate(slot.units or ("",) * slot.inputs)}
+    done: dict[Any, Unit | None] = {}  # None: any unit, or one that is not known
+    for e in dict.fromkeys(sympy.postorder_traversal(expression)):
+        args = [done[a] for a in e.args]
+        known = [a for a in args if a is not None]
+        if e.is_Symbol:
+            done[e] = own[e]
+        elif e.is_Number:
+            done[e] = {} if e.is_Rational else None
+        elif e.is_Add:
+            if any(a != known[0] for a in known):
+                return False
+            done[e] = known[0] if known else None
+        elif e.is_Mul:
+            done[e] = reduce(times, args) if len(known) == len(args) else None
+        elif e.is_Pow and e.args[1].is_Rational:
+            done[e] = times({}, args[0], Fraction(int(e.args[1].p), int(e.args[1].q)))
+        else:
+            if any(known) and type(e).__name__ != "Abs":
+                return False
+            done[e] = args[0] if type(e).__name__ == "Abs" else {}
+    wanted, found = read_unit(slot.unit), done[expression]
+    return wanted is None or found is None or wanted == found
 
 
 def _operation(e: Any, args: list[str]) -> str | None:

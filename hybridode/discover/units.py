@@ -89,12 +89,13 @@ def coefficient_unit(unit: str, units: Sequence[str], powers: Sequence[float]) -
 # ---- units of a slot -------------------------------------------------------------------------------------------------------
 def with_units(d: Declarations, slots: Sequence[Slot]) -> tuple[Slot, ...]:
     """Slots with the units of their values and arguments, where the declared units say what they are. Without unit: `1` stands
-    for a number without one."""
-    units = _Units(d)
-    return tuple(
-        replace(slot, unit=_said(units.needed(slot)), units=tuple(_said(units.of_argument(slot, i)) for i in range(slot.inputs)))
-        for slot in slots
-    )
+    for a number without one. What has a unit is no angle: its sine would have none."""
+    units, found = _Units(d), []
+    for slot in slots:
+        own = tuple(_said(units.of_argument(slot, i)) for i in range(slot.inputs))
+        angles = tuple(angle and unit in ("", "1") for angle, unit in zip(slot.angles, own, strict=True))
+        found.append(replace(slot, unit=_said(units.needed(slot)), units=own, angles=angles))
+    return tuple(found)
 
 
 def _said(unit: Unit | None) -> str:

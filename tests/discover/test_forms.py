@@ -40,7 +40,7 @@ def test_texts_say_what_the_columns_compute() -> None:
         amplitudes, shapes = numbers(form)
         names = {n.name: f"p{k}_{n.name}" for n in (*form.amplitudes, *form.shapes)}
         lines += [f"param {p} = {x}" for p, x in zip(names.values(), [*amplitudes, *shapes], strict=True)]
-        lines.append(f"law{k} = {form.text.format(u='u', v='v', **names)}")
+        lines.append(f"law{k} = {form.text.format(u='u', v='v', bare_u='u', bare_v='v', **names)}")
         expected[f"law{k}"] = np.stack(form.basis(*(u, v)[: form.arguments], *shapes), axis=-1) @ amplitudes
     sol = ho.parse("\n".join(lines) + "\n").simulate(at=t)
     for name, values in expected.items():
