@@ -107,7 +107,7 @@ def test_only_what_has_no_unit_is_an_angle() -> None:
 def test_formulas_of_any_shape_are_refused_where_units_cannot_fit() -> None:
     slot = Slot(Network("N", 2, ()), 0, ("S", "E"), ("S", "E"), "", "N", (False, False), "mM/h", ("mM", "g/L"))
     z0, z1, k = sympy.Symbol("z0"), sympy.Symbol("z1"), sympy.Float(1.5)
-    right = [k * z0, k * z0 + k * z1, k * sympy.exp(k * z0), z0 * (k + z1), k * z0 / (k + z0), k * z0**k * 2, z0 / k]
+    right = [k * z0, k * z0 + k * z1, k * sympy.exp(k * z0), k * z0 * (k + z1), k * z0 / (k + z0), z0**k * 2, z0 / k]
     wrong = [k * sympy.exp(z0), sympy.log(z1) * k, k * z1 * (z0 + z1), k * sympy.sin(z0 * z1), z0, z0 * z1, k * z1 * (z0 + z0**2)]
     assert [consistent(slot, e) for e in right] == [True, True, True, True, True, False, True]
     assert not any(consistent(slot, e) for e in wrong)
