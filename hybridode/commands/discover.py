@@ -89,6 +89,7 @@ def _shown(found: Discovery, content: dict[str, Any], directory: Path) -> str:
     lines: list[str] = []
     rows = content["numbers"]["rows"]
     if rows:
+        lines += ["", *(f"{f['of']} = {f['text']}" for f in content["formulas"])]
         lines += ["", *_table(["number", "value", "95 % interval", "unit"], [_number_row(r) for r in rows])]
     ranking = [(c.text(), c.dl, c.value, c.numbers) for c in found.candidates[:_ROWS]]
     ranking += [("the network", found.network.dl, found.network.value, found.network.numbers)]
@@ -107,8 +108,8 @@ def _shown(found: Discovery, content: dict[str, Any], directory: Path) -> str:
 
 
 def _number_row(row: list[Any]) -> list[str]:
-    name, value, _, low, high, unit = row
-    interval = "–" if low is None or high is None else f"{low:.4g} … {high:.4g}"
+    name, value, _, low, high, unit, _ = row
+    interval = "–" if low is None and high is None else " … ".join("?" if x is None else f"{x:.4g}" for x in (low, high))
     return [name, f"{value:.4g}", interval, unit or ""]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from hybridode.declarations import Declarations
 from hybridode.discover.begun import Begun, begun
+from hybridode.discover.intervals import Interval, profile_intervals
 from hybridode.discover.laws import joint, laws, solved
 from hybridode.discover.library import Term
 from hybridode.discover.refitted import Candidate, whole_fit
@@ -55,6 +56,7 @@ class Discovery:
     early: str = ""
     failed: tuple[Candidate, ...] = ()  # whose refit failed, which says why
     shared: Shared | None = None  # the model of several runs together
+    intervals: Mapping[str, Interval] = field(default_factory=dict)  # 95 %, of the formulas' numbers, by profile likelihood
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)
@@ -147,12 +149,16 @@ def concluded(
     verdict: str = "",
     sentences: tuple[str, ...] = (),
 ) -> Discovery:
-    """The discovery of one run from its ranking: with the winner's fit, and scores of what was held out. `verdict` and
+    """The discovery of one run from its ranking: with the winner's fit, intervals, and scores of what was held out. `verdict` and
     `sentences` are given where several runs have them together."""
     winner = ranked[0] if ranked else None
     verdict = verdict or verdict_of(winner, physics, network)
     fit = partial(whole_fit, b.declarations, b.run.dataset, options=b.options, progress=b.recorder.listener)
     fitted = fit(formulas=winner.formulas) if winner is not None and verdict == "formula" else None
+    intervals: dict[str, Interval] = {}
+    if winner is not None and fitted is not None and early != "interrupted":
+        names = [n.name for f in winner.formulas.values() for n in f.numbers]
+        intervals = profile_intervals(fitted, names, b.recorder.listener)
     hold_outs: dict[str, Any] = {}
     if b.run.result["hold_out"] is not None:
         hold_outs = {"network": b.run.result["hold_out"]}
@@ -162,4 +168,4 @@ def concluded(
             hold_outs["physics alone"] = fit(formulas=physics.formulas).result["hold_out"]
     sentences = sentences or sentences_of(verdict, ranked, physics, network)
     return Discovery(b.slots, b.samples, tuple(ranked), physics, network, winner, verdict, sentences, terms, fitted, b.seed,
-                     b.records, hold_outs, early)  # fmt: skip
+                     b.records, hold_outs, early, intervals=intervals)  # fmt: skip

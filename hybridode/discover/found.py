@@ -23,6 +23,16 @@ MODEL = "discovered.ode"
 
 def discovery_content(found: Discovery) -> dict[str, Any]:
     """The finding `discovery` but for `command` and `seconds`."""
+    content = _content(found)
+    stated = with_intervals(content) if found.fit is not None else []
+    return (
+        content | {"formulas": [{**f, "stated": s} for f, s in zip(content["formulas"], stated, strict=True)]}
+        if stated
+        else content
+    )
+
+
+def _content(found: Discovery) -> dict[str, Any]:
     return {
         "sentences": list(found.sentences),
         "verdict": found.verdict,
@@ -60,20 +70,37 @@ def _formulas(found: Discovery) -> list[dict[str, Any]]:
     for slot, formula in found.winner.formulas.items():
         now = formula.at(fitted)
         out.append({"of": slot.title, "network": slot.network.name, "output": slot.output + 1, "kind": now.kind,
-                    "text": now.text, "filled": now.filled(), "latex": formula_latex(slot, now)})  # fmt: skip
+                    "text": now.text, "filled": now.filled(), "latex": formula_latex(slot, now),
+                    "numbers": [n.name for n in now.numbers]})  # fmt: skip
     return out
 
 
 def _numbers(found: Discovery) -> dict[str, Any]:
-    columns = ["name", "value", "se", "lower95", "upper95", "unit"]
+    """Of each number its interval: by profile likelihood, else Laplace's."""
+    columns = ["name", "value", "se", "lower95", "upper95", "unit", "interval"]
     if found.fit is None or found.winner is None:
         return {"columns": columns, "rows": []}
-    names = [n.name for f in found.winner.formulas.values() for n in f.numbers]
-    entries = found.fit.result["parameters"]
-    rows = [
-        [n, entries[n]["value"], entries[n]["se"], *(entries[n]["interval95"] or [None, None]), entries[n]["unit"]] for n in names
-    ]
+    entries, rows = found.fit.result["parameters"], []
+    for name in (n.name for f in found.winner.formulas.values() for n in f.numbers):
+        e, profiled = entries[name], found.intervals.get(name)
+        ends = list(profiled) if profiled is not None else e["interval95"] or [None, None]
+        rows.append([name, e["value"], e["se"], *ends, e["unit"], "profile likelihood" if profiled is not None else "Laplace"])
     return {"columns": columns, "rows": rows}
+
+
+def with_intervals(content: dict[str, Any]) -> list[str]:
+    """Each formula with the intervals of its numbers, in words, from the finding."""
+    rows = {row[0]: row for row in content["numbers"]["rows"]}
+    found = []
+    for f in content["formulas"]:
+        mine = [rows[name] for name in f["numbers"] if name in rows]
+        said = ", ".join(f"{name} = {value:.4g} ({_end(low)} … {_end(high)})" for name, value, _, low, high, *_ in mine)
+        found.append(f"{f['of']} = {f['text']}" + (f" with {said}" if said else ""))
+    return found
+
+
+def _end(value: float | None) -> str:
+    return "?" if value is None else f"{value:.4g}"
 
 
 def _candidates(found: Discovery) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def consistent(slot: Slot, expression: Any) -> bool:
 
     own = {sympy.Symbol(f"z{i}"): read_unit(u) for i, u in enumerate(slot.units or ("",) * slot.inputs)}
     done: dict[Any, Unit | None] = {}  # None: any unit, or one that is not known
-    for e in dict.fromkeys(sympy.postorder_traversal(expression)):
+    nodes: list[Any] = list(dict.fromkeys(sympy.postorder_traversal(expression)))
+    for e in nodes:
         args = [done[a] for a in e.args]
         known = [a for a in args if a is not None]
         if e.is_Symbol:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hybridode.errors import Source
 from hybridode.language.check import declare
-from hybridode.report.blocks import Figures, Fold, Heading, Section, Text
+from hybridode.report.blocks import Figures, Fold, Heading, Items, Section, Text
 from hybridode.report.discovery_charts import formula_charts, length_chart, term_chart
 from hybridode.report.equations import equation_groups, math_blocks
 from hybridode.report.figures import MOST
@@ -33,6 +33,9 @@ def discovery(saved: Saved) -> Section | None:
     if not found:
         return None
     blocks: list[Any] = finding_blocks({"sentences": found.get("sentences", ())})
+    stated = [str(f["stated"]) for f in found.get("formulas", ()) if f.get("stated")]
+    if stated:
+        blocks += [Text("With 95 % intervals of its numbers:", "muted"), Items(stated)]
     path = saved.directory / str(found.get("model") or "")
     if found.get("model") and path.is_file():
         text = path.read_text(encoding="utf-8")
