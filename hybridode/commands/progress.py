@@ -80,7 +80,15 @@ class ProgressDisplay:
 
     # ---- what is shown --------------------------------------------------------------------------------------------------
     def _best(self) -> Progress:
-        return min(self._rows.values(), key=lambda p: (p.objective, p.start))
+        """Of the starts that go on: those that have ended have nothing new to tell."""
+        active = [p for p in self._rows.values() if p.start not in self._ended()]
+        return min(active or self._rows.values(), key=lambda p: (p.objective, p.start))
+
+    def _before(self, best: Progress) -> str:
+        """What a start that has ended had reached, where that is better."""
+        ended = [p.objective for p in self._rows.values() if p.start in self._ended()]
+        reached = min(ended, default=math.inf)
+        return f" (another start {reached:.6g})" if reached < best.objective else ""
 
     def _ended(self) -> set[int]:
         return set() if self._left is None else self._left.ended
@@ -102,7 +110,7 @@ class ProgressDisplay:
         start = f"start {p.start} of {self._count()} · " if p.starts > 1 else ""
         rejected = f" · {p.rejected} steps rejected" if p.rejected else ""
         return (
-            f"{start}{p.stage} · iteration {p.iteration} · objective {_number(p.objective, '.6g')}"
+            f"{start}{p.stage} · iteration {p.iteration} · objective {_number(p.objective, '.6g')}{self._before(p)}"
             f" · gradient {_number(p.gradient_norm, '.1e')}{rejected} · {self._words(elapsed)}"
         )
 

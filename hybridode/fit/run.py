@@ -325,7 +325,7 @@ def _finish(
     status, reason = status_of(found, best, early)
     searched = recorder.elapsed
     if in_pieces is None:
-        evaluation, unknown = uncertainty_of(prepared.lanes, theta, best is not None)
+        evaluation, unknown = uncertainty_of(prepared.lanes, theta, best is not None, early)
         curves = prepared.solve_curves(theta)
     else:
         evaluation, unknown = value_in_pieces(objective, in_pieces)

@@ -36,9 +36,13 @@ def status_of(found: Sequence[StartResult], best: StartResult | None, early: str
     return best.status, best.reason
 
 
-def uncertainty_of(lanes: Lanes, theta: np.ndarray, solved: bool) -> tuple[Any, Uncertainty]:
-    """The evaluation at the end of the search (d,), and what it says about each parameter."""
+def uncertainty_of(lanes: Lanes, theta: np.ndarray, solved: bool, early: str = "") -> tuple[Any, Uncertainty]:
+    """The evaluation at the end of the search (d,), and what it says about each parameter. `early`: why the search was cut short;
+    then no matrix is computed that the search did without."""
     objective, k = lanes.objective, lanes.objective.n_parameters
+    if early and len(theta) > FISHER_MOST:
+        e = objective.with_gradient(theta, lanes.batch)
+        return e, none_known(objective.space, theta[:k], f"not computed: the search was cut short ({early})")
     if len(theta) > SE_MOST:
         e = objective.with_gradient(theta, lanes.batch)
         return e, none_known(objective.space, theta[:k], f"not computed: {len(theta)} numbers were learnt, more than {SE_MOST}")
