@@ -11,8 +11,10 @@ import numpy as np
 from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.solve.settings import METHODS
 
-# Evaluations that a start takes, from the quick ones to those that use up their iterations.
-EVALUATIONS = {"parameters": (15, 200), "networks": (100, 1500)}
+# Evaluations that a start takes, from quick ones to long ones; those of many numbers are of gradients only.
+EVALUATIONS = {"parameters": (20, 120), "networks": (60, 400), "many numbers": (700, 3000)}
+BETWEEN = 2e-4  # seconds of the search itself between two evaluations of a start
+COMPILED = (1.0, 5.0)  # seconds to compile what networks need besides: matching of slopes, parts of the time
 _MEASURED = 0.3  # seconds of evaluations that are timed
 
 
@@ -56,14 +58,19 @@ def plan_of(lanes: Lanes, points: list[np.ndarray], preparing: float, log: list[
         seconds, rounds = min(seconds, time.perf_counter() - began), rounds + 1
         if seconds > _MEASURED:
             break
-    least, most = (
-        n * math.ceil(count / lanes.width) * seconds for n in EVALUATIONS["networks" if objective.networks else "parameters"]
-    )
-    used = sum(int(np.sum(np.asarray(c.used))) for c in lanes.batch.columns)
     dimension = len(points[0])
+    least, most = _span(objective.networks != (), dimension, count * BETWEEN + math.ceil(count / lanes.width) * seconds)
+    used = sum(int(np.sum(np.asarray(c.used))) for c in lanes.batch.columns)
     how = f"each evaluation: value and gradient{' by an adjoint' if dimension > FISHER_MOST else ', Fisher matrix'}"
     return Plan(
         objective.settings.engine, METHODS[objective.method].title, (*log, how), tuple(e.name for e in objective.space.entries),
         dimension - objective.n_parameters, used, lanes.batch.count, count, lanes.width, preparing, seconds / len(block), value,
         least, most,
     )  # fmt: skip
+
+
+def _span(networks: bool, dimension: int, round_of_starts: float) -> tuple[float, float]:
+    """Seconds of a search, at least and at most, of those that an evaluation of all starts takes."""
+    kind = "many numbers" if dimension > FISHER_MOST else "networks" if networks else "parameters"
+    least, most = (n * round_of_starts for n in EVALUATIONS[kind])
+    return (least + COMPILED[0], most + COMPILED[1]) if networks else (least, most)

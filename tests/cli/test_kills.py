@@ -1,4 +1,4 @@
-"""Ten kills at random moments, of four kinds of fits: each goes on, also with other numbers of workers, to the same bits."""
+"""Kills and Ctrl-C at random moments, of four kinds of fits: each goes on, with other numbers of workers too, to the same end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,6 +58,7 @@ def learnt_data() -> pd.DataFrame:
     return pd.DataFrame({"t": t, "x": 10 * np.exp(-0.4 * t) * (1 + 0.1 * np.cos(7 * t)) + 0.5})
 
 
+INTERRUPTED = 1  # the second time it is Ctrl-C
 EXAMPLES = ROOT / "examples"
 KINDS = {
     "physics": Kind(
@@ -93,6 +95,16 @@ def outcome(run: Path) -> tuple[dict[str, Any], pd.DataFrame, dict[str, bytes]]:
     return {k: v for k, v in result.items() if k != "timing"}, pd.read_csv(run / "trace.csv").drop(columns="seconds"), content
 
 
+def kept_so_far(run: Path, code: int, error: bytes) -> None:
+    """What Ctrl-C leaves: exit code 130, the best so far with a report, and words that say so."""
+    assert code == 130, error
+    assert b"the best so far is kept" in error
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    assert result["status"] == "interrupted" and np.isfinite(result["objective"]["nll"])
+    assert "interrupted" in (run / "report.html").read_text(encoding="utf-8")
+    assert (run / "fitted.ode").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_kills_at_random_moments(name: str, tmp_path: Path) -> None:
@@ -119,10 +131,15 @@ def test_kills_at_random_moments(name: str, tmp_path: Path) -> None:
             time.sleep(0.01)
         time.sleep(chance.uniform(0, 2))
         assert process.poll() is None, (kill, process.communicate()[1])
-        process.kill()
-        process.communicate()
+        if kill == INTERRUPTED:
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=300)
+            kept_so_far(cut, process.returncode, error)
+        else:
+            process.kill()
+            process.communicate()
+            assert kill > INTERRUPTED or not (cut / "result.json").exists()
         known = answers(cut)
-        assert not (cut / "result.json").exists()
     last = began(tmp_path, 0.0, "--resume", "cut")
     _, error = last.communicate(timeout=900)
     assert last.returncode == 0, error

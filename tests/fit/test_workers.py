@@ -16,6 +16,7 @@ import pytest
 
 import hybridode as ho
 from hybridode.fit import workers
+from tests.fit.test_shooting import prey_data, prey_text
 
 TEXT = """model decay
 param k = 0.5 in (0.01, 10) log
@@ -81,6 +82,26 @@ def test_a_process_that_forgets_is_sent_the_problem_again(alone, monkeypatch):
     monkeypatch.setattr(workers, "lanes_of", lanes_of)
     assert bits(fitted(Elsewhere(), starts=3))[0] == bits(fitted(starts=3))[0]
     assert len(made) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["networks", "multiple shooting"])
+def test_long_ways_end_at_the_same_bits_with_eight_workers(way):
+    """Starts of networks are spread as others are; rungs of multiple shooting are not, which changes nothing."""
+    if way == "networks":
+        text, data, starts = TEXT.replace("/(c + x)", "*NN(x, hidden=[3])"), DATA, 3
+    else:
+        text, data, starts = prey_text(off=True), prey_data(30, 12), 1
+
+    def run(executor=None):
+        return ho.fit(ho.parse(text), data, starts=starts, seed=3, executor=executor)
+
+    one = run()
+    assert one.result["status"] == "converged"
+    assert any(stage.startswith("physics" if way == "networks" else way) for stage in one.trace["stage"])
+    with ThreadPoolExecutor(8) as executor:
+        assert bits(run(executor)) == bits(one)
+    assert bits(run(Elsewhere())) == bits(one)
 
 
 @pytest.mark.slow
