@@ -38,7 +38,7 @@ class Watched:
         """(content type, body) of an address; None where there is nothing."""
         if path == f"/{self.secret}/":
             pieces = {"style": whole_style(), "chart": (TEMPLATES / "chart.js").read_text(encoding="utf-8"), "nonce": self.nonce,
-                      "run": _escaped(str(self.directory))}  # fmt: skip
+                      "run": _escaped(str(self.directory)), "name": _escaped(self.directory.resolve().name)}  # fmt: skip
             text = (TEMPLATES / "watch.html").read_text(encoding="utf-8")
             for name, piece in pieces.items():
                 text = text.replace(f"{{{{{name}}}}}", piece)

@@ -15,12 +15,6 @@ from hybridode.report.words import counted
 _ABOVE = 1.06  # where the records stand, above all probabilities
 
 
-def class_columns_of(predictions: Rows, column: str) -> list[str]:
-    """`sleep[REM]`, … where `sleep` is predicted by class, in their order; nothing where it is predicted itself."""
-    names = names_in(predictions, "column")
-    return [] if column in names else [n for n in names if n.startswith(f"{column}[") and n.endswith("]")]
-
-
 def class_chart(name: str, column: str, seen: Rows, curves: Rows, columns: Sequence[str], time_label: str, label: str) -> Chart:
     """A line for each class and series; above them a tick for each record in the colour of its class (hollow: held out)."""
     marks, held = [], seen["used"] == "hold_out"

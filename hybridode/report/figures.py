@@ -12,9 +12,9 @@ import numpy as np
 from hybridode.report.alt import fit_words, residual_words, span_words
 from hybridode.report.axes import Axis, axis
 from hybridode.report.chart import Chart, Mark
-from hybridode.report.class_figure import class_chart, class_columns_of
+from hybridode.report.class_figure import class_chart
 from hybridode.report.design import SERIES
-from hybridode.report.saved import Rows, names_in, where, with_unit
+from hybridode.report.saved import Rows, class_columns_of, names_in, where, with_unit
 from hybridode.report.words import brief, counted
 
 MOST = 12  # columns that have a chart

@@ -51,6 +51,17 @@ class Saved:
         return {**states, **self.result.get("data", {}).get("units", {})}
 
     @cached_property
+    def classes(self) -> Mapping[str, list[str]]:
+        """Of each observed column of classes the names of its classes."""
+        columns = {c: class_columns_of(self.predictions, c) for c in names_in(self.residuals, "column")}
+        return {c: [name[len(c) + 1 : -1] for name in of] for c, of in columns.items() if of}
+
+    @cached_property
+    def numbers(self) -> Rows:
+        """The residuals of columns that are no classes, for which a residual means something."""
+        return where(self.residuals, ~np.isin(self.residuals["column"], list(self.classes)))
+
+    @cached_property
     def bands(self) -> Rows | None:
         """The uncertainty of the curves, where it was found out."""
         path = self.directory / FOLDER / "bands.csv"
@@ -124,6 +135,12 @@ def where(rows: Rows, keep: Any) -> Rows:
 def names_in(rows: Rows, column: str) -> list[str]:
     """The distinct values of a column in order of first occurrence."""
     return list(dict.fromkeys(rows[column].tolist()))
+
+
+def class_columns_of(predictions: Rows, column: str) -> list[str]:
+    """`sleep[REM]`, … where `sleep` is predicted by class, in their order; nothing where it is predicted itself."""
+    names = names_in(predictions, "column")
+    return [] if column in names else [n for n in names if n.startswith(f"{column}[") and n.endswith("]")]
 
 
 def with_unit(name: str, unit: str) -> str:

@@ -93,8 +93,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def trace_after(directory: Path, offset: int) -> dict[str, Any]:
-    """Rows [start, objective, seconds] of the trace behind `offset` bytes, and where to go on. `again`: the file is another
-    one than before, whatever was read of it is void."""
+    """Rows [start, objective, seconds, stage] of the trace behind `offset` bytes, and where to go on. `again`: the file is
+    another one than before, whatever was read of it is void."""
     path = directory / TRACE
     size = path.stat().st_size if path.is_file() else 0
     again = offset > size
@@ -111,7 +111,7 @@ def trace_after(directory: Path, offset: int) -> dict[str, Any]:
         stage, _, numbers = rest.rpartition(",") if start != "start" else ("", "", "")
         cells = stage.rsplit(",", 3)
         if len(cells) == 4 and start.isdecimal():
-            rows.append([int(start), _number(cells[2]), _number(numbers)])
+            rows.append([int(start), _number(cells[2]), _number(numbers), cells[0].strip('"')])
     return {"rows": rows, "offset": at + len(whole), "again": again, "more": at + len(text) < os.path.getsize(path)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,21 @@ def test_files_are_read_as_they_are_documented(saved: Saved) -> None:
     held = read_table(saved.directory / "findings" / "hold_outs.csv", frozenset({"fold", "series", "column"}))
     assert set(held["column"]) == {"hare", "lynx"}
     assert read_findings(saved.directory)["comparison"]["run"] == "runs/hybrid"
+
+
+def test_classes_are_counted_and_have_no_residuals(tmp_path: Path) -> None:
+    """Of records 1, 1, 2, 3 the model names 1, 1, 2, 2."""
+    directory = whole_run(tmp_path / "run")
+    header = "series,time,column,location,lower95,upper95,kind"
+    rows = [f",{t},stage[{name}],0.3,0,1,curve" for t in (1900, 1910, 1920) for name in ("deep", "light", "REM")]
+    (directory / "predictions.csv").write_text("\n".join([header, *rows]) + "\n")
+    header = "series,row,time,column,observed,predicted,residual,log_density,used,censored"
+    rows = [
+        f",{k},{1900 + k},stage,{seen},{said},0.5,-1,fit,0" for k, (seen, said) in enumerate(((1, 1), (1, 1), (2, 2), (3, 2)))
+    ]
+    (directory / "residuals.csv").write_text("\n".join([header, *rows]) + "\n")
+    found = {section.id: section for section in sections(read_saved(directory, read_run(directory).result))}
+    assert [chart.name for chart in found["residuals"].charts] == []
+    said = " ".join(line for block in found["summary"].blocks for line in getattr(block, "items", ()))
+    assert "observed in 3 of 4 records of `stage` (3 classes; always naming the most frequent one would be right in 2)" in said
+    assert "variance" not in said

@@ -83,6 +83,7 @@ def test_a_finished_run_is_shown_whole(server: tuple[Watched, int], finished: Pa
     trace = pd.read_csv(finished / "trace.csv")
     assert [r[0] for r in state["trace"]["rows"]] == list(trace["start"])
     assert [r[1] for r in state["trace"]["rows"]] == list(trace["objective"])
+    assert [r[3] for r in state["trace"]["rows"]] == list(trace["stage"])
     rest = json.loads(get(port, f"/{watched.secret}/state?from={state['trace']['offset']}")[1])
     assert rest["trace"]["rows"] == []
     assert watched.seen_over is not None
@@ -92,10 +93,10 @@ def test_a_growing_trace_is_read_by_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_text("start,stage,iteration,objective,gradient_norm,seconds\n1,a, b,1,2.5,0.1,0.5\n1,a,2,2.")
     first = trace_after(tmp_path, 0)
-    assert first["rows"] == [[1, 2.5, 0.5]]
+    assert first["rows"] == [[1, 2.5, 0.5, "a, b"]]
     with open(path, "a") as file:
         file.write("25,0.1,0.75\n2,a,1,,,0.8\n")
-    assert trace_after(tmp_path, first["offset"])["rows"] == [[1, 2.25, 0.75], [2, None, 0.8]]
+    assert trace_after(tmp_path, first["offset"])["rows"] == [[1, 2.25, 0.75, "a"], [2, None, 0.8, "a"]]
     path.write_text("start,stage,iteration,objective,gradient_norm,seconds\n")  # a resumed run writes it anew
     assert trace_after(tmp_path, 500)["again"] is True
 

@@ -26,6 +26,7 @@ BAND = "Line: the fitted model. Band: where 95 % of new observations are expecte
 KNOWN = "the narrow, darker one: the uncertainty of the curve itself."
 UNSOLVED = "The model could not be solved where the fit ended: these are the data alone."
 UNKNOWN = "their own uncertainty is not in it."
+CLASSES = "Lines: the probability of each class in the fitted model. Dots above: the class of each record."
 STANDARDISED = (
     "Standardised by the noise model: 95 % of them lie in the shaded band when it is right, and neighbours do not resemble each "
     "other."
@@ -40,6 +41,8 @@ def fit(saved: Saved) -> Section:
     """The curves over the data."""
     solved = np.isfinite(saved.predictions["location"]).any()
     said = BAND + (KNOWN if saved.bands is not None else UNKNOWN) if solved else UNSOLVED
+    if solved and len(saved.classes) == len(names_in(saved.residuals, "column")):
+        said = CLASSES
     if (saved.residuals["censored"] != 0).any():
         said += " Triangles: limits, which point to where the value is."
     if saved.result["hold_out"]:
@@ -102,21 +105,23 @@ def _hold_out(found: dict[str, Any]) -> Table:
 def residuals(saved: Saved) -> Section:
     """Standardised residuals, and what tests say of them."""
     blocks = finding_blocks(saved.findings.get("residual_tests"))
-    if not np.isfinite(saved.residuals["residual"]).any():
+    rows = saved.numbers
+    if not np.isfinite(rows["residual"]).any():
         return Section("residuals", "Residuals", blocks)
     blocks.append(Text(STANDARDISED, "muted"))
-    single, maps = _split(names_in(saved.residuals, "column"))
+    single, maps = _split(names_in(rows, "column"))
     charts = []
     for name, entries in maps.items():
-        charts += heat.residual_map(heat.vector_of(name, entries, saved.time_label, saved.units), saved.residuals)
-    charts += residual_charts(saved.residuals, saved.time_label, single[:MOST]) + quantile_chart(saved.residuals)
+        charts += heat.residual_map(heat.vector_of(name, entries, saved.time_label, saved.units), rows)
+    charts += residual_charts(rows, saved.time_label, single[:MOST]) + quantile_chart(rows)
     blocks.append(Figures(charts))
     return Section("residuals", "Residuals", [*blocks, *_more(single)])
 
 
 def states(saved: Saved) -> Section:
-    """States that no column shows."""
-    seen = set(names_in(saved.residuals, "column"))
+    """States that no column shows, by their own name or by another."""
+    centres = [o.arguments[0][1] for o in saved.declarations.observations if o.arguments]
+    seen = {*names_in(saved.residuals, "column"), *(str(e.data) for e in centres if e.op == "sym")}
     rows = where(saved.predictions, saved.predictions["kind"] == "state")
     hidden = [name for name in names_in(rows, "column") if name not in seen]
     single, maps = _split(hidden)

@@ -53,10 +53,13 @@ def _columns(saved: Saved) -> Table:
         mine = where(saved.residuals, saved.residuals["column"] == column)
         seen = mine["observed"]
         limits, held = int((mine["censored"] != 0).sum()), int((mine["used"] == "hold_out").sum())
-        ends = [significant(float(seen.min())), significant(float(seen.max()))] if seen.size else [None, None]
-        rows.append([column, unit_text(saved.units.get(column, "")), len(seen), *ends, limits or None, held or None])
-    columns = ["column", "unit", "records", "least", "greatest", "limits", "held out"]
-    return Table("What was observed", columns, rows, frozenset({2, 3, 4, 5, 6}), shown=8)
+        of_classes = saved.classes.get(column)
+        number = seen.size and not of_classes
+        ends = [significant(float(seen.min())), significant(float(seen.max()))] if number else [None, None]
+        classes = ", ".join(of_classes) if of_classes else None
+        rows.append([column, unit_text(saved.units.get(column, "")), len(seen), *ends, classes, limits or None, held or None])
+    columns = ["column", "unit", "records", "least", "greatest", "classes", "limits", "held out"]
+    return Table("What was observed", columns, rows, frozenset({2, 3, 4, 6, 7}), shown=8)
 
 
 def _series(saved: Saved, names: list[str]) -> Table:

@@ -132,7 +132,8 @@ def _what(saved: Saved) -> str:
 
 def _how_well(saved: Saved) -> Iterator[str]:
     """How much of each column the model explains, and how many records its band holds."""
-    rows, shares = saved.residuals, {}
+    yield from _classes(saved)
+    rows, shares = saved.numbers, {}
     used = (rows["used"] == "fit") & (rows["censored"] == 0)
     for column in names_in(rows, "column"):
         mine = used & (rows["column"] == column) & np.isfinite(rows["predicted"]) & np.isfinite(rows["observed"])
@@ -153,6 +154,19 @@ def _how_well(saved: Saved) -> Iterator[str]:
         f"The fitted curves explain {' and '.join(filter(None, (', '.join(parts[:-1]), parts[-1])))}; {outside} of {len(z)} "
         f"records lie outside their 95 % band, where {brief(0.05 * len(z), 2)} are expected."
     )
+
+
+def _classes(saved: Saved) -> Iterator[str]:
+    """How often the most probable class is the one that was observed."""
+    rows = saved.residuals
+    for column, classes in saved.classes.items():
+        mine = (rows["column"] == column) & (rows["used"] == "fit") & np.isfinite(rows["predicted"])
+        right, most = rows["observed"][mine] == rows["predicted"][mine], np.unique(rows["observed"][mine], return_counts=True)[1]
+        if mine.any():
+            yield (
+                f"The most probable class is the one observed in {int(right.sum())} of {counted(int(mine.sum()), 'record')} of "
+                f"`{column}` ({len(classes)} classes; always naming the most frequent one would be right in {int(most.max())})."
+            )
 
 
 def _percent(share: float) -> str:
