@@ -76,7 +76,8 @@ class Chart:
         name."""
         named: dict[str, tuple[int, str, str]] = {}
         for mark in self.marks:
-            if mark.name and mark.kind != "bars" and np.isfinite(mark.y).any():
+            points = int(np.isfinite(mark.y).sum())
+            if mark.name and mark.kind != "bars" and points > (mark.kind in ("line", "thin", "band", "known")):
                 named.setdefault(mark.name, (mark.color, mark.kind, mark.name))
         return list(named.values()) if 1 < len(named) <= MOST_NAMES else []
 
@@ -189,7 +190,8 @@ def _frame(chart: Chart, box: _Box) -> str:
             f'<text class="tick" x="{box.left - 7:g}" y="{at + 4:.1f}" text-anchor="end">{escape(shortened(text))}</text>'
         )
     parts.append(f'<path class="edge" d="M{box.left:g} {box.bottom:g}H{box.right:g}"/>')
-    middle = (box.left + box.right) / 2
+    half = _LETTER * len(chart.x.label) / 2
+    middle = max(half, min((box.left + box.right) / 2, box.right + _RIGHT - half))  # a long label stays within the drawing
     parts.append(
         f'<text class="label" x="{middle:g}" y="{box.bottom + 36:g}" text-anchor="middle">{escape(chart.x.label)}</text>'
     )

@@ -39,7 +39,8 @@ STAGES = {  # stage in result.json -> where the best result comes from
 
 def fit(saved: Saved) -> Section:
     """The curves over the data."""
-    solved = np.isfinite(saved.predictions["location"]).any()
+    curves = np.isfinite(saved.predictions["location"][saved.predictions["kind"] == "curve"])
+    solved = saved.result["status"] != "failed" or (len(curves) > 0 and bool(curves.all()))
     said = BAND + (KNOWN if saved.bands is not None else UNKNOWN) if solved else UNSOLVED
     if solved and len(saved.classes) == len(names_in(saved.residuals, "column")):
         said = CLASSES

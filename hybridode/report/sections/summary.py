@@ -111,7 +111,8 @@ def _interval(low: float | None, high: float | None) -> str:
         return ""
     if low is None or high is None:
         return f" (at most {brief(high)})" if low is None else f" (at least {brief(low)})"
-    return f" ({brief(low)} to {brief(high)})"
+    digits = next((d for d in (3, 4, 5) if brief(low, d) != brief(high, d)), 6)
+    return f" ({brief(low, digits)} to {brief(high, digits)})"
 
 
 def _what(saved: Saved) -> str:

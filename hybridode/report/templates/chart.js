@@ -60,7 +60,8 @@ function frame(group, box, x, y) {
     group.append(node("text", {class: "tick", x: box.left - 7, y: (at + 4).toFixed(1), "text-anchor": "end"}, shortened(text)));
   }
   group.append(node("path", {class: "edge", d: `M${box.left} ${box.bottom}H${box.right}`}));
-  group.append(node("text", {class: "label", x: (box.left + box.right) / 2, y: box.bottom + 36, "text-anchor": "middle"}, x.label || ""));
+  const half = LETTER * (x.label || "").length / 2, middle = Math.max(half, Math.min((box.left + box.right) / 2, box.right + 14 - half));
+  group.append(node("text", {class: "label", x: middle, y: box.bottom + 36, "text-anchor": "middle"}, x.label || ""));
   group.append(node("text", {class: "label", x: 0, y: box.top - 11}, y.label || ""));
   return [px, py];
 }
