@@ -45,7 +45,8 @@ def loaded_together(first: Module, write: Callable[[], Module]) -> Module:
 
 
 def indexed(key: str) -> Module | None:
-    """The module of an entry of the index, its code loaded; None where there is none. It has no text."""
+    """The module of an entry of the index, its code loaded; None where there is none, or what it calls is not loaded. It has no
+    text."""
     name = _entry(key)
     kept: Any = store.read_json(name)
     if kept is None:
@@ -55,6 +56,8 @@ def indexed(key: str) -> Module | None:
         return None
     module = Module("", kept["run"], kept["handler"], tuple(kept["calls"]), data, kept["tables"])
     with _LOCK:
+        if any(name not in _LOADED for name in module.calls):  # it goes with another solve than the one that this process has
+            return None
         if module.run not in _LOADED:
             code = store.read(kept["object"])
             if code is None:

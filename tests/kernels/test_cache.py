@@ -174,6 +174,19 @@ def unwritten() -> Method:
     raise AssertionError("the text was written anew")
 
 
+def test_a_derivative_that_was_kept_with_another_solve_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quick code of both was kept, later the optimised code of the solve: that one is taken, and the tangent has to call it."""
+    first = program()
+    quick, kept = (first.module(kind, 1, quick=True)[0] for kind in ("solve", "tangent"))
+    program().module("solve", 1)
+    forget(monkeypatch)
+    later = program()
+    solve = later.module("solve", 1, quick=True)[0]
+    assert solve.run != quick.run and kept.calls == (quick.run,)
+    assert not later.has("tangent", 1, quick=True)
+    assert later.module("tangent", 1, quick=True)[0].calls == (solve.run,)
+
+
 def end(made: Program) -> float:
     empty = np.zeros(0)
     options = made.options(1e-9, 1e-9, 1000)
