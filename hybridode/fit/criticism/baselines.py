@@ -118,8 +118,6 @@ def _unseen(
         return {"hybrid": None, "physics": None}, f"no records were held out, as {clock.why}"
     count = len(second.folds)
     few = "" if count == len(folds) else f"only {count} of {len(folds)} parts {'was' if count == 1 else 'were'} held out"
-        "" if count == len(folds) else f"of {len(folds)} parts that were to be held out {count} {'was' if count == 1 else 'were'}"
-    )
     return {"hybrid": first.cut(count), "physics": second}, few and f"{few}, as {clock.why}"
 
 
