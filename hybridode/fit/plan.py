@@ -12,7 +12,7 @@ from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.solve.settings import METHODS
 
 # Evaluations that a start takes, from quick ones to long ones; those of many numbers are of gradients only.
-EVALUATIONS = {"parameters": (20, 120), "networks": (60, 400), "many numbers": (700, 3000)}
+EVALUATIONS = {"parameters": (20, 120), "networks": (40, 250), "many numbers": (700, 3000)}
 BETWEEN = 2e-4  # seconds of the search itself between two evaluations of a start
 COMPILED = (1.0, 5.0)  # seconds to compile what networks need besides: matching of slopes, parts of the time
 _MEASURED = 0.3  # seconds of evaluations that are timed
