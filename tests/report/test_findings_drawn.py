@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,12 @@ def test_classes_are_counted_and_have_no_residuals(tmp_path: Path) -> None:
     said = " ".join(line for block in found["summary"].blocks for line in getattr(block, "items", ()))
     assert "observed in 3 of 4 records of `stage` (3 classes; always naming the most frequent one would be right in 2)" in said
     assert "variance" not in said
+
+
+def test_a_run_that_was_cut_short_claims_nothing(saved: Saved) -> None:
+    result = {**saved.result, "status": "interrupted", "status_reason": "interrupted by the user; the best point so far"}
+    blocks = sections(replace(saved, result=result, findings={}))[0].blocks
+    said = " ".join([getattr(blocks[0], "text", ""), *(line for block in blocks for line in getattr(block, "items", ()))])
+    assert "The fit was interrupted by the user; the best point so far. `hybridode fit --resume RUN` goes on" in said
+    assert "So far: `alpha` 0.5469 1/yr; " in said and "95 % intervals" not in said
+    assert "No optimum was reached" in said

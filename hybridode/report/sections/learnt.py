@@ -17,6 +17,7 @@ from hybridode.report.sections.generic import finding_blocks
 from hybridode.report.words import brief
 
 _PLACES = 26  # cells along each argument of a map
+_SLICES = 3  # arguments of one output that have a chart
 HOW = (
     "Drawn only where the fitted trajectories go: beyond, the network was never asked. Band: 95 % for the network's value. Ticks "
     "at the bottom: where the trajectories are."
@@ -45,7 +46,17 @@ def term_charts(term: Mapping[str, Any]) -> list[Chart]:
     if len(arguments) == 1:
         return [curve_chart(term, rows, arguments[0])]
     map_ = [_map(term, rows, arguments[0], arguments[1])] if len(arguments) == 2 else []
-    return [*map_, *(_slice(term, rows, name) for name in arguments)]
+    return [*map_, *(_slice(term, rows, name) for name in _telling(rows, arguments))]
+
+
+def _telling(rows: Rows, arguments: list[str]) -> list[str]:
+    """All arguments, or of many those that the output follows most closely (by the correlation of ranks)."""
+    if len(arguments) <= _SLICES:
+        return arguments
+    rank = lambda values: np.argsort(np.argsort(values)).astype(float)  # noqa: E731
+    follows = {a: abs(np.corrcoef(rank(rows[a]), rank(rows["learnt"]))[0, 1]) if len(rows[a]) > 2 else 0.0 for a in arguments}
+    best = sorted(arguments, key=lambda a: -follows[a])[:_SLICES]
+    return [a for a in arguments if a in best]
 
 
 def term_rows(term: Mapping[str, Any]) -> Rows:

@@ -15,8 +15,8 @@ from hybridode.report.words import brief, counted, duration, gathered, listed, s
 
 STATUS = {  # status of result.json -> (word, tone, explanation)
     "converged": ("converged", "good", ""),
-    "stopped": ("stopped early", "warn", "A limit of iterations or of time was reached before the optimiser was satisfied."),
-    "interrupted": ("interrupted", "warn", "The fit was interrupted; this is the best point found so far."),
+    "stopped": ("stopped early", "warn", "`hybridode fit --resume RUN` goes on, where there was a limit of time."),
+    "interrupted": ("interrupted", "warn", "`hybridode fit --resume RUN` goes on from here."),
     "failed": (
         "failed",
         "bad",
@@ -36,6 +36,7 @@ def summary(saved: Saved) -> Section:
     word, tone, explanation = STATUS[result["status"]]
     if explanation:
         reason = f": {result['status_reason'].rstrip('.')}" if result.get("status_reason") else ""
+        reason = reason.replace(f": {result['status']} by", " by", 1)
         lead = f"The fit {'was ' if result['status'] != 'failed' else ''}{word}{reason}. {explanation}"
         blocks.append(Text(lead, "bad" if tone == "bad" else "warn"))
     for title, sentences in (("What was asked", _asked), ("What was found", _found), ("What can be believed", _believed)):
@@ -93,7 +94,7 @@ def _values(saved: Saved) -> Iterator[str]:
     """The numbers themselves where they are few; their intervals are those of the profiles where there are some."""
     if saved.result["status"] == "failed":
         return
-    profiles = saved.findings.get("profiles", {}).get("parameters") or {}
+    profiles, done = saved.findings.get("profiles", {}).get("parameters") or {}, saved.result["status"] == "converged"
     rows = [row for row in saved.parameter_rows() if not row["fixed"]]
     if not 0 < len(rows) <= _MOST_VALUES:
         return
@@ -102,8 +103,11 @@ def _values(saved: Saved) -> Iterator[str]:
         known = profiles.get(str(row["name"]), {})
         sure = known if known.get("verdict", "unknown") != "unknown" else row
         unit = f" {unit_text(row['unit'])}" if row["unit"] else ""
-        parts.append(f"`{row['name']}` {brief(row['value'], 4)}{unit}{_interval(sure.get('lower95'), sure.get('upper95'))}")
-    yield f"Found, with 95 % intervals: {'; '.join(parts)}." if any("(" in p for p in parts) else f"Found: {'; '.join(parts)}."
+        parts.append(
+            f"`{row['name']}` {brief(row['value'], 4)}{unit}{_interval(sure.get('lower95'), sure.get('upper95')) if done else ''}"
+        )
+    head = "So far" if not done else "Found, with 95 % intervals" if any(" (" in p for p in parts) else "Found"
+    yield f"{head}: {'; '.join(parts)}."
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -190,6 +194,8 @@ def _identified(saved: Saved) -> Iterator[str]:
             yield f"The data determine {good} of {counted(len(known), 'parameter')}, but not {listed(rest)}."
         return
     if saved.result["status"] != "converged":
+        if saved.result["status"] != "failed":
+            yield "No optimum was reached: standard errors, intervals and tests are of the point where the fit ended."
         return
     loose = [
         (row["se"] / abs(row["value"]), row["name"])
