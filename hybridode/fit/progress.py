@@ -143,7 +143,7 @@ class Track:
         self.iteration += 1
         if value <= self.best_value:
             self.best, self.best_value = np.array(theta), float(value)
-        norm = float(np.max(np.abs(gradient), initial=0.0))
+        norm = float(np.abs(gradient).max(initial=0.0))
         shared = self.recorder
         row = Progress(self.stage, self.start, shared.starts, self.iteration, float(value), norm, shared.elapsed, self.rejected)
         self.rows.append(row)

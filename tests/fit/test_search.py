@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import least_squares
 
 import hybridode as ho
 from hybridode.errors import Source
@@ -18,6 +19,7 @@ from hybridode.fit.search.region import Box, step_inside
 from hybridode.fit.search.scoring import fisher_scoring
 from hybridode.fit.search.starts import StartResult, best_of
 from hybridode.language.check import declare
+from hybridode.solve.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TIMES = np.linspace(0, 4, 15)
@@ -170,3 +172,16 @@ param s = 0.3 in (1e-3, 10) log
         entry = run.result["parameters"][name]
         assert entry["se"] is None and f"traded against `{other}`" in entry["se_reason"]
         assert not entry["at_bound"] and 0.01 < entry["value"] < 100
+
+
+def test_the_best_start_is_polished_and_the_others_end_where_they_can_be_compared():
+    text = "model m\nparam a = 1 in (0.1, 50) log\nparam k = 2 in (0.01, 10) log\nstate x = a\nx' = -k*x\n"
+    text += "observe x ~ normal(x, 0.05)\n"
+    starts = [{"a": a, "k": k} for a in (0.5, 5.0, 20.0) for k in (0.1, 1.0)]
+    run = ho.fit(ho.parse(text), DECAY, starts=starts, settings=Settings(rtol=1e-11, atol=1e-13))
+    t, x = DECAY["t"].to_numpy(), DECAY["x"].to_numpy()
+    best = least_squares(lambda p: (p[0] * np.exp(-p[1] * t) - x) / 0.05, [6.0, 0.8], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    assert run.status == "converged"
+    assert [float(run.parameters[name]) for name in "ak"] == pytest.approx(best.x, rel=1e-7)
+    least = best.cost + len(t) * (np.log(0.05) + 0.5 * np.log(2 * np.pi))
+    assert [e["objective"] for e in run.result["starts"]] == pytest.approx([least] * len(starts), abs=1e-6)

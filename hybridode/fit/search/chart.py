@@ -47,6 +47,11 @@ class Chart:
     def walls(self) -> Box:
         return Box(self.coordinates(self.box.low), self.coordinates(self.box.high))
 
+    @cached_property
+    def units(self) -> np.ndarray:
+        """Its one scale for all numbers (d,)."""
+        return np.ones(len(self.box.low))
+
     def coordinates(self, theta: np.ndarray) -> np.ndarray:
         """Of vectors (…, d)."""
         found, z = np.array(theta, float), theta[..., self.places]
@@ -86,6 +91,4 @@ class Chart:
         """The steps of leaps, to points between the walls."""
         theta, gradient = (np.array([getattr(leap.here, name) for leap in leaps]) for name in ("theta", "gradient"))
         fisher, radius = np.array([leap.here.fisher for leap in leaps]), np.array([leap.radius for leap in leaps])
-        steps = reflected_steps(theta, gradient, fisher, radius, self.walls)
-        theta = self.theta(np.array([step.theta for step in steps]))
-        return [replace(step, theta=row) for step, row in zip(steps, theta, strict=True)]
+        return reflected_steps(theta, gradient, fisher, radius, self.walls, self.theta)

@@ -10,6 +10,7 @@ All of it for many starts at once, row by row: a row's bits do not depend on the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,10 +102,11 @@ def distances(theta: np.ndarray, gradient: np.ndarray, walls: Box) -> np.ndarray
     return np.where(np.isfinite(far) & (gradient != 0), far, 1.0)
 
 
-def reflected_steps(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, radius: np.ndarray, walls: Box) -> list[Step]:
+def reflected_steps(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, radius: np.ndarray, walls: Box,
+                    told: Callable[[np.ndarray], np.ndarray] = lambda found: found) -> list[Step]:  # fmt: skip
     """The steps from theta (B, d), which lie strictly between the walls, to points that do too, with gradients (B, d), Hessians
     (B, d, d) and radii (B,). `gain` and `length` are those on the scaled problems; `bend` is the part of the gain that comes from
-    the scale."""
+    the scale. told: what is said of the points (B, d), in other coordinates."""
     with np.errstate(all="ignore"):
         v = distances(theta, gradient, walls)
         scale, towards = np.sqrt(v), np.isfinite(np.where(gradient < 0, walls.high, walls.low))
@@ -115,7 +117,7 @@ def reflected_steps(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray
         problem, model = _Scaled(theta, scale, g, h, walls, radius, part), Quadratics.of(g, h)
         p = problem.inside(model.least(radius))
         numbers = [-problem.value(p), np.sqrt(_dot(p, p)), model.decrement(), 0.5 * _dot(bends, p * p)]
-        return [Step(*row) for row in zip(theta + scale * p, *(n.tolist() for n in numbers), strict=True)]
+        return [Step(*row) for row in zip(told(theta + scale * p), *(n.tolist() for n in numbers), strict=True)]
 
 
 def reflected_step(theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, radius: float, walls: Box) -> Step:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -25,6 +25,7 @@ from hybridode.fit.search.training import Misfit, adam, lbfgs, match_gradients, 
 
 HORIZONS = (0.3, 0.6)  # parts of the time that networks see first
 HORIZON_ITERATIONS = 8
+_POLISHING = 60  # iterations of the best start
 MOST_ITERATIONS = 600  # on all records: a search that gains little ends by itself before
 
 
@@ -78,8 +79,11 @@ def _best_polished(lanes: Lanes, endings: list[Ending], early: str, recorder: Re
     if early or not alone or best is None or not np.isfinite(best.optimum.value):
         return endings, early
     start = Snapshot(best.number, best.optimum.theta, None, best.track)
-    pool = Pool([start], lambda s: polished(best.optimum, s.track, lanes.chart), lanes, recorder).run()
+    polish = lambda s: polished(best.optimum, s.track, lanes.chart, max_iterations=_POLISHING)  # noqa: E731
+    pool = Pool([start], polish, lanes, recorder).run()
     (found,) = pool.endings()
+    if found.optimum.status != "converged":  # in a valley too flat to be followed to its end: it had converged before
+        found = replace(found, optimum=replace(found.optimum, status=best.optimum.status, message=best.optimum.message))
     found = found if found.finished and found.optimum.value < np.inf else best
     return [found if e is best else e for e in endings], pool.early
 

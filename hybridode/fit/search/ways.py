@@ -61,7 +61,7 @@ class Reflected:
         return 1.0 / max(noticed, 1.0)
 
     def scales(self, before: np.ndarray, here: Here) -> tuple[np.ndarray, np.ndarray]:
-        return before, np.ones(len(before))
+        return before, self.chart.units
 
     def leap(self, here: Here, scale: np.ndarray, radius: float) -> Leap:
         return Leap(here, radius, self.chart)

@@ -162,7 +162,7 @@ class Direct:
         batch, (series, times), k = len(at.x), laid.ts.shape, laid.directions.numbers.shape[1]
         p = self._parameters(at.x, laid)[:, None]
         first = np.where(d.numbers == NOBODY, 0.0, at.first[:, d.numbers])  # (B, S, K)
-        p_dot = np.moveaxis(first, 1, 2)[..., None] * np.moveaxis(d.mask, 0, 1)  # (B, K, S, m)
+        p_dot = first.swapaxes(1, 2)[..., None] * d.mask.swapaxes(0, 1)  # (B, K, S, m)
         y0, y0_dot = self._starts(p, p_dot[:, : d.moving], laid)
         solved, code = self._solve(p[:, 0], y0, laid)
         ys = solved.found.ys.reshape(batch, series, times, n)
@@ -170,11 +170,11 @@ class Direct:
         if d.moving:
             seeds = (d.moving, batch * series)
             operands = np.zeros((*seeds, self.program.parameters))
-            operands[..., : p.shape[-1]] = np.moveaxis(p_dot[:, : d.moving], 1, 0).reshape(*seeds, -1)
-            starts = np.moveaxis(y0_dot, 1, 0).reshape(*seeds, n)
+            operands[..., : p.shape[-1]] = p_dot[:, : d.moving].swapaxes(0, 1).reshape(*seeds, -1)
+            starts = y0_dot.swapaxes(0, 1).reshape(*seeds, n)
             layout = self.program.lanes(max(d.moving * batch * series, 2))
             found = numbers.tangents(self.program, solved.operands, solved.found, operands, starts, layout, quick=True)
-            y_dot[:, : d.moving] = np.moveaxis(found.reshape(d.moving, batch, series, times, n), 0, 1)
+            y_dot[:, : d.moving] = found.reshape(d.moving, batch, series, times, n).swapaxes(0, 1)
         given = {
             "t": [laid.ts], "y": lambda i: ys[:, None, ..., i], "p": lambda i: p[..., None, i],
             "y.dot": lambda i: y_dot[..., i], "p.dot": lambda i: p_dot[..., None, i],
@@ -294,7 +294,7 @@ def _gathered(
         scaled = flat * root.reshape(batch, 1, series * n)
         fisher[:, here[:, None], here] = scaled @ np.swapaxes(scaled, 1, 2)
         return gradient, fisher
-    own = np.ascontiguousarray(np.moveaxis(jacobian, 2, 1))  # (B, S, K, N)
+    own = np.ascontiguousarray(jacobian.swapaxes(1, 2))  # (B, S, K, N)
     each = (own @ slope[..., None])[..., 0]
     scaled = own * root[:, :, None]
     matrices = scaled @ np.swapaxes(scaled, 2, 3)
