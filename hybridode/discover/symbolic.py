@@ -6,6 +6,7 @@ parameter of the model, and the whole model decides.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Mapping
 from fractions import Fraction
@@ -30,10 +31,16 @@ _KNOWN = {"exp": "exp", "log": "log", "tanh": "tanh", "sin": "sin", "cos": "cos"
 
 
 def check_pysr() -> None:
-    """Raises UsageError E0798 where PySR is not installed."""
+    """Raises UsageError E0798 where PySR is not installed, or does not start: it fetches Julia when it is first imported."""
     if importlib.util.find_spec("pysr") is None:
         hint = '`pip install "hybridode[symbolic]"` (it fetches Julia when it is first used), or leave `--symbolic` away'
         raise UsageError(Diagnostic("E0798", "symbolic regression needs PySR, which is not installed", hint=hint))
+    try:
+        importlib.import_module("pysr")
+    except Exception as error:  # whatever fetching or starting Julia ends with
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        hint = "Julia is fetched when PySR is first used: try again where there is a network, or leave `--symbolic` away"
+        raise UsageError(Diagnostic("E0798", f"PySR is installed, but does not start: {reason}", hint=hint)) from error
 
 
 def symbolic_formulas(d: Declarations, slot: Slot, samples: Samples, terms: int, seed: int) -> list[Formula]:
@@ -56,6 +63,7 @@ def from_sympy(d: Declarations, slot: Slot, expression: Any, front: int, terms: 
     the language does not have, and where units do not fit."""
     import sympy
 
+    expression = _with_whole_powers(expression)
     nodes: list[Any] = list(dict.fromkeys(sympy.postorder_traversal(expression)))
     found: dict[Any, str] = {}
     values: list[float] = []
@@ -84,6 +92,14 @@ def from_sympy(d: Declarations, slot: Slot, expression: Any, front: int, terms: 
     return Formula(
         text, numbers, "symbolic regression", form_structure(front, max(len(values), 1), terms), _curve(expression, names)
     )
+
+
+def _with_whole_powers(expression: Any) -> Any:
+    """`x^2.0` as `x^2`: PySR writes all numbers with a point, and a whole power is no number to be learnt."""
+    import sympy
+
+    whole = lambda e: e.is_Pow and e.exp.is_Float and float(e.exp).is_integer()  # noqa: E731
+    return expression.replace(whole, lambda e: sympy.Pow(e.base, int(e.exp)))
 
 
 def consistent(slot: Slot, expression: Any) -> bool:
