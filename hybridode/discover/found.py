@@ -14,7 +14,7 @@ from hybridode.discover.latex import formula_latex
 from hybridode.discover.refitted import Candidate
 from hybridode.discover.samples import Samples
 from hybridode.discover.shared import MODEL as TOGETHER
-from hybridode.discover.shared import Shared
+from hybridode.discover.shared import Shared, learnt_rows
 from hybridode.discover.slots import Slot
 
 Z95 = 1.959963984540054
@@ -55,8 +55,7 @@ def _content(found: Discovery) -> dict[str, Any]:
 
 def _together(shared: Shared) -> dict[str, Any]:
     """The model of several runs: its numbers, those by run as `k[north]`."""
-    entries = shared.fit.result["parameters"]
-    rows = [[n, e["value"], e["se"], *(e["interval95"] or [None, None]), e["unit"]] for n, e in entries.items()]
+    rows = [[name, *row] for name, row in learnt_rows(shared.fit).items()]
     return {"columns": ["name", "value", "se", "lower95", "upper95", "unit"], "rows": rows, "caption": "All runs together",
             "model": TOGETHER, "data": DATA, "runs": list(shared.labels), "common": list(shared.common),
             "by_run": list(shared.by_run), "dl": shared.dl, "dl_apart": shared.apart}  # fmt: skip

@@ -78,7 +78,7 @@ def shared_model(
     if fit.status == "failed":
         return None, ("No model of all runs together was fitted: its fit failed.",)
     counts = [o.records for o in owns]
-    apart = sum(_value(f) + 0.5 * math.log(n) * len(f.result["parameters"]) for f, n in zip(fits, counts, strict=True))
+    apart = sum(_value(f) + 0.5 * math.log(n) * len(o.names) for f, o, n in zip(fits, owns, counts, strict=True))
     entries = sum(len(groups[name]) for name in common)
     others = sum(0.5 * math.log(n) * (len(o.names) - entries) for o, n in zip(owns, counts, strict=True))
     dl = _value(fit) + 0.5 * entries * math.log(sum(counts)) + others
@@ -102,12 +102,19 @@ def _groups(fits: Sequence[FitRun]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def learnt_rows(fit: FitRun) -> dict[str, list[Any]]:
+    """Of everything learnt: value, standard error, ends of the 95 % interval, unit; None where there is none."""
+    known = lambda x: float(x) if np.isfinite(x) else None  # noqa: E731
+    rows = fit.parameters_table.to_dict("records")
+    return {r["name"]: [*(known(r[k]) for k in ("value", "se", "lower95", "upper95")), r["unit"]] for r in rows if not r["fixed"]}
+
+
 def _mean(fits: Sequence[FitRun], name: str) -> float:
     """Weighted by precision where all runs know it."""
-    entries = [fit.result["parameters"].get(name) or {} for fit in fits]
+    rows = [learnt_rows(fit).get(name, [np.nan, None]) for fit in fits]
     values = np.array([float(np.ravel(fit.shared[name])[0]) for fit in fits])
-    errors = np.array([e.get("se") or np.nan for e in entries], float)
-    if np.all(np.isfinite(errors)) and np.all(errors > 0):
+    errors = np.array([row[1] or np.nan for row in rows], float)
+    if np.all(np.isfinite(errors)):
         return float(np.sum(values / errors**2) / np.sum(1 / errors**2))
     return float(np.mean(values))
 
@@ -149,18 +156,13 @@ def _fitted(d: Declarations, table: Table, first: FitRun, progress: Any) -> FitR
 
 
 def _said(found: Shared) -> tuple[str, ...]:
-    entries = found.fit.result["parameters"]
+    rows = learnt_rows(found.fit)
 
     def number(name: str) -> str:
-        row = entries[name]
-        interval = row.get("interval95")
-        return f"{name} = {row['value']:.4g}" + (f" ({interval[0]:.4g} … {interval[1]:.4g})" if interval else "")
+        value, _, low, high, _ = rows[name]
+        return f"{name} = {value:.4g}" + ("" if low is None or high is None else f" ({low:.4g} … {high:.4g})")
 
-    common = ", ".join(number(n) for n in entries if n in found.common or n.split("[")[0] in found.common)
-    own = ", ".join(f"`{n}`" for n in found.by_run)
-    less = found.apart - found.dl
-    return (
-        f"One model describes all runs in {less:.1f} nats less than numbers of their own: common are {common}"
-        + (f"; by run are {own}" if own else "")
-        + f" (`{MODEL}`, data `{NAME}`).",
-    )
+    listed = lambda chosen: ", ".join(number(n) for n in rows if n in chosen or n.split("[")[0] in chosen)  # noqa: E731
+    less = f"One model describes all runs in {found.apart - found.dl:.1f} nats less than numbers of their own: common are"
+    own = f"; by run are {listed(found.by_run)}" if found.by_run else ""
+    return (f"{less} {listed(found.common)}{own} (`{MODEL}`, data `{NAME}`).",)
