@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import xla
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    xla.cheap(config)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="write golden files anew instead of comparing with them")

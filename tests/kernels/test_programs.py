@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import numpy as np
 import pandas as pd
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 import hybridode as ho
 from hybridode import store
@@ -30,6 +32,19 @@ SETTINGS = (
     "jax_persistent_cache_min_compile_time_secs",
     "jax_persistent_cache_min_entry_size_bytes",
 )
+
+
+@pytest.fixture(autouse=True)
+def no_programs_of_the_tests() -> Iterator[None]:
+    """The caller of these tests has no folder of programs (`tests.xla`)."""
+    before = {name: getattr(jax.config, name) for name in SETTINGS}
+    for name, value in zip(SETTINGS, (None, 1.0, 0), strict=True):
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 def fitted() -> tuple:
