@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-import jax
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def float64() -> Iterator[None]:
+    import jax  # after `tests.xla` has chosen how it compiles: pytest reads this file before
+
     with jax.enable_x64(True):
         yield

@@ -5,8 +5,8 @@ must stand in the sentence. The data are simulated from `truth` by SciPy, with t
 
 python -m tests.fit.inference.made_on_purpose [SEED]   # a line for each parameter, and how many verdicts are right
 
-Of the noise of seed 1 one thing is known by now: it excludes an infinite k2 in "a step too fast to see" by 2.2 standard
-deviations, so that the interval is closed by chance. The test takes seed 2.
+Seeds 1 to 4 were looked at while verdicts were mended; 11 to 20 were judged once, unseen, and are the test. One verdict depends
+on the noise: a likelihood that excludes an infinite k2 in "a step too fast to see" by chance closes its interval (`CLOSED`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,17 @@ from tests.fit.inference.cases import Case
 from tests.fit.inference.identifiable import IDENTIFIABLE
 from tests.fit.inference.non_identifiable import NON_IDENTIFIABLE
 
+UNSEEN = range(11, 21)
+FAST = "a step too fast to see"
+CLOSED = {11, 19}  # of these seeds; SciPy's likelihood ratio says so in test_made_on_purpose.py
 
-def judged(case: Case, seed: int = 2) -> dict[str, tuple[str, str, bool]]:
+
+def accident(case: str, name: str, seed: int) -> bool:
+    """Whether the noise of this seed makes another verdict than the expected one the right one."""
+    return (case, name) == (FAST, "k2") and seed in CLOSED
+
+
+def judged(case: Case, seed: int) -> dict[str, tuple[str, str, bool]]:
     """Of each parameter: kind, sentence, whether it is what was expected."""
     run = ho.fit(ho.parse(case.text, f"{case.name}.ode"), case.data(seed), seed=0)
     found = run.profiles().verdicts
@@ -35,11 +44,12 @@ def main(seed: int) -> int:
     right = total = 0
     for case in (*NON_IDENTIFIABLE, *IDENTIFIABLE):
         for name, (kind, sentence, ok) in judged(case, seed).items():
-            print(f"{'ok   ' if ok else 'WRONG'} {case.name:26} {name:6} {kind:16} {sentence}", flush=True)
+            word = "ok   " if ok else "noise" if accident(case.name, name, seed) else "WRONG"
+            print(f"{word} {case.name:26} {name:6} {kind:16} {sentence}", flush=True)
             right, total = right + ok, total + 1
     print(f"{right} of {total} verdicts are right")
     return 0 if right == total else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else UNSEEN[0]))
