@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -40,10 +42,11 @@ def excludes_infinity(case: Case, seed: int) -> bool:
         return float(np.sum((a - 2 * e) ** 2 + (c - later) ** 2))
 
     def best(delay: float) -> float:
-        return minimize_scalar(squares, args=(delay,), bounds=(0.4, 0.6), method="bounded", options={"xatol": 1e-7}).fun
+        found: Any = minimize_scalar(squares, args=(delay,), bounds=(0.4, 0.6), method="bounded", options={"xatol": 1e-7})
+        return found.fun
 
-    least = minimize_scalar(best, bounds=(1e-6, 0.2), method="bounded", options={"xatol": 1e-5}).fun
-    return 2 * len(t) * np.log(best(0.0) / least) > chi2.ppf(0.95, 1)
+    least: Any = minimize_scalar(best, bounds=(1e-6, 0.2), method="bounded", options={"xatol": 1e-5})
+    return 2 * len(t) * np.log(best(0.0) / least.fun) > chi2.ppf(0.95, 1)
 
 
 def test_which_noise_closes_the_interval_of_a_step_too_fast_to_see() -> None:
