@@ -5,8 +5,9 @@ must stand in the sentence. The data are simulated from `truth` by SciPy, with t
 
 python -m tests.fit.inference.made_on_purpose [SEED]   # a line for each parameter, and how many verdicts are right
 
-Seeds 1 to 4 were looked at while verdicts were mended; 11 to 20 are the test, judged as they came (docs/uncertainty.md). One
-verdict depends on the noise: a likelihood that excludes an infinite k2 in "a step too fast to see" by chance closes its interval (`CLOSED`).
+Seeds 1 to 4 were looked at while verdicts were mended; 11 to 20 are the test, judged as they came (docs/uncertainty.md).
+One verdict depends on the noise: a likelihood that excludes an infinite k2 in "a step too fast to see" by chance closes its
+interval (`CLOSED`).
 """
 
 from __future__ import annotations
