@@ -15,7 +15,7 @@ from hybridode.fit.criticism.freedom import effective_number
 from hybridode.fit.run import FitRun
 from hybridode.language.check import declare
 from hybridode.language.reader import load
-from hybridode.report.findings import read_findings
+from hybridode.report.findings import FOLDER, read_findings
 from hybridode.report.opened import open_run
 from hybridode.report.run_directory import read_run
 
@@ -55,7 +55,9 @@ def candidate_of_directory(directory: Path) -> Candidate:
     if is_held(saved.result):
         free = _known(findings)
         free = _effective(open_run(directory)[1]) if free is None else free
-    return Candidate(str(directory), saved.result, residuals, declarations, free, findings)
+    loo = directory / FOLDER / "posterior.loo.csv"
+    pointwise = pd.read_csv(loo, dtype={"series": str}, keep_default_na=False, na_values=["nan"]) if loo.is_file() else None
+    return Candidate(str(directory), saved.result, residuals, declarations, free, findings, pointwise)
 
 
 def candidate_of_fit(name: str, run: FitRun) -> Candidate:

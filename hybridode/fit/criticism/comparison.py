@@ -22,6 +22,8 @@ from hybridode.declarations import Declarations, entry_names
 from hybridode.fit.criticism.nested import Nesting, Side, nesting
 
 SAME, CLEAR = 2.0, 10.0  # differences in AIC or BIC that say nothing, and that say much
+ALIKE = 0.99  # share of an error that is no improvement
+FEW = 4.0  # difference in elpd below which its standard error is not to be relied on (T. Sivula et al., arXiv:2008.10296)
 COLUMNS = (
     "run", "model", "status", "n_data", "n_free", "log_likelihood", "aic", "aicc", "bic", "hold_out_n", "hold_out_log_score",
     "hold_out_rmse", "hold_out_crps", "elpd_loo", "elpd_loo_se",
@@ -40,6 +42,7 @@ class Candidate:
     declarations: Declarations | None = None
     free: float | None = None
     findings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pointwise: pd.DataFrame | None = None  # of PSIS-LOO: series, row, time, column, elpd
 
     @property
     def n_free(self) -> float:
@@ -173,7 +176,7 @@ def compared_runs(candidates: Sequence[Candidate]) -> Comparison:
     ratios = () if different else tuple(_ratios(candidates))
     sentences += [r.sentence for r in ratios]
     sentences += _by_hold_out(candidates, table)
-    sentences += _by_loo(table, bool(different))
+    sentences += [] if different else _by_loo(candidates, table)
     unsure = [(c.name, (c.findings.get("posterior", {}).get("loo") or {}).get("unsure")) for c in candidates]
     sentences += [f"PSIS-LOO of {name} is unsure of {count} records (Pareto's k is too large)" for name, count in unsure if count]
     sentences += [
@@ -224,16 +227,37 @@ def _by_hold_out(candidates: Sequence[Candidate], table: pd.DataFrame) -> list[s
     rows = rows.sort_values(key, kind="stable")
     best, second = rows.iloc[0], rows.iloc[1]
     what = "CRPS" if key.endswith("crps") else "root mean square error"
+    if best[key] > ALIKE * second[key]:
+        sizes = f"{what} {best[key]:.3g} and {second[key]:.3g}"
+        return [f"{best['run']} and {second['run']} predict held-out records about as well: {sizes}"]
     return [f"{best['run']} predicts held-out records best: {what} {best[key]:.4g}, next {second[key]:.4g} ({second['run']})"]
 
 
-def _by_loo(table: pd.DataFrame, different: bool) -> list[str]:
+def _by_loo(candidates: Sequence[Candidate], table: pd.DataFrame) -> list[str]:
+    """The best against each other one, with the standard error of the difference (Vehtari, Gelman and Gabry 2017, eq. 24)."""
     known = pd.DataFrame(table[pd.notna(table["elpd_loo"])]).sort_values("elpd_loo", ascending=False, kind="stable")
-    if len(known) < 2 or different:
-        return []
-    best, second = known.iloc[0], known.iloc[1]
-    gap = float(best["elpd_loo"]) - float(second["elpd_loo"])
-    return [f"leaving out one record at a time (PSIS-LOO), {best['run']} is {gap:.3g} before {second['run']} in log-likelihood"]
+    by_name = {c.name: c for c in candidates}
+    out, names = [], [str(n) for n in known["run"]]
+    gaps = float(known["elpd_loo"].iloc[0]) - known["elpd_loo"].to_numpy(float) if len(known) else []
+    for name, gap in list(zip(names, gaps, strict=True))[1:]:
+        se = _se_of_difference(by_name[names[0]], by_name[name])
+        size = f"{gap:.3g} ± {se:.2g}" if np.isfinite(se) else f"{gap:.3g}"
+        words = f"leaving out one record at a time (PSIS-LOO), {names[0]} is {size} before {name} in log-likelihood"
+        if gap < FEW or (np.isfinite(se) and gap < 2 * se):
+            words += ": they cannot be told apart by that"
+        out.append(words)
+    return out
+
+
+def _se_of_difference(a: Candidate, b: Candidate) -> float:
+    """NaN where it is not known record by record."""
+    if a.pointwise is None or b.pointwise is None:
+        return np.nan
+    keys = ["series", "row", "column"]
+    both = a.pointwise.merge(b.pointwise, on=keys, suffixes=("_a", "_b"))
+    if not len(both) == len(a.pointwise) == len(b.pointwise):
+        return np.nan
+    return float(np.sqrt(len(both) * np.var(both["elpd_a"].to_numpy(float) - both["elpd_b"].to_numpy(float))))
 
 
 def _ratios(candidates: Sequence[Candidate]) -> list[Ratio]:

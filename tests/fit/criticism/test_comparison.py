@@ -142,3 +142,22 @@ def test_leaving_one_out_has_its_say() -> None:
     found = compared_runs([replace(c, findings=f) for c, f in zip((one, other), loo, strict=True)])
     assert any("(PSIS-LOO), other is 2 before one" in s for s in found.sentences)
     assert any("PSIS-LOO of other is unsure of 3 records" in s for s in found.sentences)
+
+
+def test_differences_of_loo_have_standard_errors() -> None:
+    """That of a sum of independent differences."""
+    rows = pd.DataFrame({"series": "", "column": "x", "time": [0.0], "observed": [1.0], "censored": [0], "used": "fit"})
+    random = np.random.default_rng(0)
+    first = random.normal(-1, 0.3, 40)
+    for shift, spread, told in ((0.5, 0.2, False), (0.12, 0.6, True)):
+        second = first + shift + spread * random.standard_normal(40)
+        both = []
+        for name, elpd in (("one", first), ("other", second)):
+            found = {"posterior": {"loo": {"elpd": float(elpd.sum()), "se": 1.0, "unsure": 0}}}
+            point = pd.DataFrame({"series": "", "row": np.arange(40), "column": "x", "time": 0.0, "elpd": elpd})
+            made = candidate(name, written("r*x - K*x^2"), 10.0, 2, rows)
+            both.append(replace(made, findings=found, pointwise=point))
+        gap, se = (second - first).sum(), np.sqrt(40) * (second - first).std()
+        (words,) = [s for s in compared_runs(both).sentences if "(PSIS-LOO)" in s]
+        assert f"other is {gap:.3g} ± {se:.2g} before one" in words
+        assert ("cannot be told apart" in words) == (told and gap < 2 * se)
