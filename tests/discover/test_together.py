@@ -48,3 +48,30 @@ def test_two_runs_share_a_formula_and_say_what_differs(tmp_path: Path) -> None:
     assert main(["simulate", str(shared), "--group", "run=run1", "--set", "x(0)=1.5", "--set", "y(0)=1", "--to", "3", "-q"]) == 0
     table = pd.read_csv(tmp_path / "again" / "parameters.csv").query("not fixed").set_index("name")["value"].to_dict()
     assert table == pytest.approx({n: row[0] for n, row in numbers.items()}, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_two_runs_share_a_law_with_a_name(tmp_path: Path) -> None:
+    """One enzyme at two amounts: the saturation is common, the rate is by run."""
+    model = tmp_path / "uptake.ode"
+    model.write_text(
+        "model uptake\ntime t from 0\nparam s = 0.05 in (1e-3, 1) log\nstate x = 4\n"
+        "dx/dt = -NN(x, hidden=[4], zero_at=[0], reg=l2(1e-3))\nobserve x ~ normal(x, s)\n",
+        encoding="utf-8",
+    )
+    times, runs = np.linspace(0, 8, 60), []
+    for k, rate in enumerate((1.0, 0.6)):
+        exact = solve_ivp(lambda _, u, v=rate: -v * u / (0.8 + u), (0, 8), [4.0], t_eval=times, rtol=1e-10, atol=1e-12).y[0]
+        noisy = exact + 0.01 * np.random.default_rng(k + 5).standard_normal(len(times))
+        data, run = tmp_path / f"{k}.csv", tmp_path / f"run{k}"
+        data.write_text(
+            "\n".join(["t,x", *(f"{t:.6f},{x:.6f}" for t, x in zip(times, noisy, strict=True))]) + "\n", encoding="utf-8"
+        )
+        assert main(["fit", str(model), str(data), "--out", str(run), "-q", "--only-fit"]) == 0
+        runs.append(run)
+    assert main(["discover", *map(str, runs), "-q"]) == 0
+    found = json.loads((runs[0] / "findings" / "discovery.json").read_text(encoding="utf-8"))
+    assert [f["kind"] for f in found["formulas"]] == ["Michaelis and Menten's law"]
+    numbers = {row[0]: row[1] for row in found["together"]["rows"]}
+    assert "K" in found["together"]["common"] and numbers["K"] == pytest.approx(0.8, rel=0.05)
+    assert numbers["v[run0]"] == pytest.approx(1.0, rel=0.02) and numbers["v[run1]"] == pytest.approx(0.6, rel=0.02)
