@@ -1,4 +1,6 @@
-"""NumPyro's NUTS on Diffrax's Tsit5 with its recursive checkpointed adjoint; all chains side by side."""
+"""NumPyro's NUTS on Diffrax's Tsit5, as its own documentation would have it for 8 numbers and a solve of 30 steps: derivatives
+forwards (2 times as quick as the checkpointed adjoint for one chain, 5 times for four side by side), full mass matrix (half as
+many steps as the diagonal one), all chains side by side in one program."""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from tests.benchmarks.sampling.clock import Clock
 from tests.benchmarks.sampling.problem import ATOL, CHAINS, DRAWS, RTOL, records
 
 TITLE, NEEDS = "NumPyro + Diffrax", ("numpyro", "diffrax")
-WARMUP = 300  # less than its default, which is in its favour: it is slow
+WARMUP = 300  # less than its default, which is in its favour
 
 
 def sample(clock: Clock, draws: int = DRAWS) -> np.ndarray:
@@ -36,22 +38,23 @@ def sample(clock: Clock, draws: int = DRAWS) -> np.ndarray:
         found = diffrax.diffeqsolve(
             diffrax.ODETerm(rates), diffrax.Tsit5(), 0.0, 20.0, None, start, jnp.stack(theta),
             saveat=diffrax.SaveAt(ts=jnp.arange(21.0)), stepsize_controller=diffrax.PIDController(rtol=RTOL, atol=ATOL),
-            max_steps=1000, throw=False,
+            max_steps=1000, throw=False, adjoint=diffrax.ForwardMode(),
         )  # fmt: skip
         numpyro.sample("y", dist.LogNormal(jnp.log(jnp.maximum(found.ys, 1e-12)), sigma), obs=y)
 
-    def chains(count: int, warmup: int) -> numpyro.infer.MCMC:
-        kernel = numpyro.infer.NUTS(model, init_strategy=numpyro.infer.init_to_median())
-        return numpyro.infer.MCMC(kernel, num_warmup=warmup, num_samples=count, num_chains=CHAINS, chain_method="vectorized",
-                                  progress_bar=False)  # fmt: skip
+    kernel = numpyro.infer.NUTS(model, init_strategy=numpyro.infer.init_to_median(), forward_mode_differentiation=True,
+                                dense_mass=True)  # fmt: skip
+    mcmc = numpyro.infer.MCMC(kernel, num_warmup=WARMUP, num_samples=draws, num_chains=CHAINS, chain_method="vectorized",
+                              progress_bar=False)  # fmt: skip
 
-    mcmc = chains(draws, WARMUP)
-    with clock("compile"):  # the same program, stopped by no draws: warm-up of one step
-        first = chains(1, 1)
-        first.run(jax.random.key(0))
-        jax.block_until_ready(first.get_samples()["alpha"])
-    with clock("sample"):
+    def run() -> dict[str, jax.Array]:
         mcmc.run(jax.random.key(1))
-        found = jax.block_until_ready(mcmc.get_samples(group_by_chain=True))
+        return jax.block_until_ready(mcmc.get_samples(group_by_chain=True))
+
+    with clock("first"):
+        run()
+    with clock("sample"):  # the same draws by programs that are there: what the first took longer was compiling
+        found = run()
+    clock.seconds["compile"] = max(clock.seconds.pop("first") - clock.seconds["sample"], 0.0)
     parts = [found[n][..., None] for n in ("alpha", "beta", "gamma", "delta")] + [found["start"], found["sigma"]]
     return np.concatenate([np.asarray(p) for p in parts], axis=-1)
