@@ -60,6 +60,28 @@ def bootstrap(
     return go(run, samples, seed, max_seconds, typed(context), Output(json, verbose, quiet))
 
 
+def ensemble(
+    context: typer.Context,
+    run: RunDirectory,
+    members: Annotated[int, typer.Option("--members", metavar="N", min=1, max=200, help="How many networks are trained.")] = 8,
+    max_seconds: MaxSeconds = None,
+    json: Json = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Train a run's networks again from other first weights: bands that widen where there are no data.
+
+    What is done is kept, also at Ctrl-C: the same command goes on from there.
+
+    \b
+    Example:
+      hybridode ensemble model.runs/003 --members 8
+    """
+    from hybridode.commands.ensemble import ensemble as go
+
+    return go(run, members, max_seconds, typed(context), Output(json, verbose, quiet))
+
+
 def report(
     run: RunDirectory,
     latex: Annotated[
@@ -172,4 +194,4 @@ def compare(
     return go(runs, options, typed(context), Output(json, verbose, quiet))
 
 
-RUN_COMMANDS: tuple[Callable[..., int], ...] = (report, compare, profile, bootstrap, sample, discover)
+RUN_COMMANDS: tuple[Callable[..., int], ...] = (report, compare, profile, bootstrap, ensemble, sample, discover)

@@ -56,6 +56,11 @@ def _seconds(run: FitRun) -> float:
 
 
 def _learnt(run: FitRun, seconds: float) -> Found | None:
+    return of_learnt(run)
+
+
+def of_learnt(run: FitRun) -> Found | None:
+    """What the networks have learnt where the data reach; None without networks."""
     from hybridode.discover.found import learnt_content
     from hybridode.discover.samples import samples_of
     from hybridode.discover.slots import slots_of
@@ -65,7 +70,10 @@ def _learnt(run: FitRun, seconds: float) -> Found | None:
         return None
     slots = slots_of(run.dataset.declarations)
     networks = {slot.network.name: slot.network for slot in slots}
-    samples = {name: samples_of(run.finished.prepared, run.finished.theta, network) for name, network in networks.items()}
+    samples = {
+        name: samples_of(run.finished.prepared, run.finished.theta, network, members=run.finished.members)
+        for name, network in networks.items()
+    }
     return Found(learnt_content(slots, samples))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybridode.commands.found import Found, keep
+from hybridode.commands.found import Found, keep, write_beside
 from hybridode.commands.interrupt import Interruption
 from hybridode.commands.output import Output
 from hybridode.commands.run import INTERRUPTED
@@ -18,11 +18,13 @@ from hybridode.errors import DataError, Diagnostic
 if TYPE_CHECKING:
     from hybridode.fit.inference.explored import Explored
     from hybridode.fit.inference.sample import Sample
-    from hybridode.fit.inference.sampling import Sampler
+    from hybridode.fit.inference.sampling import Sampler, Stop
 
 KIND = "posterior"
 KEPT = f"{KIND}.npz"  # what a longer run goes on from
 EVERY = 5.0  # seconds between plain lines
+WRITTEN_EVERY = 8.0  # seconds after which the draws so far are written down
+_PAUSE = "written down"  # why the sampler stops for it
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,26 @@ def sample(run: str, options: SampleOptions, command: str, output: Output) -> in
     return INTERRUPTED if drawn.early == "interrupted" else 0
 
 
-def _drawn(sampler: Sampler, others: Sequence[Any], options: SampleOptions, kept: Path, stop: Any) -> Sample:
-    """The sample: anew, or the one that was kept with as many draws more as are missing."""
+def _drawn(sampler: Sampler, others: Sequence[Any], options: SampleOptions, kept: Path, stop: Stop) -> Sample:
+    """The sample: anew, or the one that was kept with as many draws more as are missing. Written down now and then, so that a
+    process that is killed loses no more than the draws since."""
+    written = time.perf_counter()
+
+    def stops(done: int, all_: int) -> str:
+        return stop(done, all_) or (_PAUSE if done > options.warmup and time.perf_counter() - written > WRITTEN_EVERY else "")
+
+    sample = _begun(sampler, others, options, kept, stops)
+    while sample.early == _PAUSE:
+        _write(kept, sample, options)
+        written = time.perf_counter()
+        assert sample.chains is not None, "a sample knows where its chains stand"
+        missing = options.draws - sample.energy.shape[1]
+        sample = sample.joined(sampler.more(sample.chains, missing, stops, options.warmup + options.draws))
+    return sample
+
+
+def _begun(sampler: Sampler, others: Sequence[Any], options: SampleOptions, kept: Path, stop: Stop) -> Sample:
+    """Up to the first time that it is written down."""
     if not options.resume:
         return sampler.draw(options.draws, options.seed, options.warmup, stop, others=others)
     from hybridode.fit.inference.draws_file import read_kept
@@ -96,21 +116,28 @@ def _drawn(sampler: Sampler, others: Sequence[Any], options: SampleOptions, kept
                                    hint="give the same options, or sample without `--resume`"))  # fmt: skip
     missing = options.draws - before.energy.shape[1]
     assert before.chains is not None, "what was kept knows where its chains stand"
-    return before if missing <= 0 else before.joined(sampler.more(before.chains, missing, stop))
+    total = options.warmup + options.draws
+    return before if missing <= 0 else before.joined(sampler.more(before.chains, missing, stop, total))
 
 
 def _explored(sampler: Sampler, drawn: Sample, options: SampleOptions, folder: Path) -> tuple[Explored, Found]:
     """What the draws say, and what is kept of it; the draws themselves are written first."""
-    from hybridode.fit.inference.draws_file import kept_bytes, netcdf_bytes, netcdf_possible
+    from hybridode.fit.inference.draws_file import netcdf_bytes, netcdf_possible
     from hybridode.fit.inference.explored import explored
-    from hybridode.report.run_directory import table_text, write_atomically
+    from hybridode.report.run_directory import table_text
 
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / KEPT, kept_bytes(drawn, options.lasting))
+    _write(folder / KEPT, drawn, options)
     found = explored(sampler.prepared, drawn, options.seed)
     files = {ending: table_text(table).encode() for ending, table in found.tables().items()}
     files |= {"nc": netcdf_bytes(found, options.seed)} if netcdf_possible() else {}
     return found, Found(found.content(), files)
+
+
+def _write(path: Path, drawn: Sample, options: SampleOptions) -> None:
+    """What a longer run goes on from. Raises UsageError E0809 when it cannot be written."""
+    from hybridode.fit.inference.draws_file import kept_bytes
+
+    write_beside(path, kept_bytes(drawn, options.lasting))
 
 
 def summary(explored: Explored, folder: Path, seconds: float) -> str:

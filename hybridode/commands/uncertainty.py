@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,11 @@ if TYPE_CHECKING:
     from hybridode.fit.inference.believed import Believed
     from hybridode.fit.progress import Recorder
     from hybridode.fit.run import FitRun
+
+ALONE = (
+    "one start has trained the networks: where there are no data they might have learnt other functions, which this band does "
+    "not know; `hybridode ensemble RUN` trains more"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def found_of(run: FitRun, seconds: float | None, detail: Detail = Detail(), reco
     known = what.spectrum
     others = {} if known is None else {"spectrum": Found({"sentences": known.sentences(), **known.content()})}
     if what.bands is not None:
-        others["bands"] = _bands(what, finished.members)
+        others["bands"] = _bands(what, finished.members, len(finished.theta) > finished.prepared.objective.n_parameters)
     notes = [f"left out: {line}; `hybridode profile RUN` takes the time that it needs" for line in what.left_out]
     return Found(profile_content(what), {"csv": _csv(what.profiled.curves)}, notes, others)
 
@@ -100,18 +104,13 @@ def _reasons(below: str, above: str) -> dict[str, str]:
     return {f"{side}_reason": _OPEN[why] for side, why in (("lower95", below), ("upper95", above)) if why}
 
 
-def _bands(what: Believed, members: Sequence[Any]) -> Found:
-    import numpy as np
-
+def _bands(what: Believed, members: Sequence[Any], networks: bool) -> Found:
     assert what.bands is not None
-    files = {"csv": _csv(what.bands.table)}
-    if members:
-        stream = io.BytesIO()
-        np.save(stream, np.array(members))
-        files["npy"] = stream.getvalue()
-    content = {"sentences": what.bands.sentences(), "level": 0.95, "how": what.bands.how, "unknown": what.bands.unknown,
+    alone = [] if members or not networks else [ALONE]
+    sentences = [*what.bands.sentences(), *alone]
+    content = {"sentences": sentences, "level": 0.95, "how": what.bands.how, "unknown": what.bands.unknown,
                "members": len(members)}  # fmt: skip
-    return Found(content, files)
+    return Found(content, {"csv": _csv(what.bands.table)})
 
 
 def _csv(table: Any) -> bytes:

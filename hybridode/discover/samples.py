@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from hybridode.declarations import Network
 from hybridode.discover.information import MOST, OWN, fisher_of
 from hybridode.discover.slots import network_calls
+from hybridode.fit.inference.laplace import covariance
 from hybridode.fit.objective.assignment import assigned
 from hybridode.fit.objective.batch import Batch, series_of
 from hybridode.fit.objective.objective import Objective
@@ -32,8 +34,8 @@ _DRAWS = 200
 class Samples:
     """One network along the fitted trajectories: `points` (N, m) its arguments in natural units, spread evenly over the places
     that the trajectories visit; `counts` (N,) how many times of the trajectories are near each; `values` (N, k) its outputs; `sd`
-    (N, k) their standard errors (Laplace's approximation; NaN where there is none, with the `reason`); `draws` (B, N, k) of the
-    same, without rows where there is none."""
+    (N, k) their standard errors (Laplace's approximation as for bands of curves; NaN where there is none, with the `reason`);
+    `draws` (B, N, k), without rows where there is none, of an approximation that knows weights better."""
 
     network: Network
     points: np.ndarray
@@ -44,27 +46,43 @@ class Samples:
     reason: str = ""
 
 
-def samples_of(prepared: Prepared, theta: np.ndarray, network: Network, seed: int = 0) -> Samples:
-    """The samples of one network at the optimum theta of its fit."""
-    objective = prepared.objective
-    start, stop = _places(objective, network.name)
+def samples_of(
+    prepared: Prepared, theta: np.ndarray, network: Network, seed: int = 0, members: Sequence[np.ndarray] = ()
+) -> Samples:
+    """The samples of one network at the optimum theta of its fit. members: of an ensemble, whose spread the errors then hold."""
     with jax.enable_x64(True):
         points, counts = _spread(_arguments_along(prepared, theta, network.name))
-        evaluate = _evaluator(objective, network, points)
+    values, slopes, away = learnt_at(prepared, theta, network, points, members)
+    with jax.enable_x64(True):
+        fisher = fisher_of(prepared, theta)
+    if fisher is None:
+        reason = f"{len(theta)} numbers are learnt, and standard errors come from the Fisher matrix of up to {MOST}"
+        reason = reason if len(theta) > MOST else "the Fisher matrix cannot be computed at the optimum"
+        sd = away if members else np.full(values.shape, np.nan)
+        return Samples(network, points, counts, values, sd, np.zeros((0, *values.shape)), "" if members else reason)
+    start, stop = _places(prepared.objective, network.name)
+    spread = np.einsum("nkw,wr->nkr", slopes, _root_of_covariance(fisher, prepared.objective.n_parameters)[start:stop])
+    random = np.random.default_rng(seed).standard_normal((_DRAWS, spread.shape[2]))
+    draws = values + np.einsum("nkr,br->bnk", spread, random)
+    known = covariance(prepared.objective.space, fisher)[start:stop, start:stop]
+    sd = np.sqrt(np.maximum(np.einsum("nkv,vw,nkw->nk", slopes, known, slopes), 0.0))
+    return Samples(network, points, counts, values, np.hypot(sd, away), draws)
+
+
+def learnt_at(
+    prepared: Prepared, theta: np.ndarray, network: Network, points: np.ndarray, members: Sequence[np.ndarray] = ()
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A network at points (N, m): outputs (N, k), their slopes by its weights (N, k, w) where few are learnt, and how far members
+    of an ensemble are from it (N, k), root mean squares, 0 without any."""
+    start, stop = _places(prepared.objective, network.name)
+    with jax.enable_x64(True):
+        evaluate = _evaluator(prepared.objective, network, points)
         weights = jnp.asarray(theta[start:stop])
         values = np.asarray(evaluate(weights))
-        nothing = np.full(values.shape, np.nan)
-        fisher = fisher_of(prepared, theta)
-        if fisher is None:
-            reason = f"{len(theta)} numbers are learnt, and standard errors come from the Fisher matrix of up to {MOST}"
-            reason = reason if len(theta) > MOST else "the Fisher matrix cannot be computed at the optimum"
-            return Samples(network, points, counts, values, nothing, np.zeros((0, *values.shape)), reason)
-        slopes = np.asarray(jax.jacfwd(evaluate)(weights))
-    root = _root_of_covariance(fisher, objective.n_parameters)[start:stop]
-    spread = np.einsum("nkw,wr->nkr", slopes, root)
-    random = np.random.default_rng(seed).standard_normal((_DRAWS, root.shape[1]))
-    draws = values + np.einsum("nkr,br->bnk", spread, random)
-    return Samples(network, points, counts, values, np.sqrt(np.sum(spread**2, axis=-1)), draws)
+        others = np.array([np.asarray(evaluate(jnp.asarray(m[start:stop]))) - values for m in members])
+        few = len(theta) <= MOST
+        slopes = np.asarray(jax.jacfwd(evaluate)(weights)) if few else np.zeros((*values.shape, 0))
+    return values, slopes, np.sqrt(np.mean(others**2, axis=0)) if members else np.zeros(values.shape)
 
 
 def _root_of_covariance(fisher: np.ndarray, parameters: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ class Kept:
     parameters_table: pd.DataFrame
     log: list[str]
     rivals: pd.DataFrame | None = None  # see `outcome/rivals`
+    members: Callable[[int], tuple[np.ndarray, ...]] = lambda numbers: ()  # of an ensemble, of so many numbers each
 
 
 def reopened(kept: Kept) -> FitRun:
@@ -81,7 +82,7 @@ def reopened(kept: Kept) -> FitRun:
         kept.residuals, kept.trace, kept.parameters_table, kept.log,
         constants_of_fit(objective, dataset, np.asarray(numbers.parameters)),
         {"interrupted": "interrupted"}.get(kept.result["status"], ""), shared,
-        Finished(prepared, theta, rivals=rivals_in(objective.space, kept.rivals)) if whole else None,
+        Finished(prepared, theta, kept.members(len(theta)), rivals_in(objective.space, kept.rivals)) if whole else None,
     )  # fmt: skip
 
 

@@ -22,8 +22,9 @@ from hybridode.fit.objective.constraints import constraint_entries
 from hybridode.fit.objective.objective import Objective
 from hybridode.fit.objective.robust import read_loss
 from hybridode.fit.outcome import result as results
-from hybridode.fit.outcome.ending import ensemble_of, gradient_entry, status_of, uncertainty_of
+from hybridode.fit.outcome.ending import gradient_entry, status_of, uncertainty_of
 from hybridode.fit.outcome.in_pieces import curves_in_pieces, value_in_pieces
+from hybridode.fit.outcome.members import members_of
 from hybridode.fit.outcome.rivals import rivals_of
 from hybridode.fit.outcome.shares import network_shares, share_sentences
 from hybridode.fit.outcome.tables import (
@@ -366,7 +367,9 @@ def _finish(
         result["hold_out_reason"] = "nothing was held out"
     whole = None
     if best is not None and in_pieces is None:
-        whole = Finished(prepared, theta, ensemble_of(objective, found, best), rivals_of(objective.space, found, theta))
+        whole = Finished(
+            prepared, theta, members_of(objective.n_parameters, found, best), rivals_of(objective.space, found, theta)
+        )
     return FitRun(
         declarations, objective.compiled, dataset, {**shared, **groups}, weights, result,
         predictions_table(objective, dataset, curves, prepared.held), residuals, trace_table(recorder), table, recorder.log,

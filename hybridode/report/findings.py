@@ -17,8 +17,8 @@ from hybridode.files import write_whole
 
 FOLDER, SCHEMA = "findings", 1
 KINDS = (  # in the order of the report
-    "residual_tests", "hold_outs", "learnt", "profiles", "identifiability", "spectrum", "bands", "bootstrap", "posterior",
-    "baselines", "comparison", "discovery",
+    "residual_tests", "hold_outs", "learnt", "profiles", "identifiability", "spectrum", "bands", "ensemble", "bootstrap",
+    "posterior", "baselines", "comparison", "discovery",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
     import pandas as pd
 
     from hybridode.data.files import read_table
+    from hybridode.fit.outcome.members import FILE as MEMBERS
+    from hybridode.fit.outcome.members import members_in
     from hybridode.fit.outcome.rivals import FILE
     from hybridode.fit.reopen import Kept, reopened
 
@@ -65,6 +68,7 @@ def _opened(saved: SavedRun, folder: Path) -> tuple[Declarations, FitRun]:
         tables["parameters"],
         _log(directory / LOG),
         pd.read_csv(directory / FILE, **exact) if (directory / FILE).is_file() else None,
+        partial(members_in, directory / MEMBERS),
     )  # fmt: skip
     return declarations, reopened(kept)
 

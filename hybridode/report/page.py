@@ -33,7 +33,7 @@ from hybridode.report.sections import (
 from hybridode.report.words import sentence, with_code
 
 TEMPLATES = Path(__file__).parent / "templates"
-COMMANDS = frozenset({"profile", "bootstrap", "sample", "compare", "discover"})  # what a run can be given to
+COMMANDS = frozenset({"profile", "ensemble", "bootstrap", "sample", "compare", "discover"})  # what a run can be given to
 
 
 SECTIONS: tuple[Callable[[Saved], Section | None], ...] = (  # in the order of the page; one without blocks is left out
@@ -46,6 +46,7 @@ SECTIONS: tuple[Callable[[Saved], Section | None], ...] = (  # in the order of t
     fit.states,
     parameters.parameters,
     determined.identifiability,
+    _of("ensemble", "Ensemble"),
     bootstrap.bootstrap,
     posterior.posterior,
     hold_outs.hold_outs,

@@ -103,6 +103,7 @@ def write_run(run: FitRun, directory: Path, command: str | None = None) -> Path:
         "residuals.csv": lambda: table_text(run.residuals),
         "trace.csv": lambda: table_text(run.trace),
         **_rivals_file(run),
+        **_members_file(run),
         **{name: lambda table=table: kept_text(table) for name, table in run.dataset.files.items()},
         f"{SOURCE}/{MODEL}": lambda: source_text(run.declarations),
         **{f"{SOURCE}/{name}": lambda table=table: kept_text(table) for name, table in run.dataset.origin.items()},
@@ -175,6 +176,14 @@ def _rivals_file(run: FitRun) -> dict[str, Callable[[], str]]:
         return {}
     space, rivals = run.finished.prepared.objective.space, run.finished.rivals
     return {FILE: lambda: table_text(rivals_table(space, rivals))}
+
+
+def _members_file(run: FitRun) -> dict[str, Callable[[], bytes]]:
+    """The other members of an ensemble, of a fit that has some."""
+    from hybridode.fit.outcome.members import FILE, members_bytes
+
+    members = () if run.finished is None else run.finished.members
+    return {FILE: lambda: members_bytes(members)} if members else {}
 
 
 def table_text(table: pd.DataFrame) -> str:

@@ -123,7 +123,7 @@ def bands(
                 continue
             place, scale = int(objective.argument_places[k][location[0]]), location[1]
             middle, slopes = best.observed[row, keep, place], best.by_observed[row, keep, place]
-            found = _band(middle, slopes, covariance, scale, [c.observed[row, keep, place] for c in usable],
+            found = band(middle, slopes, covariance, scale, [c.observed[row, keep, place] for c in usable],
                           [c.observed[row, keep, place] for c in ensemble])  # fmt: skip
             if len(noise.arguments) == 1:  # a logit becomes a probability
                 found = [noise.location(x) for x in found[:3]] + found[3:]
@@ -131,14 +131,14 @@ def bands(
         for i, name in enumerate(states):
             middle = best.states[row, keep, i]
             scale = LOG if np.all(middle > 0) else LINEAR
-            found = _band(middle, best.by_states[row, keep, i], covariance, scale, [c.states[row, keep, i] for c in usable],
+            found = band(middle, best.by_states[row, keep, i], covariance, scale, [c.states[row, keep, i] for c in usable],
                           [c.states[row, keep, i] for c in ensemble])  # fmt: skip
             frames.append(_frame(series.name, times, name, "state", found))
     ways = ["delta method", *(["profiles"] * bool(usable)), *([f"ensemble of {len(ensemble) + 1}"] * bool(ensemble))]
     return Bands(pd.concat(frames, ignore_index=True), ", ".join(ways), unknown)
 
 
-def _band(
+def band(
     middle: np.ndarray, slopes: np.ndarray, covariance: np.ndarray, scale: Scale, others: list[np.ndarray],
     members: list[np.ndarray],
 ) -> list[np.ndarray]:  # fmt: skip
@@ -151,7 +151,8 @@ def _band(
         spread = sd * np.abs(scale.slope(middle))
         if members:
             away = np.array([scale.forward(m) - u for m in members])
-            spread = np.sqrt(spread**2 + np.nanmean(np.where(np.isfinite(away), away, np.nan) ** 2, axis=0))
+            there = np.isfinite(away)
+            spread = np.sqrt(spread**2 + np.sum(np.where(there, away, 0.0) ** 2, axis=0) / np.maximum(np.sum(there, axis=0), 1))
         lower, upper = scale.inverse(u - Z95 * spread), scale.inverse(u + Z95 * spread)
         for other in others:
             lower, upper = np.fmin(lower, other), np.fmax(upper, other)

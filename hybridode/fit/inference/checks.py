@@ -53,6 +53,20 @@ WORDS = {  # where the records have more, and less
 }
 
 
+_CLASS = "share of class "  # and its number
+
+
+def _of_classes(count: int) -> dict[str, Statistic]:
+    """How often each class occurs."""
+    return {f"{_CLASS}{c}": lambda v, series, c=c: np.mean(v == c, axis=1) for c in range(1, count + 1)}
+
+
+def _words(statistic: str, more: bool) -> str:
+    if statistic.startswith(_CLASS):
+        return f"are {'more' if more else 'less'} often of class {statistic.removeprefix(_CLASS)}"
+    return WORDS[statistic][0 if more else 1]
+
+
 @dataclass(frozen=True, eq=False)
 class Checks:
     """`table`: column, statistic, its value of the records (of residuals the mean over the draws), of simulated data (mean and
@@ -69,7 +83,7 @@ class Checks:
         odd = self.table[two_sided < LEVEL]
         lines = []
         for column, rows in odd.groupby("column", sort=False):
-            parts = [f"{WORDS[s][0 if p < 0.5 else 1]} ({_p_words(p, self.count)})"
+            parts = [f"{_words(s, p < 0.5)} ({_p_words(p, self.count)})"
                      for s, p in zip(rows["statistic"], rows["p"], strict=True)]  # fmt: skip
             lines.append(f"compared with data simulated from the posterior, the records of `{column}` {', and '.join(parts)}")
         if not lines and len(self.table):
@@ -105,8 +119,9 @@ def _histogram(row: tuple[Any, ...], drawn: np.ndarray) -> dict[str, Any]:
 def _of_column(column: Observed, chosen: np.ndarray, random: np.random.Generator) -> list[tuple[tuple[Any, ...], np.ndarray]]:
     """A row of the table for each statistic, with its value of each simulated data set."""
     exact = column.fitted & (column.censored == 0)
-    if np.sum(exact) < 3 or column.noise.name == "categorical":
+    if np.sum(exact) < 3:
         return []
+    of_values, of_residuals = (_of_classes(column.noise.classes), {}) if column.noise.classes else (OF_VALUES, OF_RESIDUALS)
     order = np.flatnonzero(exact)[np.lexsort((column.time[exact], column.series[exact]))]
     series, value = column.series[order], column.value[order]
     eta = tuple(np.moveaxis(column.arguments[chosen][:, order], -1, 0))
@@ -114,7 +129,7 @@ def _of_column(column: Observed, chosen: np.ndarray, random: np.random.Generator
     with np.errstate(all="ignore"):
         residuals = (column.noise.residual(value, *eta), column.noise.residual(new, *eta))
     pairs: Sequence[tuple[dict[str, Statistic], np.ndarray, np.ndarray]] = (
-        (OF_VALUES, np.broadcast_to(value, new.shape), new), (OF_RESIDUALS, *residuals))  # fmt: skip
+        (of_values, np.broadcast_to(value, new.shape), new), (of_residuals, *residuals))  # fmt: skip
     found = []
     for statistics, ours, theirs in pairs:
         for name, statistic in statistics.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from hybridode.fit.inference.checks import Checks, predictive_checks
-from hybridode.fit.inference.drawn import Drawn, drawn, log_likelihoods, simulated
+from hybridode.fit.inference.drawn import Drawn, Observed, drawn, log_likelihoods, simulated
 from hybridode.fit.inference.loo import Loo, loo
 from hybridode.fit.inference.mixing import SETTLED, Mixing, mixing
 from hybridode.fit.inference.sample import Sample
+from hybridode.fit.objective.bands import class_columns
+from hybridode.fit.objective.classes import probabilities
 from hybridode.fit.prepare import Prepared
 
 BINS = 60  # of a marginal's histogram
@@ -122,18 +124,33 @@ def explored(prepared: Prepared, sample: Sample, seed: int = 0, tell: Callable[[
 
 
 def bands_of(prepared: Prepared, found: Drawn, seed: int = 0) -> pd.DataFrame:
-    """Quantiles of the curves and of new records, over the draws."""
+    """Quantiles of the curves and of new records, over the draws. Of classes the probability of each, new records left out."""
     random, frames = np.random.default_rng(seed), []
     for k, column in enumerate(found.observed):
-        arguments = found.arguments[k]
-        many = int(np.clip(_MOST_NEW / max(arguments[..., 0].size, 1), 1, 10))  # several of each draw: quantiles without noise
-        new = simulated(column.noise, tuple(np.moveaxis(np.tile(arguments, (many, 1, 1, 1)), -1, 0)), random)
-        for row, series in enumerate(prepared.dataset.series):
-            times, keep = np.unique(found.ts[row], return_index=True)
-            times, keep = times[times <= series.end], keep[times <= series.end]
-            with np.errstate(all="ignore"):
-                low, middle, high = np.nanquantile(found.curves[:, row, keep, k], (0.025, 0.5, 0.975), axis=0)
-                new_low, new_high = np.nanquantile(new[:, row, keep], (0.025, 0.975), axis=0)
-            values = {"location": middle, "lower95": low, "upper95": high, "new_lower95": new_low, "new_upper95": new_high}
-            frames.append(pd.DataFrame({"series": series.name, "time": times, "column": column.column, **values}))
+        for name, curves, new in _curves_of(column, found, k, prepared.dataset.classes.get(column.column, ()), random):
+            for row, series in enumerate(prepared.dataset.series):
+                times, keep = np.unique(found.ts[row], return_index=True)
+                times, keep = times[times <= series.end], keep[times <= series.end]
+                with np.errstate(all="ignore"):
+                    low, middle, high = np.nanquantile(curves[:, row, keep], (0.025, 0.5, 0.975), axis=0)
+                    new_low, new_high = np.full((2, len(keep)), np.nan)
+                    if new is not None:
+                        new_low, new_high = np.nanquantile(new[:, row, keep], (0.025, 0.975), axis=0)
+                values = {"location": middle, "lower95": low, "upper95": high, "new_lower95": new_low, "new_upper95": new_high}
+                frames.append(pd.DataFrame({"series": series.name, "time": times, "column": name, **values}))
     return pd.concat(frames, ignore_index=True)
+
+
+def _curves_of(
+    column: Observed, found: Drawn, k: int, labels: Sequence[str], random: np.random.Generator
+) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """Names, curves (n, S, T) and new records (n, S, T) of an observed column; of classes each has its own."""
+    eta = tuple(np.moveaxis(found.arguments[k], -1, 0))
+    if not column.noise.classes:
+        many = int(np.clip(_MOST_NEW / max(eta[0].size, 1), 1, 10))  # several of each draw: quantiles without noise
+        new = simulated(column.noise, tuple(np.tile(a, (many, 1, 1)) for a in eta), random)
+        yield column.column, found.curves[..., k], new
+        return
+    each = np.moveaxis(probabilities(*eta), -1, 0)
+    for name, p in zip(class_columns(column.column, column.noise.classes, labels), each, strict=True):
+        yield name, p, None

@@ -10,6 +10,8 @@ import pandas as pd
 
 from hybridode.fit.inference.drawn import Drawn, log_likelihoods
 
+_SAME = 1e-10  # log density that a record's may move over the draws and still be the same
+
 
 @dataclass(frozen=True, eq=False)
 class Loo:
@@ -56,8 +58,11 @@ def loo(found: Drawn, names: list[str], densities: list[np.ndarray] | None = Non
         density = np.where(found.solved[:, None], density, -np.inf)[found.solved]
         if not density.size:
             continue
-        share = _relative_efficiency(density, chains if found.solved.all() else 1)
-        elpd, pareto, p = (np.atleast_1d(a) for a in statistics.loo(density[None], chain_axis=0, draw_axis=1, r_eff=share))
+        elpd, pareto, p = np.array(density[0]), np.zeros(density.shape[1]), np.zeros(density.shape[1])
+        moves = np.ptp(density, axis=0) > _SAME  # others say nothing of the parameters, as records before the event that has them
+        if moves.any():
+            share = _relative_efficiency(density[:, moves], chains if found.solved.all() else 1)
+            elpd[moves], pareto[moves], p[moves] = statistics.loo(density[None, :, moves], chain_axis=0, draw_axis=1, r_eff=share)
         frames.append(pd.DataFrame({
             "series": [names[i] for i in column.series[column.fitted]], "row": column.line[column.fitted],
             "time": column.time[column.fitted], "column": column.column, "elpd": elpd, "pareto_k": pareto, "p": p,

@@ -36,6 +36,7 @@ def difference(low: Sides, high: Sides) -> tuple[Array, Array]:
 def log_between(noise: Noise, low: Array, high: Array, sides: tuple[Sides, Sides], arguments: Sequence[Array]) -> Array:
     """Of an open interval; `sides` of its ends (see `limits.ends`). -inf where nothing lies in it."""
     large, ratio = difference(*sides)
+    low, high = (jnp.broadcast_to(end, jnp.shape(ratio)) for end in (low, high))  # many draws may share their records
     narrow, summed, empty = (_counts if noise.counts else _smooth)(noise, low, high, ratio, arguments)
     differences = large + log1mexp(jnp.where(narrow | (ratio >= 0), -1.0, ratio))
     return jnp.where(empty, -jnp.inf, jnp.where(narrow, summed, differences))

@@ -67,5 +67,9 @@ class ClassNumbers:
     def ppf(self, probability: Any) -> np.ndarray:
         """The least number whose cumulative probability reaches `probability`."""
         reached = np.cumsum(probabilities(*self.logits), axis=-1)
-        below = np.sum(reached < np.asarray(probability) - 1e-12, axis=-1)
+        below = np.sum(reached < np.asarray(probability)[..., None] - 1e-12, axis=-1)
         return np.where(np.isnan(reached).any(axis=-1), np.nan, np.minimum(below + 1.0, len(self.logits)))
+
+    def rvs(self, size: tuple[int, ...], random_state: np.random.Generator) -> np.ndarray:
+        """Class numbers drawn, of the shape that the logits have together."""
+        return self.ppf(random_state.uniform(size=size))

@@ -14,7 +14,6 @@ from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.starts import StartResult
 
 SE_MOST = 400  # trainable numbers up to which the Fisher matrix is computed for standard errors
-ENSEMBLE_WITHIN = 10.0  # objective over the best up to which another start is one of an ensemble
 
 
 def gradient_entry(objective: Objective, batch: Batch, numbers: int) -> dict[str, str]:
@@ -50,11 +49,3 @@ def uncertainty_of(lanes: Lanes, theta: np.ndarray, solved: bool, early: str = "
     if not solved or not np.isfinite(e.value):
         return e, none_known(objective.space, theta[:k], "the model could not be evaluated here")
     return e, uncertainty(objective.space, theta[:k], np.asarray(e.fisher, float))
-
-
-def ensemble_of(objective: Objective, found: Sequence[StartResult], best: StartResult) -> tuple[np.ndarray, ...]:
-    """Where other starts of a fit with networks ended that follow the data about as well as the best: they learnt other functions
-    where there are no data."""
-    if len(best.theta) == objective.n_parameters:
-        return ()
-    return tuple(r.theta for r in found if r is not best and r.objective <= best.objective + ENSEMBLE_WITHIN)

@@ -13,13 +13,14 @@ ADDS = {  # kind of finding -> what a reader would get, and the command
     "residual_tests": ("tests of the residuals in words", "hybridode fit"),
     "learnt": ("the learnt functions where the data reach, with their uncertainty", "hybridode fit"),
     "profiles": ("profile likelihoods, and a verdict on each parameter", "hybridode profile"),
+    "ensemble": ("bands that widen where there are no data: the networks trained from other first weights", "hybridode ensemble"),
     "bootstrap": ("intervals from refits to data drawn anew", "hybridode bootstrap"),
     "posterior": ("the posterior by NUTS", "hybridode sample"),
     "hold_outs": ("scores on records that were held out, by series or by time", "hybridode hold-out"),
     "baselines": ("the physics alone, the network alone and a constant, side by side with the fit", "hybridode compare"),
     "discovery": ("formulas for what the networks have learnt", "hybridode discover"),
 }
-_HYBRID = {"learnt", "baselines", "discovery"}  # only where there is a network
+_HYBRID = {"learnt", "ensemble", "baselines", "discovery"}  # only where there is a network
 
 
 def missing(saved: Saved, commands: frozenset[str]) -> list[str]:
