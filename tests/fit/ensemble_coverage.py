@@ -3,7 +3,7 @@
 python -m tests.fit.ensemble_coverage [SEEDS] [MEMBERS]      # 5 6: a table for docs/uncertainty.md
 
 Inside: the times and arguments that have records near them. Outside: gaps, half as long again after the last record, and half as
-far again beyond the arguments that were visited. Each band is judged with Laplace's approximation of one start alone and with an
+far again beyond the arguments that were visited. Curves that cannot be solved so far beyond the records are left out. Each band is judged with Laplace's approximation of one start alone and with an
 ensemble; profiles, which make bands of curves wider still, are left out.
 """
 
@@ -117,8 +117,9 @@ def judged(case: Case, run: FitRun, members: list[np.ndarray]) -> dict[str, np.n
     root = _root_of_covariance(fisher, prepared.objective.n_parameters)
     unit = root @ root.T
     truth = case.states(ts)
+    followed = bool(np.all(best.solved))  # else there is no band so far beyond the records
     for name, use in (("one", []), ("ensemble", [o for o in others if np.all(o.solved)])):
-        for i, _ in enumerate(case.columns):
+        for i, _ in enumerate(case.columns if followed else ()):
             made = band(best.states[0, :, i], best.by_states[0, :, i], spread, LINEAR, [], [o.states[0, :, i] for o in use])
             _add(found, f"curve {name}", truth[:, i], made[1], made[2], out)
     visited = case.states(np.linspace(0, end, 400))[:, case.argument]
