@@ -129,7 +129,7 @@ def learnt_content(slots: Sequence[Slot], samples: Mapping[str, Samples], winner
     terms = []
     for slot in slots:
         s = samples[slot.network.name]
-        values, sd = s.values[:, slot.output], s.sd[:, slot.output]
+        values, sd = s.values[:, slot.output], (s.sd if s.doubt is None else s.doubt)[:, slot.output]
         curve = np.full(len(values), np.nan)
         if winner is not None:
             formula = winner.formulas[slot]
@@ -138,7 +138,7 @@ def learnt_content(slots: Sequence[Slot], samples: Mapping[str, Samples], winner
         columns = [*names, "learnt", "lower95", "upper95", "formula", "count"]
         rows = np.column_stack([s.points, values, values - Z95 * sd, values + Z95 * sd, curve, s.counts])
         entry = {"of": slot.title, "network": slot.network.name, "arguments": names, "columns": columns, "rows": rows}
-        terms.append(entry | ({"band_reason": s.reason} if s.reason else {}))
+        terms.append(entry | ({"band_reason": s.reason} if s.reason and s.doubt is None else {}))
     titles = ", ".join(f"`{slot.title}`" for slot in slots)
     count = sum(len(s.points) for s in samples.values())
     sentence = (

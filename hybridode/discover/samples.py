@@ -34,8 +34,9 @@ _DRAWS = 200
 class Samples:
     """One network along the fitted trajectories: `points` (N, m) its arguments in natural units, spread evenly over the places
     that the trajectories visit; `counts` (N,) how many times of the trajectories are near each; `values` (N, k) its outputs; `sd`
-    (N, k) their standard errors (Laplace's approximation as for bands of curves; NaN where there is none, with the `reason`);
-    `draws` (B, N, k), without rows where there is none, of an approximation that knows weights better."""
+    (N, k) their standard errors (Laplace's approximation; NaN where there is none, with the `reason`); `draws` (B, N, k) of the
+    same, without rows where there is none. `doubt` (N, k): standard errors for bands, which know weights without data less well,
+    as those of curves do, and hold the spread of an ensemble; None: `sd`."""
 
     network: Network
     points: np.ndarray
@@ -44,12 +45,13 @@ class Samples:
     sd: np.ndarray
     draws: np.ndarray
     reason: str = ""
+    doubt: np.ndarray | None = None
 
 
 def samples_of(
     prepared: Prepared, theta: np.ndarray, network: Network, seed: int = 0, members: Sequence[np.ndarray] = ()
 ) -> Samples:
-    """The samples of one network at the optimum theta of its fit. members: of an ensemble, whose spread the errors then hold."""
+    """The samples of one network at the optimum theta of its fit. members: of an ensemble."""
     with jax.enable_x64(True):
         points, counts = _spread(_arguments_along(prepared, theta, network.name))
     values, slopes, away = learnt_at(prepared, theta, network, points, members)
@@ -58,15 +60,15 @@ def samples_of(
     if fisher is None:
         reason = f"{len(theta)} numbers are learnt, and standard errors come from the Fisher matrix of up to {MOST}"
         reason = reason if len(theta) > MOST else "the Fisher matrix cannot be computed at the optimum"
-        sd = away if members else np.full(values.shape, np.nan)
-        return Samples(network, points, counts, values, sd, np.zeros((0, *values.shape)), "" if members else reason)
+        nothing, none = np.full(values.shape, np.nan), np.zeros((0, *values.shape))
+        return Samples(network, points, counts, values, nothing, none, reason, away if members else None)
     start, stop = _places(prepared.objective, network.name)
     spread = np.einsum("nkw,wr->nkr", slopes, _root_of_covariance(fisher, prepared.objective.n_parameters)[start:stop])
     random = np.random.default_rng(seed).standard_normal((_DRAWS, spread.shape[2]))
     draws = values + np.einsum("nkr,br->bnk", spread, random)
     known = covariance(prepared.objective.space, fisher)[start:stop, start:stop]
-    sd = np.sqrt(np.maximum(np.einsum("nkv,vw,nkw->nk", slopes, known, slopes), 0.0))
-    return Samples(network, points, counts, values, np.hypot(sd, away), draws)
+    doubt = np.sqrt(np.maximum(np.einsum("nkv,vw,nkw->nk", slopes, known, slopes), 0.0) + away**2)
+    return Samples(network, points, counts, values, np.sqrt(np.sum(spread**2, axis=-1)), draws, doubt=doubt)
 
 
 def learnt_at(
