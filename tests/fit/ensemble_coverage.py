@@ -4,8 +4,8 @@ python -m tests.fit.ensemble_coverage [SEEDS] [MEMBERS]      # 5 6: a table for 
 
 Inside: the times and arguments that have records near them. Outside: gaps, half as long again after the last record, and half as
 far again beyond the arguments that were visited. Curves that cannot be solved so far beyond the records are left out. Each band
-is judged with Laplace's approximation of one start alone and with an ensemble; profiles, which make bands of curves wider still, are
-left out.
+is judged with Laplace's approximation of one start alone and with an ensemble; profiles, which make bands of curves wider still,
+are left out.
 """
 
 from __future__ import annotations
