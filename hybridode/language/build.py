@@ -87,7 +87,8 @@ def _group_value(a: int, b: int, c: list[Any]) -> s.Node:
 def _shape(a: int, b: int, c: list[Any]) -> tuple[Any, ...]:
     for size in c:  # 1/s, never the size of anything: somebody wrote a unit
         if isinstance(size, s.Chain) and size.rest[0][0] == "/" and isinstance(size.first, s.Number) and size.first.value == 1:
-            raise Refused("E0115", "the unit of a declaration stands after a colon", a, b, "write it without brackets, as in `: 1/h = …`")
+            remedy = "write it without brackets, as in `: 1/h = …`"
+            raise Refused("E0115", "the unit of a declaration stands after a colon", a, b, remedy)
     return tuple(c)
 
 
