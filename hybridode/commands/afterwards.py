@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hybridode.fit.run import FitRun
 
 SHARE, LEAST = 0.2, 5.0  # of the fit's time that each may take, and seconds that it may take in any case; baselines more
-
+LONG = 5.0  # seconds: what takes longer than this and than the fit is said
 
 Find = Callable[["FitRun", float], Found | None]  # the fit, seconds -> what was found, None where there is nothing to look for
 
@@ -97,7 +97,7 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
     """Runs the rows of AFTERWARDS on a fit that has been written to `directory`."""
     if run.finished is None or run.cut_short:
         return Told()
-    seconds = _seconds(run)
+    seconds, started = _seconds(run), time.perf_counter()
     told = Told()
     for kind, find in AFTERWARDS:
         began = time.perf_counter()
@@ -126,4 +126,7 @@ def afterwards(run: FitRun, directory: Path, command: str | None, output: Output
         from hybridode.report.rebuild import rebuild_report
 
         rebuild_report(directory)
+    spent = time.perf_counter() - started
+    if spent > max(float(run.result["timing"]["total"]), LONG):
+        told.lines.append(f"what was looked into after the fit took {spent:.0f} s; `--only-fit` leaves it out")
     return told

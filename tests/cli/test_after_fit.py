@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -84,13 +85,18 @@ def test_a_bug_in_what_comes_after_leaves_the_fit(
     from hybridode.commands import afterwards
 
     def broken(run: object, seconds: float) -> None:
+        time.sleep(2.0)
         raise ZeroDivisionError("one of ours")
 
     monkeypatch.setattr(afterwards, "AFTERWARDS", (("broken", broken), *afterwards.AFTERWARDS))
+    monkeypatch.setattr(afterwards, "LONG", 1.0)
     (tmp_path / "m.ode").write_text(MODEL.replace("a*b", "a"))
     pd.DataFrame({"t": [1.0, 2.0, 3.0], "x": [1.6, 0.9, 0.5]}).to_csv(tmp_path / "d.csv", index=False)
     arguments = ["fit", str(tmp_path / "m.ode"), str(tmp_path / "d.csv"), "--out", str(tmp_path / "run"), "--fix", "b"]
     assert main(arguments) == 0
-    assert "broken: failed inside (ZeroDivisionError: one of ours)" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "broken: failed inside (ZeroDivisionError: one of ours)" in told.err
+    fitted = json.loads((tmp_path / "run" / "result.json").read_text())["timing"]["total"]
+    assert fitted > 2.0 or "s; `--only-fit` leaves it out" in told.out  # who waits longer than for the fit is told why
     assert json.loads((tmp_path / "run" / "result.json").read_text())["status"] == "converged"
     assert finding(tmp_path / "run", "spectrum")
