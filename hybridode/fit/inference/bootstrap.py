@@ -23,10 +23,11 @@ from hybridode.errors import Diagnostic, UsageError
 from hybridode.fit.inference.simulated import Records, simulator
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.objective import Evaluation, Objective
+from hybridode.fit.objective.xla import SOME, compiler_options
 from hybridode.fit.parameters import ParameterSpace
 from hybridode.fit.progress import Recorder, Track
 from hybridode.fit.search.ask import Ask, Point
-from hybridode.fit.search.lanes import FISHER_MOST, SOME, Lanes, compiler_options
+from hybridode.fit.search.lanes import FISHER_MOST, Lanes
 from hybridode.fit.search.pool import Pool, Snapshot
 from hybridode.fit.search.region import Box
 from hybridode.fit.search.scoring import fisher_scoring

@@ -51,7 +51,7 @@ def sensitivities_of(objective: Objective, batch: Batch) -> Callable[[np.ndarray
         slopes, (states, observed, result) = jax.jacfwd(curves, has_aux=True)(theta)
         return states, observed, *slopes, result
 
-    program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
+    program = objective.jitted(jax.vmap(of_series, (None, 0, 0)))
 
     def solve(theta: np.ndarray, ts: np.ndarray) -> Sensitivities:
         found = program(jnp.asarray(theta), batch, jnp.asarray(ts))

@@ -16,9 +16,9 @@ import numpy as np
 from hybridode.fit.objective.batch import Batch
 from hybridode.fit.objective.limits import kinds_of, log_likelihood
 from hybridode.fit.objective.noise import Noise
+from hybridode.fit.objective.xla import SOME, compiler_options
 from hybridode.fit.outcome.tables import grid_of
 from hybridode.fit.prepare import Prepared
-from hybridode.fit.search.lanes import SOME, compiler_options
 from hybridode.kernels.programs import programs_kept
 from hybridode.solve import results
 

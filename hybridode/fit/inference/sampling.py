@@ -25,8 +25,8 @@ from hybridode.errors import Diagnostic, NumericsError, UsageError
 from hybridode.fit.inference.posterior import LogDensity, check_proper, correction, log_posterior
 from hybridode.fit.inference.sample import Sample
 from hybridode.fit.objective.batch import Batch
+from hybridode.fit.objective.xla import SOME, compiler_options
 from hybridode.fit.prepare import Prepared
-from hybridode.fit.search.lanes import SOME, compiler_options
 from hybridode.kernels.programs import programs_kept
 from hybridode.types import Array
 

@@ -30,6 +30,7 @@ from hybridode.fit.objective.priors import BOUNDED, BoundPrior, prior_loss
 from hybridode.fit.objective.robust import Loss, check_loss, robust
 from hybridode.fit.objective.sensitivities import Mode, cheaper_mode
 from hybridode.fit.objective.steady import checked, sizes
+from hybridode.fit.objective.xla import SOME, compiler_options
 from hybridode.fit.parameters import ParameterSpace, pack, unpack
 from hybridode.solve import results
 from hybridode.solve.engines import integrate
@@ -302,12 +303,16 @@ class Objective:
     @cached_property
     def with_fisher(self) -> Callable[[Any, Batch], Evaluation]:
         """Compiled: value, gradient and Fisher matrix (with the curvature of priors and regularisers), see `mode`."""
-        return self._remembered(b"fisher", jax.jit(self.value_and_fisher))
+        return self._remembered(b"fisher", self.jitted(self.value_and_fisher))
 
     @cached_property
     def with_gradient(self) -> Callable[[Any, Batch], Evaluation]:
         """Compiled: value and gradient in reverse mode; `fisher` is None."""
-        return self._remembered(b"gradient", jax.jit(self.value_and_gradient))
+        return self._remembered(b"gradient", self.jitted(self.value_and_gradient))
+
+    def jitted(self, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """Compiled as far as pays beside native solves; where XLA makes the solve itself, as far as it can."""
+        return jax.jit(compute, compiler_options=compiler_options(SOME) if self.settings.engine == "native" else None)
 
     def _remembered(self, kind: bytes, compute: Callable[[Any, Batch], Evaluation]) -> Callable[[Any, Batch], Evaluation]:
         """`compute`, unless an earlier process of this fit has already (see `memory`)."""

@@ -65,7 +65,7 @@ def curve_solver(objective: Objective, dataset: Dataset, batch: Batch) -> Callab
         states, observed, raw, result = objective.along(theta, series, ts)
         return states, observed, result, raw.stats["sliding"]
 
-    program = jax.jit(jax.vmap(of_series, (None, 0, 0)))
+    program = objective.jitted(jax.vmap(of_series, (None, 0, 0)))
 
     def solve(theta: np.ndarray) -> Curves:
         return Curves(ts, *map(np.asarray, program(jnp.asarray(theta), batch, ts)))

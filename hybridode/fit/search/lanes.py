@@ -9,9 +9,9 @@ times the steps that it needs there is solved by an implicit one, compiled when 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -21,6 +21,7 @@ import numpy as np
 from hybridode.fit.objective.batch import Batch, up_to
 from hybridode.fit.objective.direct.evaluate import Direct, cannot
 from hybridode.fit.objective.objective import Evaluation, Objective
+from hybridode.fit.objective.xla import LITTLE, SOME, compiler_options
 from hybridode.fit.search.ask import WHOLE, Ask, Point, View
 from hybridode.fit.search.chart import Chart
 from hybridode.solve import results
@@ -35,27 +36,6 @@ _STEEPEST = 1e150  # entry of a Fisher matrix beyond which a point counts as one
 
 Blocks = Callable[[list[np.ndarray], View, bool], list[Evaluation]]  # points (B, d) of each block, view, by the implicit method
 PARTS = 8  # blocks that a round is cut into where others evaluate them
-
-# How much XLA does to a program. Beside the native solves, what it makes faster takes tenths of a millisecond, and all that it
-# can do took longer than most fits. Of 11 parameters and 6 observations: all 1.5 s to compile and 1.7 ms for a block of 16
-# starts, some 0.7 s and 2.3 ms, little 0.2 s and 5 ms.
-SOME: Mapping[str, Any] = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
-LITTLE: Mapping[str, Any] = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-
-
-@cache
-def _understood(name: str) -> bool:
-    """Whether this version of XLA has an option: they come and go."""
-    try:
-        jax.jit(lambda x: x, compiler_options={name: SOME[name]}).lower(0.0).compile()
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True
-
-
-def compiler_options(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options that this version of XLA understands."""
-    return {name: value for name, value in wanted.items() if _understood(name)}
 
 
 class Lanes:

@@ -74,7 +74,7 @@ def linearised(objective: Objective, pieces: Pieces) -> Evaluate:
         return Linear(value, gradient, fisher, ends, end_slopes, starts, start_slopes, smooth(theta), jax.grad(smooth)(theta),
                       jax.hessian(smooth)(theta), codes, impossible + never)  # fmt: skip
 
-    compiled = jax.jit(evaluate)
+    compiled = objective.jitted(evaluate)
     return lambda theta, nodes: Linear(*(np.asarray(a) for a in compiled(theta, nodes)))
 
 
