@@ -9,6 +9,7 @@ import pytest
 
 import hybridode as ho
 from hybridode.fit.progress import Recorder, Track
+from hybridode.fit.search.ask import Ask
 from hybridode.fit.search.pool import Pool, Snapshot
 from hybridode.fit.search.postponed import AGREEING, Postponing
 from hybridode.fit.search.scoring import fisher_scoring
@@ -55,6 +56,20 @@ def test_else_it_goes_on_and_ends_at_the_same_bits_as_without_waiting():
     for a, b in zip(waited, before, strict=True):
         assert (a.optimum.theta.tobytes(), a.optimum.iterations) == (b.optimum.theta.tobytes(), b.optimum.iterations)
         assert a.finished and not a.waited
+
+
+def test_who_has_nobody_to_wait_for_hears_that_the_step_failed():
+    """The polish of the best start, alone: a step to where the model is stiff is not waited for and not solved."""
+    lanes, recorder, told = Stiff(), Recorder(), []
+    lanes.postponing = True
+
+    def search(s):
+        told.append((yield Ask(np.array([-8.0]))))
+        return (yield from fisher_scoring(s.theta, s.track))
+
+    (ending,) = Pool([Snapshot(1, np.array([2.0]), None, Track(recorder, 1))], search, lanes, recorder).run().endings()
+    assert told[0].failed and told[0].reason == "stiff"
+    assert ending.finished and ending.optimum.theta == pytest.approx([1.0]) and lanes.stiff == 0
 
 
 SATURATED = """model m

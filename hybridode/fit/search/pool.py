@@ -109,7 +109,7 @@ class Pool:
         points = answered([self.active[k].ask for k in numbers], self.evaluate_many)
         self.round += 1
         for number, point in zip(numbers, points, strict=True):
-            if point.postponed:
+            if point.postponed and self.postpones is not None:
                 self.postponed[number] = self.active.pop(number)
                 continue
             self._advance(self.active[number], lambda search, point=point: search.send(point))
